@@ -1,0 +1,192 @@
+"""A small study through Snakemake itself: it runs, reruns only what it must, and adds up."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from thinkscale import contracts
+
+REPOSITORY = Path(__file__).parents[2]
+ITEMS, SAMPLES = 12, 2
+FIGURES = [
+    "accuracy_vs_budget",
+    "accuracy_vs_waits",
+    "difficulty_by_outcome",
+    "difficulty_histogram",
+    "thinking_lengths",
+    "token_change",
+    "token_scatter",
+    "tokens_vs_difficulty",
+    "training_loss",
+]
+
+
+def small_study() -> dict:
+    study = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+    study["study"] = "small"
+    study["items"].update(n=ITEMS, bank_size=60)
+    study["inference"].update(samples=SAMPLES, shards=1)
+    study["corpora"][0]["n"] = 40
+    study["conditions"] = {"max_think": [0, 16], "min_think": [30], "waits": [1]}
+    study["analyses"] = {
+        "n_boot": 200,
+        "n_permutations": 200,
+        "consensus_k": [1, 2],
+        "divergence": {"n_boot": 50, "n_permutations": 50},
+    }
+    for model in study["models"]:
+        if "path" in model:
+            model["path"] = str(REPOSITORY / model["path"])
+        else:
+            model["derive"]["max_steps"] = 4
+    study["models"][1]["inference"] = {"shards": 2}
+    return study
+
+
+def snakemake(directory: Path, study: dict, *arguments: str) -> str:
+    config = directory / "study.yaml"
+    config.write_text(yaml.safe_dump(study))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command += ["--directory", str(directory), "--configfile", str(config), "--cores", "2"]
+    done = subprocess.run(
+        [*command, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def planned(directory: Path, study: dict) -> set[str]:
+    """The rules that would run again."""
+    plan = snakemake(directory, study, "--dry-run")
+    return set(re.findall(r"^(?:local)?rule (\w+):$", plan, flags=re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("study")
+    snakemake(directory, small_study())
+    return directory
+
+
+@pytest.fixture(scope="module")
+def results(run) -> Path:
+    return run / "results" / "small"
+
+
+def test_every_contract_table_figure_and_page_is_there(results):
+    for name in ("chains", "responses", "grades", "items"):
+        assert len(contracts.read(results / f"{name}.parquet", name))
+    for name in FIGURES:
+        for kind in ("svg", "png"):
+            assert (results / "figures" / f"{name}.{kind}").stat().st_size > 1000
+    for table in (results / "tables").glob("*.csv"):
+        assert len(contracts.read_table(table)), table
+    page = (results / "report.html").read_text()
+    assert "thinking tokens and difficulty" in page
+    assert not re.search(r'(src|href)="https?://[^"]+\.(js|css)"', page)  # self-contained
+
+
+def test_every_model_item_sample_and_condition_answered_once(results):
+    responses = contracts.read(results / "responses.parquet", "responses")
+    assert len(responses) == 3 * ITEMS * SAMPLES * 5
+    assert not responses.duplicated(["model", "item_id", "sample", "condition"]).any()
+    assert responses["condition"].unique().tolist() == [
+        "natural", "max=0", "max=16", "min=30", "waits=1",
+    ]  # fmt: skip
+    grades = contracts.read(results / "grades.parquet", "grades")
+    assert grades["grader"].value_counts().to_dict() == {
+        "choice": len(responses),
+        "article": len(responses),
+    }
+
+
+def test_the_ledger_adds_up(results):
+    responses = contracts.read(results / "responses.parquet", "responses")
+    assert (
+        responses["think_natural"] + responses["think_injected"] == responses["think_tokens"]
+    ).all()
+    cut = responses["condition"].str.startswith("max=")
+    assert (responses.loc[cut, "think_tokens"] <= responses.loc[cut, "max_think"]).all()
+    assert (responses.loc[responses["stop"] == "budget", "forced_end_tokens"] > 0).all()
+    waited = responses[responses["condition"] == "waits=1"]
+    assert (waited["waits_done"] == 1).all() and (waited["think_injected"] > 0).all()
+    ledger = contracts.read_table(results / "tables" / "ledger.csv")
+    assert ledger["new_tokens"].sum() == responses["new_tokens"].sum()
+    assert ledger["new_tokens"].sum() < ledger["alone_tokens"].sum()
+
+
+def test_tables_carry_their_n_and_interval(results):
+    accuracy = contracts.read_table(results / "tables" / "accuracy.csv")
+    assert (accuracy["n_items"] == ITEMS).all()
+    assert (accuracy["n_responses"] == ITEMS * SAMPLES).all()
+    assert (accuracy["lower"] <= accuracy["estimate"]).all()
+    assert (accuracy["estimate"] <= accuracy["upper"]).all()
+    assert accuracy["model"].unique().tolist() == [
+        "calibration-reasoner", "calibration-base", "calibration-sft",
+    ]  # fmt: skip
+    joined = pd.merge(
+        contracts.read(results / "responses.parquet", "responses"),
+        contracts.read(results / "grades.parquet", "grades").query("grader == 'choice'"),
+        on=["model", "item_id", "sample", "condition"],
+    )
+    by_hand = (joined["outcome"] == "correct").groupby([joined["model"], joined["condition"]])
+    for row in accuracy.itertuples():
+        assert row.estimate == pytest.approx(by_hand.mean()[row.model, row.condition])
+
+
+def test_summary_speaks_of_the_tables(results):
+    accuracy = contracts.read_table(results / "tables" / "accuracy.csv")
+    natural = accuracy[accuracy["condition"] == "natural"].iloc[0]
+    summary = (results / "summary.md").read_text()
+    assert f"{100 * natural.estimate:.1f}%" in summary
+    assert "calibration-sft" in summary
+
+
+def test_provenance_names_what_a_rerun_would_need(results):
+    found = json.loads((results / "provenance.json").read_text())
+    assert found["packages"]["snakemake"] and found["packages"]["torch"]
+    models = {model["name"]: model for model in found["models"]}
+    assert models["calibration-sft"]["parent"] == "calibration-base"
+    assert models["calibration-sft"]["fingerprint"] != models["calibration-base"]["fingerprint"]
+    assert len(found["config_sha256"]) == 64
+
+
+def test_a_second_run_does_nothing(run):
+    assert planned(run, small_study()) == set()
+
+
+def test_a_colour_redraws_figures_only(run):
+    study = small_study()
+    study["figures"] = {"palette": ["#112233", "#445566", "#778899"]}
+    rerun = planned(run, study)
+    assert "draw_budgets" in rerun
+    assert all(rule.startswith("draw_") for rule in rerun - PAGES), rerun
+
+
+def test_a_grader_option_regrades_and_what_follows(run):
+    study = small_study()
+    study["grading"] = {**study["grading"], "choice": {"threshold": 80.0}}
+    rerun = planned(run, study)
+    assert {"grade", "measure_accuracy", "draw_budgets", "summarize"} <= rerun
+    assert not rerun & {"think", "derive_model", "compare_tokens", "draw_lengths", "draw_training"}
+
+
+def test_a_budget_reruns_inference_and_what_follows_but_no_training(run):
+    study = small_study()
+    study["conditions"]["max_think"] = [0, 16, 24]
+    rerun = planned(run, study)
+    assert {"think", "grade", "measure_accuracy"} <= rerun
+    assert not rerun & {"subset_items", "write_corpus", "derive_model", "compare_tokens"}
+
+
+PAGES = {"record_provenance", "render_report", "study", "all"}

@@ -1,0 +1,244 @@
+"""Budget forcing, token by token, against a scripted engine."""
+
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted import EOS, Scripted, forcing, ids, text
+
+from thinkscale.budget import respond
+from thinkscale.conditions import NATURAL, Condition, sweep
+from thinkscale.engines.drive import drive
+from thinkscale.think import ledger
+
+PROMPT = "Q<\n"
+
+
+def passes(so_far: str, thoughts=("abcd", "ef", "g"), answer="X") -> str:
+    """Think `thoughts[n]` after n continuations, end, then answer."""
+    thinking = so_far.removeprefix(PROMPT)
+    if "|" in thinking:
+        spoken = thinking.split("|")[1].removeprefix("=")
+        return (answer + EOS)[len(spoken) :]
+    count = sum(thinking.count(mark) for mark in "WH")
+    current = thinking.replace("H", "W").split("W")[-1]
+    return (thoughts[min(count, len(thoughts) - 1)] + "|")[len(current) :]
+
+
+def run(conditions, script=passes, context=1000, prompt=PROMPT, **changes):
+    engine = Scripted(script, context=context)
+    row = respond(ids(prompt), b"key", conditions, forcing(**changes), context)
+    [(_, result)] = drive([("row", row)], engine, 8)
+    return engine, result
+
+
+def seen(answer) -> str:
+    """The text an answer saw after the prompt, as its condition's answer was asked for it."""
+    return text(answer.prefix.ids) + text(answer.forced_end)
+
+
+def test_natural_end_keeps_the_models_own_marker_and_forces_nothing():
+    engine, row = run({"natural": NATURAL})
+    answer = row.answers["natural"]
+    assert text(answer.prefix.ids) == "abcd"
+    assert answer.forced_end == ()
+    assert text(engine.asked[-1].prompt) == PROMPT + "abcd|"
+    assert text(answer.completion.ids) == "X"
+    assert ledger(ids(PROMPT), answer) == {
+        "prompt_tokens": 3,
+        "think_natural": 4,
+        "think_injected": 0,
+        "think_tokens": 4,
+        "forced_end_tokens": 0,
+        "answer_tokens": 2,  # X and EOS
+        "new_tokens": 7,  # abcd | X $
+        "alone_tokens": 7,
+        "waits_done": 0,
+        "stop": "natural",
+        "answer_stop": "eos",
+        "censored": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("budget", "thought", "stop", "forced"),
+    [
+        (0, "", "budget", "|="),  # the prompt ends in a newline: none is put in
+        (1, "a", "budget", "\n|="),
+        (3, "abc", "budget", "\n|="),
+        (4, "abcd", "natural", ""),  # spent, and ended: nothing was cut
+        (9, "abcd", "natural", ""),
+    ],
+)
+def test_maximum_budget(budget, thought, stop, forced):
+    _, row = run(sweep(max_think=[budget]))
+    answer = row.answers[f"max={budget}"]
+    assert (text(answer.prefix.ids), answer.prefix.stop) == (thought, stop)
+    assert text(answer.forced_end) == forced
+    assert answer.prefix.censored == (stop == "budget")
+
+
+def test_a_budget_that_is_not_reached_shares_the_natural_answer_and_costs_nothing():
+    engine, row = run(sweep(max_think=[50]))
+    assert row.answers["max=50"].completion is row.answers["natural"].completion
+    assert row.answers["max=50"].new_tokens == 0
+    assert row.answers["max=50"].alone_tokens == row.answers["natural"].alone_tokens
+    assert len(engine.asked) == 2  # one thought, one answer
+
+
+def test_a_newline_is_not_doubled():
+    _, row = run(sweep(max_think=[3]), partial(passes, thoughts=("ab\ncd",)))
+    assert text(row.answers["max=3"].forced_end) == "|="
+
+
+def test_waits_drop_the_marker_and_think_on():
+    engine, row = run(sweep(waits=[1, 2]))
+    assert text(row.answers["waits=1"].prefix.ids) == "abcdWef"
+    assert text(row.answers["waits=2"].prefix.ids) == "abcdWefWg"
+    assert text(engine.asked[1].prompt) == PROMPT + "abcdW"
+    counts = ledger(ids(PROMPT), row.answers["waits=2"])
+    assert (counts["think_natural"], counts["think_injected"]) == (7, 2)
+    assert counts["waits_done"] == 2
+    assert counts["stop"] == "natural"
+    assert row.answers["waits=1"].new_tokens == 3 + 2  # ef| and X$
+    assert row.answers["waits=2"].new_tokens == 2 + 2
+    assert row.answers["waits=2"].alone_tokens == 5 + 3 + 2 + 2
+
+
+@pytest.mark.parametrize(
+    ("minimum", "thought", "waits"),
+    [(1, "abcd", 0), (4, "abcd", 0), (5, "abcdWef", 1), (8, "abcdWefWg", 2)],
+)
+def test_minimum_budget_waits_as_often_as_needed(minimum, thought, waits):
+    _, row = run(sweep(min_think=[minimum]))
+    prefix = row.answers[f"min={minimum}"].prefix
+    assert (text(prefix.ids), prefix.waits_done, prefix.stop) == (thought, waits, "natural")
+
+
+def test_minimum_budget_gives_up_after_its_swaps():
+    _, row = run(sweep(min_think=[500]), max_swaps=3)
+    prefix = row.answers["min=500"].prefix
+    assert text(prefix.ids) == "abcdWefWgWg"
+    assert prefix.waits_done == 3
+
+
+def test_an_empty_continuation_draws_new_noise_for_the_same_text():
+    engine, _ = run({"w": Condition(waits=2, continuation="")}, partial(passes, thoughts=("ab",)))
+    again = [r.position for r in engine.asked if text(r.prompt) == PROMPT + "ab"]
+    assert again == [3, 4]
+
+
+def test_continuations_branch_at_the_first_natural_end():
+    engine, row = run(sweep(waits=[1], continuations=["Wait", "Hmm"]))
+    assert text(row.answers["waits=1;continuation=Hmm"].prefix.ids) == "abcdHef"
+    assert [text(r.prompt) for r in engine.asked].count(PROMPT) == 1
+    assert [chain.continuation for chain in row.chains] == ["Wait", "Hmm"]
+    # a b c d | once; e f | and X $ for each branch, X $ for the natural answer
+    assert engine.sampled == 5 + 2 * (3 + 2) + 2
+
+
+def test_waits_within_a_maximum_share_one_budget():
+    conditions = {f"b{b}": Condition(max_think=b, waits=2, continuation="Wait") for b in range(11)}
+    _, row = run({"natural": NATURAL, **conditions})
+    whole = "abcdWefWg"
+    for budget in range(11):
+        prefix = row.answers[f"b{budget}"].prefix
+        assert text(prefix.ids) == whole[:budget]
+        assert prefix.stop == ("natural" if budget >= len(whole) else "budget")
+        assert prefix.waits_done == (budget > 4) + (budget > 7)
+        assert prefix.count("injected") == whole[:budget].count("W")
+
+
+def test_eos_inside_thinking_ends_it_and_the_marker_is_put_in():
+    _, row = run(sweep(waits=[1]), partial(passes, thoughts=("ab" + EOS, "c")))
+    natural = row.answers["natural"]
+    assert text(natural.prefix.ids) == "ab"
+    assert text(natural.forced_end) == "|"
+    assert natural.prefix.stop == "natural"
+    assert text(row.answers["waits=1"].prefix.ids) == "abWc"
+
+
+def test_marker_at_the_very_first_token():
+    _, row = run(sweep(max_think=[0, 2], waits=[1]), partial(passes, thoughts=("", "x")))
+    assert text(row.answers["natural"].prefix.ids) == ""
+    assert row.answers["max=0"].prefix.stop == "natural"
+    assert not row.answers["natural"].prefix.censored
+    assert text(row.answers["waits=1"].prefix.ids) == "Wx"
+
+
+def test_marker_of_several_tokens_is_not_thinking():
+    def script(so_far):
+        thinking = so_far.removeprefix(PROMPT)
+        if "</t>" in thinking:
+            return ("X" + EOS)[len(thinking.split("</t>")[1].removeprefix("=")) :]
+        return "ab<c</t>"[len(thinking) :]
+
+    engine, row = run(sweep(max_think=[2, 4, 5]), script, think_end=(ids("</t>"),))
+    assert text(row.answers["natural"].prefix.ids) == "ab<c"
+    assert text(row.answers["max=2"].forced_end) == "\n</t>="
+    assert row.answers["max=4"].prefix.stop == "natural"
+    assert row.answers["natural"].new_tokens == 8 + 2
+    assert engine.sampled == sum(a.new_tokens for a in row.answers.values())
+
+
+def test_the_context_cuts_and_says_so():
+    # room: 20 of context, 3 of prompt, 3 forced, 5 for the answer = 9
+    _, row = run(sweep(max_think=[4, 50]), partial(passes, thoughts=("a" * 50,)), context=20)
+    natural = row.answers["natural"]
+    assert (natural.prefix.length, natural.prefix.stop) == (9, "context")
+    assert natural.prefix.censored
+    assert text(natural.forced_end) == "\n|="
+    assert row.answers["max=4"].prefix.stop == "budget"
+    assert row.answers["max=50"].prefix.stop == "context"
+
+
+def test_a_continuation_that_fills_the_context_is_cut():
+    conditions = sweep(waits=[1])
+    _, row = run(conditions, context=17, continuations={"Wait": ids("Wait, no")})  # room 6
+    prefix = row.answers["waits=1"].prefix
+    assert (text(prefix.ids), prefix.stop) == ("abcdWa", "context")
+    assert (prefix.count("sampled"), prefix.count("injected")) == (4, 2)
+    assert not prefix.censored
+
+
+def test_an_answer_cut_by_its_limit_is_labelled():
+    _, row = run({"natural": NATURAL}, partial(passes, answer="too long"))
+    assert ledger(ids(PROMPT), row.answers["natural"])["answer_stop"] == "limit"
+    assert row.answers["natural"].completion.sampled == 5
+
+
+thought = st.text("abc\n", max_size=6)
+
+
+@given(st.lists(thought, min_size=1, max_size=4), st.lists(st.integers(0, 30), unique=True))
+def test_laws_of_the_chain(thoughts, budgets):
+    """Sampled tokens are charged once; prefixes are nested; each condition alone agrees."""
+    budgets = sorted(budgets)
+    conditions = sweep(max_think=budgets, min_think=[3, 9], waits=[1, 3])
+    script = partial(passes, thoughts=tuple(thoughts))
+    engine, row = run(conditions, script, context=60)
+    assert engine.sampled == sum(answer.new_tokens for answer in row.answers.values())
+    for smaller, larger in zip(budgets, budgets[1:], strict=False):
+        short, long = (row.answers[f"max={b}"] for b in (smaller, larger))
+        assert long.prefix.ids[: short.prefix.length] == short.prefix.ids
+        assert short.prefix.length <= long.prefix.length
+    for name, condition in conditions.items():
+        answer = row.answers[name]
+        assert answer.prefix.count("sampled") + answer.prefix.count("injected") == len(
+            answer.prefix.ids
+        )
+        _, alone = run({name: condition}, script, context=60)
+        assert alone.answers[name].prefix.ids == answer.prefix.ids
+        assert alone.answers[name].completion == answer.completion
+        assert alone.answers[name].alone_tokens == answer.alone_tokens
+
+
+def test_rows_are_driven_side_by_side_and_refilled():
+    engine = Scripted(passes)
+    rows = (
+        (n, respond(ids(PROMPT), b"key", sweep(waits=[1]), forcing(), 1000)) for n in range(7)
+    )
+    results = dict(drive(rows, engine, in_flight=3))
+    assert sorted(results) == list(range(7))
+    assert {seen(result.answers["waits=1"]) for result in results.values()} == {"abcdWef"}

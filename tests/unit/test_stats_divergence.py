@@ -1,0 +1,161 @@
+"""Divergence of corpus and items, against scipy and by law."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
+
+from thinkscale import stats
+from thinkscale.errors import ThinkscaleError
+from thinkscale.stats import Smoothing
+
+FEW = {"n_boot": 20, "n_permutations": 20}
+CORPUS = [[0, 0, 1], [1, 2, 2, 2], [3]]
+ITEMS = [[0, 1], [2, 4]]
+
+
+def values(frame, unit="nats"):
+    return frame[frame["unit"] == unit].set_index("measure")["estimate"]
+
+
+def smoothed(documents, seen, alpha):
+    counts = np.bincount(np.concatenate(documents), minlength=seen) + alpha
+    return counts / counts.sum()
+
+
+@pytest.mark.parametrize(("support", "size"), [("observed", 5), ("vocabulary", 9)])
+def test_divergences_are_those_of_scipy(support, size):
+    found = stats.divergence(
+        CORPUS, ITEMS, vocabulary_size=9, smoothing=Smoothing(alpha=0.3, support=support), **FEW
+    )
+    p, q = smoothed(CORPUS, size, 0.3), smoothed(ITEMS, size, 0.3)
+    for unit, base in (("nats", np.e), ("bits", 2)):
+        of = values(found, unit)
+        assert of["kl_corpus_items"] == pytest.approx(entropy(p, q, base=base))
+        assert of["kl_items_corpus"] == pytest.approx(entropy(q, p, base=base))
+        assert of["js"] == pytest.approx(jensenshannon(p, q, base=base) ** 2)
+        assert of["js_distance"] == pytest.approx(jensenshannon(p, q, base=base))
+    assert (found["tokens_corpus"] == 8).all() and (found["documents_items"] == 2).all()
+
+
+def test_floor_of_the_first_study():
+    found = stats.divergence(
+        CORPUS, ITEMS, vocabulary_size=9, smoothing=Smoothing(kind="floor"), **FEW
+    )
+    p, q = np.array([2, 2, 3, 1, 0]) / 8, np.array([1, 1, 1, 0, 1]) / 4
+    p, q = np.where(p, p, 1e-10), np.where(q, q, 1e-10)  # entropy renormalises
+    assert values(found)["kl_corpus_items"] == pytest.approx(entropy(p, q))
+    assert "1e-10" in found["smoothing"].iloc[0]
+
+
+documents = st.lists(st.lists(st.integers(0, 6), max_size=6), min_size=1, max_size=5).filter(any)
+
+
+@settings(deadline=None)  # a shared machine may stall
+@given(documents, documents)
+def test_js_is_symmetric_bounded_and_zero_on_itself(corpus, items):
+    options = {"vocabulary_size": 7, "n_boot": 0, "n_permutations": 0}
+    here = values(stats.divergence(corpus, items, **options))
+    there = values(stats.divergence(items, corpus, **options))
+    assert here["js"] == pytest.approx(there["js"], abs=1e-12)
+    assert here["kl_corpus_items"] == pytest.approx(there["kl_items_corpus"], abs=1e-12)
+    assert 0 <= here["js"] <= np.log(2)
+    assert values(stats.divergence(corpus, corpus[::-1], **options))["js"] == pytest.approx(0)
+
+
+@settings(deadline=None)  # a shared machine may stall
+@given(documents, documents)
+def test_contributions_sum_to_js(corpus, items):
+    tokens = stats.divergence_tokens(corpus, items, vocabulary_size=7, decode={})
+    js = values(
+        stats.divergence(corpus, items, vocabulary_size=7, n_boot=0, n_permutations=0), "bits"
+    )["js"]
+    assert tokens["js_contribution"].sum() == pytest.approx(js, abs=1e-12)
+    assert tokens["js_contribution"].is_monotonic_decreasing
+
+
+def test_token_rows_by_hand():
+    found = stats.divergence_tokens(
+        [[1, 1, 2, 2]], [[1, 3]], vocabulary_size=4, decode={1: "a", 2: "b"}
+    ).set_index("token_id")
+    assert found.loc[1, ["count_corpus", "count_items"]].tolist() == [2, 1]
+    assert found.loc[1, "frequency_corpus"] == found.loc[1, "frequency_items"] == 0.5
+    assert found.loc[3, "token"] == "<3>" and found.loc[2, "token"] == "b"
+    top = stats.divergence_tokens([[1, 1, 2, 2]], [[1, 3]], vocabulary_size=4, decode={}, top=2)
+    assert len(top) == 2 and list(top.columns) == stats.COLUMNS["divergence_tokens"][-7:]
+
+
+def sides(seed, shift=0, long=90):
+    rng = np.random.default_rng(seed)
+    weights = 1 / np.arange(1, 151)
+    weights /= weights.sum()
+    corpus = [rng.choice(150, rng.integers(30, long), p=weights) for _ in range(100)]
+    law = np.roll(weights, shift)
+    return corpus, [rng.choice(150, rng.integers(10, 30), p=law) for _ in range(40)]
+
+
+def test_null_holds_where_documents_of_one_law_differ_in_length():
+    # Swapping whole documents rejects here: its item side gets more tokens than the items have.
+    p = [
+        stats.divergence(*sides(s), vocabulary_size=150, n_boot=0, n_permutations=99, seed=s)["p"][
+            4
+        ]
+        for s in range(40)
+    ]
+    assert 0.3 < np.mean(p) < 0.7 and np.mean(np.array(p) <= 0.1) < 0.25
+
+
+def test_null_is_left_by_another_law():
+    found = stats.divergence(
+        *sides(0, shift=3), vocabulary_size=150, n_boot=200, n_permutations=199, seed=0
+    )
+    assert (found["p"] == 1 / 200).all() and (found["estimate"] > found["null_upper"]).all()
+    assert (found["lower"] > found["null_mean"]).all() and (
+        found["upper"] > found["estimate"]
+    ).all()
+
+
+def test_same_seed_same_rows():
+    options = {"vocabulary_size": 150, **FEW}
+    one, two = (stats.divergence(*sides(0), **options, seed=3) for _ in range(2))
+    pd.testing.assert_frame_equal(one, two)
+    assert not one.equals(stats.divergence(*sides(0), **options, seed=4))
+
+
+@pytest.mark.parametrize(
+    ("corpus", "items"), [([], [[1]]), ([[1]], []), ([[1]], [[], []]), ([], [])]
+)
+def test_a_side_without_tokens_says_so(corpus, items, recwarn):
+    found = stats.divergence(corpus, items, vocabulary_size=3, **FEW)
+    assert len(found) == 8 and found["estimate"].isna().all()
+    assert found["method"].str.contains("no tokens in the").all() and not recwarn.list
+    stats.divergence_tokens(corpus, items, vocabulary_size=3, decode={})
+    assert not recwarn.list
+
+
+def test_one_document_has_no_interval():
+    found = stats.divergence([[1, 2]], [[1], [0]], vocabulary_size=3, **FEW)
+    assert found["lower"].isna().all() and found["estimate"].notna().all()
+
+
+def test_errors_name_what_was_found():
+    with pytest.raises(ThinkscaleError, match="document 1: token id 9; expected 0 to 8"):
+        stats.divergence([[1]], [[9]], vocabulary_size=9)
+    with pytest.raises(ThinkscaleError, match="kind: found 'laplace'"):
+        Smoothing(kind="laplace")
+    with pytest.raises(ThinkscaleError, match="alpha: found 0"):
+        Smoothing(alpha=0)
+
+
+def test_a_thousand_permutations_take_seconds():
+    rng = np.random.default_rng(0)
+    corpus = [rng.integers(0, 1000, 60) for _ in range(1000)]
+    items = [rng.integers(0, 1000, 30) for _ in range(200)]
+    start = time.process_time()
+    stats.divergence(corpus, items, vocabulary_size=1000, n_boot=1000, n_permutations=1000)
+    assert time.process_time() - start < 8  # 1 s where it was written

@@ -1,0 +1,241 @@
+"""The summary says what the tables say, and no more."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from thinkscale.report import summary
+
+REGISTRATION = {
+    "model": "m",
+    "measure": "spearman",
+    "n": 60,
+    "estimate": 0.41,
+    "lower": 0.2,
+    "upper": 0.6,
+    "p": 0.004,
+    "p_method": "permutation (2000 draws)",
+    "censored": 0.125,
+    "detectable": 0.354,
+    "method": "Spearman; BCa",
+}
+ACCURACY = {
+    "model": "m",
+    "condition": "natural",
+    "n_items": 60,
+    "n_responses": 1240,
+    "estimate": 0.7,
+    "lower": 0.65,
+    "upper": 0.75,
+    "ungradable": 0.031,
+    "censored": 0.25,
+    "tokens_mean": 30.5,
+    "tokens_lower": 29.5,
+    "tokens_upper": 31.5,
+    "method": "mean",
+}
+MCNEMAR = {
+    "model": "m",
+    "condition": "waits=1",
+    "n_items": 60,
+    "n_pairs": 240,
+    "wrong_to_right": 30,
+    "right_to_wrong": 6,
+    "estimate": 0.1,
+    "lower": 0.04,
+    "upper": 0.16,
+    "p": 0.0002,
+    "p_clustered": 0.01,
+    "p_holm": 0.03,
+    "method": "paired",
+}
+CHANGE = {
+    "model": "m",
+    "condition": "max=16",
+    "n_items": 60,
+    "n_pairs": 240,
+    "estimate": -12.0,
+    "lower": -14.0,
+    "upper": -10.0,
+    "mean_change": -12.5,
+    "p": 0.0001,
+    "p_holm": 0.0002,
+    "method": "Hodges-Lehmann",
+}
+COMPARISON = {
+    "model_a": "base",
+    "model_b": "sft",
+    "measure": "accuracy",
+    "n": 60,
+    "value_a": 0.5,
+    "value_b": 0.62,
+    "estimate": 0.12,
+    "lower": 0.05,
+    "upper": 0.19,
+    "p": 0.002,
+    "p_holm": 0.006,
+    "method": "paired",
+}
+OUTCOME = {
+    "model": "m",
+    "measure": "difference",
+    "n_items": 60,
+    "n_responses": 240,
+    "estimate": 0.5,
+    "lower": 0.2,
+    "upper": 0.8,
+    "p": 0.002,
+    "method": "difference",
+}
+DIVERGENCE = {
+    "tokenizer": "t",
+    "corpus": "c",
+    "measure": "js",
+    "unit": "bits",
+    "documents_corpus": 1000,
+    "documents_items": 60,
+    "tokens_corpus": 50000,
+    "tokens_items": 2000,
+    "estimate": 0.0155,
+    "lower": 0.012,
+    "upper": 0.019,
+    "null_mean": 0.0068,
+    "null_upper": 0.008,
+    "p": 0.001,
+    "smoothing": "additive 0.5 over the 80 tokens seen",
+    "method": "plug-in",
+}
+
+
+def line(name, row, *, holding="", **changes):
+    text = summary({name: pd.DataFrame([{**row, **changes}])}, "demo")
+    return next(one for one in text.splitlines() if one.startswith("- ") and holding in one)
+
+
+def sign(center):
+    return {"estimate": center, "lower": center - 0.1, "upper": center + 0.1}
+
+
+def test_registration_sentence_has_its_numbers():
+    text = line("registration", REGISTRATION)
+    for part in ("0.41 [0.20 to 0.60]", "n = 60", "p = 0.004", "permutation", "12.5%", "0.354"):
+        assert part in text
+    assert "Spearman's rho" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "up", "down", "level"),
+    [
+        ("registration", REGISTRATION, "longer thinking", "shorter thinking", "no clear relation"),
+        ("outcome_difficulty", OUTCOME, "harder items", "easier items", "no clearly different"),
+        ("mcnemar", MCNEMAR, "more accurate", "less accurate", "not clearly different"),
+        ("token_change", CHANGE, "thought longer", "thought shorter", "no clearly different"),
+        ("model_comparison", COMPARISON, "more accurate", "less accurate", "did not clearly"),
+    ],
+)
+def test_direction_follows_sign_and_interval(name, row, up, down, level):
+    words = {1: up, -1: down, 0: level}
+    cases = {1: sign(0.3), -1: sign(-0.3), 0: sign(0.05)}
+    for direction, numbers in cases.items():
+        text = line(name, row, **numbers)
+        for other, word in words.items():
+            assert (word in text) == (other == direction), text
+    bare = line(name, row, estimate=0.3, lower=np.nan, upper=np.nan)
+    assert level in bare and "without an interval" in bare and "[no interval]" in bare
+
+
+def test_share_ungradable_and_censored_are_said():
+    text = line("accuracy", ACCURACY)
+    assert "70.0% [65.0 to 75.0] on 60 items and 1,240 responses" in text
+    assert "3.1% of the responses were ungradable and 25.0% censored" in text
+
+
+def test_flips_and_corrected_p_are_said():
+    text = line("mcnemar", MCNEMAR)
+    assert "30 pairs went from wrong to right and 6 from right to wrong, of 240 on 60" in text
+    assert "McNemar p < 0.001" in text and "Holm-corrected p = 0.030" in text
+
+
+def test_most_items_unchanged():
+    assert "as it was" in line("token_change", CHANGE, estimate=0.0, lower=0.0, upper=0.0)
+
+
+def test_divergence_is_set_against_its_null():
+    above = line("divergence", DIVERGENCE)
+    assert "lies above" in above and "0.0155 bits [0.0120 to 0.0190]" in above
+    assert "additive 0.5" in above and "50,000 and 2,000 tokens" in above
+    assert "lies within" in line("divergence", DIVERGENCE, null_upper=0.02)
+    assert "not set against a null" in line("divergence", DIVERGENCE, null_upper=np.nan)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("accuracy", ACCURACY),
+        ("registration", REGISTRATION),
+        ("outcome_difficulty", OUTCOME),
+        ("mcnemar", MCNEMAR),
+        ("token_change", CHANGE),
+        ("model_comparison", COMPARISON),
+        ("divergence", DIVERGENCE),
+    ],
+)
+def test_a_missing_estimate_gives_the_reason(name, row):
+    empty = {key: np.nan for key in ("estimate", "lower", "upper", "p")}
+    text = line(name, row, **empty, method="not estimated: too few items")
+    assert "no estimate (not estimated: too few items)" in text and "nan" not in text
+
+
+def test_missing_and_empty_tables_are_named():
+    text = summary({"mcnemar": pd.DataFrame([MCNEMAR]).iloc[:0]}, "demo")
+    assert text.startswith("# demo\n")
+    assert "There is no table `registration`: this analysis was not run." in text
+    assert "Table `mcnemar` has no rows." in text
+
+
+def test_other_tables():
+    loss = {"model": "sft", "epoch": 0.1, "learning_rate": 1e-3, "tokens": 10}
+    tables = {
+        "training_loss": pd.DataFrame(
+            [{**loss, "step": 1, "loss": 2.5}, {**loss, "step": 300, "loss": 0.25}]
+        ),
+        "ledger": pd.DataFrame(
+            [{"model": "m", "n_responses": 10, "new_tokens": 5000, "alone_tokens": 9000}]
+        ),
+        "consensus": pd.DataFrame(
+            [{"model": "m", "measure": "cons", "k": 8, "n_items": 60, "samples": 8}]
+        ).assign(estimate=0.9, lower=0.85, upper=0.95, method="plurality"),
+        "divergence_tokens": pd.DataFrame(
+            [
+                {
+                    "tokenizer": "t",
+                    "corpus": "c",
+                    "token_id": 1,
+                    "token": "`\n|",
+                    "js_contribution": 0.01,
+                }
+            ]
+        ).assign(frequency_corpus=0.2, frequency_items=0.1, count_corpus=2, count_items=1),
+    }
+    text = summary(tables, "demo")
+    assert "fell from 2.500 at step 1 to 0.250 at step 300" in text
+    assert "5,000 tokens were sampled for 10 responses" in text
+    assert "cons@8: the plurality of 8 samples was correct for 90.0% [85.0 to 95.0] of 60" in text
+    assert "`'\\n|` (0.0100 bits, more frequent in the corpus)" in text
+
+
+def test_tables_read_back_from_csv_say_the_same():
+    tables = {
+        "accuracy": pd.DataFrame([ACCURACY, {**ACCURACY, "condition": "max=8", "estimate": 0.3}]),
+        "registration": pd.DataFrame([REGISTRATION, {**REGISTRATION, "estimate": np.nan}]),
+        "mcnemar": pd.DataFrame([MCNEMAR]).astype({"n_pairs": "Int64"}),
+    }
+    back = {name: pd.read_csv(io.StringIO(t.to_csv(index=False))) for name, t in tables.items()}
+    assert summary(back, "demo") == summary(tables, "demo")
+
+
+def test_negative_zero_claims_no_sign():
+    text = line("mcnemar", MCNEMAR, estimate=-0.0001, lower=-0.01, upper=0.01)
+    assert "by 0.0 points" in text or "by +0.0 points" in text

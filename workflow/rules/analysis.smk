@@ -1,0 +1,299 @@
+"""Tables: one rule an analysis, all from the graded responses.
+
+Required inputs: responses.parquet, grades.parquet, items.parquet. Outputs: tables/*.csv, tidy,
+each row with its n, estimate, interval and method.
+"""
+
+
+rule measure_accuracy:
+    """Accuracy and thinking tokens per condition, intervals clustered by item."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("accuracy"),
+            caption="../report/table.rst",
+            category="Sweeps",
+            labels={"table": "accuracy"},
+        ),
+    log:
+        log_of("measure_accuracy.log"),
+    benchmark:
+        time_of("measure_accuracy.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        analysis="accuracy",
+        options=analyses("confidence"),
+        grader=STUDY.grading.graders[0],
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/tabulate.py"
+
+
+rule correlate_difficulty:
+    """Registration: does thinking length rise with human difficulty?"""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("registration"),
+            caption="../report/table.rst",
+            category="Registration",
+            labels={"table": "registration"},
+        ),
+    log:
+        log_of("correlate_difficulty.log"),
+    benchmark:
+        time_of("correlate_difficulty.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        analysis="registration",
+        options=resampling("confidence", "n_boot", "n_permutations"),
+        grader=STUDY.grading.graders[0],
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/tabulate.py"
+
+
+rule compare_outcomes:
+    """Difficulty of items answered right and wrong."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("outcome_difficulty"),
+            caption="../report/table.rst",
+            category="Registration",
+            labels={"table": "difficulty by outcome"},
+        ),
+    log:
+        log_of("compare_outcomes.log"),
+    benchmark:
+        time_of("compare_outcomes.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        analysis="outcome_difficulty",
+        options=resampling("confidence", "n_boot", "n_permutations"),
+        grader=STUDY.grading.graders[0],
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/tabulate.py"
+
+
+rule test_flips:
+    """Exact McNemar test of each condition against natural."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("mcnemar"),
+            caption="../report/table.rst",
+            category="Sweeps",
+            labels={"table": "flips against natural"},
+        ),
+    log:
+        log_of("test_flips.log"),
+    benchmark:
+        time_of("test_flips.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        analysis="mcnemar",
+        options=resampling("confidence", "n_permutations"),
+        grader=STUDY.grading.graders[0],
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/tabulate.py"
+
+
+rule measure_token_change:
+    """Paired change of thinking tokens against natural."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("token_change"),
+            caption="../report/table.rst",
+            category="Sweeps",
+            labels={"table": "change of thinking tokens"},
+        ),
+    log:
+        log_of("measure_token_change.log"),
+    benchmark:
+        time_of("measure_token_change.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        analysis="token_change",
+        options=analyses("confidence"),
+        grader=STUDY.grading.graders[0],
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/tabulate.py"
+
+
+rule compare_models:
+    """Pairs of models on the same items."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("model_comparison"),
+            caption="../report/table.rst",
+            category="Models",
+            labels={"table": "pairs of models"},
+        ),
+    log:
+        log_of("compare_models.log"),
+    benchmark:
+        time_of("compare_models.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        analysis="model_comparison",
+        options={
+            **resampling("confidence", "n_boot", "n_permutations"),
+            "pairs": compared_pairs(),
+        },
+        grader=STUDY.grading.graders[0],
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/tabulate.py"
+
+
+rule vote:
+    """Plurality votes over samples (cons@k), and pass@k."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("consensus"),
+            caption="../report/table.rst",
+            category="Samples",
+            labels={"table": "votes and pass@k"},
+        ),
+    log:
+        log_of("vote.log"),
+    benchmark:
+        time_of("vote.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        analysis="consensus",
+        options={**resampling("confidence"), "ks": STUDY.analyses.consensus_k},
+        grader=STUDY.grading.graders[0],
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/tabulate.py"
+
+
+rule sum_ledger:
+    """Sums of the token ledger per model and condition."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("ledger"),
+            caption="../report/table.rst",
+            category="Compute",
+            labels={"table": "token ledger"},
+        ),
+    log:
+        log_of("sum_ledger.log"),
+    benchmark:
+        time_of("sum_ledger.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        analysis="ledger",
+        options={},
+        grader=STUDY.grading.graders[0],
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/tabulate.py"
+
+
+rule compare_tokens:
+    """Divergence of each corpus from the items, over each tokenizer of the study."""
+    input:
+        study_items=results("items.parquet"),
+        corpora=[corpus_file(name) for name in CORPORA],
+        records=[results("models", f"{name}.json") for name in MODELS],
+    output:
+        divergence=report(
+            table("divergence"),
+            caption="../report/table.rst",
+            category="Corpus and items",
+            labels={"table": "divergence"},
+        ),
+        tokens=report(
+            table("divergence_tokens"),
+            caption="../report/table.rst",
+            category="Corpus and items",
+            labels={"table": "tokens that differ most"},
+        ),
+    log:
+        log_of("compare_tokens.log"),
+    benchmark:
+        time_of("compare_tokens.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        corpora=[corpus.model_dump() for corpus in STUDY.corpora],
+        prompts=[model.inference.prompt.model_dump() for model in STUDY.models],
+        divergence=STUDY.analyses.divergence.model_dump(),
+        confidence=STUDY.analyses.confidence,
+        seed=STUDY.seed,
+        code=code("stats", "prompts", "token_comparison", "training/corpus"),
+    script:
+        "../scripts/compare_tokens.py"
+
+
+rule gather_losses:
+    """Training losses of every derived model in one table."""
+    input:
+        losses=[results("training", f"{name}.csv") for name in DERIVED],
+    output:
+        table=report(
+            table("training_loss"),
+            caption="../report/table.rst",
+            category="Training",
+            labels={"table": "training loss"},
+        ),
+    log:
+        log_of("gather_losses.log"),
+    benchmark:
+        time_of("gather_losses.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        models=DERIVED,
+    script:
+        "../scripts/gather_losses.py"

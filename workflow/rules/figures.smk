@@ -1,0 +1,274 @@
+"""Figures: one rule a figure, each as SVG and PNG in the study's one style.
+
+Required inputs: the tables and contracts a figure shows. Outputs: figures/<name>.svg and .png.
+"""
+
+
+rule draw_difficulty:
+    """How hard the items are for people."""
+    input:
+        study_items=results("items.parquet"),
+    output:
+        svg=report(
+            figure("difficulty_histogram")["svg"],
+            caption="../report/difficulty_histogram.rst",
+            category="Items",
+            labels={"figure": "difficulty of the items"},
+        ),
+        png=figure("difficulty_histogram")["png"],
+    log:
+        log_of("draw_difficulty.log"),
+    benchmark:
+        time_of("draw_difficulty.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="difficulty_histogram",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_registration:
+    """Thinking tokens against difficulty, per model."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+        registration=table("registration"),
+    output:
+        svg=report(
+            figure("tokens_vs_difficulty")["svg"],
+            caption="../report/tokens_vs_difficulty.rst",
+            category="Registration",
+            labels={"figure": "thinking tokens and difficulty"},
+        ),
+        png=figure("tokens_vs_difficulty")["png"],
+    log:
+        log_of("draw_registration.log"),
+    benchmark:
+        time_of("draw_registration.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="tokens_vs_difficulty",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_outcomes:
+    """Difficulty of items by outcome."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+        outcome_difficulty=table("outcome_difficulty"),
+    output:
+        svg=report(
+            figure("difficulty_by_outcome")["svg"],
+            caption="../report/difficulty_by_outcome.rst",
+            category="Registration",
+            labels={"figure": "difficulty by outcome"},
+        ),
+        png=figure("difficulty_by_outcome")["png"],
+    log:
+        log_of("draw_outcomes.log"),
+    benchmark:
+        time_of("draw_outcomes.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="difficulty_by_outcome",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_budgets:
+    """Accuracy against the maximum thinking budget."""
+    input:
+        study_items=results("items.parquet"),
+        accuracy=table("accuracy"),
+    output:
+        svg=report(
+            figure("accuracy_vs_budget")["svg"],
+            caption="../report/accuracy_vs_budget.rst",
+            category="Sweeps",
+            labels={"figure": "accuracy and maximum budget"},
+        ),
+        png=figure("accuracy_vs_budget")["png"],
+    log:
+        log_of("draw_budgets.log"),
+    benchmark:
+        time_of("draw_budgets.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="accuracy_vs_budget",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_waits:
+    """Accuracy and thinking tokens against forced waits."""
+    input:
+        accuracy=table("accuracy"),
+    output:
+        svg=report(
+            figure("accuracy_vs_waits")["svg"],
+            caption="../report/accuracy_vs_waits.rst",
+            category="Sweeps",
+            labels={"figure": "accuracy and waits"},
+        ),
+        png=figure("accuracy_vs_waits")["png"],
+    log:
+        log_of("draw_waits.log"),
+    benchmark:
+        time_of("draw_waits.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="accuracy_vs_waits",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_lengths:
+    """Distributions of thinking length, natural and forced."""
+    input:
+        responses=results("responses.parquet"),
+    output:
+        svg=report(
+            figure("thinking_lengths")["svg"],
+            caption="../report/thinking_lengths.rst",
+            category="Sweeps",
+            labels={"figure": "thinking lengths"},
+        ),
+        png=figure("thinking_lengths")["png"],
+    log:
+        log_of("draw_lengths.log"),
+    benchmark:
+        time_of("draw_lengths.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="thinking_lengths",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_token_change:
+    """Per-item change of thinking tokens against natural."""
+    input:
+        responses=results("responses.parquet"),
+        token_change=table("token_change"),
+    output:
+        svg=report(
+            figure("token_change")["svg"],
+            caption="../report/token_change.rst",
+            category="Sweeps",
+            labels={"figure": "change of thinking tokens"},
+        ),
+        png=figure("token_change")["png"],
+    log:
+        log_of("draw_token_change.log"),
+    benchmark:
+        time_of("draw_token_change.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="token_change",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_token_scatter:
+    """Token frequencies of corpus and items."""
+    input:
+        divergence_tokens=table("divergence_tokens"),
+        divergence=table("divergence"),
+    output:
+        svg=report(
+            figure("token_scatter")["svg"],
+            caption="../report/token_scatter.rst",
+            category="Corpus and items",
+            labels={"figure": "token frequencies"},
+        ),
+        png=figure("token_scatter")["png"],
+    log:
+        log_of("draw_token_scatter.log"),
+    benchmark:
+        time_of("draw_token_scatter.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="token_scatter",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_training:
+    """Training loss of derived models."""
+    input:
+        training_loss=table("training_loss"),
+    output:
+        svg=report(
+            figure("training_loss")["svg"],
+            caption="../report/training_loss.rst",
+            category="Training",
+            labels={"figure": "training loss"},
+        ),
+        png=figure("training_loss")["png"],
+    log:
+        log_of("draw_training.log"),
+    benchmark:
+        time_of("draw_training.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="training_loss",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"

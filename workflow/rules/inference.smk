@@ -1,0 +1,44 @@
+"""Thinking: every model, item and sample, under every condition."""
+
+
+rule think:
+    """Think about each item once a sample, and answer under every condition (design: forcing)."""
+    input:
+        study_items=results("items.parquet"),
+        record=results("models", "{model}.json"),
+    output:
+        chains=results("inference", "{model}", "{shard}.chains.parquet"),
+        responses=results("inference", "{model}", "{shard}.responses.parquet"),
+    log:
+        log_of("think", "{model}", "{shard}.log"),
+    benchmark:
+        time_of("think", "{model}", "{shard}.tsv")
+    conda:
+        "../../envs/inference.yaml"
+    threads: inference_threads
+    params:
+        inference=inference_settings,
+        shards=shard_count,
+        conditions=STUDY.conditions.model_dump(),
+        seed=STUDY.seed,
+        code=code("budget", "chain", "conditions", "engines", "prompts", "think"),
+    script:
+        "../scripts/think.py"
+
+
+rule gather_responses:
+    """Put the shards of all models together, in the order of the config."""
+    input:
+        chains=shards("chains"),
+        responses=shards("responses"),
+    output:
+        chains=results("chains.parquet"),
+        responses=results("responses.parquet"),
+    log:
+        log_of("gather_responses.log"),
+    benchmark:
+        time_of("gather_responses.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    script:
+        "../scripts/gather_responses.py"

@@ -1,0 +1,40 @@
+"""From a bank, or the generator of one, to the items of the study."""
+
+
+rule subset_items:
+    """Read, clean and subset the bank; every change is a row of the report."""
+    input:
+        bank=bank_file(),
+    output:
+        study_items=results("items.parquet"),
+        report=results("items_report.csv"),
+    log:
+        log_of("subset_items.log"),
+    benchmark:
+        time_of("subset_items.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=STUDY.items.model_dump(),
+        seed=STUDY.seed,
+        code=code("items", "calibration/bank", "calibration/traces"),
+    script:
+        "../scripts/subset_items.py"
+
+
+rule write_corpus:
+    """Generate traces of the calibration task to fine-tune on."""
+    output:
+        corpus=results("corpora", "{corpus}.jsonl"),
+    log:
+        log_of("write_corpus", "{corpus}.log"),
+    benchmark:
+        time_of("write_corpus", "{corpus}.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        n=lambda wildcards: corpus_config(wildcards.corpus).n,
+        seed=STUDY.seed,
+        code=code("calibration", "training/corpus"),
+    script:
+        "../scripts/write_corpus.py"

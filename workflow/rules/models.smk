@@ -1,0 +1,68 @@
+"""Models: found on disk, fetched from a hub, derived from one another, or trained from nothing."""
+
+
+rule derive_model:
+    """Fine-tune a parent model on a corpus of traces; merged weights, safetensors."""
+    input:
+        parent=parent_record,
+        corpus=parent_corpus,
+        # Training waits for the items: a faulty bank should cost nobody an hour of training.
+        study_items=ancient(results("items.parquet")),
+    output:
+        model=directory(results("models", "{model}")),
+        losses=results("training", "{model}.csv"),
+    log:
+        log_of("derive_model", "{model}.log"),
+    benchmark:
+        time_of("derive_model", "{model}.tsv")
+    conda:
+        "../../envs/training.yaml"
+    threads: derivation_threads
+    params:
+        derive=derivation_settings,
+        corpus=corpus_settings,
+        thinking=thinking_settings,
+        prompt=prompt_settings,
+        seed=STUDY.seed,
+        code=code("training"),
+    script:
+        "../scripts/derive_model.py"
+
+
+rule register_model:
+    """Resolve a model to a directory and fingerprint its weights and tokenizer."""
+    input:
+        files=model_files,
+    output:
+        record=results("models", "{model}.json"),
+    log:
+        log_of("register_model", "{model}.log"),
+    benchmark:
+        time_of("register_model", "{model}.tsv")
+    conda:
+        "../../envs/inference.yaml"
+    params:
+        model=model_settings,
+        trust_remote_code=remote_code_trusted,
+        code=code("registry", "digest"),
+    script:
+        "../scripts/register_model.py"
+
+
+rule pretrain_calibration_model:
+    """Train a calibration model from nothing; not part of a study unless a model's path names it."""
+    output:
+        model=directory("results/calibration-models/{recipe}"),
+    log:
+        "results/calibration-models/logs/{recipe}.log",
+    benchmark:
+        "results/calibration-models/benchmarks/{recipe}.tsv"
+    wildcard_constraints:
+        recipe="reasoner|base",
+    conda:
+        "../../envs/inference.yaml"
+    threads: 2
+    params:
+        code=code("calibration"),
+    script:
+        "../scripts/pretrain_calibration_model.py"

@@ -1,0 +1,34 @@
+"""Fine-tune a model on a corpus of traces."""
+
+import json
+from pathlib import Path
+
+
+from thinkscale import contracts
+from thinkscale.job import job
+from thinkscale.think import require
+from thinkscale.training.corpus import TraceFormat, read_corpus
+
+with job(snakemake):
+    for package in ("torch", "transformers", "trl", "peft"):
+        require(package, extra="train")
+    import torch
+
+    from thinkscale.training.sft import SftSettings, finetune
+
+    torch.set_num_threads(snakemake.threads)
+    derive, corpus = dict(snakemake.params.derive), snakemake.params.corpus
+    thinking = snakemake.params.thinking
+    columns = {name: corpus[name] for name in ("question", "reasoning", "response")}
+    rows = read_corpus(snakemake.input.corpus, columns)[: corpus["n"]]
+    form = TraceFormat(thinking["start"], thinking["end"][0], thinking["answer_prompt"])
+    options = {key: value for key, value in derive.items() if key not in ("parent", "corpus")}
+    parent = json.loads(Path(snakemake.input.parent).read_text())["directory"]
+    losses = finetune(
+        parent,
+        rows,
+        snakemake.output.model,
+        SftSettings(**options, seed=snakemake.params.seed, form=form),
+    )
+    losses.insert(0, "model", snakemake.wildcards.model)
+    contracts.write_table(losses, snakemake.output.losses)

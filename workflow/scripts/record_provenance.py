@@ -1,0 +1,19 @@
+"""Write provenance.json and the configuration this run was given."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from thinkscale.job import job
+from thinkscale.provenance import provenance
+
+with job(snakemake):
+    records = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
+    data = [snakemake.input.study_items, *snakemake.input.corpora]
+    found = provenance(
+        snakemake.params.study, records, [Path(path) for path in data], Path(__file__).parent
+    )
+    Path(snakemake.output.provenance).write_text(json.dumps(found, indent=2) + "\n")
+    text = yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True)
+    Path(snakemake.output.config).write_text(text, encoding="utf-8")

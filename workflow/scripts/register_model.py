@@ -1,0 +1,28 @@
+"""Resolve a model to a directory and write its record."""
+
+import json
+from pathlib import Path
+
+
+from thinkscale.job import job
+from thinkscale.registry import fetch, register
+
+with job(snakemake):
+    model = snakemake.params.model
+    if model["hub"] is not None:
+        from thinkscale.think import require
+
+        require("huggingface_hub", extra="inference")
+        directory = fetch(model["hub"], model["revision"], snakemake.params.trust_remote_code)
+    elif model["derive"] is not None:
+        directory = Path(snakemake.input.files)
+    else:
+        directory = Path(model["path"])
+    record = register(
+        model["name"],
+        directory,
+        hub=model["hub"],
+        revision=model["revision"],
+        parent=model["derive"] and model["derive"]["parent"],
+    )
+    Path(snakemake.output.record).write_text(json.dumps(record, indent=2) + "\n")

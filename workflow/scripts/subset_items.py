@@ -1,0 +1,11 @@
+"""Write the study's items and what cleaning changed."""
+
+from thinkscale import contracts
+from thinkscale.bank import prepare_items
+from thinkscale.config.model import Items
+from thinkscale.job import job
+
+with job(snakemake):
+    items, report = prepare_items(Items(**snakemake.params.settings), snakemake.params.seed)
+    contracts.write(items, snakemake.output.study_items, "items")
+    contracts.write_table(report, snakemake.output.report)

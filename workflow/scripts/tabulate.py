@@ -1,0 +1,24 @@
+"""Compute one table from the graded responses; `params.analysis` names it."""
+
+from thinkscale import contracts, stats
+from thinkscale.graded import graded, in_study_order
+from thinkscale.job import job
+
+with job(snakemake):
+    params = snakemake.params
+    responses = contracts.read(snakemake.input.responses, "responses")
+    grades = contracts.read(snakemake.input.grades, "grades")
+    items = contracts.read(snakemake.input.study_items, "items")
+    frame = graded(responses, grades, items, params.grader)
+    analyses = {
+        "accuracy": stats.accuracy,
+        "registration": stats.registration,
+        "outcome_difficulty": stats.outcome_difficulty,
+        "mcnemar": stats.mcnemar,
+        "token_change": stats.token_change,
+        "model_comparison": stats.model_comparison,
+        "consensus": stats.consensus,
+        "ledger": stats.ledger,
+    }
+    table = analyses[params.analysis](frame, **params.options)
+    contracts.write_table(in_study_order(table, params.models), snakemake.output.table)

@@ -1,0 +1,69 @@
+"""Run one model over one shard of the items."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+
+from thinkscale import contracts
+from thinkscale.conditions import sweep
+from thinkscale.config.model import Inference
+from thinkscale.job import job, progress
+from thinkscale.think import require, think
+
+with job(snakemake):
+    for package in ("torch", "transformers"):
+        require(package, extra="inference")
+    import torch
+
+    from thinkscale.engines.hf import Loading, load
+    from thinkscale.engines.sampling import Sampling
+    from thinkscale.prompts import encode_prompt, forcing, render, user_message
+
+    torch.set_num_threads(snakemake.threads)
+    inference = Inference(**snakemake.params.inference)
+    asked = {k: v for k, v in snakemake.params.conditions.items() if v is not None}
+    max_swaps = asked.pop("max_swaps")
+    model, shard = snakemake.wildcards.model, int(snakemake.wildcards.shard)
+    items = contracts.read(snakemake.input.study_items, "items").iloc[
+        shard :: snakemake.params.shards
+    ]
+    engine = load(
+        Path(json.loads(Path(snakemake.input.record).read_text())["directory"]),
+        Loading(
+            inference.dtype, inference.device, inference.attention, inference.trust_remote_code
+        ),
+        Sampling(inference.temperature, inference.top_p, inference.top_k),
+        inference.batch_size,
+        inference.context,
+    )
+    form, thinking = inference.prompt, inference.thinking
+    texts = {
+        item["item_id"]: render(
+            engine.tokenizer,
+            user_message(item, form.template, form.option, form.separator),
+            system=form.system,
+            start=thinking.start,
+        )
+        for item in items.to_dict("records")
+    }
+    chains, responses = think(
+        model,
+        {item_id: encode_prompt(engine.tokenizer, text) for item_id, text in texts.items()},
+        sweep(**asked),
+        engine,
+        forcing(
+            engine.tokenizer,
+            end=thinking.end,
+            answer_prompt=thinking.answer_prompt,
+            continuations=asked["continuations"],
+            max_answer=inference.max_answer_tokens,
+            max_swaps=max_swaps,
+        ),
+        engine.tokenizer.decode,
+        samples=inference.samples,
+        seed=snakemake.params.seed,
+        progress=partial(progress, label=f"think {model}", unit="chain"),
+    )
+    contracts.write(chains, snakemake.output.chains, "chains")
+    contracts.write(responses, snakemake.output.responses, "responses")

@@ -1,0 +1,210 @@
+"""Write `config/README.md` and `config/schema.json` from the configuration's own descriptions.
+
+Run `python -m thinkscale.config.docs [DIRECTORY]` after changing a key; a test compares both files
+with what this module makes.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from thinkscale.config.model import COLOUR_PATTERN, NAME_PATTERN, Study
+
+INTRODUCTION = """\
+# Configuration
+
+This page is generated: run `python -m thinkscale.config.docs` after changing a description in
+`workflow/thinkscale/config/model.py`.
+
+A **study file** is one YAML file that says everything about one study: the items, the models, the
+sweep over thinking, how answers are graded, what is computed and drawn. Everything it produces lies
+in `results/<study>/`. [config.yaml](config.yaml) is the demo study, and what a plain
+`snakemake --cores 2` runs. To run another:
+
+```sh
+snakemake --cores 2 --configfile my.yaml
+```
+
+A study file stands alone: it is not laid over the demo study, and a key it leaves out has the
+default given below. Paths are read from the directory Snakemake runs in. The file is checked before
+anything is built: an unknown key, a wrong type or a contradiction ends the run with a message that
+names the key. [schema.json](schema.json) is the same as a JSON schema; editors that know YAML
+schemas complete and check keys as you type if the file begins with
+`# yaml-language-server: $schema=schema.json` (the path from your file to the schema).
+
+## A study of your own
+
+Your own items in a CSV file, and a model from the Hugging Face hub on a GPU:
+
+```yaml
+"""
+
+EXAMPLE = """\
+study: my-items
+seed: 1
+
+items:
+  source: data/my-items.csv
+  n: 100
+  difficulty_direction: higher_is_easier   # here: the share of people who answered correctly
+  columns:
+    item_id: id
+    stem: question
+    option_columns: [option_a, option_b, option_c, option_d]
+    key: answer
+    difficulty: p_correct
+
+models:
+  - name: R1-Distill-Qwen-1.5B
+    hub: deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B
+    revision: ad9f0ae0864d7fbcd1cd905e3c6c5b069cc8b562
+
+inference:
+  dtype: bfloat16
+  device: cuda:0
+  batch_size: 32
+  context: 16384
+  samples: 4
+  temperature: 0.6
+  top_p: 0.95
+  max_answer_tokens: 256
+
+conditions:
+  max_think: [512, 1024, 2048, 4096, 8192]
+  waits: [1, 2]
+"""
+
+MARKERS = """\
+```
+
+`revision` is the commit of the model's repository on the hub, so that a rerun runs the same
+weights. A model that is already on disk has a `path` instead of `hub` and `revision`.
+
+### Markers of thinking
+
+The defaults fit models that think between `<think>` and `</think>`: the DeepSeek-R1 distills, QwQ,
+Qwen3. For another family, write what opens and what ends its thinking as the tokenizer has it:
+
+| family | `inference.thinking.start` | `inference.thinking.end` |
+|---|---|---|
+| DeepSeek-R1 distills, QwQ, Qwen3 | `"<think>\\n"` | `["</think>"]` |
+| s1, s1.1 | `"<|im_start|>think"` | `["<|im_start|>answer"]` |
+
+s1, for example:
+
+```yaml
+inference:
+  thinking:
+    start: "<|im_start|>think"
+    end: ["<|im_start|>answer"]
+    answer_prompt: "Final Answer:"
+```
+
+The start is appended only where the chat template does not already open thinking. A model whose
+markers are wrong here still runs, but it never ends its thinking by itself: `censored` in the
+tables is then near 1.
+
+## Every key
+
+Paths are written with dots; `models[].name` is the key `name` of each entry of the list `models`.
+"""
+
+
+def readme() -> str:
+    """Return the text of config/README.md."""
+    schema = Study.model_json_schema()
+    parts = [INTRODUCTION + EXAMPLE + MARKERS]
+    for path, section in _sections(schema):
+        title = f"`{path}`" if path else "The study"
+        parts.append(f"### {title}\n\n{section['description']}\n\n{_table(path, section, schema)}")
+    return "\n".join(parts)
+
+
+def schema() -> str:
+    """Return the text of config/schema.json."""
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(dialect | Study.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def write(directory: Path) -> None:
+    """Write README.md and schema.json into `directory`."""
+    (directory / "README.md").write_text(readme(), encoding="utf-8")
+    (directory / "schema.json").write_text(schema(), encoding="utf-8")
+
+
+def _sections(schema: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Yield (path, JSON schema) of each block, in the order of the study file."""
+
+    def below(path: str, section: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        yield path, section
+        for name, field in section["properties"].items():
+            # A model's own `inference` is the study's, documented once.
+            if (block := _block(field)) and (path, name) != ("models[]", "inference"):
+                inner = f"{path}.{name}" if path else name
+                many = "[]" if field.get("type") == "array" else ""
+                yield from below(inner + many, schema["$defs"][block])
+
+    return below("", schema)
+
+
+def _block(field: Mapping[str, Any]) -> str | None:
+    """The block a key holds, if it holds one: itself, or as each entry of a list."""
+    parts = [field, field.get("items", {}), *field.get("anyOf", [])]
+    return next((part["$ref"].rpartition("/")[2] for part in parts if "$ref" in part), None)
+
+
+def _table(path: str, section: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    lines = ["| key | type | default | unit | meaning |", "|---|---|---|---|---|"]
+    for name, field in section["properties"].items():
+        key = f"`{path}.{name}`" if path else f"`{name}`"
+        cells = [key, _words(field), _default(name, field, section), field.get("unit", "")]
+        # Pydantic leaves out a description that its block already has.
+        cells.append(field.get("description") or schema["$defs"][_block(field)]["description"])
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(name: str, field: Mapping[str, Any], section: Mapping[str, Any]) -> str:
+    if name in section.get("required", []):
+        return "needed"
+    if (_block(field) and field.get("default") is not None) or field["default"] is None:
+        return "none" if field["default"] in (None, []) else "as below"
+    shown = json.dumps(field["default"], ensure_ascii=False)
+    return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
+
+
+_KINDS = {"integer": "whole number", "number": "number", "boolean": "true or false"}
+_PATTERNS = {NAME_PATTERN: "name", COLOUR_PATTERN: "colour"}
+_BOUNDS = (
+    ("minimum", "≥"),
+    ("exclusiveMinimum", ">"),
+    ("maximum", "≤"),
+    ("exclusiveMaximum", "<"),
+)
+
+
+def _words(field: Mapping[str, Any]) -> str:
+    """A JSON schema's type in plain words."""
+    if "anyOf" in field:
+        kinds = [part for part in field["anyOf"] if part.get("type") != "null"]
+        return " or ".join(map(_words, kinds))
+    if "enum" in field or "const" in field:
+        return " or ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
+    if "$ref" in field:
+        return "block"
+    if field["type"] == "array":
+        entries = field.get("prefixItems")
+        if entries:
+            return f"pair of {_words(entries[0])}s"
+        least = ", not empty" if field.get("minItems") else ""
+        return f"list ({_words(field['items'])}){least}"
+    if field["type"] == "string":
+        return _PATTERNS.get(field.get("pattern"), "text")
+    bounds = [f"{sign} {field[bound]:g}" for bound, sign in _BOUNDS if bound in field]
+    return " ".join([_KINDS[field["type"]], *([", ".join(bounds)] if bounds else [])])
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[3] / "config"))

@@ -1,0 +1,302 @@
+"""Read and check a configuration before anything is built or loaded."""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from thinkscale.config.model import COLOUR_PATTERN, NAME_PATTERN, Study
+from thinkscale.errors import ThinkscaleError
+
+
+def load_study(path: Path) -> Study:
+    """Read a YAML file. Raises ThinkscaleError as `parse_study` and `refuse_repeated_keys` do."""
+    refuse_repeated_keys(path)
+    return parse_study(yaml.safe_load(Path(path).read_text(encoding="utf-8")), str(path))
+
+
+def refuse_repeated_keys(path: Path) -> None:
+    """Raise ThinkscaleError if a YAML file cannot be read or has a key twice in one mapping.
+
+    YAML forbids that, but loaders take the last one without a word, and a study would silently
+    run with half of what its file says.
+    """
+    try:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ThinkscaleError(f"{path}: cannot read the config: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ThinkscaleError(
+            f"{path}: found no valid YAML: {' '.join(str(error).split())}; expected a study file"
+        ) from error
+    if repeated := list(_repeated_keys(root, ())):
+        raise ThinkscaleError("\n".join(f"{path}: {problem}" for problem in repeated))
+
+
+def _repeated_keys(node: yaml.Node | None, location: tuple[str | int, ...]) -> Iterable[str]:
+    if isinstance(node, yaml.SequenceNode):
+        for index, inner in enumerate(node.value):
+            yield from _repeated_keys(inner, (*location, index))
+    if isinstance(node, yaml.MappingNode):
+        first: dict[str, int] = {}
+        for name, inner in node.value:
+            here, line = (*location, str(name.value)), name.start_mark.line + 1
+            if here[-1] in first:
+                where = f"lines {first[here[-1]]} and {line}"
+                yield f"`{_key(here)}`: found twice (on {where}); expected each key once"
+            first[here[-1]] = line
+            yield from _repeated_keys(inner, here)
+
+
+def parse_study(values: Mapping[str, Any], where: str, made_here: Iterable[str] = ()) -> Study:
+    """Check the values of a configuration file and return the study.
+
+    where: the file's name, for messages. made_here: directories a rule makes, so that a model
+    `path` below one of them need not exist yet.
+    Raises ThinkscaleError naming every faulty key, what was found and what was expected.
+    """
+    if not isinstance(values, Mapping):
+        found = "nothing" if values is None else f"a {type(values).__name__}"
+        raise ThinkscaleError(
+            f"{where}: found {found}; expected keys: `study`, `items`, `models` …"
+        )
+    try:
+        study = Study.model_validate(_with_inherited_inference(values))
+    except ValidationError as error:
+        details = error.errors()
+        located = {detail["loc"] for detail in details}
+        problems = [_problem(d) for d in details if not _inherited(d["loc"], located)]
+        raise ThinkscaleError("\n".join(f"{where}: {p}" for p in dict.fromkeys(problems))) from None
+    if problems := [*_contradictions(study), *_missing_files(study, tuple(made_here))]:
+        raise ThinkscaleError("\n".join(f"{where}: {problem}" for problem in problems))
+    return study
+
+
+def _with_inherited_inference(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay each model's own `inference` keys over the study's."""
+    shared, models = values.get("inference"), values.get("models")
+    if not isinstance(shared, Mapping) or not isinstance(models, list):
+        return dict(values)
+    laid = [
+        {**model, "inference": _overlay(shared, model.get("inference") or {})}
+        if isinstance(model, Mapping)
+        else model
+        for model in models
+    ]
+    return {**values, "models": laid}
+
+
+def _overlay(base: Any, top: Any) -> Any:
+    if not isinstance(base, Mapping) or not isinstance(top, Mapping):
+        return top
+    return {**base, **{key: _overlay(base.get(key), value) for key, value in top.items()}}
+
+
+_PATTERNS = {
+    NAME_PATTERN: "a name: letters, digits, `.`, `_`, `-`, beginning with a letter or digit",
+    COLOUR_PATTERN: "a colour as '#rrggbb', in quotes",
+}
+
+
+def _inherited(location: tuple, located: Iterable[tuple]) -> bool:
+    """Whether a model's fault is the study's `inference`, reported there already."""
+    return location[0] == "models" and location[2:3] == ("inference",) and location[2:] in located
+
+
+# What pydantic's own words do not say in a form that follows "expected".
+_EXPECTED = {
+    "list_type": "a list, as in [1, 2]",
+    "string_type": "text (in quotes if YAML reads it as something else)",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "model_type": "keys below it",
+    "tuple_type": "a list of two names",
+}
+
+
+def _problem(detail: Mapping[str, Any]) -> str:
+    """Say one of pydantic's findings in our words."""
+    location, found = detail["loc"], detail["input"]
+    key, kind, limits = _key(location), detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"`{key}`: unknown key; {_suggestion(location)}"
+    if kind == "missing":
+        return f"`{key}`: missing; expected a value ({_description(location)})"
+    expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if kind in ("too_short", "too_long"):
+        size = limits.get("min_length", limits.get("max_length"))
+        expected = f"at {'least' if kind == 'too_short' else 'most'} {size} in the list"
+    elif kind == "string_too_short":
+        expected = "text that is not empty"
+    elif kind == "string_pattern_mismatch":
+        expected = _PATTERNS.get(limits["pattern"], f"text like {limits['pattern']}")
+    expected = _EXPECTED.get(kind, expected)
+    return f"`{key}`: found {'nothing' if found is None else repr(found)}; expected {expected}"
+
+
+def _suggestion(location: tuple[str | int, ...]) -> str:
+    """The nearest key of the section; else where the very key belongs; else the nearest at all."""
+    known, name = _known_keys(location[:-1]), str(location[-1])
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    elsewhere = [key for key in _all_keys(Study) if key.rpartition(".")[2] == name]
+    if not near and elsewhere:
+        return f"did you mean `{elsewhere[0]}`? (known here: {', '.join(known)})"
+    near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f"did you mean `{near[0]}`? (known: {', '.join(known)})"
+
+
+def _all_keys(section: type[BaseModel], above: str = "") -> Iterable[str]:
+    """Paths of every key, the study's own blocks before the copies models may override."""
+    inner = []
+    for name, field in section.model_fields.items():
+        below = _sections_in(field.annotation)
+        listed = get_origin(field.annotation) is list
+        yield above + name
+        if below is not None:
+            inner.append((listed, below, f"{above}{name}{'[…]' if listed else ''}."))
+    for _, below, path in sorted(inner, key=lambda found: found[0]):
+        yield from _all_keys(below, path)
+
+
+def _key(location: Iterable[str | int]) -> str:
+    key = ""
+    for part in location:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+    return key
+
+
+def _section(location: Iterable[str | int]) -> type[BaseModel]:
+    """The section a location lies in."""
+    section = Study
+    for part in location:
+        if isinstance(part, str) and part in section.model_fields:
+            section = _sections_in(section.model_fields[part].annotation) or section
+    return section
+
+
+def _sections_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_sections_in(part) for part in getattr(annotation, "__args__", ()))
+    return next((section for section in inner if section), None)
+
+
+def _known_keys(location: Iterable[str | int]) -> list[str]:
+    return list(_section(location).model_fields)
+
+
+def _description(location: tuple[str | int, ...]) -> str:
+    field = _section(location[:-1]).model_fields.get(str(location[-1]))
+    return (field.description or "").rstrip(".") if field else "see config/README.md"
+
+
+def _contradictions(study: Study) -> Iterable[str]:
+    """Yield what is wrong between keys that are each well-formed."""
+    names = [model.name for model in study.models]
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"`models`: the name {name!r} is used {count} times; expected unique names"
+    corpora = [corpus.name for corpus in study.corpora]
+    for name, count in Counter(corpora).items():
+        if count > 1:
+            yield f"`corpora`: the name {name!r} is used {count} times; expected unique names"
+    lists = {
+        **{
+            f"conditions.{key}": getattr(study.conditions, key) or []
+            for key in ("max_think", "min_think", "waits", "continuations")
+        },
+        "grading.graders": study.grading.graders,
+        "analyses.consensus_k": study.analyses.consensus_k,
+    }
+    for key, values in lists.items():
+        repeated = [value for value, count in Counter(values).items() if count > 1]
+        if repeated:
+            yield f"`{key}`: {repeated[0]!r} is repeated; expected each value once"
+    for index in range(len(study.models)):
+        yield from _model_contradictions(study, index, names, corpora)
+    for pair in study.analyses.compare or []:
+        for name in set(pair) - set(names):
+            yield f"`analyses.compare`: found {name!r}; expected one of {', '.join(names)}"
+        if pair[0] == pair[1]:
+            yield f"`analyses.compare`: found {pair[0]!r} with itself; expected two models"
+    if study.items.source != "calibration":
+        columns = study.items.columns
+        if (columns.options is None) == (columns.option_columns is None):
+            found = "neither" if columns.options is None else "both"
+            yield f"`items.columns`: found {found}; expected one of `options`, `option_columns`"
+    elif study.items.n is not None and study.items.n > study.items.bank_size:
+        yield (
+            f"`items.n`: found {study.items.n}; expected at most `items.bank_size`, "
+            f"{study.items.bank_size}"
+        )
+
+
+def _model_contradictions(
+    study: Study, index: int, names: list[str], corpora: list[str]
+) -> Iterable[str]:
+    model, key = study.models[index], f"models[{index}]"
+    given = [k for k in ("path", "hub", "derive") if getattr(model, k) is not None]
+    if len(given) != 1:
+        yield (
+            f"`{key}` ({model.name}): found {', '.join(given) or 'none of them'}; "
+            "expected exactly one of `path`, `hub`, `derive`"
+        )
+    if model.hub is not None and model.revision is None:
+        yield f"`{key}.revision` ({model.name}): missing; expected the hub commit to run"
+    if model.revision is not None and model.hub is None:
+        yield f"`{key}.revision` ({model.name}): found {model.revision!r}; expected it with `hub`"
+    if model.derive is None:
+        return
+    if model.derive.corpus not in corpora:
+        yield (
+            f"`{key}.derive.corpus`: found {model.derive.corpus!r}; "
+            f"expected one of `corpora` ({', '.join(corpora) or 'none given'})"
+        )
+    parents = {m.name: m.derive.parent for m in study.models if m.derive is not None}
+    parent, seen = model.derive.parent, [model.name]
+    if parent not in names:
+        near = difflib.get_close_matches(parent, names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        yield (
+            f"`{key}.derive.parent` ({model.name}): there is no model {parent!r}{hint} "
+            f"(expected one of {', '.join(n for n in names if n != model.name)})"
+        )
+    while parent in parents and parent not in seen:
+        seen.append(parent)
+        parent = parents[parent]
+    if parent == model.name:
+        chain = " from ".join([*seen, model.name])
+        yield (
+            f"`{key}.derive.parent` ({model.name}): a model cannot derive from itself ({chain}); "
+            "expected a chain that begins with a `path` or `hub` model"
+        )
+
+
+def _missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
+    for index, model in enumerate(study.models):
+        if model.path is None or model.path.startswith(made_here):
+            continue
+        if not Path(model.path, "config.json").is_file():
+            yield (
+                f"`models[{index}].path` ({model.name}): {model.path} holds no config.json; "
+                "expected the directory of a model"
+            )
+    if study.items.source != "calibration" and not Path(study.items.source).is_file():
+        yield (
+            f"`items.source`: there is no file {study.items.source}; expected `calibration` or the "
+            "path of a bank"
+        )
+    for index, corpus in enumerate(study.corpora):
+        if corpus.source != "calibration" and not Path(corpus.source).is_file():
+            yield (
+                f"`corpora[{index}].source` ({corpus.name}): there is no file {corpus.source}; "
+                "expected `calibration` or the path of a corpus"
+            )

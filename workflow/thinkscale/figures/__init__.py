@@ -1,0 +1,32 @@
+"""The study's figures: frames in, one matplotlib Figure out, nothing read or written.
+
+Each function takes `style=` (see `Style`); those that show models take `models=`, the study's
+models in their fixed order, so that a model has one colour in every figure. An empty frame gives
+a figure that says what is missing. `save` writes SVG or PNG.
+
+    style = Style.from_mapping(config_section)
+    save(accuracy_vs_budget(accuracy, models=names, style=style), "accuracy_vs_budget.svg")
+"""
+
+from thinkscale.figures.divergence import token_scatter
+from thinkscale.figures.items import difficulty_by_outcome, difficulty_histogram
+from thinkscale.figures.lengths import thinking_lengths, token_change
+from thinkscale.figures.registration import tokens_vs_difficulty
+from thinkscale.figures.style import Style, apply, save
+from thinkscale.figures.sweeps import accuracy_vs_budget, accuracy_vs_waits
+from thinkscale.figures.training import training_loss
+
+__all__ = [
+    "Style",
+    "accuracy_vs_budget",
+    "accuracy_vs_waits",
+    "apply",
+    "difficulty_by_outcome",
+    "difficulty_histogram",
+    "save",
+    "thinking_lengths",
+    "token_change",
+    "token_scatter",
+    "tokens_vs_difficulty",
+    "training_loss",
+]

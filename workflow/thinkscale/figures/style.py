@@ -1,0 +1,173 @@
+"""The one look of all figures: sizes, colours, fonts, and how a figure becomes a file.
+
+Every drawing function takes a `Style` and builds its figure inside `apply(style)`. No figure
+touches pyplot, so nothing is global and nothing has to be closed. `save` writes the same bytes
+for the same figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.colors import is_color_like
+from matplotlib.figure import Figure
+
+from thinkscale.errors import ThinkscaleError
+
+# Okabe and Ito, "Color Universal Design" (2008), ordered so that the first four differ in
+# lightness as well as hue. The yellow is left out: it vanishes on white.
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+
+
+def _check_colour(name: str, value: Any) -> None:
+    if not is_color_like(value):
+        raise ThinkscaleError(
+            f"figure style: {name} is {value!r}; expected a colour such as '#0072B2'."
+        )
+
+
+@dataclass(frozen=True)
+class Style:
+    """Sizes in inches, type in points, colours as anything matplotlib understands.
+
+    Raises ThinkscaleError, naming the field, for a value that cannot be drawn with.
+    """
+
+    width: float = 3.5
+    """Width of a figure with one column of panels: a journal column."""
+    wide: float = 7.0
+    """Width of a figure with several columns of panels: a journal page."""
+    height: float = 2.0
+    """Height of one panel's axes, about."""
+    dpi: int = 300
+    font: str = "DejaVu Sans"  # comes with matplotlib, so a figure looks alike everywhere
+    font_size: float = 8.0
+    line_width: float = 1.2
+    marker_size: float = 4.0
+    palette: tuple[str, ...] = OKABE_ITO
+    """One colour per model, in the order of the models; repeats when there are more."""
+    markers: tuple[str, ...] = ("o", "s", "^", "D", "v", "P", "X")
+    """One marker per model, so that colour is never the only cue."""
+    ink: str = "#222222"
+    muted: str = "#666666"
+    faint: str = "#E2E2E2"
+
+    def __post_init__(self) -> None:
+        for name in ("palette", "markers"):  # YAML and JSON bring lists
+            value = getattr(self, name)
+            if isinstance(value, str) or not isinstance(value, Sequence) or not value:
+                raise ThinkscaleError(
+                    f"figure style: {name} is {value!r}; expected a list with at least one entry."
+                )
+            object.__setattr__(self, name, tuple(value))
+        for name in ("width", "wide", "height", "dpi", "font_size", "line_width", "marker_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+                raise ThinkscaleError(
+                    f"figure style: {name} is {value!r}; expected a number above 0."
+                )
+        for name in ("ink", "muted", "faint"):
+            _check_colour(name, getattr(self, name))
+        for position, colour in enumerate(self.palette):
+            _check_colour(f"palette[{position}]", colour)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any] | None) -> Style:
+        """The style a config section describes; keys left out keep their defaults."""
+        values = dict(values or {})
+        known = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise ThinkscaleError(
+                    f"figure style: unknown key {key!r}; known keys are {', '.join(known)}."
+                )
+        return cls(**values)
+
+    @property
+    def small(self) -> float:
+        """Type size of notes, counts and details, in points."""
+        return 0.85 * self.font_size
+
+    def colours(self, models: Sequence[str]) -> dict[str, str]:
+        """The colour of each model, by its place in `models`."""
+        return {model: self.palette[i % len(self.palette)] for i, model in enumerate(models)}
+
+    def marks(self, models: Sequence[str]) -> dict[str, str]:
+        """The marker of each model, by its place in `models`."""
+        return {model: self.markers[i % len(self.markers)] for i, model in enumerate(models)}
+
+
+DEFAULT = Style()
+
+
+@contextmanager
+def apply(style: Style) -> Iterator[None]:
+    """Build figures in this style inside the block; matplotlib's settings return afterwards."""
+    settings = {
+        "font.family": style.font,
+        "font.size": style.font_size,
+        "text.color": style.ink,
+        # Names, tokens and continuations are untrusted: "$" must stay a dollar sign.
+        "text.parse_math": False,
+        "text.usetex": False,
+        "figure.dpi": style.dpi,
+        "figure.facecolor": "white",
+        "axes.facecolor": "white",
+        "axes.edgecolor": style.muted,
+        "axes.labelcolor": style.ink,
+        "axes.labelsize": style.font_size,
+        "axes.titlesize": style.font_size,
+        "axes.titlelocation": "left",
+        "axes.titleweight": "bold",
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "grid.color": style.faint,
+        "grid.linewidth": 0.6,
+        "xtick.labelsize": style.small,
+        "ytick.labelsize": style.small,
+        "xtick.color": style.muted,
+        "ytick.color": style.muted,
+        "xtick.labelcolor": style.ink,
+        "ytick.labelcolor": style.ink,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 3.0,
+        "ytick.major.size": 3.0,
+        "lines.linewidth": style.line_width,
+        "lines.markersize": style.marker_size,
+        "legend.frameon": False,
+        "legend.fontsize": style.small,
+        "legend.handlelength": 1.6,
+        "legend.borderaxespad": 0.0,
+        "legend.columnspacing": 1.4,
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write the figure as SVG or PNG, by the suffix of `path`; the same figure, the same bytes.
+
+    Text becomes outlines in SVG, so that it looks alike without the font and nothing in a token
+    or a model's name can act as markup.
+    """
+    path = Path(path)
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("svg", "png"):
+        raise ThinkscaleError(f"{path}: figures are written as .svg or .png, not {path.suffix!r}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "svg.hashsalt": "thinkscale",  # otherwise ids in the SVG are random
+        "svg.fonttype": "path",
+        "savefig.dpi": "figure",
+        "text.parse_math": False,
+    }
+    with mpl.rc_context(settings):
+        figure.savefig(path, format=kind, metadata={"Date": None} if kind == "svg" else None)

@@ -1,0 +1,50 @@
+"""Statistics of a study, each analysis a function from graded responses to a tidy table.
+
+There is one function for each table of `COLUMNS` that is computed, named like it; the statistics
+they are made of are here too, for use on plain arrays. Nothing in this package needs torch.
+"""
+
+from thinkscale.stats._columns import COLUMNS
+from thinkscale.stats._comparison import williams
+from thinkscale.stats._distributions import Smoothing, divergences
+from thinkscale.stats._divergence import divergence, divergence_tokens
+from thinkscale.stats._intervals import Interval, clustered_mean
+from thinkscale.stats._paired import hodges_lehmann, mcnemar_exact, signed_rank_p
+from thinkscale.stats._registration import correlate, detectable_correlation
+from thinkscale.stats._resampling import holm, sign_flip
+from thinkscale.stats._samples import cons_at_k, pass_at_k
+from thinkscale.stats._tables_natural import (
+    consensus,
+    model_comparison,
+    outcome_difficulty,
+    registration,
+)
+from thinkscale.stats._tables_sweep import accuracy, ledger, mcnemar, token_change
+
+__all__ = [
+    "COLUMNS",
+    "Interval",
+    "Smoothing",
+    "accuracy",
+    "clustered_mean",
+    "cons_at_k",
+    "consensus",
+    "correlate",
+    "detectable_correlation",
+    "divergence",
+    "divergence_tokens",
+    "divergences",
+    "hodges_lehmann",
+    "holm",
+    "ledger",
+    "mcnemar",
+    "mcnemar_exact",
+    "model_comparison",
+    "outcome_difficulty",
+    "pass_at_k",
+    "registration",
+    "sign_flip",
+    "signed_rank_p",
+    "token_change",
+    "williams",
+]

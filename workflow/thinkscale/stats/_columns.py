@@ -1,0 +1,43 @@
+"""The columns of every table, in order; the files under `tables/` have exactly these."""
+
+from thinkscale.stats import _divergence
+from thinkscale.stats._frame import CONDITION
+
+LEDGER = [
+    *["prompt_tokens", "think_natural", "think_injected", "think_tokens", "forced_end_tokens"],
+    *["answer_tokens", "new_tokens", "alone_tokens", "waits_done", "censored"],
+]
+COLUMNS: dict[str, list[str]] = {
+    "accuracy": [
+        *["model", *CONDITION, "n_items", "n_responses", "estimate", "lower", "upper"],
+        *["ungradable", "censored", "tokens_mean", "tokens_lower", "tokens_upper", "method"],
+    ],
+    "registration": [
+        *["model", "measure", "n", "estimate", "lower", "upper", "p", "p_method"],
+        *["censored", "detectable", "method"],
+    ],
+    "outcome_difficulty": [
+        *["model", "measure", "n_items", "n_responses", "estimate", "lower", "upper", "p"],
+        "method",
+    ],
+    "mcnemar": [
+        *["model", *CONDITION, "n_items", "n_pairs", "both_correct", "wrong_to_right"],
+        *["right_to_wrong", "both_wrong", "estimate", "lower", "upper", "p", "p_clustered"],
+        *["p_holm", "method"],
+    ],
+    "token_change": [
+        *["model", *CONDITION, "n_items", "n_pairs", "estimate", "lower", "upper"],
+        *["mean_change", "p", "p_holm", "method"],
+    ],
+    "model_comparison": [
+        *["model_a", "model_b", "measure", "n", "value_a", "value_b", "estimate", "lower"],
+        *["upper", "p", "p_holm", "method"],
+    ],
+    "consensus": [
+        *["model", "measure", "k", "n_items", "samples", "estimate", "lower", "upper", "method"]
+    ],
+    "divergence": ["tokenizer", "corpus", *_divergence.ROW_COLUMNS],
+    "divergence_tokens": ["tokenizer", "corpus", *_divergence.TOKEN_COLUMNS],
+    "training_loss": ["model", "step", "epoch", "loss", "learning_rate", "tokens"],
+    "ledger": ["model", "condition", "n_responses", *LEDGER],
+}

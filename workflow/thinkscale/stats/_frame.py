@@ -1,0 +1,122 @@
+"""The graded frame: check it, order it, and take from it what the analyses need.
+
+Every analysis starts from `prepare`, so that the order of rows in a file changes no number, and
+clusters are formed in one place.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from thinkscale.errors import ThinkscaleError
+
+CONDITION = ["condition", "max_think", "min_think", "waits", "continuation"]
+KEYS = ["model", "item_id", "sample", "condition"]
+NEEDED = [
+    *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored"],
+    *["outcome", "extracted", "difficulty", "cluster_id", "stem_chars", "n_options"],
+]
+OUTCOMES = {"correct", "incorrect", "ungradable"}
+
+
+def require(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+    """Raise `ThinkscaleError` naming the columns that `frame` lacks."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise ThinkscaleError(
+            f"{what}: no column {', '.join(missing)}; found {', '.join(map(str, frame.columns))}."
+        )
+
+
+def prepare(graded: pd.DataFrame) -> pd.DataFrame:
+    """Return the graded frame checked, sorted by its keys, with `correct` and `cluster`.
+
+    `correct` is outcome == "correct": an ungradable response counts as not correct. `cluster` is
+    the item's cluster_id, or the item itself where it has none.
+
+    Raises ThinkscaleError for a missing column, an unknown outcome, or two rows of one model,
+    item, sample and condition.
+    """
+    require(graded, NEEDED, "graded responses")
+    unknown = set(graded["outcome"].dropna().unique()) - OUTCOMES
+    if unknown or graded["outcome"].isna().any():
+        found = ", ".join(sorted(map(str, unknown))) or "a missing value"
+        raise ThinkscaleError(
+            f"graded responses: column outcome holds {found}; "
+            f"expected {', '.join(sorted(OUTCOMES))}."
+        )
+    twice = graded.duplicated(KEYS)
+    if twice.any():
+        row = graded.loc[twice, KEYS].iloc[0]
+        named = ", ".join(f"{key} {row[key]}" for key in KEYS)
+        raise ThinkscaleError(f"graded responses: {named} occurs twice; expected one row for each.")
+    frame = graded.sort_values(KEYS, kind="stable", ignore_index=True)
+    own = "item:" + frame["item_id"].astype(str)
+    given = "cluster:" + frame["cluster_id"].astype(str)
+    return frame.assign(
+        item_id=frame["item_id"].astype(str),
+        correct=frame["outcome"].eq("correct").to_numpy(bool),
+        censored=frame["censored"].astype(bool),
+        think_tokens=frame["think_tokens"].to_numpy(float),
+        difficulty=pd.to_numeric(frame["difficulty"]).to_numpy(float, na_value=np.nan),
+        cluster=given.where(frame["cluster_id"].notna(), own),
+    )
+
+
+def by_model(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each model's rows, models in alphabetical order."""
+    for model in sorted(frame["model"].unique()):
+        yield model, frame[frame["model"] == model]
+
+
+def natural(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows in which nothing was forced."""
+    return frame[frame["condition"] == "natural"]
+
+
+def by_condition(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """Yield each condition's columns and rows: natural, then maxima, minima and waits, rising."""
+    cells = frame.drop_duplicates("condition")[CONDITION].astype(object)
+    cells = cells.where(cells.notna(), None).to_dict("records")
+
+    def rank(cell: dict) -> tuple:
+        limits = [cell["waits"], cell["min_think"], cell["max_think"]]
+        given = [limit is not None for limit in limits]
+        values = [-1 if limit is None else int(limit) for limit in reversed(limits)]
+        return given, values, str(cell["continuation"] or ""), cell["condition"]
+
+    groups = dict(list(frame.groupby("condition", sort=False)))
+    for cell in sorted(cells, key=rank):
+        yield cell, groups[cell["condition"]]
+
+
+def per_item(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row an item: mean tokens and accuracy over its samples, counts, and its properties."""
+    return frame.groupby("item_id", sort=True).agg(
+        tokens=("think_tokens", "mean"),
+        accuracy=("correct", "mean"),
+        samples=("correct", "size"),
+        correct=("correct", "sum"),
+        difficulty=("difficulty", "first"),
+        cluster=("cluster", "first"),
+        stem_chars=("stem_chars", "first"),
+        n_options=("n_options", "first"),
+    )
+
+
+def pairs_with_natural(model_rows: pd.DataFrame, condition_rows: pd.DataFrame) -> pd.DataFrame:
+    """Join a condition to natural on item and sample; pairs with one side missing are left out."""
+    columns = ["item_id", "sample", "correct", "think_tokens", "cluster"]
+    left = natural(model_rows)[columns]
+    right = condition_rows[columns].drop(columns="cluster")
+    return left.merge(right, on=["item_id", "sample"], suffixes=("_natural", ""))
+
+
+def typed(rows: list[dict], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows as a frame with exactly `columns`; the condition's limits become nullable integers."""
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for column in ("max_think", "min_think", "waits"):
+        if column in frame:
+            frame[column] = pd.array(frame[column], dtype="Int64")
+    return frame
