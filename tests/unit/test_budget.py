@@ -1,12 +1,13 @@
 """Budget forcing, token by token, against a scripted engine."""
 
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import EOS, Scripted, forcing, ids, text
 
+from scripted import EOS, Scripted, forcing, ids, text
 from thinkscale.budget import respond
 from thinkscale.conditions import NATURAL, Condition, sweep
 from thinkscale.engines.drive import drive
@@ -219,7 +220,7 @@ def test_laws_of_the_chain(thoughts, budgets):
     script = partial(passes, thoughts=tuple(thoughts))
     engine, row = run(conditions, script, context=60)
     assert engine.sampled == sum(answer.new_tokens for answer in row.answers.values())
-    for smaller, larger in zip(budgets, budgets[1:], strict=False):
+    for smaller, larger in pairwise(budgets):
         short, long = (row.answers[f"max={b}"] for b in (smaller, larger))
         assert long.prefix.ids[: short.prefix.length] == short.prefix.ids
         assert short.prefix.length <= long.prefix.length
@@ -236,9 +237,7 @@ def test_laws_of_the_chain(thoughts, budgets):
 
 def test_rows_are_driven_side_by_side_and_refilled():
     engine = Scripted(passes)
-    rows = (
-        (n, respond(ids(PROMPT), b"key", sweep(waits=[1]), forcing(), 1000)) for n in range(7)
-    )
+    rows = ((n, respond(ids(PROMPT), b"key", sweep(waits=[1]), forcing(), 1000)) for n in range(7))
     results = dict(drive(rows, engine, in_flight=3))
     assert sorted(results) == list(range(7))
     assert {seen(result.answers["waits=1"]) for result in results.values()} == {"abcdWef"}

@@ -140,7 +140,15 @@ BANKS = {
     ),
     "too few items, options in one column": (
         'question,choices,answer\nIs it?,"[""yes"", ""no""]",A\n',
-        {"n": 5, "columns": {"stem": "question", "options": "choices", "key": "answer"}},
+        {
+            "n": 5,
+            "columns": {
+                "stem": "question",
+                "options": "choices",
+                "key": "answer",
+                "difficulty": None,
+            },
+        },
         ["bank.csv: asked for 5 items, but it has 1"],
     ),
 }

@@ -10,7 +10,7 @@ LIBRARY = Path(workflow.current_basedir).parent / "thinkscale"
 
 sys.path.insert(0, str(LIBRARY.parent))
 
-from thinkscale.config import parse_study
+from thinkscale.config import parse_study, refuse_repeated_keys
 from thinkscale.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.job import share_library
@@ -26,6 +26,8 @@ def checked_study():
     """The study, or the end of the run with a message and no traceback."""
     where = str(workflow.configfiles[-1]) if workflow.configfiles else "--config"
     try:
+        for path in workflow.configfiles:
+            refuse_repeated_keys(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
             check_writable(Path(study.results, study.study))

@@ -17,7 +17,7 @@ rule subset_items:
     params:
         settings=STUDY.items.model_dump(),
         seed=STUDY.seed,
-        code=code("items", "calibration/bank", "calibration/traces"),
+        code=code("bank", "items", "calibration/bank"),
     script:
         "../scripts/subset_items.py"
 

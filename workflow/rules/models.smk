@@ -66,3 +66,27 @@ rule pretrain_calibration_model:
         code=code("calibration"),
     script:
         "../scripts/pretrain_calibration_model.py"
+
+
+rule measure_calibration_models:
+    """Write the calibration models' manifest from a study of them; see its configuration."""
+    input:
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+        corpora=[corpus_file(name) for name in CORPORA],
+        manifest="resources/calibration/manifest.json",
+    output:
+        manifest=results("manifest.json"),
+    log:
+        log_of("measure_calibration_models.log"),
+    benchmark:
+        time_of("measure_calibration_models.tsv")
+    conda:
+        "../../envs/inference.yaml"
+    params:
+        study=STUDY.model_dump(mode="json"),
+        grader=STUDY.grading.graders[0],
+        code=code("calibration", "graded"),
+    script:
+        "../scripts/measure_calibration_models.py"

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-
 from thinkscale import contracts
 from thinkscale.job import job
 from thinkscale.think import require

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-
 from thinkscale import contracts, figures
 from thinkscale.graded import graded
 from thinkscale.job import job

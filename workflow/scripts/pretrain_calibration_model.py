@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-
 from thinkscale.job import job
 from thinkscale.think import require
 

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-
 from thinkscale.job import job
 from thinkscale.registry import fetch, register
 

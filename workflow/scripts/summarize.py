@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-
 from thinkscale import contracts
 from thinkscale.job import job
 from thinkscale.report.page import page

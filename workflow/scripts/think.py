@@ -4,7 +4,6 @@ import json
 from functools import partial
 from pathlib import Path
 
-
 from thinkscale import contracts
 from thinkscale.conditions import sweep
 from thinkscale.config.model import Inference

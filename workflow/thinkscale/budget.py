@@ -72,7 +72,9 @@ def respond(
     """Think about one prompt once and answer under every condition.
 
     Yields lists of requests, expects their completions in the same order, returns the `Row`.
-    `prompt` already opens thinking; the caller has seen that `forcing.room` is not negative.
+    `prompt` already opens thinking; `conditions` hold the natural one, since thinking runs to its
+    natural end whatever the budgets (`sweep` sees to it). The caller has seen that `forcing.room`
+    is not negative.
     """
     room = forcing.room(context, prompt)
     [completion] = yield [Request(prompt, room, forcing.think_end, noise, position=0)]

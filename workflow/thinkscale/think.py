@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from thinkscale import contracts
 from thinkscale.budget import Answer, Forcing, Row, respond
 from thinkscale.chain import Chain
 from thinkscale.conditions import Condition
@@ -63,7 +64,7 @@ def think(
         chains += [{**key, **_chain_record(chain)} for chain in row.chains]
         responses += [{**key, **r} for r in _response_records(row, conditions, engine, decode)]
     order = {item_id: position for position, item_id in enumerate(prompts)}
-    return _sorted(chains, order), _sorted(responses, order)
+    return _sorted(chains, order, "chains"), _sorted(responses, order, "responses")
 
 
 def _chain_record(chain: Chain) -> dict[str, Any]:
@@ -114,7 +115,10 @@ def ledger(prompt: Sequence[int], answer: Answer) -> dict[str, Any]:
     }
 
 
-def _sorted(records: Sequence[Mapping[str, Any]], order: Mapping[str, int]) -> pd.DataFrame:
+def _sorted(
+    records: Sequence[Mapping[str, Any]], order: Mapping[str, int], contract: str
+) -> pd.DataFrame:
     """Rows in the items' order, whatever order they were finished in."""
     by_item = sorted(records, key=lambda record: (order[record["item_id"]], record["sample"]))
-    return pd.DataFrame(by_item)
+    # Without items (more shards than there are), the columns are still those of the contract.
+    return pd.DataFrame(by_item, columns=None if by_item else contracts.SCHEMAS[contract].names)

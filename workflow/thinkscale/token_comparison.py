@@ -8,6 +8,7 @@ import pandas as pd
 from tokenizers import Tokenizer
 
 from thinkscale import stats
+from thinkscale.errors import ThinkscaleError
 from thinkscale.registry import tokenizer_digest
 
 
@@ -27,7 +28,7 @@ def compare_tokens(
     """
     tables, contributions = [], []
     for record, texts in _one_per_tokenizer(records, asked):
-        tokenizer = Tokenizer.from_file(str(Path(record["directory"], "tokenizer.json")))
+        tokenizer = _load(record)
         size = tokenizer.get_vocab_size()
         shown = {i: tokenizer.decode([i], skip_special_tokens=False) for i in range(size)}
         settings = {"vocabulary_size": size, "smoothing": stats.Smoothing(alpha=alpha)}
@@ -49,6 +50,16 @@ def _one_per_tokenizer(records: Sequence, asked: Sequence) -> Iterable[tuple[Any
     for record, texts in zip(records, asked, strict=True):
         by_digest.setdefault(tokenizer_digest(record), (record, texts))
     return by_digest.values()
+
+
+def _load(record: Mapping[str, Any]) -> Tokenizer:
+    path = Path(record["directory"], "tokenizer.json")
+    if not path.is_file():
+        raise ThinkscaleError(
+            f"model {record['name']}: {path} is missing; comparing corpora needs a fast tokenizer "
+            "(transformers writes one with AutoTokenizer.from_pretrained(...).save_pretrained(...))"
+        )
+    return Tokenizer.from_file(str(path))
 
 
 def _encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:

@@ -329,8 +329,10 @@ def _check_columns(path: Path, columns: Columns, records: list[Record]) -> None:
             hint += "The file has only one column: is the delimiter right? "
         shown = ", ".join(repr(name) for name in existing[:20])
         more = f" and {len(existing) - 20} more" if len(existing) > 20 else ""
+        unmap = f" If the bank has none, set `items.columns.{field}: null`." if hint == "" else ""
         raise ThinkscaleError(
-            f"{path}: no column {column!r} (mapped as {field}); {hint}It has {shown}{more}."
+            f"{path}: no column {column!r} (mapped as {field}); {hint or 'the file '}"
+            f"{'It ' if hint else ''}has {shown}{more}.{unmap}"
         )
 
 
