@@ -16,7 +16,7 @@ rule measure_accuracy:
             table("accuracy"),
             caption="../report/table.rst",
             category="Sweeps",
-            labels={"table": "accuracy"},
+            labels={"shows": "accuracy", "as": "table"},
         ),
     log:
         log_of("measure_accuracy.log"),
@@ -45,7 +45,7 @@ rule correlate_difficulty:
             table("registration"),
             caption="../report/table.rst",
             category="Registration",
-            labels={"table": "registration"},
+            labels={"shows": "registration", "as": "table"},
         ),
     log:
         log_of("correlate_difficulty.log"),
@@ -74,7 +74,7 @@ rule compare_outcomes:
             table("outcome_difficulty"),
             caption="../report/table.rst",
             category="Registration",
-            labels={"table": "difficulty by outcome"},
+            labels={"shows": "difficulty by outcome", "as": "table"},
         ),
     log:
         log_of("compare_outcomes.log"),
@@ -103,7 +103,7 @@ rule test_flips:
             table("mcnemar"),
             caption="../report/table.rst",
             category="Sweeps",
-            labels={"table": "flips against natural"},
+            labels={"shows": "flips against natural", "as": "table"},
         ),
     log:
         log_of("test_flips.log"),
@@ -132,7 +132,7 @@ rule measure_token_change:
             table("token_change"),
             caption="../report/table.rst",
             category="Sweeps",
-            labels={"table": "change of thinking tokens"},
+            labels={"shows": "change of thinking tokens", "as": "table"},
         ),
     log:
         log_of("measure_token_change.log"),
@@ -161,7 +161,7 @@ rule compare_models:
             table("model_comparison"),
             caption="../report/table.rst",
             category="Models",
-            labels={"table": "pairs of models"},
+            labels={"shows": "pairs of models", "as": "table"},
         ),
     log:
         log_of("compare_models.log"),
@@ -193,7 +193,7 @@ rule vote:
             table("consensus"),
             caption="../report/table.rst",
             category="Samples",
-            labels={"table": "votes and pass@k"},
+            labels={"shows": "votes and pass@k", "as": "table"},
         ),
     log:
         log_of("vote.log"),
@@ -222,7 +222,7 @@ rule sum_ledger:
             table("ledger"),
             caption="../report/table.rst",
             category="Compute",
-            labels={"table": "token ledger"},
+            labels={"shows": "token ledger", "as": "table"},
         ),
     log:
         log_of("sum_ledger.log"),
@@ -251,13 +251,13 @@ rule compare_tokens:
             table("divergence"),
             caption="../report/table.rst",
             category="Corpus and items",
-            labels={"table": "divergence"},
+            labels={"shows": "divergence", "as": "table"},
         ),
         tokens=report(
             table("divergence_tokens"),
             caption="../report/table.rst",
             category="Corpus and items",
-            labels={"table": "tokens that differ most"},
+            labels={"shows": "tokens that differ most", "as": "table"},
         ),
     log:
         log_of("compare_tokens.log"),
@@ -285,7 +285,7 @@ rule gather_losses:
             table("training_loss"),
             caption="../report/table.rst",
             category="Training",
-            labels={"table": "training loss"},
+            labels={"shows": "training loss", "as": "table"},
         ),
     log:
         log_of("gather_losses.log"),

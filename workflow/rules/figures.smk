@@ -13,7 +13,7 @@ rule draw_difficulty:
             figure("difficulty_histogram")["svg"],
             caption="../report/difficulty_histogram.rst",
             category="Items",
-            labels={"figure": "difficulty of the items"},
+            labels={"shows": "difficulty of the items", "as": "figure"},
         ),
         png=figure("difficulty_histogram")["png"],
     log:
@@ -45,7 +45,7 @@ rule draw_registration:
             figure("tokens_vs_difficulty")["svg"],
             caption="../report/tokens_vs_difficulty.rst",
             category="Registration",
-            labels={"figure": "thinking tokens and difficulty"},
+            labels={"shows": "thinking tokens and difficulty", "as": "figure"},
         ),
         png=figure("tokens_vs_difficulty")["png"],
     log:
@@ -77,7 +77,7 @@ rule draw_outcomes:
             figure("difficulty_by_outcome")["svg"],
             caption="../report/difficulty_by_outcome.rst",
             category="Registration",
-            labels={"figure": "difficulty by outcome"},
+            labels={"shows": "difficulty by outcome", "as": "figure"},
         ),
         png=figure("difficulty_by_outcome")["png"],
     log:
@@ -107,7 +107,7 @@ rule draw_budgets:
             figure("accuracy_vs_budget")["svg"],
             caption="../report/accuracy_vs_budget.rst",
             category="Sweeps",
-            labels={"figure": "accuracy and maximum budget"},
+            labels={"shows": "accuracy and maximum budget", "as": "figure"},
         ),
         png=figure("accuracy_vs_budget")["png"],
     log:
@@ -136,7 +136,7 @@ rule draw_waits:
             figure("accuracy_vs_waits")["svg"],
             caption="../report/accuracy_vs_waits.rst",
             category="Sweeps",
-            labels={"figure": "accuracy and waits"},
+            labels={"shows": "accuracy and waits", "as": "figure"},
         ),
         png=figure("accuracy_vs_waits")["png"],
     log:
@@ -165,7 +165,7 @@ rule draw_lengths:
             figure("thinking_lengths")["svg"],
             caption="../report/thinking_lengths.rst",
             category="Sweeps",
-            labels={"figure": "thinking lengths"},
+            labels={"shows": "thinking lengths", "as": "figure"},
         ),
         png=figure("thinking_lengths")["png"],
     log:
@@ -195,7 +195,7 @@ rule draw_token_change:
             figure("token_change")["svg"],
             caption="../report/token_change.rst",
             category="Sweeps",
-            labels={"figure": "change of thinking tokens"},
+            labels={"shows": "change of thinking tokens", "as": "figure"},
         ),
         png=figure("token_change")["png"],
     log:
@@ -225,7 +225,7 @@ rule draw_token_scatter:
             figure("token_scatter")["svg"],
             caption="../report/token_scatter.rst",
             category="Corpus and items",
-            labels={"figure": "token frequencies"},
+            labels={"shows": "token frequencies", "as": "figure"},
         ),
         png=figure("token_scatter")["png"],
     log:
@@ -254,7 +254,7 @@ rule draw_training:
             figure("training_loss")["svg"],
             caption="../report/training_loss.rst",
             category="Training",
-            labels={"figure": "training loss"},
+            labels={"shows": "training loss", "as": "figure"},
         ),
         png=figure("training_loss")["png"],
     log:

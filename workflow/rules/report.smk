@@ -11,7 +11,13 @@ rule summarize:
             results("summary.html"),
             caption="../report/summary.rst",
             category="Summary",
-            labels={"summary": "the study in words"},
+            labels={"shows": "the study in words", "as": "page"},
+        ),
+        tables=report(
+            results("tables.html"),
+            caption="../report/table.rst",
+            category="Summary",
+            labels={"shows": "all tables", "as": "page"},
         ),
     log:
         log_of("summarize.log"),

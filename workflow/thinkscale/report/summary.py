@@ -26,7 +26,7 @@ CORRELATIONS = {
     "spearman": "Spearman's rho",
     "pearson_log": "Pearson's r on log tokens",
     "kendall": "Kendall's tau-b",
-    "partial_spearman": "partial Spearman's rho",
+    "partial_spearman": "partial Spearman's rho with the length of the question held equal",
 }
 TOP_TOKENS = 5
 
