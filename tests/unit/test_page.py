@@ -13,8 +13,9 @@ def test_markdown_is_rendered_and_html_in_it_is_shown_as_text():
 
 def test_tables_are_rounded_escaped_and_cut_aloud():
     frame = pd.DataFrame({"token": ["<img onerror=x>", "b", "c"], "estimate": [0.123456, 1, None]})
+    frame["waits"] = pd.array([None, 1, 2], dtype="Int64")
     page = tables_page({"divergence_tokens": frame}, most=2)
     assert "<img" not in page and "&lt;img" in page
-    assert "0.1235" in page
+    assert "0.1235" in page and "NA" not in page
     assert "3 rows; the first 2 are shown" in page
     assert ">c<" not in page

@@ -16,7 +16,7 @@ rule measure_accuracy:
             table("accuracy"),
             caption="../report/table.rst",
             category="Sweeps",
-            labels={"shows": "accuracy", "as": "table"},
+            labels={"result": "table: accuracy"},
         ),
     log:
         log_of("measure_accuracy.log"),
@@ -45,7 +45,7 @@ rule correlate_difficulty:
             table("registration"),
             caption="../report/table.rst",
             category="Registration",
-            labels={"shows": "registration", "as": "table"},
+            labels={"result": "table: registration"},
         ),
     log:
         log_of("correlate_difficulty.log"),
@@ -74,7 +74,7 @@ rule compare_outcomes:
             table("outcome_difficulty"),
             caption="../report/table.rst",
             category="Registration",
-            labels={"shows": "difficulty by outcome", "as": "table"},
+            labels={"result": "table: difficulty by outcome"},
         ),
     log:
         log_of("compare_outcomes.log"),
@@ -103,7 +103,7 @@ rule test_flips:
             table("mcnemar"),
             caption="../report/table.rst",
             category="Sweeps",
-            labels={"shows": "flips against natural", "as": "table"},
+            labels={"result": "table: flips against natural"},
         ),
     log:
         log_of("test_flips.log"),
@@ -132,7 +132,7 @@ rule measure_token_change:
             table("token_change"),
             caption="../report/table.rst",
             category="Sweeps",
-            labels={"shows": "change of thinking tokens", "as": "table"},
+            labels={"result": "table: change of thinking tokens"},
         ),
     log:
         log_of("measure_token_change.log"),
@@ -161,7 +161,7 @@ rule compare_models:
             table("model_comparison"),
             caption="../report/table.rst",
             category="Models",
-            labels={"shows": "pairs of models", "as": "table"},
+            labels={"result": "table: pairs of models"},
         ),
     log:
         log_of("compare_models.log"),
@@ -193,7 +193,7 @@ rule vote:
             table("consensus"),
             caption="../report/table.rst",
             category="Samples",
-            labels={"shows": "votes and pass@k", "as": "table"},
+            labels={"result": "table: votes and pass@k"},
         ),
     log:
         log_of("vote.log"),
@@ -222,7 +222,7 @@ rule sum_ledger:
             table("ledger"),
             caption="../report/table.rst",
             category="Compute",
-            labels={"shows": "token ledger", "as": "table"},
+            labels={"result": "table: token ledger"},
         ),
     log:
         log_of("sum_ledger.log"),
@@ -251,13 +251,13 @@ rule compare_tokens:
             table("divergence"),
             caption="../report/table.rst",
             category="Corpus and items",
-            labels={"shows": "divergence", "as": "table"},
+            labels={"result": "table: divergence"},
         ),
         tokens=report(
             table("divergence_tokens"),
             caption="../report/table.rst",
             category="Corpus and items",
-            labels={"shows": "tokens that differ most", "as": "table"},
+            labels={"result": "table: tokens that differ most"},
         ),
     log:
         log_of("compare_tokens.log"),
@@ -285,7 +285,7 @@ rule gather_losses:
             table("training_loss"),
             caption="../report/table.rst",
             category="Training",
-            labels={"shows": "training loss", "as": "table"},
+            labels={"result": "table: training loss"},
         ),
     log:
         log_of("gather_losses.log"),

@@ -13,7 +13,7 @@ rule draw_difficulty:
             figure("difficulty_histogram")["svg"],
             caption="../report/difficulty_histogram.rst",
             category="Items",
-            labels={"shows": "difficulty of the items", "as": "figure"},
+            labels={"result": "figure: difficulty of the items"},
         ),
         png=figure("difficulty_histogram")["png"],
     log:
@@ -45,7 +45,7 @@ rule draw_registration:
             figure("tokens_vs_difficulty")["svg"],
             caption="../report/tokens_vs_difficulty.rst",
             category="Registration",
-            labels={"shows": "thinking tokens and difficulty", "as": "figure"},
+            labels={"result": "figure: thinking tokens and difficulty"},
         ),
         png=figure("tokens_vs_difficulty")["png"],
     log:
@@ -77,7 +77,7 @@ rule draw_outcomes:
             figure("difficulty_by_outcome")["svg"],
             caption="../report/difficulty_by_outcome.rst",
             category="Registration",
-            labels={"shows": "difficulty by outcome", "as": "figure"},
+            labels={"result": "figure: difficulty by outcome"},
         ),
         png=figure("difficulty_by_outcome")["png"],
     log:
@@ -107,7 +107,7 @@ rule draw_budgets:
             figure("accuracy_vs_budget")["svg"],
             caption="../report/accuracy_vs_budget.rst",
             category="Sweeps",
-            labels={"shows": "accuracy and maximum budget", "as": "figure"},
+            labels={"result": "figure: accuracy and maximum budget"},
         ),
         png=figure("accuracy_vs_budget")["png"],
     log:
@@ -136,7 +136,7 @@ rule draw_waits:
             figure("accuracy_vs_waits")["svg"],
             caption="../report/accuracy_vs_waits.rst",
             category="Sweeps",
-            labels={"shows": "accuracy and waits", "as": "figure"},
+            labels={"result": "figure: accuracy and waits"},
         ),
         png=figure("accuracy_vs_waits")["png"],
     log:
@@ -165,7 +165,7 @@ rule draw_lengths:
             figure("thinking_lengths")["svg"],
             caption="../report/thinking_lengths.rst",
             category="Sweeps",
-            labels={"shows": "thinking lengths", "as": "figure"},
+            labels={"result": "figure: thinking lengths"},
         ),
         png=figure("thinking_lengths")["png"],
     log:
@@ -195,7 +195,7 @@ rule draw_token_change:
             figure("token_change")["svg"],
             caption="../report/token_change.rst",
             category="Sweeps",
-            labels={"shows": "change of thinking tokens", "as": "figure"},
+            labels={"result": "figure: change of thinking tokens"},
         ),
         png=figure("token_change")["png"],
     log:
@@ -225,7 +225,7 @@ rule draw_token_scatter:
             figure("token_scatter")["svg"],
             caption="../report/token_scatter.rst",
             category="Corpus and items",
-            labels={"shows": "token frequencies", "as": "figure"},
+            labels={"result": "figure: token frequencies"},
         ),
         png=figure("token_scatter")["png"],
     log:
@@ -254,7 +254,7 @@ rule draw_training:
             figure("training_loss")["svg"],
             caption="../report/training_loss.rst",
             category="Training",
-            labels={"shows": "training loss", "as": "figure"},
+            labels={"result": "figure: training loss"},
         ),
         png=figure("training_loss")["png"],
     log:

@@ -11,13 +11,13 @@ rule summarize:
             results("summary.html"),
             caption="../report/summary.rst",
             category="Summary",
-            labels={"shows": "the study in words", "as": "page"},
+            labels={"result": "the study in words"},
         ),
         tables=report(
             results("tables.html"),
             caption="../report/table.rst",
             category="Summary",
-            labels={"shows": "all tables", "as": "page"},
+            labels={"result": "all tables"},
         ),
     log:
         log_of("summarize.log"),

@@ -63,7 +63,7 @@ def token_scatter(
         columns = 1 if len(groups) == 1 else 2
         rows = -(-len(groups) // columns)
         width = style.width if columns == 1 else style.wide
-        height = rows * (style.width + 1.1 * style.font_size / 8)
+        height = rows * (style.width + 0.95 * style.font_size / 8)
         figure = Figure(figsize=(width, height), dpi=style.dpi, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.05, h_pad=0.03, hspace=0.05)
         grid = figure.subplots(rows, columns, squeeze=False)

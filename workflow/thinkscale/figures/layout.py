@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -260,9 +261,18 @@ def finish(figure: Figure) -> Figure:
 
     A layout made once is the same in SVG and PNG.
     """
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            _keep_label_size(axis)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
         for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
             label.set_parse_math(False)
     return figure
+
+
+def _keep_label_size(axis: Axis) -> None:
+    """Tie the labels' size to the axis: how many ticks fit depends on it, outside the style too."""
+    if "labelsize" not in axis.get_tick_params():
+        axis.set_tick_params(labelsize=rcParams[f"{axis.axis_name}tick.labelsize"])

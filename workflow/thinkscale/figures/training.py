@@ -62,7 +62,7 @@ def training_loss(
             )
         ax.set_ylim(bottom=0)
         ax.set_xlabel("optimizer step")
-        ax.set_ylabel("training loss (nats per token)")
+        ax.set_ylabel("loss (nats per token)")
         count_axis(ax.xaxis)
         model_legend(figure, names, style, shown, colour_of=order)
         spans = "\N{EN DASH}".join(str(w) for w in sorted({min(windows), max(windows)}))
@@ -75,5 +75,5 @@ def training_loss(
 
 
 def _window(points: int) -> int:
-    """Length of the running mean: about a fifteenth of the points, odd, at least three."""
-    return max(3, points // 15) | 1
+    """Length of the running mean: about an eighth of the points, odd, at least three."""
+    return max(3, points // 8) | 1
