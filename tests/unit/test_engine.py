@@ -404,3 +404,9 @@ def test_a_missing_gpu_is_one_message(llama):
 def test_an_unknown_device_is_one_message(llama):
     with pytest.raises(ThinkscaleError, match=r"`device` is 'gpu'; expected auto, cpu, cuda"):
         load(llama, Loading(device="gpu"), GREEDY, 2)
+
+
+def test_running_a_models_own_code_is_said_aloud(tmp_path):
+    directory = tiny.save(tmp_path / "model", "llama")
+    with pytest.warns(UserWarning, match="trust_remote_code"):
+        load(directory, Loading("float32", "cpu", trust_remote_code=True), Sampling(), 4)

@@ -1,4 +1,4 @@
-"""Tables: one rule an analysis, all from the graded responses.
+"""Tables: one rule an analysis, nearly all from the graded responses.
 
 Required inputs: responses.parquet, grades.parquet, items.parquet. Outputs: tables/*.csv, tidy,
 each row with its n, estimate, interval and method.
@@ -215,8 +215,6 @@ rule sum_ledger:
     """Sums of the token ledger per model and condition."""
     input:
         responses=results("responses.parquet"),
-        grades=results("grades.parquet"),
-        study_items=results("items.parquet"),
     output:
         table=report(
             table("ledger"),
@@ -231,13 +229,10 @@ rule sum_ledger:
     conda:
         "../../envs/analysis.yaml"
     params:
-        analysis="ledger",
-        options={},
-        grader=STUDY.grading.graders[0],
         models=MODELS,
         code=code("stats", "graded"),
     script:
-        "../scripts/tabulate.py"
+        "../scripts/sum_ledger.py"
 
 
 rule compare_tokens:

@@ -18,7 +18,6 @@ with job(snakemake):
         "token_change": stats.token_change,
         "model_comparison": stats.model_comparison,
         "consensus": stats.consensus,
-        "ledger": stats.ledger,
     }
     table = analyses[params.analysis](frame, **params.options)
     contracts.write_table(in_study_order(table, params.models), snakemake.output.table)

@@ -1,6 +1,7 @@
 """The embedded engine: a causal language model loaded through transformers."""
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -81,6 +82,11 @@ def load(
     Raises ThinkscaleError if the directory holds no such model, or `context` exceeds its window.
     """
     device = _device(loading.device)
+    if loading.trust_remote_code:
+        warnings.warn(
+            f"{path}: running Python code that comes with the model (trust_remote_code)",
+            stacklevel=2,
+        )
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=loading.trust_remote_code)
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=loading.trust_remote_code)
