@@ -209,3 +209,11 @@ def test_loss_is_the_models_own_on_the_masked_tokens(tiny_model, tmp_path):
         count += int(mask[1:].sum())
     assert log["loss"].iloc[0] == pytest.approx(total / count, abs=1e-3)
     assert log["tokens"].iloc[0] == sum(len(encode_row(tokenizer, r).input_ids) for r in rows)
+
+
+def test_a_corpus_with_fewer_rows_than_asked_for_is_an_error(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    write_corpus([{"question": "q", "reasoning": "r", "response": "a"}] * 3, path)
+    assert len(read_corpus(path, n=2)) == 2
+    with pytest.raises(ThinkscaleError, match=r"asked for 4 rows, but it has 3"):
+        read_corpus(path, n=4)

@@ -207,10 +207,6 @@ def thinking_settings(wildcards):
     return model_config(wildcards.model).inference.thinking.model_dump()
 
 
-def prompt_settings(wildcards):
-    return model_config(wildcards.model).inference.prompt.model_dump()
-
-
 def answer_prompts():
     """What was put in before a cut response's answer, by model: graders read it too."""
     return {model.name: model.inference.thinking.answer_prompt for model in STUDY.models}

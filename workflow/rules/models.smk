@@ -22,7 +22,6 @@ rule derive_model:
         derive=derivation_settings,
         corpus=corpus_settings,
         thinking=thinking_settings,
-        prompt=prompt_settings,
         seed=STUDY.seed,
         code=code("training"),
     script:
@@ -61,9 +60,9 @@ rule pretrain_calibration_model:
         recipe="reasoner|base",
     conda:
         "../../envs/inference.yaml"
-    threads: 2
+    threads: 1  # with more, sums are taken in another order and the weights differ
     params:
-        code=code("calibration"),
+        code=code("calibration", "training/corpus"),
     script:
         "../scripts/pretrain_calibration_model.py"
 

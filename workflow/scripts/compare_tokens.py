@@ -20,7 +20,7 @@ with job(snakemake):
     corpora = {}
     for corpus, path in zip(params.corpora, snakemake.input.corpora, strict=True):
         columns = {name: corpus[name] for name in ("question", "reasoning", "response")}
-        rows = read_corpus(path, columns)[: corpus["n"]]
+        rows = read_corpus(path, columns, corpus["n"])
         corpora[corpus["name"]] = [row["question"] for row in rows]
     divergence, tokens = compare_tokens(
         records,

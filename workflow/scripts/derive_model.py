@@ -9,6 +9,10 @@ from thinkscale.think import require
 from thinkscale.training.corpus import TraceFormat, read_corpus
 
 with job(snakemake):
+    derive, corpus = dict(snakemake.params.derive), snakemake.params.corpus
+    thinking = snakemake.params.thinking
+    columns = {name: corpus[name] for name in ("question", "reasoning", "response")}
+    rows = read_corpus(snakemake.input.corpus, columns, corpus["n"])
     for package in ("torch", "transformers", "trl", "peft"):
         require(package, extra="train")
     import torch
@@ -16,10 +20,6 @@ with job(snakemake):
     from thinkscale.training.sft import SftSettings, finetune
 
     torch.set_num_threads(snakemake.threads)
-    derive, corpus = dict(snakemake.params.derive), snakemake.params.corpus
-    thinking = snakemake.params.thinking
-    columns = {name: corpus[name] for name in ("question", "reasoning", "response")}
-    rows = read_corpus(snakemake.input.corpus, columns)[: corpus["n"]]
     form = TraceFormat(thinking["start"], thinking["end"][0], thinking["answer_prompt"])
     options = {key: value for key, value in derive.items() if key not in ("parent", "corpus")}
     parent = json.loads(Path(snakemake.input.parent).read_text())["directory"]

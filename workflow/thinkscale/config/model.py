@@ -232,6 +232,15 @@ class Derivation(_Section):
     threads: Positive = Field(
         4, description="CPU threads training may use; at most what `--cores` allows."
     )
+    gradient_accumulation: Positive = Field(
+        1, description="Batches whose gradients make one optimizer step."
+    )
+    gradient_checkpointing: StrictBool = Field(
+        False, description="Recompute activations instead of keeping them: slower, less memory."
+    )
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Number type of weights and gradients while training."
+    )
     max_length: Positive = Field(
         4096,
         description="Longest trace; longer ones are left out, counted and reported.",

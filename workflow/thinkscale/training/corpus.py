@@ -74,8 +74,10 @@ def write_corpus(rows: Iterable[Mapping], path: Path) -> None:
     Path(path).write_text("".join(lines), encoding="utf-8")
 
 
-def read_corpus(path: Path, columns: Mapping[str, str] | None = None) -> list[dict]:
-    """Read a corpus from .jsonl, .json, .csv or .parquet.
+def read_corpus(
+    path: Path, columns: Mapping[str, str] | None = None, n: int | None = None
+) -> list[dict]:
+    """Read a corpus, or its first `n` rows, from .jsonl, .json, .csv or .parquet.
 
     `columns` maps question, reasoning and response to the file's column names (default: the same
     names), e.g. ``{"question": "Question", "reasoning": "Complex_CoT", "response": "Response"}``.
@@ -98,9 +100,14 @@ def read_corpus(path: Path, columns: Mapping[str, str] | None = None) -> list[di
         {"question": q, "reasoning": _plain(t), "response": a, "ended": e}
         for q, t, a, e in zip(*(frame[names[c]] for c in COLUMNS), ended, strict=True)
     ]
-    for number, row in enumerate(rows, 1):
+    if n is not None and n > len(rows):
+        raise ThinkscaleError(
+            f"Corpus {path}: asked for {n} rows, but it has {len(rows)}; ask for fewer, or leave "
+            "`n` out to take all."
+        )
+    for number, row in enumerate(rows[:n], 1):
         validate_row(row, f"{path}, row {number}")
-    return rows
+    return rows[:n]
 
 
 def validate_row(row: Mapping, where: str) -> None:
