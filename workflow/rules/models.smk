@@ -48,7 +48,7 @@ rule register_model:
         "../scripts/register_model.py"
 
 
-rule pretrain_calibration_model:
+rule train_calibration_model:
     """Train a calibration model from nothing; not part of a study unless a model's path names it."""
     output:
         model=directory("results/calibration-models/{recipe}"),
@@ -64,7 +64,7 @@ rule pretrain_calibration_model:
     params:
         code=code("calibration", "training/corpus"),
     script:
-        "../scripts/pretrain_calibration_model.py"
+        "../scripts/train_calibration_model.py"
 
 
 rule measure_calibration_models:

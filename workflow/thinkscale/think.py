@@ -61,14 +61,15 @@ def think(
     chains, responses = [], []
     for (item_id, sample), row in progress(drive(rows, engine, in_flight), len(prompts) * samples):
         key = {"model": model, "item_id": item_id, "sample": sample}
-        chains += [{**key, **_chain_record(chain)} for chain in row.chains]
+        chains += [{**key, **_chain_record(row.prompt, chain)} for chain in row.chains]
         responses += [{**key, **r} for r in _response_records(row, conditions, engine, decode)]
     order = {item_id: position for position, item_id in enumerate(prompts)}
     return _sorted(chains, order, "chains"), _sorted(responses, order, "responses")
 
 
-def _chain_record(chain: Chain) -> dict[str, Any]:
+def _chain_record(prompt: Ids, chain: Chain) -> dict[str, Any]:
     return {
+        "prompt_token_ids": list(prompt),
         "continuation": chain.continuation,
         "segments": [{"kind": s.kind, "token_ids": list(s.ids)} for s in chain.segments],
         "natural_end": chain.natural_end,

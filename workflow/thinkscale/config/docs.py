@@ -90,7 +90,7 @@ Qwen3. For another family, write what opens and what ends its thinking as the to
 | family | `inference.thinking.start` | `inference.thinking.end` |
 |---|---|---|
 | DeepSeek-R1 distills, QwQ, Qwen3 | `"<think>\\n"` | `["</think>"]` |
-| s1, s1.1 | `"<|im_start|>think"` | `["<|im_start|>answer"]` |
+| s1, s1.1 | `"<\\|im_start\\|>think"` | `["<\\|im_start\\|>answer"]` |
 
 s1, for example:
 

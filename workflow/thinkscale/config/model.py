@@ -227,7 +227,7 @@ class Derivation(_Section):
         300, description="Optimizer steps.", json_schema_extra=_unit("steps")
     )
     batch_size: Positive = Field(
-        16, description="Traces per optimizer step.", json_schema_extra=_unit("traces")
+        16, description="Traces per batch.", json_schema_extra=_unit("traces")
     )
     threads: Positive = Field(
         4, description="CPU threads training may use; at most what `--cores` allows."
