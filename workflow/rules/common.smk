@@ -131,6 +131,10 @@ def inference_threads(wildcards):
     return model_config(wildcards.model).inference.threads
 
 
+def journal_directory(wildcards):
+    return results("journal", wildcards.model)
+
+
 def shard_count(wildcards):
     return model_config(wildcards.model).inference.shards
 

@@ -19,9 +19,11 @@ rule think:
     params:
         inference=inference_settings,
         shards=shard_count,
+        # Not an output: Snakemake would delete it before a job that is to go on from it.
+        journal=journal_directory,
         conditions=STUDY.conditions.model_dump(),
         seed=STUDY.seed,
-        code=code("budget", "chain", "conditions", "engines", "prompts", "think"),
+        code=code("budget", "chain", "conditions", "engines", "journal", "prompts", "think"),
     script:
         "../scripts/think.py"
 

@@ -1,6 +1,7 @@
 """Run one model over one shard of the items."""
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ with job(snakemake):
 
     from thinkscale.engines.hf import Loading, load
     from thinkscale.engines.sampling import Sampling
+    from thinkscale.journal import Journaled
     from thinkscale.prompts import encode_prompt, forcing, render, user_message
 
     torch.set_num_threads(snakemake.threads)
@@ -27,15 +29,26 @@ with job(snakemake):
     items = contracts.read(snakemake.input.study_items, "items").iloc[
         shard :: snakemake.params.shards
     ]
+    record = json.loads(Path(snakemake.input.record).read_text())
+    sampling = Sampling(inference.temperature, inference.top_p, inference.top_k)
     engine = load(
-        Path(json.loads(Path(snakemake.input.record).read_text())["directory"]),
+        Path(record["directory"]),
         Loading(
             inference.dtype, inference.device, inference.attention, inference.trust_remote_code
         ),
-        Sampling(inference.temperature, inference.top_p, inference.top_k),
+        sampling,
         inference.batch_size,
         inference.context,
     )
+    identity = {
+        "engine": engine.name,
+        "fingerprint": record["fingerprint"],
+        "dtype": str(engine.model.dtype),
+        "device": engine.model.device.type,
+        "attention": inference.attention,
+        "sampling": asdict(sampling),
+    }
+    journal = Path(snakemake.params.journal, f"{shard}-of-{snakemake.params.shards}.jsonl")
     form, thinking = inference.prompt, inference.thinking
     texts = {
         item["item_id"]: render(
@@ -50,7 +63,7 @@ with job(snakemake):
         model,
         {item_id: encode_prompt(engine.tokenizer, text) for item_id, text in texts.items()},
         sweep(**asked),
-        engine,
+        Journaled(engine, journal, identity),
         forcing(
             engine.tokenizer,
             end=thinking.end,
