@@ -13,6 +13,7 @@ rule think:
         log_of("think", "{model}", "{shard}.log"),
     benchmark:
         time_of("think", "{model}", "{shard}.tsv")
+    priority: 40
     conda:
         "../../envs/inference.yaml"
     threads: inference_threads

@@ -15,6 +15,8 @@ rule derive_model:
         log_of("derive_model", "{model}.log"),
     benchmark:
         time_of("derive_model", "{model}.tsv")
+    # A derived model must still think after this: whoever waits longest starts first.
+    priority: 50
     conda:
         "../../envs/training.yaml"
     threads: derivation_threads
@@ -38,6 +40,7 @@ rule register_model:
         log_of("register_model", "{model}.log"),
     benchmark:
         time_of("register_model", "{model}.tsv")
+    priority: 50
     conda:
         "../../envs/inference.yaml"
     params:
