@@ -22,6 +22,7 @@ rule think:
         shards=shard_count,
         # Not an output: Snakemake would delete it before a job that is to go on from it.
         journal=journal_directory,
+        sampler=code("engines"),
         conditions=STUDY.conditions.model_dump(),
         seed=STUDY.seed,
         code=code("budget", "chain", "conditions", "engines", "journal", "prompts", "think"),

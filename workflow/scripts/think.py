@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from thinkscale import contracts
@@ -40,7 +41,11 @@ with job(snakemake):
         inference.batch_size,
         inference.context,
     )
+    # All that decides tokens, the sampler's own code and libraries among it: after a change of
+    # those a rerun must not be answered with what was sampled before.
     identity = {
+        "code": snakemake.params.sampler,
+        "versions": {package: version(package) for package in ("torch", "transformers")},
         "engine": engine.name,
         "fingerprint": record["fingerprint"],
         "dtype": str(engine.model.dtype),
