@@ -1,10 +1,10 @@
 """A scripted engine: characters are tokens, and a function says which comes next."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from thinkscale.budget import Forcing
-from thinkscale.engines.base import Completion, Ids, Request, split_at_end
+from thinkscale.engines.base import Completion, Ids, Request, Usage, split_at_end
 
 EOS = "$"
 
@@ -19,26 +19,43 @@ def text(token_ids: Sequence[int]) -> str:
 
 @dataclass
 class Scripted:
-    """`script` maps the text so far to the text that follows; it is read one token at a time."""
+    """`script` maps the text so far to the text that follows; it is read one token at a time.
+
+    A step ends everything that was submitted, the last first: order must not matter.
+    """
 
     script: Callable[[str], str]
-    context: int = 1000
     name: str = "scripted"
     exact_tokens: bool = True
     sampled: int = 0
     asked: list[Request] = field(default_factory=list)
+    released: list[bytes] = field(default_factory=list)
+    waiting: list[tuple[Hashable, Request]] = field(default_factory=list)
 
-    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
-        for index in reversed(range(len(requests))):  # order must not matter
-            request = requests[index]
-            self.asked.append(request)
-            drawn: list[int] = []
-            done = None
-            while done is None and len(drawn) < request.max_new:
-                drawn.append(ord(self.script(text(request.prompt) + text(drawn))[0]))
-                self.sampled += 1
-                done = split_at_end(drawn, request.stops, frozenset(ids(EOS)))
-            yield index, done or Completion(tuple(drawn), (), "length")
+    def submit(self, ticket: Hashable, request: Request) -> None:
+        self.asked.append(request)
+        self.waiting.append((ticket, request))
+
+    def step(self) -> list[tuple[Hashable, Completion]]:
+        assert self.waiting, "nothing to do"
+        ended = [(ticket, self._complete(request)) for ticket, request in reversed(self.waiting)]
+        self.waiting.clear()
+        return ended
+
+    def release(self, noise: bytes) -> None:
+        self.released.append(noise)
+
+    def usage(self) -> Usage:
+        return Usage(sampled=self.sampled)
+
+    def _complete(self, request: Request) -> Completion:
+        drawn: list[int] = []
+        while len(drawn) < request.max_new:
+            drawn.append(ord(self.script(text(request.prompt) + text(drawn))[0]))
+            self.sampled += 1
+            if done := split_at_end(drawn, request.stops, frozenset(ids(EOS))):
+                return done
+        return Completion(tuple(drawn), (), "length")
 
 
 def forcing(**changes) -> Forcing:

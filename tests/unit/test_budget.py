@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from scripted import EOS, Scripted, forcing, ids, text
 from thinkscale.budget import respond
-from thinkscale.conditions import NATURAL, Condition, sweep
+from thinkscale.conditions import DRAWN, NATURAL, Condition, sweep
+from thinkscale.engines.base import noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.think import ledger
 
@@ -28,7 +29,7 @@ def passes(so_far: str, thoughts=("abcd", "ef", "g"), answer="X") -> str:
 
 
 def run(conditions, script=passes, context=1000, prompt=PROMPT, **changes):
-    engine = Scripted(script, context=context)
+    engine = Scripted(script)
     row = respond(ids(prompt), b"key", conditions, forcing(**changes), context)
     [(_, result)] = drive([("row", row)], engine, 8)
     return engine, result
@@ -146,7 +147,7 @@ def test_waits_within_a_maximum_share_one_budget():
     for budget in range(11):
         prefix = row.answers[f"b{budget}"].prefix
         assert text(prefix.ids) == whole[:budget]
-        assert prefix.stop == ("natural" if budget >= len(whole) else "budget")
+        assert prefix.stop == ("natural" if budget > len(whole) else "budget")
         assert prefix.waits_done == (budget > 4) + (budget > 7)
         assert prefix.count("injected") == whole[:budget].count("W")
 
@@ -241,3 +242,232 @@ def test_rows_are_driven_side_by_side_and_refilled():
     results = dict(drive(rows, engine, in_flight=3))
     assert sorted(results) == list(range(7))
     assert {seen(result.answers["waits=1"]) for result in results.values()} == {"abcdWef"}
+
+
+def within(maximum, **limits) -> Condition:
+    return Condition(max_think=maximum, continuation="Wait", **limits)
+
+
+@pytest.mark.parametrize(
+    ("maximum", "thought", "stop", "waits", "forced"),
+    [
+        (6, "abcdWe", "budget", 1, "\n|="),  # the minimum is not reached: the maximum is first
+        (7, "abcdWef", "budget", 1, "\n|="),  # made to go on, and spent
+        (8, "abcdWefW", "budget", 2, "\n|="),
+        (9, "abcdWefWg", "budget", 2, "\n|="),
+        (10, "abcdWefWg", "natural", 2, ""),
+        (50, "abcdWefWg", "natural", 2, ""),
+    ],
+)
+def test_minimum_within_a_maximum(maximum, thought, stop, waits, forced):
+    conditions = {"natural": NATURAL, "both": within(maximum, min_think=8)}
+    engine, row = run(conditions)
+    prefix = row.answers["both"].prefix
+    assert (text(prefix.ids), prefix.stop, prefix.waits_done) == (thought, stop, waits)
+    assert text(row.answers["both"].forced_end) == forced
+    assert not prefix.censored  # natural thinking was not cut
+    assert engine.sampled == sum(answer.new_tokens for answer in row.answers.values())
+
+
+def test_a_maximum_below_the_natural_end_makes_the_minimum_moot():
+    _, row = run({"natural": NATURAL, "max=3": Condition(3), "both": within(3, min_think=2)})
+    assert row.answers["both"].prefix.ids == row.answers["max=3"].prefix.ids
+    assert row.answers["both"].prefix.censored
+    assert row.answers["both"].new_tokens == 0  # it shares the answer, too
+
+
+def test_what_is_put_in_may_take_all_that_is_left():
+    conditions = {"natural": NATURAL, "both": within(5, waits=2)}
+    continuations = {"Wait": ids("Wait, no")}
+    engine, row = run(conditions, continuations=continuations)
+    both = row.answers["both"]
+    assert text(both.prefix.ids) == "abcdW"  # one token of the maximum was left
+    assert [text(request.prompt) for request in engine.asked] == [
+        PROMPT,  # thought once; nothing is sampled behind "W"
+        PROMPT + "abcd|",
+        PROMPT + "abcdW\n|=",
+    ]
+    assert ledger(ids(PROMPT), both) == {
+        "prompt_tokens": 3,
+        "think_natural": 4,
+        "think_injected": 1,
+        "think_tokens": 5,
+        "forced_end_tokens": 3,
+        "answer_tokens": 2,
+        "new_tokens": 2,  # X $
+        "alone_tokens": 5 + 2,  # a b c d | and X $
+        "waits_done": 1,
+        "stop": "budget",
+        "answer_stop": "eos",
+        "censored": False,
+    }
+    assert [segment.kind for segment in row.chains[0].segments] == ["sampled", "injected"]
+    assert engine.sampled == 7 + 2
+
+
+def test_thinking_made_to_go_on_stops_at_the_largest_maximum_that_asks_for_it():
+    conditions = {"natural": NATURAL, "7": within(7, waits=1), "8": within(8, waits=2)}
+    engine, row = run(conditions, partial(passes, thoughts=("abcd", "e" * 90)))
+    assert text(engine.asked[1].prompt) == PROMPT + "abcdW"
+    assert engine.asked[1].max_new == 3
+    assert len(row.chains[0].ids) == 8
+    assert [row.answers[name].prefix.length for name in ("7", "8")] == [7, 8]
+    assert engine.sampled == sum(answer.new_tokens for answer in row.answers.values())
+
+
+def test_a_long_marker_that_begins_within_the_maximum_ends_thinking():
+    """A marker of three tokens, begun one token before the maximum, is known two behind it."""
+    marker = ids("|||")
+
+    def script(so_far):
+        thinking = so_far.removeprefix(PROMPT)
+        if "|||" in thinking:
+            return "X" + EOS if thinking.endswith("|||") else EOS
+        return ("abcd|||" if "W" not in thinking else "abcdWef|||")[len(thinking) :]
+
+    conditions = {"natural": NATURAL, **{str(b): within(b, waits=1) for b in (6, 7, 8)}}
+    _, row = run(conditions, script, think_end=(marker,))
+    stops = {name: row.answers[name].prefix.stop for name in ("6", "7", "8")}
+    assert stops == {"6": "budget", "7": "budget", "8": "natural"}
+    assert text(row.answers["8"].prefix.ids) == "abcdWef"
+    for name in ("6", "7", "8"):
+        engine, alone = run(
+            {"natural": NATURAL, name: conditions[name]}, script, think_end=(marker,)
+        )
+        assert alone.answers[name].prefix.ids == row.answers[name].prefix.ids
+        assert alone.answers[name].prefix.stop == row.answers[name].prefix.stop
+        assert alone.answers[name].alone_tokens == row.answers[name].alone_tokens
+        assert engine.sampled == sum(a.new_tokens for a in alone.answers.values())
+
+
+def test_a_maximum_beyond_the_context_changes_nothing():
+    conditions = {
+        "natural": NATURAL,
+        "both": within(500, waits=1),
+        "waits": Condition(None, None, 1, "Wait"),
+    }
+    _, row = run(conditions, partial(passes, thoughts=("abcd", "e" * 90)), context=20)  # room 9
+    assert row.answers["both"].prefix.stop == "context"
+    assert text(row.answers["both"].prefix.ids) == "abcdWeeee"
+    assert row.answers["both"].new_tokens == 4 + 2
+    assert row.answers["waits"].new_tokens == 0
+
+
+DRAWS = {"drawn": (ids("W"), ids("Hm"), ()), "continuations": {}}
+
+
+def drawn(swap: int, key: bytes = b"key", choices: int = 3) -> int:
+    made = forcing(drawn=tuple((n,) for n in range(choices)), continuations={})
+    return made.continuation(DRAWN, key, swap)[0]
+
+
+def test_drawn_continuations_are_the_rows_own_and_shared_by_its_conditions():
+    conditions = sweep(waits=[1, 2, 3, 4], continuation_choice="drawn")
+    script = partial(passes, thoughts=("ab",))  # passes() sees W and H as continuations
+    _, row = run(conditions, script, **DRAWS)
+    segments = row.chains[0].segments
+    put_in = [segment.ids for segment in segments if segment.kind == "injected"]
+    assert put_in == [DRAWS["drawn"][drawn(swap)] for swap in range(4)]
+    assert row.chains[0].continuation == "(drawn)"
+    for count in (1, 2, 3, 4):
+        shorter = row.answers[f"waits={count}"].prefix.ids
+        assert row.answers["waits=4"].prefix.ids[: len(shorter)] == shorter
+
+
+def test_draws_are_uniform_and_depend_on_the_row_and_the_swap():
+    rows = [noise_key(1, f"item {n}", sample) for n in range(300) for sample in range(2)]
+    counts = [
+        [drawn(swap, row) for row in rows].count(choice) for swap in (0, 1) for choice in range(3)
+    ]
+    # 600 draws of 3: mean 200, standard deviation 11.5
+    assert all(150 < count < 250 for count in counts)
+    both = [(drawn(0, row), drawn(1, row)) for row in rows]
+    assert min(both.count(pair) for pair in set(both)) > 35 and len(set(both)) == 9
+    assert [drawn(0, row) for row in rows] == [drawn(0, row) for row in rows]
+    assert drawn(0, rows[0], choices=1) == 0
+
+
+combinations = st.lists(st.tuples(st.integers(1, 25), st.integers(1, 3)), max_size=3, unique=True)
+minima = st.lists(
+    st.tuples(st.integers(1, 25), st.integers(1, 25)).filter(lambda pair: pair[0] <= pair[1]),
+    max_size=3,
+    unique=True,
+)
+pieces = st.sampled_from(["W", "H", "", "WW", "Hm, so"])
+markers = st.sampled_from([("|",), ("||",), ("||", "|/|")])
+
+
+@given(
+    st.lists(thought, min_size=1, max_size=4),
+    combinations,
+    minima,
+    st.sets(st.integers(0, 25), max_size=3),
+    st.lists(pieces, min_size=1, max_size=3, unique=True),
+    st.sampled_from(["each", "drawn"]),
+    markers,
+    st.sampled_from([26, 60]),
+)
+def test_laws_of_sweeps_with_combinations(
+    thoughts, within_waits, within_minimum, budgets, texts, choice, marker, context
+):
+    """Conservation, nested prefixes, compute that grows with the budget, alone = in the sweep."""
+
+    def script(so_far):
+        thinking = so_far.removeprefix(PROMPT)
+        if any(end in thinking for end in marker):
+            return "X" + EOS if not thinking.endswith("X") else EOS
+        # What is thought depends on all that came before, and thinking ends after some tokens.
+        here = thoughts[sum(map(ord, thinking[:-1])) % len(thoughts)]
+        going = [
+            end[len(part) :] for end in marker for part in [end[:1]] if thinking.endswith(part)
+        ]
+        return going[0] if going and going[0] else (here or marker[0])[0]
+
+    conditions = sweep(
+        max_think=sorted(budgets),
+        waits=[2],
+        continuations=texts,
+        continuation_choice=choice,
+        combine=[
+            *({"waits": waits, "max_think": most} for most, waits in within_waits),
+            *({"min_think": least, "max_think": most} for least, most in within_minimum),
+        ],
+    )
+    names = {c.continuation for c in conditions.values()} - {None}
+    given = {
+        "think_end": tuple(map(ids, marker)),
+        "continuations": dict(zip(sorted(names), map(ids, texts), strict=False)),
+        "drawn": tuple(map(ids, texts)),
+    }
+    engine, row = run(conditions, script, context=context, **given)
+    answers = row.answers
+    assert engine.sampled == sum(answer.new_tokens for answer in answers.values())
+
+    for name, condition in conditions.items():
+        answer = answers[name]
+        thinking = answer.prefix.count("sampled") + answer.prefix.count("injected")
+        assert thinking == answer.prefix.length == len(answer.prefix.ids)
+        assert condition.max_think is None or thinking <= condition.max_think
+        assert answer.new_tokens <= answer.alone_tokens
+        counted, alone = run(
+            {"natural": NATURAL, name: condition}, script, context=context, **given
+        )
+        assert alone.answers[name].prefix.ids == answer.prefix.ids
+        assert alone.answers[name].prefix.stop == answer.prefix.stop
+        assert alone.answers[name].prefix.waits_done == answer.prefix.waits_done
+        assert alone.answers[name].completion == answer.completion
+        assert alone.answers[name].alone_tokens == answer.alone_tokens
+        assert counted.sampled == sum(a.new_tokens for a in alone.answers.values())
+
+    def thought_alone(answer):
+        return answer.alone_tokens - answer.completion.sampled
+
+    families = {}
+    for name, condition in conditions.items():
+        if condition.max_think is not None:
+            rest = (condition.min_think, condition.waits, condition.continuation)
+            families.setdefault(rest, []).append((condition.max_think, answers[name]))
+    for family in families.values():
+        for (_, small), (_, large) in pairwise(sorted(family, key=lambda pair: pair[0])):
+            assert large.prefix.ids[: small.prefix.length] == small.prefix.ids
+            assert thought_alone(small) <= thought_alone(large)

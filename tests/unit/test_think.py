@@ -1,8 +1,8 @@
 """One model over many items: frames that keep their contracts, whatever the order of the work."""
 
 import importlib.util
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 import pandas as pd
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from scripted import Scripted, forcing, ids, text
 from thinkscale import contracts
 from thinkscale.conditions import sweep
-from thinkscale.engines.base import Completion, Request, split_at_end, uniforms
+from thinkscale.engines.base import Completion, Request, Usage, split_at_end, uniforms
 from thinkscale.errors import ThinkscaleError
 from thinkscale.think import require, think
 
@@ -20,29 +20,42 @@ PROMPTS = {f"q{n}": ids("Q" * (n + 1) + "<\n") for n in range(6)}
 
 @dataclass
 class Chance:
-    """Draws letters, `|` and `$` by each row's own noise and nothing else."""
+    """Draws letters, `|` and `$` by each row's own noise and nothing else, last in first out."""
 
-    context: int = 60
     name: str = "chance"
     exact_tokens: bool = True
     sampled: int = 0
+    waiting: list[tuple[Hashable, Request]] = field(default_factory=list)
 
-    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
-        for index in reversed(range(len(requests))):
-            request = requests[index]
-            drawn: list[int] = []
-            done = None
-            while done is None and len(drawn) < request.max_new:
-                [u] = uniforms(request.noise, request.position + len(drawn), 1)
-                drawn.append(ord("abcdef|$\n"[int(u * 9)]))
-                done = split_at_end(drawn, request.stops, frozenset(ids("$")))
-            self.sampled += len(drawn)
-            yield index, done or Completion(tuple(drawn), (), "length", seconds=len(drawn))
+    def submit(self, ticket: Hashable, request: Request) -> None:
+        self.waiting.append((ticket, request))
+
+    def step(self) -> list[tuple[Hashable, Completion]]:
+        ticket, request = self.waiting.pop()
+        drawn: list[int] = []
+        done = None
+        while done is None and len(drawn) < request.max_new:
+            [u] = uniforms(request.noise, request.position + len(drawn), 1)
+            drawn.append(ord("abcdef|$\n"[int(u * 9)]))
+            done = split_at_end(drawn, request.stops, frozenset(ids("$")))
+        self.sampled += len(drawn)
+        return [(ticket, done or Completion(tuple(drawn), (), "length", seconds=len(drawn)))]
+
+    def release(self, noise: bytes) -> None:
+        assert not [ticket for ticket, request in self.waiting if request.noise == noise]
+
+    def usage(self) -> Usage:
+        return Usage(sampled=self.sampled)
 
 
-def ran(prompts=PROMPTS, conditions=SWEEP, engine=None, samples=3, **options):
-    settings = {"samples": samples, "seed": 7, **options}
+def thought(prompts=PROMPTS, conditions=SWEEP, engine=None, samples=3, **options):
+    settings = {"samples": samples, "seed": 7, "context": 60, **options}
     return think("m", prompts, conditions, engine or Chance(), forcing(), text, **settings)
+
+
+def ran(*arguments, **options):
+    result = thought(*arguments, **options)
+    return result.chains, result.responses
 
 
 def without_times(frame):
@@ -80,8 +93,8 @@ def test_a_shard_without_items_is_an_empty_frame_of_the_same_kind(tmp_path):
 
 
 def test_the_ledger_adds_up():
-    engine = Chance(context=25)
-    chains, rows = ran(engine=engine)
+    engine = Chance()
+    chains, rows = ran(engine=engine, context=25)
     assert engine.sampled == rows["new_tokens"].sum()
     assert (rows["think_natural"] + rows["think_injected"] == rows["think_tokens"]).all()
     assert (rows["think_tokens"] == rows["think_text"].str.len()).all()
@@ -149,36 +162,63 @@ def test_rows_come_in_the_order_of_the_items():
     assert [tuple(key) for key in keys] == [(q, s) for q in reversed(PROMPTS) for s in range(2)]
 
 
-def test_a_prompt_without_room_is_one_error_and_nothing_is_sampled():
-    engine = Chance(context=15)  # 3 forced and 5 for the answer leave 7 for the prompt
-    with pytest.raises(ThinkscaleError) as raised:
-        ran(engine=engine)
-    assert str(raised.value) == (
-        "item q5: its prompt has 8 tokens; with the answer's 5 and the forced end it exceeds the "
-        "context of 15 tokens of model m"
+def test_a_prompt_without_room_is_refused_and_the_others_go_on(tmp_path):
+    # 3 forced and 5 for the answer leave 7 for the prompt; that of q5 has 8 tokens
+    engine = Chance()
+    result = thought(engine=engine, context=15)
+    reason = (
+        "the prompt has 8 tokens; with the answer's 5 and a forced end it exceeds the context of "
+        "15 tokens"
     )
-    assert engine.sampled == 0
+    assert result.refused == {"q5": reason}
+    assert result.rows == 5 * 3
+    assert engine.sampled == result.responses["new_tokens"].sum()
+    assert set(result.chains["item_id"]) == set(PROMPTS) - {"q5"}
+    contracts.write(result.responses, tmp_path / "responses.parquet", "responses")
+    rows = contracts.read(tmp_path / "responses.parquet", "responses")
+    assert len(rows) == len(PROMPTS) * 3 * len(SWEEP)
+    refused = rows[rows["item_id"] == "q5"]
+    assert (refused["error"] == reason).all()
+    assert (refused["prompt_tokens"] == 8).all()
+    assert not refused[[c for c in contracts.LEDGER if c != "prompt_tokens"]].any(axis=None)
+    assert set(zip(refused["stop"], refused["answer_stop"], strict=True)) == {("context", "none")}
+    assert refused["censored"].all()
+    assert rows.loc[rows["item_id"] != "q5", "error"].isna().all()
+    without = {k: v for k, v in PROMPTS.items() if k != "q5"}
+    contracts.write(ran(without, context=15)[1], tmp_path / "without.parquet", "responses")
+    expected = contracts.read(tmp_path / "without.parquet", "responses")
+    others = rows[rows["item_id"] != "q5"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(without_times(others), without_times(expected))
+
+
+def test_all_prompts_refused_and_the_engine_is_never_asked():
+    result = thought(engine=object.__new__(Nothing), context=5)
+    assert set(result.refused) == set(PROMPTS) and result.rows == 0
+    assert len(result.chains) == 0
+    assert len(result.responses) == len(PROMPTS) * 3 * len(SWEEP)
+
+
+class Nothing:
+    """An engine without anything to call."""
+
+    name, exact_tokens = "nothing", True
 
 
 def test_a_prompt_that_just_fits_has_no_room_to_think():
-    _, rows = ran({"q4": PROMPTS["q4"]}, engine=Chance(context=15))
+    _, rows = ran({"q4": PROMPTS["q4"]}, context=15)
     assert (rows["think_tokens"] == 0).all()
     stops = rows.groupby("condition")["stop"].agg(set)
     assert stops["natural"] == {"context"} and stops["max=0"] == {"budget"}
     assert rows["censored"].all()
 
 
-def test_progress_sees_every_row():
+def test_the_watch_sees_rows_and_items_done_and_rows_on_their_way():
     seen = []
-
-    def progress(rows, total):
-        assert total == len(PROMPTS) * 3
-        for row in rows:
-            seen.append(row[0])
-            yield row
-
-    ran(progress=progress)
-    assert sorted(seen) == [(q, s) for q in PROMPTS for s in range(3)]
+    thought(watch=lambda *counts: seen.append(counts), in_flight=4)
+    rows, items, going = zip(*seen, strict=True)
+    assert rows == tuple(sorted(rows)) and rows[-1] == len(PROMPTS) * 3
+    assert items == tuple(sorted(items)) and items[-1] == len(PROMPTS)
+    assert max(going) == 4 and going[-1] == 0
 
 
 def test_a_missing_package_names_its_extra(monkeypatch):

@@ -6,9 +6,10 @@ of models, tensors or batches, so it can be read, and tested, token by token.
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from thinkscale.chain import Chain, Prefix, Segment, cut, satisfied
-from thinkscale.conditions import Condition
+from thinkscale.conditions import DRAWN, Condition
 from thinkscale.engines.base import Completion, Ids, Request
 
 Asking = Generator[list[Request], list[Completion], "Row"]
@@ -21,6 +22,7 @@ class Forcing:
     think_end: markers that end thinking; the first is the one put in.
     ends_in_newline: whether the text of these ids ends in a newline.
     max_answer: tokens an answer may have. max_swaps: natural ends a minimum budget may pass.
+    drawn: what the continuation `DRAWN` draws from.
     """
 
     think_end: tuple[Ids, ...]
@@ -30,6 +32,23 @@ class Forcing:
     ends_in_newline: Callable[[Ids], bool]
     max_answer: int
     max_swaps: int
+    drawn: tuple[Ids, ...] = ()
+
+    def continuation(self, name: str, noise: bytes, put_in: int) -> Ids:
+        """What is put in at a natural end, after `put_in` others in this row (key `noise`).
+
+        A draw depends on the row and on how many came before alone, so that every condition, and
+        every batch, order or shard, sees the same.
+        """
+        if name != DRAWN:
+            return self.continuations[name]
+        digest = blake2b(put_in.to_bytes(8, "little"), key=noise, digest_size=8, person=b"continue")
+        return self.drawn[int.from_bytes(digest.digest(), "little") * len(self.drawn) >> 64]
+
+    @property
+    def lookahead(self) -> int:
+        """Tokens it may take, beyond a marker's first, to know that it is one."""
+        return max(map(len, self.think_end)) - 1
 
     def room(self, context: int, prompt: Ids) -> int:
         """Thinking tokens that fit beside the prompt, a forced end and the longest answer."""
@@ -83,12 +102,20 @@ def respond(
     wanted = dict.fromkeys(condition.continuation for condition in conditions.values())
     branches = {name: replace(thought, continuation=name) for name in wanted}
 
-    while unsatisfied := _unsatisfied(branches, conditions, forcing):
-        for name in unsatisfied:
-            injected = forcing.continuations[name][: room - len(branches[name].ids)]
-            branches[name] = _append(branches[name], Segment("injected", injected))
-        completions = yield [_go_on(prompt, branches[n], noise, forcing, room) for n in unsatisfied]
-        for name, completion in zip(unsatisfied, completions, strict=True):
+    while reaches := _reaches(branches, conditions, forcing, room):
+        for name, reach in reaches.items():
+            chain = branches[name]
+            injected = forcing.continuation(name, noise, put_in=len(chain.segments) // 2)
+            left = reach - len(chain.ids)
+            branches[name] = _append(chain, Segment("injected", injected[:left]))
+        # What was put in may have taken all that was left.
+        going_on = {n: reach for n, reach in reaches.items() if len(branches[n].ids) < reach}
+        asked = [
+            _go_on(prompt, branches[name], noise, forcing, min(room, reach + forcing.lookahead))
+            for name, reach in going_on.items()
+        ]
+        completions = (yield asked) if asked else []
+        for name, completion in zip(going_on, completions, strict=True):
             branches[name] = _append(branches[name], _sampled(completion))
             seconds += completion.seconds
 
@@ -107,7 +134,7 @@ def respond(
         chain for chain in branches.values() if len(branches) == 1 or chain.continuation is not None
     )
     seconds += sum(completion.seconds for completion in said.values())
-    return Row(prompt, chains, _account(forks, said), seconds)
+    return Row(prompt, chains, _account(forks, said, forcing.lookahead), seconds)
 
 
 @dataclass(frozen=True)
@@ -120,24 +147,32 @@ class _Fork:
     position: int
 
 
-def _unsatisfied(
-    branches: Mapping[str | None, Chain], conditions: Mapping[str, Condition], forcing: Forcing
-) -> list[str]:
-    """Branches that some condition needs to go on."""
-    wanting = (
-        c.continuation
-        for c in conditions.values()
-        if not satisfied(branches[c.continuation], c, forcing.max_swaps)
-    )
-    return list(dict.fromkeys(wanting))
+def _reaches(
+    branches: Mapping[str | None, Chain],
+    conditions: Mapping[str, Condition],
+    forcing: Forcing,
+    room: int,
+) -> dict[str, int]:
+    """Branches that some condition needs to go on, and how long their chains may become.
+
+    No longer than the largest maximum among those conditions: what lies beyond it, no answer sees
+    (but for an end that begins before it, hence the lookahead).
+    """
+    reaches: dict[str, int] = {}
+    for condition in conditions.values():
+        name = condition.continuation
+        if not satisfied(branches[name], condition, forcing.max_swaps):
+            most = room if condition.max_think is None else min(room, condition.max_think)
+            reaches[name] = max(reaches.get(name, 0), most)
+    return reaches
 
 
-def _go_on(prompt: Ids, chain: Chain, noise: bytes, forcing: Forcing, room: int) -> Request:
+def _go_on(prompt: Ids, chain: Chain, noise: bytes, forcing: Forcing, reach: int) -> Request:
     # Dropped ends have used up random numbers: the same number twice, in the same place, would
     # draw the same end again.
     dropped = sum(len(segment.end_ids) for segment in chain.segments)
     ids = chain.ids
-    return Request(prompt + ids, room - len(ids), forcing.think_end, noise, len(ids) + dropped)
+    return Request(prompt + ids, reach - len(ids), forcing.think_end, noise, len(ids) + dropped)
 
 
 def _fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> _Fork:
@@ -155,7 +190,7 @@ def _fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> _Fork:
 
 
 def _account(
-    forks: Mapping[str, _Fork], said: Mapping[tuple[Ids, int], Completion]
+    forks: Mapping[str, _Fork], said: Mapping[tuple[Ids, int], Completion], lookahead: int
 ) -> dict[str, Answer]:
     """Charge every sampled token once, to the first condition that needs it."""
     charged: dict = {}
@@ -163,7 +198,7 @@ def _account(
     for name, fork in forks.items():
         asked = (fork.before, fork.position)
         completion = said[asked]
-        used = {**fork.prefix.sampled_by_piece(), asked: completion.sampled}
+        used = {**fork.prefix.sampled_by_piece(lookahead), asked: completion.sampled}
         new = sum(max(0, count - charged.get(piece, 0)) for piece, count in used.items())
         charged |= {piece: max(count, charged.get(piece, 0)) for piece, count in used.items()}
         answers[name] = Answer(fork.prefix, fork.forced_end, completion, new, sum(used.values()))

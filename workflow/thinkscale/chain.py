@@ -27,7 +27,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Chain:
-    """Segments in order, sampled and injected in turn; `continuation` is the text put in."""
+    """Segments in order, sampled and injected in turn; `continuation` names the text put in.
+
+    The last is an injected one where what was put in took all that was left of the budget.
+    """
 
     continuation: str | None
     segments: tuple[Segment, ...]
@@ -78,18 +81,21 @@ class Prefix:
         """Tokens of the given kind in the prefix."""
         return sum(used for segment, used in self._used() if segment.kind == kind)
 
-    def sampled_by_piece(self) -> dict[tuple[str | None, int], int]:
+    def sampled_by_piece(self, lookahead: int) -> dict[tuple[str | None, int], int]:
         """Tokens drawn from the model for this prefix, natural ends included, by piece of chain.
 
         Pieces are named so that branches agree on what they share: everything up to the first
-        natural end belongs to no continuation.
+        natural end belongs to no continuation. lookahead: tokens drawn beyond a maximum where
+        thinking was made to go on (`Forcing.lookahead`).
         """
         pieces = {}
         for index, (segment, used) in enumerate(self._used()):
-            if segment.kind == "sampled":
-                whole = used == len(segment.ids) and not self._cut_inside(index)
-                name = (self.chain.continuation if index else None, index)
-                pieces[name] = used + (len(segment.end_ids) if whole else 0)
+            if segment.kind == "injected":
+                continue
+            drawn = len(segment.ids) + len(segment.end_ids)
+            if self._cut_inside(index):
+                drawn = min(drawn, used + lookahead) if index and used else used
+            pieces[self.chain.continuation if index else None, index] = drawn
         return pieces
 
     @property
@@ -122,13 +128,15 @@ def satisfied(chain: Chain, condition: Condition, max_swaps: int) -> bool:
 def cut(chain: Chain, condition: Condition, max_swaps: int) -> Prefix:
     """Cut the prefix that `condition` asks for.
 
-    A maximum that thinking does not exceed changes nothing: with exactly B tokens thought and the
-    end next, thinking has ended within its budget.
+    A maximum that natural thinking does not exceed changes nothing: with exactly B tokens thought
+    and the end next, thinking has ended within its budget. Where thinking was made to go on, B
+    tokens are cut: what would come next is not sampled for a budget that is spent.
     """
     index = _end_index(chain, condition, max_swaps)
     budget = condition.max_think
     ends = chain.ends
-    if index < len(ends) and (budget is None or ends[index] <= budget):
+    most = float("inf") if budget is None else budget if index == 0 else budget - 1
+    if index < len(ends) and ends[index] <= most:
         sampled = [segment for segment in chain.segments if segment.kind == "sampled"]
         return Prefix(chain, ends[index], "natural", index, sampled[index])
     if budget is not None and budget <= len(chain.ids):

@@ -1,7 +1,15 @@
 """Conditions: the cells of a sweep over thinking budgets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+from thinkscale.errors import ThinkscaleError
+
+DRAWN = "(drawn)"
+NOTHING = "(nothing)"
+# What stands for a continuation in conditions and tables where its own text would not do.
+RESERVED = (DRAWN, NOTHING)
 
 
 @dataclass(frozen=True)
@@ -11,7 +19,10 @@ class Condition:
     max_think: at most this many thinking tokens, injected ones included (B of s1, section 3.1).
     min_think: think on past natural ends until this many thinking tokens are there (M).
     waits: think on past exactly this many natural ends.
-    continuation: the text put in at a natural end; None where nothing is put in.
+    continuation: name of the text put in at a natural end; None where nothing is put in.
+
+    A maximum goes with either of the other two and comes before them: where it is spent, thinking
+    ends, whatever minimum or number of waits is not reached yet.
     """
 
     max_think: int | None = None
@@ -28,23 +39,83 @@ class Condition:
 NATURAL = Condition()
 
 
+def continuation_name(text: str) -> str:
+    """The name of a continuation: its text, but a word for the empty one.
+
+    An empty cell of a table is a missing value, and a condition must not end in an empty name.
+    """
+    return text or NOTHING
+
+
+def continuation_names(
+    continuations: Sequence[str], choice: Literal["each", "drawn"] = "each"
+) -> tuple[str, ...]:
+    """The continuations a sweep branches into: one for each text, or the one that draws."""
+    return (DRAWN,) if choice == "drawn" else tuple(map(continuation_name, continuations))
+
+
 def sweep(
     max_think: Sequence[int] = (),
     min_think: Sequence[int] = (),
     waits: Sequence[int] = (),
     continuations: Sequence[str] = ("Wait",),
+    combine: Sequence[Mapping[str, int | None]] = (),
+    continuation_choice: Literal["each", "drawn"] = "each",
 ) -> dict[str, Condition]:
     """Name every condition of a study, natural first.
 
-    The names are the `condition` column of every table: `natural`, `max=16`, `min=40`, `waits=1`;
-    a continuation other than the first is named behind a semicolon.
+    The names are the `condition` column of every table: `natural`, `max=16`, `min=40`, `waits=1`,
+    and of `combine` (a maximum with waits or with a minimum) `waits=2;max=64`, `min=40;max=64`;
+    a continuation other than the first is named last, behind a semicolon.
+
+    Raises ThinkscaleError for a combination that contradicts itself, and for the same condition
+    twice.
     """
+    for index, cell in enumerate(combine):
+        if fault := contradiction(cell):
+            raise ThinkscaleError(f"`conditions.combine[{index}]`: {fault}")
+    continued = [
+        *(("min_think", {"min_think": budget}) for budget in min_think),
+        *(("waits", {"waits": count}) for count in waits),
+        *(("combine", {k: v for k, v in cell.items() if v is not None}) for cell in combine),
+    ]
     named = {"natural": NATURAL}
-    named |= {f"max={budget}": Condition(max_think=budget) for budget in max_think}
-    for continuation in continuations:
-        suffix = "" if continuation == continuations[0] else f";continuation={continuation}"
-        for budget in min_think:
-            named[f"min={budget}{suffix}"] = Condition(min_think=budget, continuation=continuation)
-        for count in waits:
-            named[f"waits={count}{suffix}"] = Condition(waits=count, continuation=continuation)
+    for budget in max_think:
+        _add(named, "max_think", Condition(max_think=budget), "")
+    names = continuation_names(continuations, continuation_choice)
+    for name in names:
+        suffix = "" if name == names[0] else f";continuation={name}"
+        for key, limits in continued:
+            _add(named, key, Condition(**limits, continuation=name), suffix)
     return named
+
+
+def contradiction(cell: Mapping[str, int | None]) -> str | None:
+    """What is wrong with a combination, as "found ...; expected ..."; None where nothing is."""
+    maximum, minimum, waits = (cell.get(key) for key in ("max_think", "min_think", "waits"))
+    given = ", ".join(key for key in ("max_think", "min_think", "waits") if cell.get(key))
+    if minimum is not None and waits is not None:
+        return (
+            "found `min_think` with `waits`, which contradict each other (one says how long, the "
+            "other how often thinking goes on); expected `max_think` with one of them"
+        )
+    if maximum is None or (minimum is None and waits is None):
+        return (
+            f"found {given or 'nothing'}; expected `max_think` with `waits` or with `min_think` "
+            "(a limit by itself belongs in the list of its name)"
+        )
+    if minimum is not None and minimum > maximum:
+        return f"found `min_think` {minimum}; expected at most `max_think`, {maximum}"
+    return None
+
+
+def _add(named: dict[str, Condition], key: str, condition: Condition, suffix: str) -> None:
+    limits = (
+        ("waits", condition.waits),
+        ("min", condition.min_think),
+        ("max", condition.max_think),
+    )
+    name = ";".join(f"{word}={limit}" for word, limit in limits if limit is not None) + suffix
+    if name in named:
+        raise ThinkscaleError(f"`conditions.{key}`: the condition {name} is there twice")
+    named[name] = condition

@@ -1,7 +1,7 @@
 """What an engine is asked and what it answers; engines know nothing of budgets."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -43,17 +43,49 @@ class Completion:
         return len(self.ids) + len(self.end_ids)
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What an engine did since it was made.
+
+    passes: forward passes. fed: tokens run through the model. sampled: tokens drawn.
+    seconds: spent in `step`. peak_memory: bytes; None where it is not known.
+    """
+
+    passes: int = 0
+    fed: int = 0
+    sampled: int = 0
+    seconds: float = 0.0
+    peak_memory: int | None = None
+
+
 class Engine(Protocol):
-    """What runs a model."""
+    """What runs a model: requests go in one by one and completions come out as they end.
+
+    Requests of one row (the same `noise`) begin alike. An engine may keep what it computed for a
+    row until the row is released.
+    """
 
     name: str
     exact_tokens: bool
     """False where an engine takes text and tokenises it again (text-only servers)."""
-    context: int
-    """Tokens that fit: prompt, thinking and answer together."""
 
-    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
-        """Yield (index of the request, its completion) in any order."""
+    def submit(self, ticket: Hashable, request: Request) -> None:
+        """Take a request in; it is worked on when there is room."""
+        ...
+
+    def step(self) -> list[tuple[Hashable, Completion]]:
+        """Go on by one step and return what ended in it, often nothing.
+
+        Called only while something is submitted that has not been returned.
+        """
+        ...
+
+    def release(self, noise: bytes) -> None:
+        """Forget what was kept for a row: it asks for nothing more."""
+        ...
+
+    def usage(self) -> Usage:
+        """What it took so far."""
         ...
 
 
@@ -79,11 +111,13 @@ def split_at_end(
 ) -> Completion | None:
     """Return the completion if `ids` ends with a stop sequence or EOS, else None.
 
+    Of several stop sequences the longest counts, so that no part of a marker is taken for thinking.
     Stop sequences are looked at first: a marker may itself end in an EOS token.
     """
-    for stop in stops:
-        if stop and tuple(ids[-len(stop) :]) == stop:
-            return Completion(tuple(ids[: -len(stop)]), tuple(stop), "marker")
+    matching = [stop for stop in stops if stop and tuple(ids[-len(stop) :]) == stop]
+    if matching:
+        stop = max(matching, key=len)
+        return Completion(tuple(ids[: -len(stop)]), tuple(stop), "marker")
     if ids and ids[-1] in eos:
         return Completion(tuple(ids[:-1]), (ids[-1],), "eos")
     return None

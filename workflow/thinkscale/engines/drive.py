@@ -1,40 +1,64 @@
-"""Drive many rows at once: collect what their generators ask for, have an engine answer it."""
+"""Drive many rows at once: hand an engine what their generators ask for, and them what it said."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
 from thinkscale.engines.base import Completion, Engine, Request
 
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
+Asking = Generator[list[Request], list[Completion], Result]
+
+
+@dataclass
+class _Row:
+    """A generator that waits for the completions of what it asked."""
+
+    asking: Asking
+    asked: list[Request]
+    said: list[Completion | None]
+    missing: int
 
 
 def drive(
-    rows: Iterable[tuple[Key, Generator[list[Request], list[Completion], Result]]],
+    rows: Iterable[tuple[Key, Asking]],
     engine: Engine,
     in_flight: int,
+    watch: Callable[[int], None] = lambda rows: None,
 ) -> Iterator[tuple[Key, Result]]:
     """Run generators of requests to their end, at most `in_flight` of them at a time.
 
-    Yields (key, what the generator returned) as each ends. A finished row is replaced by the next
-    before the engine is asked again.
+    Yields (key, what the generator returned) as each ends. A row that ends is replaced by the next
+    at once, and rows do not wait for each other. watch: told after each step how many are in
+    flight.
     """
     waiting = iter(rows)
-    active = [(key, row, next(row)) for key, row in islice(waiting, in_flight)]
-    while active:
-        requests = [request for _, _, asked in active for request in asked]
-        completions: list = [None] * len(requests)
-        for index, completion in engine.complete(requests):
-            completions[index] = completion
-        answered = iter(completions)
-        still_active = []
-        for key, row, asked in active:
+    active: dict[Key, _Row] = {}
+
+    def ask(key: Key, asking: Asking, asked: list[Request]) -> None:
+        active[key] = _Row(asking, asked, [None] * len(asked), len(asked))
+        for index, request in enumerate(asked):
+            engine.submit((key, index), request)
+
+    while True:
+        for key, asking in islice(waiting, in_flight - len(active)):
+            ask(key, asking, next(asking))
+        if not active:
+            return
+        for (key, index), completion in engine.step():
+            row = active[key]
+            row.said[index] = completion
+            row.missing -= 1
+            if row.missing:
+                continue
             try:
-                asks_next = row.send(list(islice(answered, len(asked))))
+                asked = row.asking.send(row.said)
             except StopIteration as finished:
+                del active[key]
+                engine.release(row.asked[0].noise)
                 yield key, finished.value
             else:
-                still_active.append((key, row, asks_next))
-        fresh = islice(waiting, in_flight - len(still_active))
-        active = still_active + [(key, row, next(row)) for key, row in fresh]
+                ask(key, row.asking, asked)
+        watch(len(active))

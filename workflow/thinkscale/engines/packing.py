@@ -1,0 +1,133 @@
+"""One forward pass: the next tokens of all rows, side by side, and what each attends to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+
+from thinkscale.engines.rows import Leaf, Row, move
+from thinkscale.engines.tree import Panel, Pass, Tree
+
+_IDLE = (0, 0)  # the kind of a row that runs nothing
+_SHORT = 63  # columns; rows with fewer are not told apart by length
+
+
+@dataclass(frozen=True)
+class Packed:
+    """ids: (1, N). keep: indices of the tokens whose logits are wanted, in the order of `ready`.
+
+    ready: leaves whose next token can be drawn after this pass. taken: leaves and how many of
+    their tokens it runs.
+    """
+
+    ids: torch.Tensor
+    where: Pass
+    keep: torch.Tensor
+    ready: list[tuple[Row, Leaf]]
+    taken: list[tuple[Leaf, int]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A row's part of a pass.
+
+    kind: rows of one kind run about as many tokens and, where that is one, attend about as far.
+    """
+
+    row: Row
+    taken: list[tuple[Leaf, int]]
+    count: int
+
+    @property
+    def kind(self) -> tuple[int, int]:
+        reach = max(self.row.used, _SHORT).bit_length() if self.count == 1 else 0
+        return self.count.bit_length(), reach
+
+
+def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
+    """Pack the next tokens of all rows, at most about `most` of them and one a row at least.
+
+    Rows that run about as many tokens (one where they think; prompts, forced ends and answers
+    forked side by side) stand in neighbouring slots, so that their keys and values need not be
+    gathered. Reading those takes most of a pass's time, so thinking rows are also told apart by
+    length: none attends over more than twice its own columns.
+    """
+    parts, left = [], most
+    for row in rows:
+        taken = list(row.taken(max(left, 1)))
+        parts.append(_Part(row, taken, sum(count for _, count in taken)))
+        left -= parts[-1].count
+    parts = _arrange(parts, tree)
+
+    entries, runs, ready, keep = [], [], [], []
+    for part in parts:
+        for leaf, count in part.taken:
+            if leaf.line is None:
+                leaf.line = tree.new_path(leaf.columns[: leaf.run])
+            if count > 1:
+                runs.append((len(entries), leaf.columns[leaf.run], count))
+            entries += [
+                (part.row.slot, leaf.columns[n], n, leaf.ids[n], leaf.line)
+                for n in range(leaf.run, leaf.run + count)
+            ]
+            if leaf.run + count == len(leaf.ids):
+                ready.append((part.row, leaf))
+                keep.append(len(entries) - 1)
+    slots, columns, depths, ids, lines = torch.tensor(entries, device=tree.device).T
+    tree.depths[slots, columns] = depths
+    tree.paths[lines, columns] = True
+    seen = tree.paths[lines, : max(part.row.used for part in parts)]  # (N, S)
+    for start, column, count in runs:
+        # Tokens of one run do not see those behind them; a run's columns lie side by side.
+        causal = torch.ones(count, count, dtype=torch.bool, device=tree.device).tril()
+        seen[start : start + count, column : column + count] = causal
+    where = Pass(slots, columns, depths, tuple(_panels(parts, seen)))
+    return Packed(
+        ids.unsqueeze(0),
+        where,
+        torch.tensor(keep, dtype=torch.long, device=tree.device),
+        ready,
+        [taken for part in parts for taken in part.taken],
+    )
+
+
+def _arrange(parts: Sequence[_Part], tree: Tree) -> list[_Part]:
+    """Give rows of a kind neighbouring slots, from the first, moving as few as possible.
+
+    Rows that run nothing come last. Returns the parts in the order of their slots.
+    """
+    kinds = sorted((part.kind for part in parts), key=lambda kind: (kind == _IDLE, kind))
+    free, misplaced = {kind: [] for kind in kinds}, []
+    held = {part.row.slot: part.kind for part in parts}
+    for slot, kind in enumerate(kinds):
+        if held.get(slot) != kind:
+            free[kind].append(slot)
+    for part in parts:
+        if part.row.slot >= len(kinds) or kinds[part.row.slot] != part.kind:
+            misplaced.append((part.row, free[part.kind].pop()))
+    move(misplaced, tree)
+    return sorted(parts, key=lambda part: part.row.slot)
+
+
+def _panels(parts: Sequence[_Part], seen: torch.Tensor) -> Iterable[Panel]:
+    """A panel for each kind; rows of it are padded to the one with most tokens."""
+    start = 0
+    for kind, group in groupby(parts, key=lambda part: part.kind):
+        rows = list(group)
+        if kind == _IDLE:
+            return
+        first = rows[0].row.slot
+        slots = slice(first, first + len(rows))
+        reach = max(part.row.used for part in rows)
+        if rows[0].count == 1:
+            tokens = slice(start, start + len(rows))
+            yield Panel(slots, tokens, None, seen[tokens, :reach].unsqueeze(1))
+            start += len(rows)
+            continue
+        counts = torch.tensor([part.count for part in rows], device=seen.device).unsqueeze(1)
+        places = torch.arange(int(counts.max()), device=seen.device)
+        real = places < counts  # (R, Q)
+        tokens = start + counts.cumsum(0) - counts + torch.where(real, places, 0)
+        yield Panel(slots, tokens, real, seen[tokens, :reach])
+        start += int(counts.sum())

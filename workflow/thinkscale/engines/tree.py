@@ -1,0 +1,228 @@
+"""Keys and values of many rows, each a tree of tokens, and attention over them.
+
+A row (one item's sample) keeps what it computed in one slot: its prompt, its chain, the branches
+and the answers forked from it, column after column as they were run. Which columns a token attends
+to is a mask; what two forks share is there once. The tokens of one forward pass are packed side by
+side, (1, N), so that rows with one token and rows with many waste nothing on each other outside of
+attention.
+
+The attention function is registered with transformers, so that every model which uses its
+attention interface runs on this unchanged.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from thinkscale.errors import ThinkscaleError
+
+# Names that transformers knows our attention by, for each kernel under it.
+ATTENTION = {"sdpa": "thinkscale_tree_fused", "eager": "thinkscale_tree_plain"}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Tokens of a pass that attend together, the same number for each of its rows.
+
+    slots: R neighbouring ones. tokens: (R, Q) indices into the packed tokens, or a slice of them
+    where Q is 1. real: (R, Q), False where `tokens` is only padding; None where nothing is.
+    mask: (R, Q, S), which columns a token attends to.
+    """
+
+    slots: slice
+    tokens: slice | torch.Tensor
+    real: torch.Tensor | None
+    mask: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Where the N packed tokens of a forward pass lie: (N,) slots, columns, depths in their row."""
+
+    slots: torch.Tensor
+    columns: torch.Tensor
+    depths: torch.Tensor
+    panels: tuple[Panel, ...]
+    biases: dict = field(default_factory=dict)  # what the layers of a pass share, see `_bias`
+
+
+@dataclass
+class Tree:
+    """Keys and values of up to `slots` rows of up to `columns` tokens.
+
+    keys, values: by layer, (slots, key-value heads, columns, head size). depths: (slots, columns),
+    how many tokens lie before each on its path. paths: (lines, columns), for each leaf the columns
+    it attends to.
+    """
+
+    device: torch.device
+    slots: int = 0
+    columns: int = 0
+    keys: dict[int, torch.Tensor] = field(default_factory=dict)
+    values: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.depths = torch.zeros(0, 0, dtype=torch.long, device=self.device)
+        self.paths = torch.zeros(0, 0, dtype=torch.bool, device=self.device)
+        self._free_lines: list[int] = []
+
+    def bytes(self) -> int:
+        """Memory of the keys and values."""
+        return sum(tensor.nbytes for tensor in (*self.keys.values(), *self.values.values()))
+
+    def resize(self, slots: int, columns: int) -> None:
+        """Make room for so many; what is stored in slots and columns that remain stays there."""
+        self.slots, self.columns = slots, columns
+        for store in (self.keys, self.values):
+            for layer, old in store.items():
+                store[layer] = _resized(old, 0, slots, 2, columns)
+        self.depths = _resized(self.depths, 0, slots, 1, columns)
+        self.paths = _resized(self.paths, 0, len(self.paths), 1, columns)
+
+    def move(self, sources: list[int], targets: list[int], columns: int) -> None:
+        """Copy the first columns of slots over others, all at once: they may trade places."""
+        stored = [*self.keys.values(), *self.values.values()]
+        for tensor in (*(kept[:, :, :columns] for kept in stored), self.depths[:, :columns]):
+            source = torch.tensor(sources, device=tensor.device)
+            target = torch.tensor(targets, device=tensor.device)
+            tensor.index_copy_(0, target, tensor.index_select(0, source))
+
+    def new_path(self, columns: list[int]) -> int:
+        """Return a line of `paths` that attends to these columns."""
+        if not self._free_lines:
+            lines = len(self.paths)
+            self.paths = _resized(self.paths, 0, max(2 * lines, 64), 1, self.columns)
+            self._free_lines = list(range(lines, len(self.paths)))
+        line = self._free_lines.pop()
+        self.paths[line] = False
+        self.paths[line, torch.tensor(columns, dtype=torch.long, device=self.device)] = True
+        return line
+
+    def drop_path(self, line: int) -> None:
+        self._free_lines.append(line)
+
+    def store(self, layer: int, where: Pass, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Put the keys and values (heads, N, size) of a pass into their columns."""
+        for store, new in ((self.keys, key), (self.values, value)):
+            if layer not in store:
+                store[layer] = new.new_zeros(self.slots, new.shape[0], self.columns, new.shape[2])
+            slots, columns = where.slots, where.columns
+            if new.device != slots.device:  # a model spread over several devices
+                slots, columns = slots.to(new.device), columns.to(new.device)
+            store[layer][slots, :, columns] = new.transpose(0, 1)
+
+
+def _resized(
+    old: torch.Tensor, rows: int, row_count: int, columns: int, column_count: int
+) -> torch.Tensor:
+    """A tensor with other sizes along two dimensions, zero where there was nothing."""
+    shape = list(old.shape)
+    shape[rows], shape[columns] = row_count, column_count
+    new = old.new_zeros(shape)
+    kept = tuple(slice(0, min(a, b)) for a, b in zip(old.shape, shape, strict=True))
+    new[kept] = old[kept]
+    return new
+
+
+def _eager(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor,
+    scale: float | None,
+) -> torch.Tensor:
+    """Attention by plain products, its weights in float32 (Vaswani et al., 2017, equation 1)."""
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = query @ key.transpose(2, 3) * scale + attn_mask
+    return scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype) @ value
+
+
+def attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    tree: Tree | None = None,
+    where: Pass | None = None,
+    *,
+    kernel: Callable[..., torch.Tensor] = scaled_dot_product_attention,
+    **others,
+) -> tuple[torch.Tensor, None]:
+    """Attend each packed token (1, heads, N, size) to its own path; returns (1, N, heads, size)."""
+    _refuse_unknown(module, tree, others)
+    tree.store(module.layer_idx, where, key[0], value[0])
+    keys, values = tree.keys[module.layer_idx], tree.values[module.layer_idx]
+    queries = query[0].transpose(0, 1)  # (N, heads, size)
+    tokens, heads, size = queries.shape
+    shared = keys.shape[1]  # key-value heads, each for heads / shared query heads
+    out = queries.new_empty(tokens, heads, values.shape[3])
+    for panel, bias in zip(
+        where.panels, _bias(tree, where, heads // shared, sliding_window, queries), strict=True
+    ):
+        rows, width, reach = panel.mask.shape
+        # Query heads that share a key head stand side by side as more queries: nothing is repeated.
+        asked = queries[panel.tokens].reshape(rows, width, shared, heads // shared, size)
+        found = kernel(
+            asked.permute(0, 2, 3, 1, 4).reshape(rows, shared, -1, size),
+            keys[panel.slots, :, :reach],
+            values[panel.slots, :, :reach],
+            attn_mask=bias,
+            scale=scaling,
+        )
+        found = found.reshape(rows, shared, heads // shared, width, -1).permute(0, 3, 1, 2, 4)
+        found = found.reshape(rows, width, heads, -1)
+        if panel.real is None:
+            out[panel.tokens] = found.squeeze(1)
+        else:
+            out[panel.tokens[panel.real]] = found[panel.real]
+    return out.unsqueeze(0), None
+
+
+def _bias(
+    tree: Tree, where: Pass, groups: int, window: int | None, like: torch.Tensor
+) -> list[torch.Tensor]:
+    """What is added to each panel's scores, (R, 1, groups * Q, S): made once for all layers alike.
+
+    A sliding window counts tokens by their depth in the tree, not by column.
+    """
+    key = (groups, window, like.device, like.dtype)
+    if key not in where.biases:
+        where.biases[key] = biases = []
+        for panel in where.panels:
+            rows, width, reach = panel.mask.shape
+            seen = panel.mask
+            if window is not None:
+                own = where.depths[panel.tokens].reshape(rows, width, 1)
+                seen = seen & (tree.depths[panel.slots, None, :reach] > own - window)
+            bias = torch.zeros(seen.shape, dtype=like.dtype, device=seen.device)
+            bias = bias.masked_fill_(~seen, -torch.inf).to(like.device)
+            if width > 1:
+                bias = bias.unsqueeze(1).expand(rows, groups, width, reach)
+            biases.append(bias.reshape(rows, 1, -1, reach))
+    return where.biases[key]
+
+
+def _refuse_unknown(module: torch.nn.Module, tree: Tree | None, others: dict) -> None:
+    """Attention that does more than this one would be computed wrong without a word."""
+    kind = type(module).__name__
+    if tree is None:
+        raise ThinkscaleError(
+            f"{kind}: this architecture does not hand its attention what it was called with, so "
+            "its chains cannot be forked"
+        )
+    for name in ("softcap", "s_aux"):
+        if others.get(name) is not None:
+            raise ThinkscaleError(
+                f"{kind}: attention with {name} is not supported by the transformers engine"
+            )
+
+
+AttentionInterface.register(ATTENTION["sdpa"], attend)
+AttentionInterface.register(ATTENTION["eager"], partial(attend, kernel=_eager))
