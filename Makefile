@@ -1,4 +1,5 @@
 # Two commands: `make study` runs the study, `make test` runs the tests. Both set up first.
+# `make plan` says beforehand what a study will cost; `make help` lists the others.
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -7,29 +8,44 @@ ARGS ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: study test lint format docs clean
+.PHONY: study plan test bench lint format docs clean help
 
-study: $(VENV)/.installed
+study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 	snakemake --cores $(CORES) $(ARGS)
 
-test: $(VENV)/.installed
+# Chains, responses, tokens at most and expected, and the time they take here, model by model:
+# printed, and written to results/<study>/plan.csv. Loads each model that is there for some seconds;
+# what that samples is kept, and the study will not sample it again. Trains nothing.
+#   make plan ARGS="--configfile config/studies/mine.yaml"
+plan: $(VENV)/.installed  ## say what the study will cost
+	snakemake --cores $(CORES) --quiet rules host progress $(ARGS) -- plan
+
+test: $(VENV)/.installed  ## run the tests
 	python -m pytest
 
-lint: $(VENV)/.installed
+# Twenty minutes on two quiet cores; the tables go to benchmarks/results/. Installs
+# lm-evaluation-harness into an environment of its own, benchmarks/.venv-lm-eval.
+bench: $(VENV)/.installed  ## measure speed side by side with others
+	python benchmarks/run.py
+
+lint: $(VENV)/.installed  ## check the style
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-format: $(VENV)/.installed
+format: $(VENV)/.installed  ## mend the style
 	ruff check --fix .
 	ruff format .
 	snakefmt Snakefile workflow
 
-docs: $(VENV)/.installed
+docs: $(VENV)/.installed  ## write config/README.md anew
 	python -m thinkscale.config.docs
 
-clean:
+help:  ## list these
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+clean:  ## remove the environment and Snakemake's notes
 	rm -rf $(VENV) .snakemake
 
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -9,6 +9,7 @@ rule think:
     output:
         chains=results("inference", "{model}", "{shard}.chains.parquet"),
         responses=results("inference", "{model}", "{shard}.responses.parquet"),
+        usage=results("inference", "{model}", "{shard}.usage.json"),
     log:
         log_of("think", "{model}", "{shard}.log"),
     benchmark:
@@ -22,10 +23,12 @@ rule think:
         shards=shard_count,
         # Not an output: Snakemake would delete it before a job that is to go on from it.
         journal=journal_directory,
-        sampler=code("engines"),
+        sampler=sampler_code(),
         conditions=STUDY.conditions.model_dump(),
         seed=STUDY.seed,
-        code=code("budget", "chain", "conditions", "engines", "journal", "prompts", "think"),
+        code=code(
+            "budget", "chain", "conditions", "engines", "inference", "journal", "prompts", "think"
+        ),
     script:
         "../scripts/think.py"
 

@@ -1,0 +1,64 @@
+"""A plan through Snakemake: it trains nothing, repeats itself, and what it sampled is not lost."""
+
+import json
+from pathlib import Path
+
+import pytest
+from test_study import ITEMS, SAMPLES, planned, small_study, snakemake
+
+from thinkscale.tables import read_table
+
+ROWS = ITEMS * SAMPLES
+
+
+def study() -> dict:
+    return {**small_study(), "study": "planned"}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("plan")
+
+
+@pytest.fixture(scope="module")
+def said(directory) -> str:
+    return snakemake(directory, study(), "plan")
+
+
+def plan(directory: Path):
+    return read_table(directory / "results" / "planned" / "plan.csv").set_index("model")
+
+
+def test_it_says_what_is_there_and_trains_nothing(directory, said):
+    assert "Plan of the study planned" in said
+    found = plan(directory)
+    assert found.index.tolist() == [
+        "calibration-reasoner", "calibration-base", "calibration-sft", "total",
+    ]  # fmt: skip
+    assert found["responses"].tolist() == [ROWS * 5] * 3 + [ROWS * 15]
+    assert found["note"]["calibration-sft"] == "not made yet"
+    assert found["sampled_at_most"]["calibration-sft"] == found["sampled_at_most"].iloc[0] > 0
+    models = directory / "results" / "planned" / "models"
+    assert sorted(path.name for path in models.iterdir()) == [
+        "calibration-base.json", "calibration-reasoner.json",
+    ]  # fmt: skip
+
+
+def test_asked_again_it_knows_what_it_sampled(directory, said):
+    assert "Loading weights" in said
+    before = plan(directory)
+    known = before["rows_known"]["calibration-base"]
+    assert known == ROWS  # so few rows are all done in a calibration
+    again = snakemake(directory, study(), "plan")
+    assert "Plan of the study planned" in again and "Loading weights" not in again
+    assert plan(directory)["sampled_known"].equals(before["sampled_known"])
+
+
+def test_the_study_samples_only_the_rest_and_a_plan_reruns_nothing(directory, said):
+    job = "results/planned/inference/calibration-base/1.responses.parquet"
+    snakemake(directory, study(), job)
+    usage = json.loads((directory / job.replace("responses.parquet", "usage.json")).read_text())
+    assert usage["sampled_tokens"] == 0 and usage["recalled_tokens"] > 0
+    rest = planned(directory, study())
+    snakemake(directory, study(), "plan")
+    assert planned(directory, study()) == rest

@@ -1,0 +1,124 @@
+"""One model's part of a study: its prompts and forcing, its journal, and how it is opened.
+
+What runs a model and what plans to run it share this, so that what one samples the other finds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from thinkscale.conditions import sweep
+from thinkscale.config.model import Inference
+from thinkscale.engines.base import Engine
+from thinkscale.engines.hf import open_engine
+from thinkscale.engines.loading import Checkpoint, Loading, open_checkpoint
+from thinkscale.engines.sampling import Sampling
+from thinkscale.engines.stream import Stream
+from thinkscale.journal import Journaled
+from thinkscale.plan import Work
+from thinkscale.prompts import encode_prompt, forcing, render, user_message
+from thinkscale.registry import verify
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model without its weights, and all it is to be asked. identity: see `Journaled`."""
+
+    record: Mapping[str, Any]
+    checkpoint: Checkpoint
+    work: Work
+    identity: dict[str, Any]
+    settings: Inference
+
+    def open(self) -> Engine:
+        """Load the weights, having seen that they are still those that were registered."""
+        verify(self.record)
+        memory = self.settings.memory
+        return open_engine(
+            self.checkpoint,
+            _sampling(self.settings),
+            self.settings.batch_size,
+            None if memory is None else int(memory * 2**30),
+            self.settings.attention,
+        )
+
+    def journal(self, directory: Path, writer: str) -> Journaled:
+        return Journaled(
+            self.open,
+            directory,
+            writer,
+            self.identity,
+            name=Stream.name,
+            exact_tokens=Stream.exact_tokens,
+        )
+
+
+def prepare(
+    record: Mapping[str, Any],
+    items: pd.DataFrame,
+    settings: Inference,
+    conditions: Mapping[str, Any],
+    *,
+    seed: int,
+    code: str,
+) -> Prepared:
+    """Make ready to run a model, from its record.
+
+    items: by the contract. conditions: the study's, as its configuration has them. code: digest of
+    the code that samples. Raises ThinkscaleError if the model's directory is at fault.
+    """
+    loading = Loading(
+        settings.dtype,
+        settings.device,
+        settings.device_map,
+        settings.quantization,
+        settings.trust_remote_code,
+    )
+    checkpoint = open_checkpoint(Path(record["directory"]), loading, settings.context)
+    form, thinking = settings.prompt, settings.thinking
+    asked = {key: value for key, value in conditions.items() if value is not None}
+    max_swaps = asked.pop("max_swaps")
+    prompts = {
+        item["item_id"]: encode_prompt(
+            checkpoint.tokenizer,
+            render(
+                checkpoint.tokenizer,
+                user_message(item, form.template, form.option, form.separator),
+                system=form.system,
+                examples=[example.model_dump() for example in form.examples],
+                start=thinking.start,
+                template_options=thinking.template_options,
+            ),
+        )
+        for item in items.to_dict("records")
+    }
+    forced = forcing(
+        checkpoint.tokenizer,
+        end=thinking.end,
+        answer_prompt=thinking.answer_prompt,
+        continuations=asked["continuations"],
+        continuation_choice=asked["continuation_choice"],
+        max_answer=settings.max_answer_tokens,
+        max_swaps=max_swaps,
+    )
+    # All that decides tokens, the sampler's own code and libraries among it: after a change of
+    # those a rerun must not be answered with what was sampled before.
+    identity = {
+        "code": code,
+        "versions": {package: version(package) for package in ("torch", "transformers")},
+        "engine": Stream.name,
+        "fingerprint": record["fingerprint"],
+        "attention": settings.attention,
+        "sampling": asdict(_sampling(settings)),
+        **checkpoint.identity(),
+    }
+    work = Work(prompts, sweep(**asked), forced, checkpoint.context, settings.samples, seed)
+    return Prepared(record, checkpoint, work, identity, settings)
+
+
+def _sampling(settings: Inference) -> Sampling:
+    return Sampling(settings.temperature, settings.top_p, settings.top_k)
