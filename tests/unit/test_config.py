@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thinkscale.conditions import sweep
 from thinkscale.config import docs, load_study, parse_study
-from thinkscale.config.model import Prompt
+from thinkscale.config.model import Prompt, Thinking
 from thinkscale.errors import ThinkscaleError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -108,6 +109,46 @@ FAULTS = {
     "repeated continuation": (
         {"conditions.continuations": ["Wait", "Wait"]},
         ["`conditions.continuations`", "'Wait' is repeated"],
+    ),
+    "continuation that is a word of the tables": (
+        {"conditions.continuations": ["Wait", "(drawn)"]},
+        ["`conditions.continuations`", "found '(drawn)'", "expected another text"],
+    ),
+    "choice of continuations": (
+        {"conditions.continuation_choice": "random"},
+        ["`conditions.continuation_choice`", "found 'random'", "'each' or 'drawn'"],
+    ),
+    "minimum and waits together": (
+        {"conditions.combine": [{"max_think": 64, "waits": 2, "min_think": 8}]},
+        ["`conditions.combine[0]`", "found `min_think` with `waits`", "expected `max_think` with"],
+    ),
+    "minimum above the maximum": (
+        {"conditions.combine": [{"max_think": 64, "min_think": 65}]},
+        ["`conditions.combine[0]`", "found `min_think` 65", "at most `max_think`, 64"],
+    ),
+    "combination of one": (
+        {"conditions.combine": [{"max_think": 64}]},
+        ["`conditions.combine[0]`", "found max_think", "belongs in the list of its name"],
+    ),
+    "combination without a maximum": (
+        {"conditions.combine": [{"waits": 2}]},
+        ["`conditions.combine[0].max_think`", "missing", "expected a value"],
+    ),
+    "repeated combination": (
+        {"conditions.combine": [{"max_think": 64, "waits": 2}, {"waits": 2, "max_think": 64}]},
+        ["`conditions.combine[1]`", "is repeated", "expected each value once"],
+    ),
+    "unknown preset": (
+        {"inference.thinking": {"preset": "s2"}},
+        ["`inference.thinking.preset`", "found 's2'", "'deepseek-r1', 'qwen3', 's1' or 'instruct'"],
+    ),
+    "template option that is not the template's": (
+        {"inference.thinking.template_options": {"tokenize": True}},
+        ["`inference.thinking.template_options`", "expected no key `tokenize`"],
+    ),
+    "example without an answer": (
+        {"inference.prompt.examples": [{"user": "Q?"}]},
+        ["`inference.prompt.examples[0].assistant`", "missing"],
     ),
     "repeated grader": (
         {"grading.graders": ["choice", "choice"]},
@@ -299,6 +340,60 @@ def test_models_inherit_inference_key_by_key(folder):
     assert values == before
 
 
+def test_presets_give_what_is_not_given(folder):
+    values = study(
+        **{
+            "inference": {
+                "thinking": {
+                    "preset": "qwen3",
+                    "answer_prompt": "\nSo:",
+                    "template_options": {"tools": None},
+                }
+            },
+            "models.1.inference": {"thinking": {"preset": "s1", "end": ["<|im_start|>"]}},
+        }
+    )
+    one, two = (model.inference.thinking for model in parse_study(values, "my.yaml").models)
+    assert (one.start, one.end, one.answer_prompt) == ("<think>\n", ["</think>"], "\nSo:")
+    assert one.template_options == {"enable_thinking": True, "tools": None}
+    # A preset of its own leaves the study's strings aside: they are another family's.
+    assert (two.start, two.end) == ("<|im_start|>think", ["<|im_start|>"])
+    assert (two.answer_prompt, two.template_options) == ("\nFinal Answer:", {})
+
+
+def test_keys_of_a_model_stand_over_the_preset_of_the_study(folder):
+    values = study(
+        **{
+            "inference": {"thinking": {"preset": "qwen3"}},
+            "models.1.inference": {
+                "thinking": {"start": "", "template_options": {"enable_thinking": False}}
+            },
+        }
+    )
+    one, two = (model.inference.thinking for model in parse_study(values, "my.yaml").models)
+    assert one.template_options == {"enable_thinking": True}
+    assert (two.preset, two.start, two.end) == ("qwen3", "", ["</think>"])
+    assert two.template_options == {"enable_thinking": False}
+
+
+@pytest.mark.parametrize("preset", [None, "s1", "instruct"])
+def test_settings_survive_the_way_to_a_job(preset):
+    thinking = Thinking(preset=preset, answer_prompt="So:")
+    assert Thinking(**json.loads(thinking.model_dump_json())) == thinking
+
+
+def test_a_sweep_with_combinations(folder):
+    conditions = {
+        "combine": [{"waits": 2, "max_think": 64}, {"min_think": 64, "max_think": 64}],
+        "continuations": ["Wait", "", "Is that right?"],
+        "continuation_choice": "drawn",
+    }
+    asked = parse_study(study(conditions=conditions), "my.yaml").conditions.model_dump()
+    del asked["max_swaps"]
+    named = sweep(**{key: value for key, value in asked.items() if value is not None})
+    assert list(named) == ["natural", "waits=2;max=64", "min=64;max=64"]
+
+
 def test_a_model_that_a_rule_makes_need_not_exist_yet(folder):
     values = study(**{"models.0.path": "results/made/reasoner"})
     assert parse_study(values, "my.yaml", made_here=["results/made"])
@@ -373,6 +468,18 @@ def test_the_example_of_the_documentation_is_a_study(folder):
     Path("data").mkdir()
     Path("data/my-items.csv").write_text("id\n")
     assert parse_study(yaml.safe_load(docs.EXAMPLE), "example").study == "my-items"
+
+
+def test_the_pieces_of_the_documentation_are_parts_of_a_study(folder):
+    pieces = [part.split("```")[0] for part in docs.MARKERS.split("```yaml\n")[1:]]
+    thinking, budgets = map(yaml.safe_load, pieces)
+    thinking["models"][0] |= {"path": "model"}
+    del thinking["models"][0]["hub"], thinking["models"][0]["revision"]
+    made = parse_study({**study(), **thinking, **budgets, "corpora": []}, "example")
+    assert made.inference.thinking.answer_prompt == "\nAnswer:"
+    assert made.models[0].inference.thinking.template_options == {"enable_thinking": True}
+    for name in Thinking.model_json_schema()["properties"]["preset"]["anyOf"][0]["enum"]:
+        assert f"\n| `{name}` |" in docs.MARKERS
 
 
 def test_the_schema_refuses_unknown_keys_and_knows_the_demo_study():

@@ -71,6 +71,28 @@ def test_without_a_chat_template_the_message_stands_as_it_is():
     assert render(tokenizer, "hi", system="be brief") == "be brief\n\nhi\n<think>\n"
 
 
+EXAMPLES = [{"user": "1+1?", "assistant": "2\nAnswer: A"}, {"user": "{stem}", "assistant": "B"}]
+
+
+def test_examples_are_earlier_turns():
+    said = "[user]1+1?[assistant]2\nAnswer: A[user]{stem}[assistant]B[user]hi[assistant]<think>\n"
+    assert render(words(), "hi", examples=EXAMPLES) == said
+    assert render(words(), "hi", examples=EXAMPLES, system="so") == "[system]so" + said
+
+
+def test_examples_without_a_chat_template_have_the_form_of_the_message():
+    tokenizer = words(None)
+    text = render(tokenizer, "hi", system="so", examples=EXAMPLES, start="")
+    assert text == "so\n\n1+1?\n2\nAnswer: A\n\n{stem}\nB\n\nhi\n"
+
+
+def test_options_reach_the_chat_template():
+    switched = words(PLAIN + "{% if loud is defined and loud %}!{% endif %}")
+    assert render(switched, "hi", start="") == "[user]hi[assistant]"
+    assert render(switched, "hi", start="", template_options={"loud": True}).endswith("!")
+    assert render(switched, "hi", start="", template_options={"loud": False}).endswith("]")
+
+
 @pytest.mark.parametrize("template", [PLAIN, BOS + PLAIN, None])
 @pytest.mark.parametrize("adds_bos", [False, True])
 def test_one_bos_never_two(template, adds_bos):
@@ -108,10 +130,30 @@ def test_forced_strings_are_pieces():
     )
     assert [tokenizer.decode(marker) for marker in made.think_end] == ["</think>", "</t>"]
     assert tokenizer.decode(made.answer_prompt) == "\n\nFinal Answer:"
-    assert made.continuations == {"Wait": encode(tokenizer, "Wait"), "": ()}
+    assert made.continuations == {"Wait": encode(tokenizer, "Wait"), "(nothing)": ()}
     every = [*made.think_end, made.newline, made.answer_prompt, *made.continuations.values()]
     assert not any(tokenizer.bos_token_id in ids for ids in every)
     assert (made.max_answer, made.max_swaps) == (7, 2)
     assert made.ends_in_newline(encode(tokenizer, "so\n"))
     assert not made.ends_in_newline(encode(tokenizer, "so\nit"))
     assert not made.ends_in_newline(())
+
+
+def test_the_empty_continuation_goes_by_its_name_and_puts_nothing_in():
+    made = forced(continuations=["Wait", ""])
+    assert made.continuation("(nothing)", b"row", 0) == ()
+    assert made.continuation("Wait", b"row", 0) == made.continuation("Wait", b"other", 5) != ()
+
+
+def test_drawn_continuations_come_from_the_list():
+    texts = ["Wait", "", "Let me look at that again."]
+    made = forced(continuations=texts, continuation_choice="drawn")
+    drawn = {made.continuation("(drawn)", b"row", swap) for swap in range(60)}
+    assert drawn == {encode(tiny.tokenizer(), text) for text in texts}
+    with pytest.raises(KeyError):
+        made.continuation("Wait", b"row", 0)
+
+
+def forced(**changes):
+    settings = {"end": ["</t>"], "answer_prompt": "", "max_answer": 1, "max_swaps": 1}
+    return forcing(tiny.tokenizer(), **{**settings, **changes})

@@ -45,6 +45,8 @@ rule register_model:
         "../../envs/inference.yaml"
     params:
         model=model_settings,
+        fingerprint=expected_fingerprint,
+        offline=works_offline,
         trust_remote_code=remote_code_trusted,
         code=code("registry", "digest"),
     script:

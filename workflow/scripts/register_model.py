@@ -7,12 +7,12 @@ from thinkscale.job import job
 from thinkscale.registry import fetch, register
 
 with job(snakemake):
-    model = snakemake.params.model
+    model, trusted = snakemake.params.model, snakemake.params.trust_remote_code
     if model["hub"] is not None:
         from thinkscale.think import require
 
         require("huggingface_hub", extra="inference")
-        directory = fetch(model["hub"], model["revision"], snakemake.params.trust_remote_code)
+        directory = fetch(model["hub"], model["revision"], trusted, snakemake.params.offline)
     elif model["derive"] is not None:
         directory = Path(snakemake.input.files)
     else:
@@ -23,5 +23,7 @@ with job(snakemake):
         hub=model["hub"],
         revision=model["revision"],
         parent=model["derive"] and model["derive"]["parent"],
+        fingerprint=snakemake.params.fingerprint,
+        trust_remote_code=trusted,
     )
     Path(snakemake.output.record).write_text(json.dumps(record, indent=2) + "\n")

@@ -1,13 +1,19 @@
 """From an item to token ids, and from marker strings to what budget forcing puts in."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import product
+from typing import Any, Literal
 
 from thinkscale.budget import Forcing
+from thinkscale.conditions import continuation_name
 from thinkscale.engines.base import Ids
 
 # Enough for any newline: no tokenizer spreads one over more tokens than this.
 _TAIL = 8
+# What may stand before and behind a marker and change its tokens: the first word of a text has a
+# space of its own in SentencePiece, and ":\n" is one token in most byte-level BPEs.
+_BEFORE = ("", "\n", ".")
+_BEHIND = ("", "\n", "\n\n")
 
 
 def user_message(item: Mapping[str, Any], template: str, option: str, separator: str) -> str:
@@ -18,17 +24,33 @@ def user_message(item: Mapping[str, Any], template: str, option: str, separator:
     return template.format(stem=item["stem"], options=options)
 
 
-def render(tokenizer, message: str, *, system: str | None = None, start: str = "<think>\n") -> str:
+def render(
+    tokenizer,
+    message: str,
+    *,
+    system: str | None = None,
+    examples: Sequence[Mapping[str, str]] = (),
+    start: str = "<think>\n",
+    template_options: Mapping[str, Any] | None = None,
+) -> str:
     """Apply the chat template with its generation prompt and make sure thinking is open.
 
-    A tokenizer without a chat template gets the message as it is.
+    examples: earlier turns, each with the texts `user` and `assistant`.
+    template_options: what the template reads besides the messages, as Qwen3's `enable_thinking`.
+    A tokenizer without a chat template gets the texts as they are: a blank line between turns, and
+    each answer on the line after its question.
     """
     if tokenizer.chat_template is None:
-        text = "\n\n".join(part for part in (system, message) if part) + "\n"
+        turns = [f"{example['user']}\n{example['assistant']}" for example in examples]
+        text = "\n\n".join(part for part in (system, *turns, message) if part) + "\n"
     else:
         messages = [{"role": "system", "content": system}] if system else []
+        for example in examples:
+            messages += [{"role": role, "content": example[role]} for role in ("user", "assistant")]
         messages.append({"role": "user", "content": message})
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        text = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, **(template_options or {})
+        )
     return text if text.rstrip().endswith(start.rstrip()) else text + start
 
 
@@ -45,22 +67,44 @@ def encode(tokenizer, text: str) -> Ids:
     return tuple(tokenizer(text, add_special_tokens=False).input_ids)
 
 
+def spellings(tokenizer, markers: Sequence[str]) -> tuple[Ids, ...]:
+    """The token sequences that say one of `markers` in running text.
+
+    The first is the first marker by itself, the one to put in. The others are what the tokenizer
+    makes of a marker behind and before other text. A sequence that begins with another is left out:
+    the shorter one ends thinking before it.
+    """
+    found: dict[Ids, None] = {}
+    for marker, before, behind in product(markers, _BEFORE, _BEHIND):
+        context, whole = encode(tokenizer, before), encode(tokenizer, before + marker + behind)
+        # Otherwise the marker's first character has become part of a token of the text before.
+        if whole[: len(context)] == context:
+            found[whole[len(context) :]] = None
+    first, *others = found
+    shadowed = {ids for ids in others if any(ids[:n] in found for n in range(1, len(ids)))}
+    return (first, *(ids for ids in others if ids not in shadowed))
+
+
 def forcing(
     tokenizer,
     *,
     end: Sequence[str],
     answer_prompt: str,
     continuations: Sequence[str],
+    continuation_choice: Literal["each", "drawn"] = "each",
     max_answer: int,
     max_swaps: int,
 ) -> Forcing:
     """Encode the strings of budget forcing for one tokenizer."""
+    texts = {continuation_name(text): encode(tokenizer, text) for text in continuations}
     return Forcing(
-        think_end=tuple(encode(tokenizer, marker) for marker in end),
-        newline=encode(tokenizer, "\n"),
+        think_end=spellings(tokenizer, end),
+        # A marker that begins with a newline brings its own.
+        newline=() if end[0].startswith("\n") else encode(tokenizer, "\n"),
         answer_prompt=encode(tokenizer, answer_prompt),
-        continuations={text: encode(tokenizer, text) for text in continuations},
+        continuations={} if continuation_choice == "drawn" else texts,
         ends_in_newline=lambda ids: tokenizer.decode(ids[-_TAIL:]).endswith("\n"),
         max_answer=max_answer,
         max_swaps=max_swaps,
+        drawn=tuple(texts.values()) if continuation_choice == "drawn" else (),
     )

@@ -84,27 +84,51 @@ weights. A model that is already on disk has a `path` instead of `hub` and `revi
 
 ### Markers of thinking
 
-The defaults fit models that think between `<think>` and `</think>`: the DeepSeek-R1 distills, QwQ,
-Qwen3. For another family, write what opens and what ends its thinking as the tokenizer has it:
+`inference.thinking.preset` takes the strings that open and end thinking from a family of models:
 
-| family | `inference.thinking.start` | `inference.thinking.end` |
-|---|---|---|
-| DeepSeek-R1 distills, QwQ, Qwen3 | `"<think>\\n"` | `["</think>"]` |
-| s1, s1.1 | `"<\\|im_start\\|>think"` | `["<\\|im_start\\|>answer"]` |
+| preset | for | opens thinking | ends thinking |
+|---|---|---|---|
+| `deepseek-r1` | DeepSeek-R1, its distills, QwQ | `<think>` | `</think>` |
+| `qwen3` | Qwen3, with the template's switch on | `<think>` | `</think>` |
+| `s1` | s1, s1.1 | `<\\|im_start\\|>think` | `<\\|im_start\\|>answer` |
+| `instruct` | any other chat model | "Let's think step by step." | a line that begins "Answer:" |
 
-s1, for example:
+Without a preset the strings are those of `deepseek-r1`. A key given beside the preset takes its
+place, and a model may name a preset of its own, which leaves the study's strings of thinking aside:
 
 ```yaml
 inference:
   thinking:
-    start: "<|im_start|>think"
-    end: ["<|im_start|>answer"]
-    answer_prompt: "Final Answer:"
+    preset: s1
+    answer_prompt: "\\nAnswer:"        # instead of the preset's
+models:
+  - name: Qwen3-1.7B
+    hub: Qwen/Qwen3-1.7B
+    revision: ...
+    inference:
+      thinking: {preset: qwen3}
 ```
 
-The start is appended only where the chat template does not already open thinking. A model whose
-markers are wrong here still runs, but it never ends its thinking by itself: `censored` in the
-tables is then near 1.
+For another family, write what opens and what ends its thinking as the tokenizer has it, in `start`
+and `end`. The start is appended only where the chat template does not already open thinking.
+A marker is found whatever tokens the tokenizer makes of it behind a newline or before one. A model
+whose markers are wrong here still runs, but it never ends its thinking by itself: `censored` in
+the tables is then near 1.
+
+With `instruct` the prompt has to ask for the answer line, as `inference.prompt.template` does
+unless you change it; `inference.prompt.examples` can show the model what is meant.
+
+### Budgets together
+
+```yaml
+conditions:
+  max_think: [64, 256]
+  combine:
+    - {waits: 2, max_think: 256}       # think on twice, within 256 tokens in all
+    - {min_think: 128, max_think: 256} # at least 128 tokens, at most 256
+  continuations: ["Wait", "Let me check that again.", ""]
+  continuation_choice: drawn           # one of the three at each natural end; `each`: a branch each
+```
 
 ## Every key
 
@@ -202,6 +226,8 @@ def _words(field: Mapping[str, Any]) -> str:
         return f"list ({_words(field['items'])}){least}"
     if field["type"] == "string":
         return _PATTERNS.get(field.get("pattern"), "text")
+    if field["type"] == "object":
+        return "keys and values"
     bounds = [f"{sign} {field[bound]:g}" for bound, sign in _BOUNDS if bound in field]
     return " ".join([_KINDS[field["type"]], *([", ".join(bounds)] if bounds else [])])
 

@@ -14,8 +14,11 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic.types import StrictBool, StrictInt
+
+from thinkscale.presets import PRESETS
 
 
 def _no_switch(value: Any) -> Any:
@@ -31,9 +34,13 @@ def _unit(unit: str) -> dict[str, Any]:
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 COLOUR_PATTERN = r"^#[0-9a-fA-F]{6}$"
+DEVICE_PATTERN = r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$"
+FINGERPRINT_PATTERN = r"^[0-9a-f]{64}$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Colour = Annotated[str, StringConstraints(pattern=COLOUR_PATTERN)]
+Device = Annotated[str, StringConstraints(pattern=DEVICE_PATTERN)]
+Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT_PATTERN)]
 Positive = Annotated[StrictInt, Field(ge=1)]
 NonNegative = Annotated[StrictInt, Field(ge=0)]
 _NotASwitch = BeforeValidator(_no_switch)
@@ -43,6 +50,14 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# Arguments of `apply_chat_template` that prompts are made with.
+_RENDERING = {
+    *("conversation", "messages", "tokenize", "add_generation_prompt", "continue_final_message"),
+    *("chat_template", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
+    *("tokenizer_kwargs", "return_assistant_tokens_mask"),
+}
 
 
 class Columns(_Section):
@@ -106,6 +121,13 @@ class Items(_Section):
     columns: Columns = Field(Columns(), description="Column mapping of a bank read from a file.")
 
 
+class Example(_Section):
+    """An earlier turn that shows the model what is asked."""
+
+    user: Text = Field(..., description="The question, in full: as the template would fill it in.")
+    assistant: Text = Field(..., description="The answer, with the thinking it should show.")
+
+
 class Prompt(_Section):
     """How an item becomes the user's turn."""
 
@@ -120,6 +142,11 @@ class Prompt(_Section):
         "{label}. {text}", description="One option; `{label}` and `{text}` are filled in."
     )
     separator: str = Field("\n", description="Text between options.")
+    examples: list[Example] = Field(
+        [],
+        description="Turns before the item's, for few-shot prompts. Templates of reasoning models "
+        "leave the thinking of earlier turns out.",
+    )
 
     @field_validator("template", "option")
     @classmethod
@@ -143,6 +170,11 @@ class Prompt(_Section):
 class Thinking(_Section):
     """The strings that delimit thinking, and those budget forcing puts in."""
 
+    preset: Literal["deepseek-r1", "qwen3", "s1", "instruct"] | None = Field(
+        None,
+        description="Family of models whose strings are taken for the keys below that are not "
+        "given; `instruct` is any model without markers of thinking, asked for its steps.",
+    )
     start: str = Field(
         "<think>\n",
         description="Opens thinking; appended where the chat template does not already do so.",
@@ -157,6 +189,28 @@ class Thinking(_Section):
         "\n\nFinal Answer:",
         description="Put in behind the end marker where thinking was cut.",
     )
+    template_options: dict[str, Any] = Field(
+        {},
+        description="What the chat template reads besides the messages, as in "
+        "`{enable_thinking: true}`; laid over the preset's.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_from_preset(cls, values: Any) -> Any:
+        name = values.get("preset") if isinstance(values, dict) else None
+        if not isinstance(name, str) or name not in PRESETS:
+            return values  # nothing to take, or a fault that the field reports
+        preset, own = PRESETS[name].values(), values.get("template_options", {})
+        options = {**preset["template_options"], **own} if isinstance(own, dict) else own
+        return {**preset, **values, "template_options": options}
+
+    @field_validator("template_options")
+    @classmethod
+    def _leaves_the_message_alone(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_RENDERING.intersection(value)):
+            raise ValueError(f"no key `{taken[0]}`, which is set here: only what a template reads")
+        return value
 
 
 class Inference(_Section):
@@ -166,15 +220,40 @@ class Inference(_Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number type of the weights; `auto` takes the checkpoint's."
     )
-    device: str = Field("auto", description="`auto` (a GPU if there is one), `cpu`, `cuda:0` …")
-    attention: Literal["eager", "sdpa", "flash_attention_2"] | None = Field(
-        None, description="Attention implementation. Default: what transformers picks."
+    device: Device = Field("auto", description="`auto` (a GPU if there is one), `cpu`, `cuda:0` …")
+    device_map: Literal["auto"] | None = Field(
+        None,
+        description="`auto` spreads a model too large for one GPU over all there are, the rest in "
+        "the CPU's memory; `device` must then be `auto`. Default: all on one device.",
+    )
+    quantization: Literal["8bit", "4bit"] | None = Field(
+        None,
+        description="Quantize the weights while loading, through bitsandbytes: `8bit` is LLM.int8 "
+        "(what it says can depend on which rows share a batch), `4bit` is NF4. Default: not.",
+    )
+    attention: Literal["eager", "sdpa"] = Field(
+        "sdpa",
+        description="Attention implementation. Only these two can express the masks by which the "
+        "conditions of a chain share its keys and values.",
     )
     trust_remote_code: StrictBool = Field(
         False, description="Run code that comes with the model. Leave off unless you have read it."
     )
+    offline: StrictBool = Field(
+        False,
+        description="Never ask the hub: a model that is not in the local cache is an error that "
+        "says what to download.",
+    )
     batch_size: Positive = Field(
-        32, description="Rows decoded side by side.", json_schema_extra=_unit("chains")
+        32,
+        description="Rows (samples of items) run side by side, at most; fewer where memory "
+        "does not suffice.",
+        json_schema_extra=_unit("rows"),
+    )
+    memory: Annotated[float, Field(gt=0), _NotASwitch] | None = Field(
+        None,
+        description="Memory that keys and values may take. Default: what is free, less a fifth.",
+        json_schema_extra=_unit("GiB"),
     )
     context: Positive | None = Field(
         None,
@@ -208,6 +287,14 @@ class Inference(_Section):
     )
     prompt: Prompt = Field(Prompt(), description="How an item becomes the user's turn.")
     thinking: Thinking = Field(Thinking(), description="Markers of thinking and forced strings.")
+
+    @field_validator("device_map")
+    @classmethod
+    def _leaves_the_device_to_the_map(cls, value: str | None, info: ValidationInfo) -> str | None:
+        device = info.data.get("device", "auto")
+        if value is not None and device != "auto":
+            raise ValueError(f"no device map beside `device: {device}`, or that key as `auto`")
+        return value
 
 
 class Derivation(_Section):
@@ -261,7 +348,14 @@ class Model(_Section):
         None, description="Model id on the Hugging Face hub, as `organisation/name`."
     )
     revision: str | None = Field(
-        None, description="Commit of the hub model. Needed with `hub`, so that a rerun is a rerun."
+        None,
+        description="Commit of the hub model, all 40 digits. Needed with `hub`, so that a rerun is "
+        "a rerun.",
+    )
+    fingerprint: Fingerprint | None = Field(
+        None,
+        description="What the content of the weights and the tokenizer must be: `fingerprint` in "
+        "`results/<study>/models/<name>.json`. Default: whatever is found, which is recorded.",
     )
     derive: Derivation | None = Field(None, description="Make the model from another model.")
     inference: Inference = Field(
@@ -286,6 +380,26 @@ class Corpus(_Section):
     response: str = Field("response", description="Column of the answer after the reasoning.")
 
 
+class Combination(_Section):
+    """A maximum budget together with waits or with a minimum budget."""
+
+    max_think: Positive = Field(
+        ...,
+        description="Maximum budget: it bounds thinking as a whole, the text put in included.",
+        json_schema_extra=_unit("thinking tokens"),
+    )
+    min_think: Positive | None = Field(
+        None,
+        description="Minimum budget, at most the maximum.",
+        json_schema_extra=_unit("thinking tokens"),
+    )
+    waits: Positive | None = Field(
+        None,
+        description="Number of natural ends that are dropped, as far as the maximum allows.",
+        json_schema_extra=_unit("times"),
+    )
+
+
 class Conditions(_Section):
     """The sweep. The natural condition is always there; unset keys add none."""
 
@@ -308,8 +422,21 @@ class Conditions(_Section):
         description="Numbers of natural ends that are dropped, a continuation put in at each.",
         json_schema_extra=_unit("times"),
     )
+    combine: list[Combination] = Field(
+        [],
+        description="Combinations, as in `[{waits: 2, max_think: 64}]`: where the maximum is "
+        "spent, thinking ends, whatever minimum or number of waits is not reached.",
+    )
     continuations: list[str] = Field(
-        ["Wait"], min_length=1, description="Strings put in at a natural end to think on."
+        ["Wait"],
+        min_length=1,
+        description="Strings put in at a natural end to think on: words, sentences, or the empty "
+        "string, which tables call `(nothing)`.",
+    )
+    continuation_choice: Literal["each", "drawn"] = Field(
+        "each",
+        description="`each` makes every condition once for each string; `drawn` makes it once, and "
+        "draws a string from the list at every natural end, by the study's seed, item and sample.",
     )
     max_swaps: Positive = Field(
         16,

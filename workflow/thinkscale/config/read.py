@@ -1,6 +1,7 @@
 """Read and check a configuration before anything is built or loaded."""
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +10,14 @@ from typing import Any, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from thinkscale.config.model import COLOUR_PATTERN, NAME_PATTERN, Study
+from thinkscale.conditions import RESERVED, contradiction
+from thinkscale.config.model import (
+    COLOUR_PATTERN,
+    DEVICE_PATTERN,
+    FINGERPRINT_PATTERN,
+    NAME_PATTERN,
+    Study,
+)
 from thinkscale.errors import ThinkscaleError
 
 
@@ -82,12 +90,27 @@ def _with_inherited_inference(values: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(shared, Mapping) or not isinstance(models, list):
         return dict(values)
     laid = [
-        {**model, "inference": _overlay(shared, model.get("inference") or {})}
+        {
+            **model,
+            "inference": _overlay(_beside_preset(shared, model), model.get("inference") or {}),
+        }
         if isinstance(model, Mapping)
         else model
         for model in models
     ]
     return {**values, "models": laid}
+
+
+def _beside_preset(shared: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The study's `inference` without its strings of thinking, where the model names a preset.
+
+    They are meant for another family; only the model's own keys stand beside its preset.
+    """
+    own = model.get("inference")
+    thinking = own.get("thinking") if isinstance(own, Mapping) else None
+    if not isinstance(thinking, Mapping) or thinking.get("preset") is None:
+        return shared
+    return {key: value for key, value in shared.items() if key != "thinking"}
 
 
 def _overlay(base: Any, top: Any) -> Any:
@@ -99,6 +122,8 @@ def _overlay(base: Any, top: Any) -> Any:
 _PATTERNS = {
     NAME_PATTERN: "a name: letters, digits, `.`, `_`, `-`, beginning with a letter or digit",
     COLOUR_PATTERN: "a colour as '#rrggbb', in quotes",
+    DEVICE_PATTERN: "auto, cpu, cuda, cuda:0 …",
+    FINGERPRINT_PATTERN: "64 hexadecimal digits",
 }
 
 
@@ -220,6 +245,7 @@ def _contradictions(study: Study) -> Iterable[str]:
         repeated = [value for value, count in Counter(values).items() if count > 1]
         if repeated:
             yield f"`{key}`: {repeated[0]!r} is repeated; expected each value once"
+    yield from _sweep_contradictions(study)
     for index in range(len(study.models)):
         yield from _model_contradictions(study, index, names, corpora)
     for pair in study.analyses.compare or []:
@@ -239,6 +265,21 @@ def _contradictions(study: Study) -> Iterable[str]:
         )
 
 
+def _sweep_contradictions(study: Study) -> Iterable[str]:
+    asked = study.conditions
+    for text in set(asked.continuations).intersection(RESERVED):
+        yield (
+            f"`conditions.continuations`: found {text!r}, which tables use as a word of their own; "
+            "expected another text"
+        )
+    cells = [cell.model_dump(exclude_none=True) for cell in asked.combine]
+    for index, cell in enumerate(cells):
+        if fault := contradiction(cell):
+            yield f"`conditions.combine[{index}]`: {fault}"
+        if cell in cells[:index]:
+            yield f"`conditions.combine[{index}]`: {cell} is repeated; expected each value once"
+
+
 def _model_contradictions(
     study: Study, index: int, names: list[str], corpora: list[str]
 ) -> Iterable[str]:
@@ -251,6 +292,11 @@ def _model_contradictions(
         )
     if model.hub is not None and model.revision is None:
         yield f"`{key}.revision` ({model.name}): missing; expected the hub commit to run"
+    elif given == ["hub"] and not re.fullmatch(r"[0-9a-f]{40}", model.revision):
+        yield (
+            f"`{key}.revision` ({model.name}): found {model.revision!r}; expected a commit of the "
+            "hub repository, 40 hexadecimal digits (a branch or tag can stand for another tomorrow)"
+        )
     if model.revision is not None and model.hub is None:
         yield f"`{key}.revision` ({model.name}): found {model.revision!r}; expected it with `hub`"
     if model.derive is None:
