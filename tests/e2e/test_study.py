@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from thinkscale import contracts
+from thinkscale.tables import read_table
 
 REPOSITORY = Path(__file__).parents[2]
 ITEMS, SAMPLES = 12, 2
@@ -20,6 +21,7 @@ FIGURES = [
     "accuracy_vs_waits",
     "difficulty_by_outcome",
     "difficulty_histogram",
+    "one_chain",
     "thinking_lengths",
     "token_change",
     "token_scatter",
@@ -90,7 +92,7 @@ def test_every_contract_table_figure_and_page_is_there(results):
         for kind in ("svg", "png"):
             assert (results / "figures" / f"{name}.{kind}").stat().st_size > 1000
     for table in (results / "tables").glob("*.csv"):
-        assert len(contracts.read_table(table)), table
+        assert len(read_table(table)), table
     page = (results / "report.html").read_text()
     assert "thinking tokens and difficulty" in page
     assert not re.search(r'(src|href)="https?://[^"]+\.(js|css)"', page)  # self-contained
@@ -120,13 +122,13 @@ def test_the_ledger_adds_up(results):
     assert (responses.loc[responses["stop"] == "budget", "forced_end_tokens"] > 0).all()
     waited = responses[responses["condition"] == "waits=1"]
     assert (waited["waits_done"] == 1).all() and (waited["think_injected"] > 0).all()
-    ledger = contracts.read_table(results / "tables" / "ledger.csv")
+    ledger = read_table(results / "tables" / "ledger.csv")
     assert ledger["new_tokens"].sum() == responses["new_tokens"].sum()
     assert ledger["new_tokens"].sum() < ledger["alone_tokens"].sum()
 
 
 def test_tables_carry_their_n_and_interval(results):
-    accuracy = contracts.read_table(results / "tables" / "accuracy.csv")
+    accuracy = read_table(results / "tables" / "accuracy.csv")
     assert (accuracy["n_items"] == ITEMS).all()
     assert (accuracy["n_responses"] == ITEMS * SAMPLES).all()
     assert (accuracy["lower"] <= accuracy["estimate"]).all()
@@ -145,7 +147,7 @@ def test_tables_carry_their_n_and_interval(results):
 
 
 def test_summary_speaks_of_the_tables(results):
-    accuracy = contracts.read_table(results / "tables" / "accuracy.csv")
+    accuracy = read_table(results / "tables" / "accuracy.csv")
     natural = accuracy[accuracy["condition"] == "natural"].iloc[0]
     summary = (results / "summary.md").read_text()
     assert f"{100 * natural.estimate:.1f}%" in summary

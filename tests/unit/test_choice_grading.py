@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thinkscale import contracts
 from thinkscale.errors import ThinkscaleError
 from thinkscale.grading import GRADERS, ChoiceSettings, extract_choice, grade
 
@@ -274,7 +275,11 @@ def items(*rows):
 def responses(*rows):
     """(item_id, answer text, stop, answer_stop) each."""
     return pd.DataFrame(rows, columns=["item_id", "answer_text", "stop", "answer_stop"]).assign(
-        model="m", sample=range(len(rows)), condition="natural", think_text="A A A Answer: A"
+        model="m",
+        sample=range(len(rows)),
+        condition="natural",
+        think_text="A A A Answer: A",
+        error=None,
     )
 
 
@@ -325,6 +330,18 @@ def test_missing_answer_is_ungradable():
     assert grade(responses(("i1", None, "natural", "eos")), BANK)["outcome"][0] == "ungradable"
 
 
+@pytest.mark.parametrize("grader", GRADERS)
+def test_an_item_that_was_not_asked_is_ungradable_and_says_why(grader, tmp_path):
+    why = "the prompt has 5000 tokens; it exceeds the context of 4096 tokens"
+    # An empty text begins with the answer prompt where thinking was cut; here it must not.
+    frame = responses(("i1", "", "context", "none"), ("i1", " D", "context", "eos"))
+    grades = grade(frame.assign(error=[why, None]), BANK, grader, answer_prompt="The answer is D. ")
+    assert (grades["outcome"][0], grades["detail"][0]) == ("ungradable", why)
+    assert pd.isna(grades["extracted"][0])
+    assert grades["outcome"][1] == "correct"
+    contracts.write(grades, tmp_path / "grades.parquet", "grades")
+
+
 def test_article_is_the_substring_rule():
     frame = responses(
         ("a", "Answer: C", "natural", "eos"),  # the A of "Answer"
@@ -337,8 +354,6 @@ def test_article_is_the_substring_rule():
 
 
 def test_grades_meet_their_contract(tmp_path):
-    from thinkscale import contracts
-
     grades = grade(responses(("i1", "D", "natural", "eos"), ("i2", "?", "natural", "eos")), BANK)
     contracts.write(grades, tmp_path / "grades.parquet", "grades")
     back = contracts.read(tmp_path / "grades.parquet", "grades")

@@ -5,8 +5,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from thinkscale import contracts
 from thinkscale.errors import ThinkscaleError
@@ -32,6 +30,7 @@ def responses():
     row = {field.name: values[field.type] for field in schema}
     row |= {"stop": "natural", "answer_stop": "eos", "condition": "natural"}
     row |= {"max_think": None, "min_think": None, "waits": None, "continuation": None}
+    row |= {"error": None}
     forced = row | {"condition": "max=16", "max_think": 16, "stop": "budget", "censored": True}
     return pd.DataFrame([row, forced])
 
@@ -62,6 +61,22 @@ def test_responses_keep_whole_numbers(tmp_path):
     contracts.write(back, tmp_path / "again.parquet", "responses")
     some = contracts.read(tmp_path / "again.parquet", "responses", ["stop", "model"])
     assert list(some.columns) == ["stop", "model"]
+
+
+def test_an_error_stands_where_nothing_was_asked_and_nowhere_else(tmp_path):
+    path = tmp_path / "r.parquet"
+    why = "the prompt has 5000 tokens"
+    good = responses().assign(answer_stop=["eos", "none"], error=[None, why])
+    contracts.write(good, path, "responses")
+    back = contracts.read(path, "responses")
+    assert list(back.columns)[-1] == "error"
+    assert back["error"].isna().tolist() == [True, False] and back["error"][1] == why
+    said = message(contracts.write, good.assign(error=None), path, "responses")
+    assert "row 1" in said and "'none'" in said and "no error" in said
+    said = message(contracts.write, good.assign(error=why), path, "responses")
+    assert "row 0" in said and "'eos'" in said and why in said
+    said = message(contracts.write, good.drop(columns="error"), path, "responses")
+    assert "missing: error" in said
 
 
 def test_nested_columns_are_plain_lists(tmp_path):
@@ -156,47 +171,3 @@ def test_empty_frame(tmp_path):
     back = contracts.read(tmp_path / "g.parquet", "grades")
     assert len(back) == 0
     assert back["sample"].dtype == "int64"
-
-
-def test_table_keeps_text_and_numbers(tmp_path):
-    table = pd.DataFrame(
-        {
-            "model": ["=1+1", "+a", "-a", "@x", "NA", 'q"u,o\nte', "\r"],
-            "token": ["1", "007", " ", "\n", "\t", "nan", "1e5"],
-            "estimate": [0.1 + 0.2, 1 / 3, np.nan, 1e-300, 1.0, -2.5, 123456789.123],
-            "max_think": [16, np.nan, 1, 2, 3, 4, 5],
-            "n": range(7),
-        }
-    )
-    path = tmp_path / "t.csv"
-    contracts.write_table(table, path)
-    lines = path.read_text().split("\n")
-    assert lines[0] == '"model","token","estimate","max_think","n"'
-    assert lines[1] == '"=1+1","1",0.30000000000000004,16,0'
-    back = contracts.read_table(path)
-    assert back["model"].tolist() == table["model"].tolist()
-    assert back["token"].tolist() == table["token"].tolist()
-    pd.testing.assert_series_equal(back["estimate"], table["estimate"])
-    assert back["max_think"].tolist() == [16, pd.NA, 1, 2, 3, 4, 5]
-    assert back["n"].dtype == "int64"
-    assert "no such file" in message(contracts.read_table, tmp_path / "none.csv")
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.text(st.characters(codec="utf-8"), min_size=1),
-            st.floats(allow_nan=False, allow_infinity=False),
-        ),
-        min_size=1,
-        max_size=5,
-    )
-)
-@settings(max_examples=100, deadline=None)
-def test_any_table_comes_back(tmp_path_factory, rows):
-    table = pd.DataFrame(rows, columns=["token", "estimate"])
-    path = tmp_path_factory.mktemp("t") / "t.csv"
-    contracts.write_table(table, path)
-    back = contracts.read_table(path)
-    assert back["token"].tolist() == table["token"].tolist()
-    assert back["estimate"].tolist() == table["estimate"].tolist()

@@ -184,7 +184,7 @@ def test_torch_missing_where_a_rule_needs_it(folder):
 
 
 def test_a_fault_at_run_time_is_said_once_by_its_rule(folder):
-    """A prompt longer than the window: only the tokenizer can tell."""
-    faulty = study(inference={"context": 70, "max_answer_tokens": 8, "device": "cpu"})
+    """A context beyond the model's window: only the model's own files can tell."""
+    faulty = study(inference={"context": 7000, "max_answer_tokens": 8, "device": "cpu"})
     outcome = run(folder, faulty, "results/s/inference/one/0.responses.parquet")
-    check(outcome, "thinkscale: think: item q", "exceeds the context of 70 tokens of model one")
+    check(outcome, "thinkscale: think: ", "`context` is 7000, the model's window is 512")

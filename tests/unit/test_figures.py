@@ -43,13 +43,13 @@ CONDITIONS = ["natural", "max=0", "max=16", "min=40", "waits=1", "waits=2"]
 
 
 def columns_of(condition):
-    kind, _, value = condition.partition("=")
-    value, _, wording = value.partition(";continuation=")
+    limits, _, wording = condition.partition(";continuation=")
     row = dict.fromkeys(["max_think", "min_think", "waits"], pd.NA) | {"continuation": None}
-    if kind != "natural":
+    for limit in limits.split(";") if condition != "natural" else ():
+        kind, _, value = limit.partition("=")
         row[{"max": "max_think", "min": "min_think"}.get(kind, kind)] = int(value)
-    if kind == "waits":
-        row["continuation"] = wording or "Wait"
+        if kind == "waits":
+            row["continuation"] = wording or "Wait"
     return {"condition": condition, **row}
 
 
@@ -63,15 +63,24 @@ def graded(models=MODELS, conditions=CONDITIONS, items=12, samples=2, scale=1):
                 for condition in conditions:
                     row = columns_of(condition)
                     tokens = (10 + 3 * i) * scale
+                    tokens *= 1 + (0 if pd.isna(row["waits"]) else row["waits"])
                     if pd.notna(row["max_think"]):
                         tokens = min(tokens, row["max_think"])
-                    tokens *= 1 + (0 if pd.isna(row["waits"]) else row["waits"])
                     key = {"model": model, "item_id": f"i{i}", "sample": sample}
                     rest = {"think_tokens": tokens, "censored": False, "difficulty": i / 10}
+                    rest |= {"error": None}
                     rows.append(key | row | rest | {"outcome": outcomes[(i + sample) % 4]})
     frame = pd.DataFrame(rows)
     for column in ("max_think", "min_think", "waits"):
         frame[column] = frame[column].astype("Int64")
+    return frame
+
+
+def unfit(frame, items, models=MODELS):
+    """The frame with items that did not fit the context of the models: nothing was thought."""
+    where = frame["item_id"].isin(items) & frame["model"].isin(models)
+    frame = frame.assign(error=where.map({True: "5000 tokens", False: None}))
+    frame.loc[where, ["think_tokens", "censored", "outcome"]] = [0, True, "ungradable"]
     return frame
 
 
@@ -84,7 +93,7 @@ def accuracy(models=MODELS, conditions=CONDITIONS):
     for m, model in enumerate(models):
         for c, condition in enumerate(conditions):
             value, tokens = 0.3 + 0.1 * m + 0.02 * c, 30.0 + 10 * c
-            numbers = {"n_items": 12, "n_responses": 24, "estimate": value}
+            numbers = {"n_items": 12, "n_responses": 24, "errors": 0, "estimate": value}
             numbers |= {"lower": value - 0.05, "upper": value + 0.04}
             numbers |= {"tokens_mean": tokens, "tokens_lower": tokens - 2}
             rows.append({"model": model} | columns_of(condition) | numbers)
@@ -492,7 +501,7 @@ def test_registration_of_one_difficulty_has_no_line():
 
 @pytest.mark.parametrize(
     "sign, said",
-    [(1, "incorrect − correct = 0.250"), (-1, "correct − incorrect = −0.250")],
+    [(1, "not correct − correct = 0.250"), (-1, "correct − not correct = −0.250")],
 )
 def test_outcomes_show_counts_means_and_the_tables_own_sign(sign, said):
     frame = natural(models=["m"])
@@ -624,6 +633,86 @@ def test_the_longest_trace_does_not_tower():
     edges, widths = _log_edges(lengths.astype(float))
     heights = np.histogram(lengths, edges)[0] / widths
     assert heights[-1] < 0.1 * heights.max()
+
+
+def test_no_zero_is_drawn_for_an_item_that_does_not_fit():
+    only = MODELS[:1]
+    one, two = ("i0",), ("i0", "i11")
+    points = figures.tokens_vs_difficulty(unfit(natural(models=only), two), style=QUICK)
+    (offsets,) = (
+        c.get_offsets() for c in points.axes[0].collections if isinstance(c, PathCollection)
+    )
+    assert offsets[:, 1].tolist() == [10 + 3 * i for i in range(1, 11)]
+    lengths = figures.thinking_lengths(unfit(graded(only), two), style=QUICK)
+    rows = [p.get_data() for p in lengths.axes[0].patches if isinstance(p, StepPatch)]
+    assert min(row.edges[0] for row in rows) > 0 and "% cut" not in words(lengths)
+    assert "n per row: 20 responses" in words(lengths)
+    change = figures.token_change(unfit(graded(only), two), changes(only), style=QUICK)
+    assert "n = 10 items" in words(change)
+    for figure in (points, lengths, change):
+        assert "2 items that did not fit a model’s context left out" in words(figure)
+    outcomes = figures.difficulty_by_outcome(unfit(natural(models=only), one), style=QUICK)
+    assert "1 item that did not fit a model’s context counted as ungradable" in words(outcomes)
+    for figure in (
+        figures.tokens_vs_difficulty(natural(models=only), style=QUICK),
+        figures.thinking_lengths(graded(only), style=QUICK),
+        figures.token_change(graded(only), style=QUICK),
+        figures.difficulty_by_outcome(natural(models=only), style=QUICK),
+        figures.accuracy_vs_budget(accuracy(), style=QUICK),
+    ):
+        assert "fit" not in words(figure)
+
+
+def test_a_model_that_no_item_fits_is_said_and_has_no_panel():
+    every = [f"i{i}" for i in range(12)]
+    part, none = unfit(graded(PAIR), every, PAIR[1:]), unfit(graded(PAIR), every)
+    for draw in (
+        lambda frame: figures.tokens_vs_difficulty(frame, models=PAIR, style=QUICK),
+        lambda frame: figures.thinking_lengths(frame, models=PAIR, style=QUICK),
+        lambda frame: figures.token_change(frame, models=PAIR, style=QUICK),
+    ):
+        assert [ax.get_title(loc="left") for ax in draw(part).axes] == PAIR[:1]
+        assert "12 items that did not fit" in words(draw(part))
+        assert words(draw(none)).startswith("no data: ")
+
+
+def test_accuracy_counts_what_did_not_fit():
+    table = accuracy().assign(errors=lambda frame: frame["model"].eq(MODELS[0]) * 3)
+    for draw in (figures.accuracy_vs_budget, figures.accuracy_vs_waits):
+        assert "0–3 items did not fit the context and count as not correct" in words(draw(table))
+
+
+def test_combined_conditions_are_rows_but_no_points_of_a_curve():
+    both = ["waits=1;max=16", "min=40;max=64"]
+    alone = accuracy()
+    table = accuracy(conditions=[*CONDITIONS, *both])
+    assert len(table) == len(alone) + 6
+    for draw in (figures.accuracy_vs_budget, figures.accuracy_vs_waits):
+        seen, expected = (
+            [intervals(ax) for ax in draw(frame, style=QUICK).axes] for frame in (table, alone)
+        )
+        assert seen == expected
+    assert words(figures.accuracy_vs_budget(accuracy(conditions=["natural", *both]))).startswith(
+        "no data: no accuracy under a maximum budget alone"
+    )
+    frame = graded(["m"], [*CONDITIONS, *both])
+    assert list(condition_names(frame, QUICK).values())[-2:] == [
+        "1 wait, max. 16", "min. 40, max. 64",
+    ]  # fmt: skip
+    rows = [t.get_text() for t in figures.token_change(frame).axes[0].get_yticklabels()]
+    assert rows[-2:] == ["1 wait, max. 16", "min. 40, max. 64"]
+    rows = [t.get_text() for t in figures.thinking_lengths(frame).axes[0].get_yticklabels()]
+    assert rows == ["natural", "1 wait", "2 waits", "min. 40"]
+
+
+def test_words_that_stand_for_a_continuation_are_not_quoted():
+    conditions = ["waits=1", "waits=1;continuation=(nothing)", "waits=1;continuation=(drawn)"]
+    frame = graded(["m"], conditions)
+    assert list(condition_names(frame, QUICK).values()) == [
+        "1 wait “Wait”", "1 wait (nothing)", "1 wait (drawn)",
+    ]  # fmt: skip
+    text = words(figures.accuracy_vs_waits(accuracy(["m"], conditions), style=QUICK))
+    assert "“Wait”\n(nothing)\n(drawn)" in text
 
 
 def test_change_is_paired_by_item_and_sample():

@@ -11,6 +11,7 @@ from thinkscale import contracts
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items import Cleaning, Columns, read_bank, subset
 from thinkscale.items.cleaning import repair_mojibake, tidy_whitespace
+from thinkscale.tables import write_table
 
 COLUMNS = Columns(stem="q", options="o", key="k", difficulty="d", item_id="id")
 RECORDS = [
@@ -75,7 +76,7 @@ def test_items_meet_their_contract(tmp_path):
     items, report = read_bank(jsonl(tmp_path, RECORDS), COLUMNS)
     contracts.write(items, tmp_path / "items.parquet", "items")
     pd.testing.assert_frame_equal(contracts.read(tmp_path / "items.parquet", "items"), items)
-    contracts.write_table(report, tmp_path / "items_report.csv")
+    write_table(report, tmp_path / "items_report.csv")
 
 
 def test_option_columns_and_cells_over_lines(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from thinkscale import stats
 from thinkscale.errors import ThinkscaleError
+from thinkscale.stats._columns import LEDGER
 
 # statsmodels collects garbage whenever it corrects p values; what is imported need not be walked.
 gc.freeze()
@@ -61,12 +62,23 @@ def responses(models=("a", "b"), items=12, samples=4, seed=0, **changes):
                             "cluster_id": None,
                             "stem_chars": 40 + int(5 * rng.normal()),
                             "n_options": 5,
+                            "error": None,
                         }
                     )
     frame = pd.DataFrame(rows).assign(**changes)
     for column in ("max_think", "min_think", "waits"):
         frame[column] = frame[column].astype("Int64")
     return frame
+
+
+def unfit(graded, items, model="a"):
+    """The graded frame with items that did not fit the context of `model`."""
+    where = graded["item_id"].isin(items) & (graded["model"] == model)
+    nothing = {"think_tokens": 0, "censored": True, "outcome": "ungradable", "extracted": None}
+    graded = graded.assign(error=graded["error"].astype(object))
+    graded.loc[where, list(nothing)] = list(nothing.values())
+    graded.loc[where, "error"] = "the prompt has 5000 tokens"
+    return graded
 
 
 def tables(graded, pairs=(("a", "b"),)):
@@ -239,14 +251,112 @@ def test_a_grader_that_extracts_nothing_votes_by_outcome():
     assert found.loc["cons", "estimate"].to_numpy() == pytest.approx(found.loc["pass", "estimate"])
 
 
+def counted(graded):
+    """`graded` with what else the ledger sums."""
+    names = {*LEDGER} - {"think_tokens", "censored", "alone_tokens"}
+    return graded.assign(**dict.fromkeys(names, 2), alone_tokens=5, seconds=0.5)
+
+
+def usage(*rows):
+    return [dict(zip(("model", "chains", "peak_memory_bytes"), row, strict=True)) for row in rows]
+
+
+USAGE = usage(("a", 40, 3 * 2**20), ("a", 8, 5 * 2**20), ("b", 48, None))
+
+
 def test_ledger_sums():
-    counts = {name: 2 for name in stats.COLUMNS["ledger"][3:-1] if name != "think_tokens"}
-    found = stats.ledger(responses(**counts)).query("condition == 'max=8' and model == 'a'").iloc[0]
-    assert list(found.index) == stats.COLUMNS["ledger"]
-    assert (found["n_responses"], found["new_tokens"]) == (48, 96)
-    assert (
-        found["censored"] == responses().query("condition=='max=8' and model=='a'").censored.sum()
-    )
+    found = stats.ledger(counted(responses()), USAGE)
+    assert list(found.columns) == stats.COLUMNS["ledger"]
+    cut = responses().query("condition=='max=8' and model=='a'")["censored"].sum()
+    row = found.query("condition == 'max=8' and model == 'a'").iloc[0]
+    assert (row["n_responses"], row["errors"], row["censored"]) == (48, 0, cut)
+    assert (row["new_tokens"], row["alone_tokens"], row["shared_tokens"]) == (96, 240, 144)
+    assert row["seconds"] == 24
+    assert found["chains"].eq(48).all()
+    peaks = found.groupby("model")["peak_memory_mib"]
+    assert (peaks.first()["a"], peaks.count()["b"]) == (5, 0)  # nothing was sampled for b
+    with pytest.raises(ThinkscaleError, match="usage of model b: no number of chains"):
+        stats.ledger(counted(responses()), USAGE[:2])
+
+
+def test_ledger_leaves_out_what_was_never_asked():
+    graded = unfit(counted(responses()), ["i0", "i1"])
+    row = stats.ledger(graded, USAGE).query("condition == 'natural' and model == 'a'").iloc[0]
+    assert (row["n_responses"], row["errors"]) == (48, 2)
+    assert (row["prompt_tokens"], row["seconds"], row["censored"]) == (2 * 40, 20, 0)
+    none = stats.ledger(unfit(graded, graded["item_id"]), USAGE).query("model == 'a'")
+    assert (none["errors"] == 12).all() and (none["new_tokens"] == 0).all()
+
+
+def test_items_that_do_not_fit_are_not_correct_and_have_no_tokens():
+    graded = responses()
+    part, rest = unfit(graded, ["i0", "i1"]), graded[~graded["item_id"].isin(["i0", "i1"])]
+    found, without = stats.accuracy(part), stats.accuracy(rest)
+    assert found["errors"].tolist() == [2] * 5 + [0] * 5
+    assert (found["n_items"] == 12).all() and (found["n_responses"] == 48).all()
+    found, without = found[:5], without[:5]
+    assert found["estimate"].to_numpy() == pytest.approx(without["estimate"] * 10 / 12)
+    assert found["ungradable"].to_numpy() == pytest.approx((without["ungradable"] * 10 + 2) / 12)
+    tokens = ["tokens_mean", "tokens_lower", "tokens_upper", "censored"]
+    pd.testing.assert_frame_equal(found[tokens], without[tokens])
+    assert found["method"].str.contains("2 items that did not fit the context count as not").all()
+    none = stats.accuracy(unfit(graded, graded["item_id"]))[:5]
+    assert (none["estimate"] == 0).all() and (none["ungradable"] == 1).all()
+    assert none[tokens].isna().all(axis=None) and (none["errors"] == 12).all()
+
+
+def test_items_that_do_not_fit_are_left_out_and_counted():
+    graded = responses()
+    part, rest = unfit(graded, ["i0", "i1"]), graded[~graded["item_id"].isin(["i0", "i1"])]
+    with_them, without_them = tables(part), tables(rest)
+    for name in ("registration", "mcnemar", "token_change", "model_comparison"):
+        found, without = with_them[name], without_them[name]
+        if name != "model_comparison":  # there, both models lose the item
+            found, without = (table.query("model == 'a'") for table in (found, without))
+        assert (found["errors"] == 2).all() and (without["errors"] == 0).all(), name
+        notes = found["method"]
+        assert notes.str.contains("2 items that did not fit the context.* left out").all(), name
+        same = [column for column in found if column not in ("errors", "method")]
+        pd.testing.assert_frame_equal(found[same], without[same], obj=name)
+
+
+def test_an_item_is_left_out_once_and_for_one_reason():
+    graded = responses()
+    graded.loc[graded["item_id"].isin(["i0", "i5"]), "difficulty"] = np.nan
+    row = stats.registration(unfit(graded, ["i0", "i1"]), **FEW).iloc[0]
+    assert (row["n"], row["errors"]) == (9, 1) and "2 items without difficulty" in row["method"]
+
+
+def test_items_that_do_not_fit_stay_mistakes_where_tokens_do_not_matter():
+    graded = responses(models=["a"])
+    part = unfit(graded, ["i0", "i1"])
+    wrong = part.assign(error=None)
+    for make, options in ((stats.outcome_difficulty, FEW), (stats.consensus, {"ks": [1, 4]})):
+        found, expected = make(part, **options), make(wrong, **options)
+        assert (found.pop("errors") == 2).all() and (expected.pop("errors") == 0).all()
+        same = [column for column in found if column != "method"]
+        pd.testing.assert_frame_equal(found[same], expected[same])
+
+
+def test_combined_conditions_are_conditions_of_their_own():
+    graded = responses(models=["a"])
+    waits = graded.query("condition == 'waits=1'")
+    both = waits.assign(condition="waits=1;max=16", max_think=16, think_tokens=16)
+    least = waits.assign(condition="min=4;max=16", waits=pd.NA, min_think=4, max_think=16)
+    drawn = waits.assign(condition="waits=1;continuation=(drawn)", continuation="(drawn)")
+    frame = pd.concat([graded, both, least, drawn])
+    order = ["natural", "max=8", "max=16", "min=40", "min=4;max=16"]
+    order += ["waits=1", "waits=1;continuation=(drawn)", "waits=1;max=16"]
+    assert stats.accuracy(frame)["condition"].tolist() == order
+    ledger = stats.ledger(counted(frame), USAGE)
+    assert ledger["condition"].tolist() == order
+    changes = stats.token_change(frame).set_index("condition")
+    assert changes.index.tolist() == order[1:]
+    alone = stats.token_change(graded).set_index("condition")
+    assert changes.loc["waits=1", "estimate"] == alone.loc["waits=1", "estimate"]
+    assert changes.loc["waits=1;max=16", "estimate"] != alone.loc["max=16", "estimate"]
+    row = stats.mcnemar(frame, n_permutations=100).set_index("condition").loc["waits=1;max=16"]
+    assert (row["waits"], row["max_think"], row["continuation"]) == (1, 16, "Wait")
 
 
 POOR = {
@@ -264,6 +374,9 @@ POOR = {
     "only natural": lambda g: g[g["condition"] == "natural"],
     "no natural": lambda g: g[g["condition"] != "natural"],
     "one cluster": lambda g: g.assign(cluster_id="c"),
+    "one item fits": lambda g: unfit(g, [f"i{i}" for i in range(1, 12)]),
+    "none fits one model": lambda g: unfit(g, g["item_id"]),
+    "none fits": lambda g: unfit(unfit(g, g["item_id"]), g["item_id"], "b"),
     "nothing": lambda g: g.iloc[:0],
 }
 

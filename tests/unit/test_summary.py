@@ -26,6 +26,7 @@ ACCURACY = {
     "condition": "natural",
     "n_items": 60,
     "n_responses": 1240,
+    "errors": 0,
     "estimate": 0.7,
     "lower": 0.65,
     "upper": 0.75,
@@ -88,6 +89,18 @@ OUTCOME = {
     "upper": 0.8,
     "p": 0.002,
     "method": "difference",
+}
+LEDGER = {
+    "model": "m",
+    "condition": "natural",
+    "n_responses": 10,
+    "errors": 0,
+    "new_tokens": 4000,
+    "alone_tokens": 4000,
+    "shared_tokens": 0,
+    "seconds": 7.5,
+    "chains": 10,
+    "peak_memory_mib": 812.4,
 }
 DIVERGENCE = {
     "tokenizer": "t",
@@ -152,6 +165,33 @@ def test_share_ungradable_and_censored_are_said():
     assert "3.1% of the responses were ungradable and 25.0% censored" in text
 
 
+def test_items_that_did_not_fit_are_said():
+    assert "not fit" not in line("accuracy", ACCURACY)
+    text = line("accuracy", ACCURACY, errors=3, holding="fit")
+    assert "`m`: 3 of 60 items did not fit its context" in text
+    none = summary({"accuracy": pd.DataFrame([{**ACCURACY, "errors": 60}] * 2)}, "demo")
+    assert "60 of 60 items did not fit" in none
+    assert len([one for one in none.splitlines() if one.startswith("- ")]) == 1
+
+
+def test_compute_sums_the_conditions_of_a_model():
+    budget = {**LEDGER, "condition": "max=8", "new_tokens": 1000, "alone_tokens": 5000}
+    rows = pd.DataFrame([LEDGER, {**budget, "shared_tokens": 4000, "seconds": 2.5}])
+    text = summary({"ledger": rows}, "demo")
+    for part in (
+        "`m`: 5,000 tokens were sampled on 10 chains for 20 responses",
+        "sharing chains saved 4,000 more (every condition alone would have taken 1.80 times",
+        "took the engine 10.0 s, 500 tokens a second; a job held at most 812 MiB at once",
+    ):
+        assert part in text
+    replayed = rows.assign(peak_memory_mib=np.nan, seconds=0.0)
+    text = summary({"ledger": replayed}, "demo")
+    assert "no model was loaded, since the journal had every answer" in text
+    assert "a second" not in text and "nan" not in text
+    nothing = rows.assign(new_tokens=0, alone_tokens=0, shared_tokens=0, seconds=0.0)
+    assert "times" not in summary({"ledger": nothing}, "demo")
+
+
 def test_flips_and_corrected_p_are_said():
     text = line("mcnemar", MCNEMAR)
     assert "30 pairs went from wrong to right and 6 from right to wrong, of 240 on 60" in text
@@ -201,9 +241,6 @@ def test_other_tables():
         "training_loss": pd.DataFrame(
             [{**loss, "step": 1, "loss": 2.5}, {**loss, "step": 300, "loss": 0.25}]
         ),
-        "ledger": pd.DataFrame(
-            [{"model": "m", "n_responses": 10, "new_tokens": 5000, "alone_tokens": 9000}]
-        ),
         "consensus": pd.DataFrame(
             [{"model": "m", "measure": "cons", "k": 8, "n_items": 60, "samples": 8}]
         ).assign(estimate=0.9, lower=0.85, upper=0.95, method="plurality"),
@@ -221,7 +258,6 @@ def test_other_tables():
     }
     text = summary(tables, "demo")
     assert "fell from 2.500 at step 1 to 0.250 at step 300" in text
-    assert "5,000 tokens were sampled for 10 responses" in text
     assert "cons@8: the plurality of 8 samples was correct for 90.0% [85.0 to 95.0] of 60" in text
     assert "`'\\n|` (0.0100 bits, more frequent in the corpus)" in text
 

@@ -1,7 +1,7 @@
 """Tables: one rule an analysis, nearly all from the graded responses.
 
-Required inputs: responses.parquet, grades.parquet, items.parquet. Outputs: tables/*.csv, tidy,
-each row with its n, estimate, interval and method.
+Required inputs: responses.parquet, grades.parquet, items.parquet, and for the ledger what each
+inference job used. Outputs: tables/*.csv, tidy, each row with its n, estimate, interval and method.
 """
 
 
@@ -212,13 +212,14 @@ rule vote:
 
 
 rule sum_ledger:
-    """Sums of the token ledger per model and condition."""
+    """Sums of the token ledger per model and condition, and what the engine took."""
     input:
         responses=results("responses.parquet"),
+        usage=shards("usage", "json"),
     output:
         table=report(
             table("ledger"),
-            caption="../report/table.rst",
+            caption="../report/ledger.rst",
             category="Compute",
             labels={"result": "table: token ledger"},
         ),

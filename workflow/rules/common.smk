@@ -61,6 +61,12 @@ def code(*modules):
     return library_digest(LIBRARY, modules)
 
 
+def sampler_code():
+    """Digest of the modules that decide which tokens are sampled: part of the journal's key."""
+    modules = ("base", "packing", "rows", "sampling", "stream", "tree")
+    return code(*(f"engines/{module}" for module in modules))
+
+
 def model_config(name):
     return next(model for model in STUDY.models if model.name == name)
 
@@ -115,6 +121,14 @@ def remote_code_trusted(wildcards):
     return model_config(wildcards.model).inference.trust_remote_code
 
 
+def expected_fingerprint(wildcards):
+    return model_config(wildcards.model).fingerprint
+
+
+def works_offline(wildcards):
+    return model_config(wildcards.model).inference.offline
+
+
 def derivation_settings(wildcards):
     return model_config(wildcards.model).derive.model_dump(exclude={"threads"})
 
@@ -124,7 +138,7 @@ def derivation_threads(wildcards):
 
 
 def inference_settings(wildcards):
-    return model_config(wildcards.model).inference.model_dump(exclude={"shards", "threads"})
+    return model_config(wildcards.model).inference.model_dump(exclude={"offline", "shards", "threads"})
 
 
 def inference_threads(wildcards):
@@ -139,10 +153,10 @@ def shard_count(wildcards):
     return model_config(wildcards.model).inference.shards
 
 
-def shards(kind):
-    """Every shard of every model, `kind` being chains or responses."""
+def shards(kind, suffix="parquet"):
+    """Every shard of every model, `kind` being chains, responses or (JSON) usage."""
     return [
-        results("inference", model.name, f"{shard}.{kind}.parquet")
+        results("inference", model.name, f"{shard}.{kind}.{suffix}")
         for model in STUDY.models
         for shard in range(model.inference.shards)
     ]
@@ -177,6 +191,7 @@ FIGURES = [
     "difficulty_histogram",
     "tokens_vs_difficulty",
     "difficulty_by_outcome",
+    "one_chain",
     "accuracy_vs_budget",
     "accuracy_vs_waits",
     "thinking_lengths",

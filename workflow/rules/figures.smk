@@ -97,6 +97,39 @@ rule draw_outcomes:
         "../scripts/draw.py"
 
 
+rule draw_chain:
+    """One item thought about under the whole sweep."""
+    input:
+        chains=results("chains.parquet"),
+        responses=results("responses.parquet"),
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+        record=results("models", f"{MODELS[0]}.json"),
+    output:
+        svg=report(
+            figure("one_chain")["svg"],
+            caption="../report/one_chain.rst",
+            category="Sweeps",
+            labels={"result": "figure: one chain and its forks"},
+        ),
+        png=figure("one_chain")["png"],
+    log:
+        log_of("draw_chain.log"),
+    benchmark:
+        time_of("draw_chain.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="one_chain",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
 rule draw_budgets:
     """Accuracy against the maximum thinking budget."""
     input:

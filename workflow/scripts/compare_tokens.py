@@ -6,6 +6,7 @@ from pathlib import Path
 from thinkscale import contracts
 from thinkscale.job import job
 from thinkscale.prompts import user_message
+from thinkscale.tables import write_table
 from thinkscale.token_comparison import compare_tokens
 from thinkscale.training.corpus import read_corpus
 
@@ -31,5 +32,5 @@ with job(snakemake):
         seed=params.seed,
         **settings,
     )
-    contracts.write_table(divergence, snakemake.output.divergence)
-    contracts.write_table(tokens, snakemake.output.tokens)
+    write_table(divergence, snakemake.output.divergence)
+    write_table(tokens, snakemake.output.tokens)

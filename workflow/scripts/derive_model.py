@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from thinkscale import contracts
 from thinkscale.job import job
+from thinkscale.tables import write_table
 from thinkscale.think import require
 from thinkscale.training.corpus import TraceFormat, read_corpus
 
@@ -30,4 +30,4 @@ with job(snakemake):
         SftSettings(**options, seed=snakemake.params.seed, form=form),
     )
     losses.insert(0, "model", snakemake.wildcards.model)
-    contracts.write_table(losses, snakemake.output.losses)
+    write_table(losses, snakemake.output.losses)

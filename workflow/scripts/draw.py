@@ -1,18 +1,22 @@
 """Draw one figure as SVG and PNG; `params.figure` names it."""
 
+import json
 from pathlib import Path
 
 from thinkscale import contracts, figures
 from thinkscale.graded import graded
 from thinkscale.job import job
+from thinkscale.tables import read_table
 
 
 def frames(inputs) -> dict:
-    """Read every input under the name of its file."""
+    """Read every table among the inputs under the name of its file."""
     found = {}
     for path in map(Path, inputs):
+        if path.suffix == ".json":
+            continue
         if path.suffix == ".csv":
-            found[path.stem] = contracts.read_table(path)
+            found[path.stem] = read_table(path)
         else:
             found[path.stem] = contracts.read(path, path.stem)
     return found
@@ -38,6 +42,17 @@ with job(snakemake):
         case "difficulty_by_outcome":
             drawn = figures.difficulty_by_outcome(
                 given["natural"], given["outcome_difficulty"], **level, **models
+            )
+        case "one_chain":
+            record = json.loads(Path(snakemake.input.record).read_text())
+            drawn = figures.one_chain(
+                given["chains"],
+                given["responses"],
+                given["grades"],
+                given["items"],
+                texts=figures.token_reader(Path(record["directory"], "tokenizer.json")),
+                grader=params.grader,
+                **models,
             )
         case "accuracy_vs_budget":
             counts = given["items"]["options"].map(len).unique()

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from thinkscale import contracts
 from thinkscale.job import job
+from thinkscale.tables import read_table, write_table
 
 with job(snakemake):
-    frames = [contracts.read_table(path) for path in snakemake.input.losses]
-    contracts.write_table(pd.concat(frames, ignore_index=True), snakemake.output.table)
+    frames = [read_table(path) for path in snakemake.input.losses]
+    write_table(pd.concat(frames, ignore_index=True), snakemake.output.table)

@@ -4,8 +4,9 @@ from thinkscale import contracts
 from thinkscale.bank import prepare_items
 from thinkscale.config.model import Items
 from thinkscale.job import job
+from thinkscale.tables import write_table
 
 with job(snakemake):
     items, report = prepare_items(Items(**snakemake.params.settings), snakemake.params.seed)
     contracts.write(items, snakemake.output.study_items, "items")
-    contracts.write_table(report, snakemake.output.report)
+    write_table(report, snakemake.output.report)

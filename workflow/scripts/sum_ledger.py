@@ -1,9 +1,15 @@
-"""Sum the token ledger per model and condition."""
+"""Sum the token ledger per model and condition, with what the inference jobs took."""
+
+import json
+from pathlib import Path
 
 from thinkscale import contracts, stats
 from thinkscale.graded import in_study_order
 from thinkscale.job import job
+from thinkscale.tables import write_table
 
 with job(snakemake):
-    table = stats.ledger(contracts.read(snakemake.input.responses, "responses"))
-    contracts.write_table(in_study_order(table, snakemake.params.models), snakemake.output.table)
+    responses = contracts.read(snakemake.input.responses, "responses")
+    usage = [json.loads(Path(path).read_text()) for path in snakemake.input.usage]
+    table = stats.ledger(responses, usage)
+    write_table(in_study_order(table, snakemake.params.models), snakemake.output.table)

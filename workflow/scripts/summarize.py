@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from thinkscale import contracts
 from thinkscale.job import job
 from thinkscale.report.page import tables_page, text_page
 from thinkscale.report.summary import summary
+from thinkscale.tables import read_table
 
 with job(snakemake):
-    tables = {Path(path).stem: contracts.read_table(path) for path in snakemake.input.tables}
+    tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
     text = summary(tables, snakemake.params.study, confidence=snakemake.params.confidence)
     Path(snakemake.output.summary).write_text(text, encoding="utf-8")
     Path(snakemake.output.page).write_text(text_page(text), encoding="utf-8")

@@ -3,6 +3,7 @@
 from thinkscale import contracts, stats
 from thinkscale.graded import graded, in_study_order
 from thinkscale.job import job
+from thinkscale.tables import write_table
 
 with job(snakemake):
     params = snakemake.params
@@ -20,4 +21,4 @@ with job(snakemake):
         "consensus": stats.consensus,
     }
     table = analyses[params.analysis](frame, **params.options)
-    contracts.write_table(in_study_order(table, params.models), snakemake.output.table)
+    write_table(in_study_order(table, params.models), snakemake.output.table)

@@ -1,32 +1,21 @@
 """The data contracts: one schema for each frame that travels between steps.
 
-The only place that reads and writes parquet and tidy CSV. A frame is checked against its contract
-when it is written and again when it is read, so that a step never meets a column it does not know.
-
-In memory, text columns have pandas' `str` type (missing is NaN), nullable whole numbers `Int64`,
-other numbers `int64` and `float64`, and list columns hold plain Python lists.
+The only place that reads and writes parquet. A frame is checked against its contract when it is
+written and again when it is read, so that a step never meets a column it does not know.
 """
 
-import csv
-import os
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from thinkscale.columns import BOOL, FLOAT, IDS, INT, TEXT, same_kind, to_arrow, to_pandas
 from thinkscale.errors import ThinkscaleError
-
-# 64-bit offsets: the thinking of a large study passes 2 GB in one column.
-TEXT = pa.large_string()
-INT = pa.int64()
-FLOAT = pa.float64()
-BOOL = pa.bool_()
-IDS = pa.list_(pa.int32())
-
+from thinkscale.files import replacing
 
 OPTION = pa.struct([pa.field(name, TEXT, nullable=False) for name in ("label", "text")])
 SEGMENT = pa.struct([pa.field("kind", TEXT, False), pa.field("token_ids", IDS, False)])
@@ -37,8 +26,17 @@ def _contract(columns: dict[str, pa.DataType], nullable: str = "") -> pa.Schema:
 
 
 _RESPONSE_KEYS = {"model": TEXT, "item_id": TEXT, "sample": INT, "condition": TEXT}
-_LEDGER = """prompt_tokens think_natural think_injected think_tokens forced_end_tokens answer_tokens
-    new_tokens alone_tokens waits_done"""
+LEDGER = (
+    "prompt_tokens",
+    "think_natural",
+    "think_injected",
+    "think_tokens",
+    "forced_end_tokens",
+    "answer_tokens",
+    "new_tokens",
+    "alone_tokens",
+    "waits_done",
+)
 
 SCHEMAS: dict[str, pa.Schema] = {
     "items": _contract(
@@ -75,7 +73,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "min_think": INT,
             "waits": INT,
             "continuation": TEXT,
-            **dict.fromkeys(_LEDGER.split(), INT),
+            **dict.fromkeys(LEDGER, INT),
             "stop": TEXT,
             "answer_stop": TEXT,
             "censored": BOOL,
@@ -84,8 +82,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             "seconds": FLOAT,
             "engine": TEXT,
             "exact_tokens": BOOL,
+            "error": TEXT,  # why nothing was asked: the prompt does not fit; null otherwise
         },
-        nullable="max_think min_think waits continuation",
+        nullable="max_think min_think waits continuation error",
     ),
     "grades": _contract(
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
@@ -104,19 +103,12 @@ KEYS = {
 # Closed vocabularies.
 WORDS = {
     ("responses", "stop"): ("natural", "budget", "context"),
-    ("responses", "answer_stop"): ("eos", "limit"),
+    ("responses", "answer_stop"): ("eos", "limit", "none"),  # none: nothing was asked
     ("grades", "outcome"): ("correct", "incorrect", "ungradable"),
 }
 
 # Columns a frame may lack when it is written; they become null.
 OPTIONAL = {"chains": ("prompt_token_ids",)}
-
-# In tidy tables these are text, or whole numbers that may be missing, whatever their cells look
-# like: a token "007" or an item "1e5" is not a number.
-_TABLE_TEXT = """model model_a model_b item_id condition continuation measure method p_method unit
-    tokenizer corpus smoothing token grader extracted outcome detail field action before after"""
-TABLE_TEXT = frozenset(_TABLE_TEXT.split())
-TABLE_INTEGERS = frozenset(("max_think", "min_think", "waits"))
 
 
 def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -136,7 +128,7 @@ def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> p
     if columns is not None:
         table = table.select(list(columns))
     return pd.DataFrame(
-        {field.name: _to_pandas(table.column(field.name), field) for field in table.schema}
+        {field.name: to_pandas(table.column(field.name), field) for field in table.schema}
     )
 
 
@@ -149,53 +141,14 @@ def write(frame: pd.DataFrame, path: str | Path, name: str) -> None:
     schema = _schema(name)
     _check_names(list(frame.columns), schema, name, str(path))
     arrays = [
-        _to_arrow(frame[field.name], field, f"{path}, {name}")
+        to_arrow(frame[field.name], field, f"{path}, {name}")
         if field.name in frame.columns
         else pa.nulls(len(frame), field.type)
         for field in schema
     ]
     table = _check_table(pa.table(arrays, schema=schema), schema, name, str(path))
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
-
-
-def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a tidy table as UTF-8 CSV.
-
-    Floats are written with as many digits as it takes to read the same number back. Every text
-    cell is quoted and otherwise left as it is, so a cell that begins with = + - or @ stays that
-    text for every CSV reader; nothing is put before it. A missing value is an empty cell.
-    """
-    frame = frame.copy()
-    for column in TABLE_INTEGERS.intersection(frame.columns):
-        frame[column] = frame[column].astype("Int64")
-    with _replacing(path) as temporary:
-        frame.to_csv(
-            temporary,
-            index=False,
-            quoting=csv.QUOTE_NONNUMERIC,
-            lineterminator="\n",
-            encoding="utf-8",
-        )
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a table that `write_table` wrote; only an empty cell is missing ("NA" is text)."""
-    path = Path(path)
-    if not path.is_file():
-        raise ThinkscaleError(f"{path}: no such file; expected a CSV table.")
-    try:
-        header = pd.read_csv(path, nrows=0).columns
-        types = {name: "str" for name in TABLE_TEXT.intersection(header)}
-        types |= {name: "Int64" for name in TABLE_INTEGERS.intersection(header)}
-        return pd.read_csv(
-            path,
-            dtype=types,
-            keep_default_na=False,
-            na_values=[""],
-        )
-    except (ValueError, pd.errors.ParserError) as error:
-        raise ThinkscaleError(f"{path}: not readable as a CSV table ({error}).") from error
 
 
 def _schema(name: str) -> pa.Schema:
@@ -231,7 +184,7 @@ def _check_table(table: pa.Table, schema: pa.Schema, name: str, where: str) -> p
     columns = []
     for field in schema:
         column = table.column(field.name)
-        if not _same_kind(column.type, field.type):
+        if not same_kind(column.type, field.type):
             raise ThinkscaleError(
                 f"{where}: column {field.name} is {column.type}, expected {field.type}."
             )
@@ -240,6 +193,8 @@ def _check_table(table: pa.Table, schema: pa.Schema, name: str, where: str) -> p
         columns.append(column)
     table = pa.table(columns, schema=schema)
     _check_keys(table, name, where)
+    if name == "responses":
+        _check_errors(table, where)
     return table
 
 
@@ -268,6 +223,19 @@ def _check_values(
                 )
 
 
+def _check_errors(table: pa.Table, where: str) -> None:
+    """Nothing was asked exactly where an error says why: else a zero would pass for a count."""
+    silent = pc.equal(table["answer_stop"], "none").to_numpy()
+    differ = silent != table["error"].is_valid().to_numpy()
+    if differ.any():
+        row = int(differ.argmax())
+        found = "no error" if silent[row] else f"the error {table['error'][row].as_py()!r}"
+        raise ThinkscaleError(
+            f"{where}: row {row} has answer_stop {table['answer_stop'][row].as_py()!r} and "
+            f"{found}; expected an error where answer_stop is 'none', and nowhere else."
+        )
+
+
 def _check_keys(table: pa.Table, name: str, where: str) -> None:
     keys = table.select(list(KEYS[name])).to_pandas()
     again = keys.duplicated()
@@ -280,102 +248,3 @@ def _check_keys(table: pa.Table, name: str, where: str) -> None:
         raise ThinkscaleError(
             f"{where}: rows {first} and {second} of {name} have the same key ({values})."
         )
-
-
-def _same_kind(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Whether two types differ at most in width (string and large_string, int32 and int64)."""
-    if pa.types.is_null(found):
-        return True
-    if pa.types.is_list(expected):
-        return (pa.types.is_list(found) or pa.types.is_large_list(found)) and _same_kind(
-            found.value_type, expected.value_type
-        )
-    if pa.types.is_struct(expected):
-        return (
-            pa.types.is_struct(found)
-            and [f.name for f in found] == [f.name for f in expected]
-            and all(_same_kind(found.field(f.name).type, f.type) for f in expected)
-        )
-    kinds: tuple[Callable[[pa.DataType], bool], ...] = (
-        lambda t: pa.types.is_string(t) or pa.types.is_large_string(t),
-        pa.types.is_integer,
-        pa.types.is_floating,
-        pa.types.is_boolean,
-    )
-    return any(kind(found) and kind(expected) for kind in kinds)
-
-
-def _to_arrow(values: pd.Series, field: pa.Field, where: str) -> pa.Array | pa.ChunkedArray:
-    convert = _convert_nested if pa.types.is_nested(field.type) else _convert_scalars
-    try:
-        return convert(values, field.type)
-    except (pa.ArrowException, TypeError, ValueError):
-        # Slow path, once, to say which row it was.
-        for row in range(len(values)):
-            one = values.iloc[row : row + 1]
-            try:
-                convert(one, field.type)
-            except (pa.ArrowException, TypeError, ValueError) as error:
-                shown = repr(one.iloc[0])
-                shown = shown if len(shown) <= 80 else shown[:77] + "..."
-                raise ThinkscaleError(
-                    f"{where}: column {field.name}, row {row} is {shown}; "
-                    f"expected {_spoken(field.type)}."
-                ) from error
-        raise
-
-
-def _convert_scalars(values: pd.Series, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
-    found = pa.array(values, from_pandas=True)
-    if pa.types.is_dictionary(found.type):
-        found = found.cast(found.type.value_type)
-    numbers = pa.types.is_integer, pa.types.is_floating
-    if not _same_kind(found.type, kind) and not (
-        any(test(found.type) for test in numbers) and any(test(kind) for test in numbers)
-    ):
-        raise TypeError(f"{found.type} is not {kind}")
-    return found.cast(kind)  # safe: refuses to cut a fraction
-
-
-def _convert_nested(values: pd.Series, kind: pa.DataType) -> pa.Array:
-    rows = values.tolist()
-    if pa.types.is_struct(kind.value_type):
-        names = {f.name for f in kind.value_type}
-        for row in rows:
-            for entry in row:
-                # Arrow would fill a missing name with null and drop an unknown one.
-                if set(entry) != names or any(v is None for v in entry.values()):
-                    raise ValueError(f"entry without exactly {sorted(names)}")
-    return pa.array(rows, type=kind, from_pandas=True)
-
-
-def _to_pandas(column: pa.ChunkedArray, field: pa.Field) -> pd.Series:
-    if pa.types.is_nested(field.type):
-        return pd.Series(column.to_pylist(), dtype=object)
-    if field.type == TEXT:
-        return pd.Series(column.to_pandas(), dtype="str")
-    if field.type == INT and field.nullable:
-        return column.to_pandas(types_mapper={INT: pd.Int64Dtype()}.get)
-    return column.to_pandas()
-
-
-def _spoken(kind: pa.DataType) -> str:
-    if pa.types.is_nested(kind):
-        inner = kind.value_type
-        if pa.types.is_struct(inner):
-            return "a list of {" + ", ".join(f.name for f in inner) + "}"
-        return "a list of token ids"
-    return {TEXT: "text", INT: "a whole number", FLOAT: "a number", BOOL: "true or false"}[kind]
-
-
-@contextmanager
-def _replacing(path: str | Path):
-    """A temporary path beside `path` that takes its place if the block succeeds."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,12 +2,13 @@
 
 Each function takes `style=` (see `Style`); those that show models take `models=`, the study's
 models in their fixed order, so that a model has one colour in every figure. An empty frame gives
-a figure that says what is missing. `save` writes SVG or PNG.
+a figure that says what is missing. `save` writes SVG or PNG. `token_reader` opens a tokenizer.
 
     style = Style.from_mapping(config_section)
     save(accuracy_vs_budget(accuracy, models=names, style=style), "accuracy_vs_budget.svg")
 """
 
+from thinkscale.figures.chain import one_chain, token_reader
 from thinkscale.figures.divergence import token_scatter
 from thinkscale.figures.items import difficulty_by_outcome, difficulty_histogram
 from thinkscale.figures.lengths import thinking_lengths, token_change
@@ -23,9 +24,11 @@ __all__ = [
     "apply",
     "difficulty_by_outcome",
     "difficulty_histogram",
+    "one_chain",
     "save",
     "thinking_lengths",
     "token_change",
+    "token_reader",
     "token_scatter",
     "tokens_vs_difficulty",
     "training_loss",

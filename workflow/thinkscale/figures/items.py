@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from thinkscale.figures.conditions import natural_rows
+from thinkscale.figures.conditions import natural_rows, unfit_note
 from thinkscale.figures.layout import (
     beside,
     count_axis,
@@ -95,7 +95,8 @@ def difficulty_by_outcome(
             graded_natural = natural_rows(graded_natural)
         if is_empty(graded_natural):
             return empty_figure("no graded response that stopped naturally", style)
-        require(graded_natural, ["model", "item_id", "outcome", "difficulty"], "graded responses")
+        needed = ["model", "item_id", "outcome", "difficulty", "error"]
+        require(graded_natural, needed, "graded responses")
         known = graded_natural[graded_natural["difficulty"].notna()]
         if known.empty:
             return empty_figure("no graded response is to an item with a difficulty", style)
@@ -124,15 +125,15 @@ def difficulty_by_outcome(
                     mean_mark(ax, *means[outcome], base - 0.14, style)
             ax.set_xlabel(DIFFICULTY_LABEL)
         text = (
-            f"n = responses, to {plural(known['item_id'].nunique(), 'item')}; ticks and bars: "
-            f"mean difficulty with its {confidence:.0%} interval"
+            f"n = responses, to {plural(known['item_id'].nunique(), 'item')}; ticks and bars: mean "
+            f"difficulty with its {confidence:.0%} interval (under incorrect: of all not correct)"
         )
         if is_empty(outcome_difficulty):
             text = text.split(";")[0] + "; no data on means and intervals"
         if len(known) < len(graded_natural):
             left = len(graded_natural) - len(known)
             text += f"; {plural(left, 'response')} to items without a difficulty left out"
-        note(figure, text, style)
+        note(figure, text + unfit_note(known, "counted as ungradable"), style)
         for ax in first_column(panels):
             ax.tick_params(labelleft=True)
         return finish(figure)
@@ -165,5 +166,5 @@ def _difference(means: dict[str, tuple[float, ...]]) -> str:
     if "correct" in means and "incorrect" in means:
         gap = means["incorrect"][0] - means["correct"][0]
         forward = abs(estimate - gap) <= abs(estimate + gap)
-        words = f"incorrect {MINUS} correct" if forward else f"correct {MINUS} incorrect"
+        words = f"not correct {MINUS} correct" if forward else f"correct {MINUS} not correct"
     return f"{words} = {with_interval(estimate, lower, upper, 3)}"

@@ -10,7 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from thinkscale.figures.conditions import COLUMNS, condition_names, is_natural, is_uncapped
+from thinkscale.figures.conditions import (
+    COLUMNS,
+    condition_names,
+    is_natural,
+    is_uncapped,
+    thought,
+    unfit_note,
+)
 from thinkscale.figures.layout import (
     beside,
     comparable,
@@ -48,10 +55,14 @@ def thinking_lengths(
     with apply(style):
         if is_empty(responses):
             return empty_figure("there are no responses", style)
-        require(responses, ["model", *COLUMNS, "think_tokens", "censored"], "responses")
+        needed = ["model", "item_id", *COLUMNS, "think_tokens", "censored", "error"]
+        require(responses, needed, "responses")
         rows = responses[is_uncapped(responses)]
         if rows.empty:
             return empty_figure("every condition has a maximum budget", style)
+        rows, left_out = thought(rows), unfit_note(rows)
+        if rows.empty:
+            return empty_figure("no item fits the context of a model", style)
         order = model_order(responses, models)
         shown = [model for model in order if (rows["model"] == model).any()]
         colours, names = style.colours(order), short_names(order, style)
@@ -97,7 +108,7 @@ def thinking_lengths(
             if cut.any()
             else "; no response was cut before it ended"
         )
-        note(figure, text, style)
+        note(figure, text + left_out, style)
         return finish(figure)
 
 
@@ -117,8 +128,10 @@ def token_change(
     with apply(style):
         if is_empty(responses):
             return empty_figure("there are no responses", style)
-        require(responses, ["model", "item_id", "sample", *COLUMNS, "think_tokens"], "responses")
+        needed = ["model", "item_id", "sample", *COLUMNS, "think_tokens", "error"]
+        require(responses, needed, "responses")
         order = model_order(responses, models)
+        responses, left_out = thought(responses), unfit_note(responses)
         per_item = change_per_item(responses)
         if per_item.empty:
             return empty_figure("no condition can be paired with a natural response", style)
@@ -154,7 +167,7 @@ def token_change(
         )
         if is_empty(changes):
             text = "change against natural, item means over samples; no data on estimates"
-        note(figure, text, style)
+        note(figure, text + left_out, style)
         return finish(figure)
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from statsmodels.regression.linear_model import OLS
 
-from thinkscale.figures.conditions import natural_rows
+from thinkscale.figures.conditions import natural_rows, thought, unfit_note
 from thinkscale.figures.items import DIFFICULTY_LABEL
 from thinkscale.figures.layout import (
     comparable,
@@ -49,10 +49,13 @@ def tokens_vs_difficulty(
             graded_natural = natural_rows(graded_natural)
         if is_empty(graded_natural):
             return empty_figure("no response that stopped naturally", style)
-        needed = ["model", "item_id", "difficulty", "think_tokens", "censored"]
+        needed = ["model", "item_id", "difficulty", "think_tokens", "censored", "error"]
         require(graded_natural, needed, "graded responses")
         order = model_order(graded_natural, models)
-        points = _per_item(graded_natural)
+        left_out = unfit_note(graded_natural)
+        points = _per_item(thought(graded_natural))
+        if points.empty:
+            return empty_figure("no item fits the context of a model", style)
         known = points[points["difficulty"].notna()]
         if known.empty:
             return empty_figure("no item has a difficulty", style)
@@ -83,7 +86,7 @@ def tokens_vs_difficulty(
         if len(known) < len(points):
             left = points[points["difficulty"].isna()]["item_id"].nunique()
             parts.append(f"{plural(left, 'item')} without a difficulty left out")
-        note(figure, "; ".join(parts), style)
+        note(figure, "; ".join(parts) + left_out, style)
         return finish(figure)
 
 

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from thinkscale.figures.conditions import COLUMNS, is_budget, is_natural, is_waits
+from thinkscale.conditions import NOTHING
+from thinkscale.figures.conditions import COLUMNS, is_budget, is_natural, is_waits, wording
 from thinkscale.figures.layout import (
     bars,
     count_axis,
@@ -25,9 +26,9 @@ from thinkscale.figures.layout import (
     require,
 )
 from thinkscale.figures.style import DEFAULT, Style, apply
-from thinkscale.figures.text import characters, number, short_names, span, visible
+from thinkscale.figures.text import characters, number, short_names, span
 
-ESTIMATE = ("model", *COLUMNS, "n_items", "n_responses", "estimate", "lower", "upper")
+ESTIMATE = ("model", *COLUMNS, "n_items", "n_responses", "errors", "estimate", "lower", "upper")
 LINES = ("-", "--", ":", "-.")
 ACCURACY_LABEL = "accuracy (share correct)"
 
@@ -115,7 +116,8 @@ def accuracy_vs_waits(
         order = model_order(accuracy, models)
         drawn = pd.concat([waits, natural])
         shown = [model for model in order if (drawn["model"] == model).any()]
-        wordings = list(pd.unique(waits["continuation"].fillna("")))
+        waits = waits.assign(continuation=waits["continuation"].fillna(NOTHING))
+        texts = list(pd.unique(waits["continuation"]))
 
         figure = Figure(
             figsize=(style.width, 1.6 * style.height + 1.0), dpi=style.dpi, layout="constrained"
@@ -123,16 +125,16 @@ def accuracy_vs_waits(
         figure.get_layout_engine().set(w_pad=0.04, h_pad=0.03, hspace=0.04)
         above, below = figure.subplots(2, 1, sharex=True)
         ticks = sorted({0, *waits["waits"].astype(int)})
-        lines = [(model, wording) for model in shown for wording in wordings]
+        lines = [(model, text) for model in shown for text in texts]
         # Lines of one tick stay within half the way to the next.
         between = 0.78 * 72 * style.width * min(np.diff(ticks)) / (ticks[-1] + 0.6)
         step = min(3.0, 0.5 * between / len(lines))
-        for index, (model, wording) in enumerate(lines):
-            mine = waits[(waits["model"] == model) & (waits["continuation"].fillna("") == wording)]
+        for index, (model, text) in enumerate(lines):
+            mine = waits[(waits["model"] == model) & (waits["continuation"] == text)]
             mine = pd.concat([natural[natural["model"] == model], mine])
             where = mine["waits"].fillna(0).astype(float)
             mine, where = mine.iloc[np.argsort(where)], where.sort_values()
-            look = LINES[wordings.index(wording) % len(LINES)]
+            look = LINES[texts.index(text) % len(LINES)]
             place = (model, order, index, len(lines), style)
             _intervals(above, where, mine, *place, line=look, step=step)
             _intervals(below, where, mine, *place, line=look, step=step, columns=tokens)
@@ -151,12 +153,11 @@ def accuracy_vs_waits(
         figure.align_ylabels([above, below])
 
         others = []
-        if len(wordings) > 1:
+        if len(texts) > 1:
             room = characters(style.width, style.small) // 2
-            for index, wording in enumerate(wordings):
-                text = visible(wording, spaces=True, limit=room, style=style) or "default"
-                line = LINES[index % len(LINES)]
-                others.append(Line2D([], [], color=style.ink, linestyle=line, label=f"“{text}”"))
+            for index, text in enumerate(texts):
+                line, label = LINES[index % len(LINES)], wording(text, room, style)
+                others.append(Line2D([], [], color=style.ink, linestyle=line, label=label))
         model_legend(figure, short_names(order, style), style, shown, others, order)
         note(figure, _sizes(drawn, confidence), style)
         return finish(figure)
@@ -232,7 +233,10 @@ def _top(rows: pd.DataFrame) -> float:
 
 
 def _sizes(rows: pd.DataFrame, confidence: float) -> str:
-    return (
+    text = (
         f"n per point: {span(rows['n_items'])} items, {span(rows['n_responses'])} responses; "
         f"bars: {confidence:.0%} intervals"
     )
+    if rows["errors"].any():
+        text += f"; {span(rows['errors'])} items did not fit the context and count as not correct"
+    return text

@@ -78,9 +78,13 @@ def grade(
         texts = texts.where(responses["stop"] == "natural", answer_prompt + texts)
     memory: dict[tuple[str, str], tuple[Extraction, str]] = {}
     extracted, outcomes, details = [], [], []
-    for item_id, text, stop, answer_stop in zip(
-        responses["item_id"], texts, responses["stop"], responses["answer_stop"], strict=True
-    ):
+    columns = (responses[name] for name in ("item_id", "stop", "answer_stop", "error"))
+    for text, item_id, stop, answer_stop, error in zip(texts, *columns, strict=True):
+        if pd.notna(error):
+            extracted.append(None)
+            outcomes.append("ungradable")
+            details.append(error)
+            continue
         if (item_id, text) not in memory:
             memory[item_id, text] = chosen.judge(text, *bank[item_id], options_of)
         extraction, outcome = memory[item_id, text]

@@ -6,11 +6,11 @@ be missing, with the reason that the table gives.
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import pandas as pd
 
+from thinkscale.report import _corpora as corpora
+from thinkscale.report import _cost as cost
 from thinkscale.report._words import (
-    code,
     count,
     direction,
     interval,
@@ -28,7 +28,6 @@ CORRELATIONS = {
     "kendall": "Kendall's tau-b",
     "partial_spearman": "partial Spearman's rho with the length of the question held equal",
 }
-TOP_TOKENS = 5
 
 
 def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float = 0.95) -> str:
@@ -59,6 +58,15 @@ def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float
 def _accuracy(table: pd.DataFrame) -> list[str]:
     sentences = []
     for model, rows in table.groupby("model", sort=False):
+        errors, items = rows["errors"].max(), rows["n_items"].max()
+        if errors:
+            sentences.append(
+                f"{named(model)}: {count(errors)} of {count(items)} items did not fit its context "
+                "and were not put to it; here they count as not correct, and they are left out "
+                "wherever thinking tokens or pairs are looked at."
+            )
+        if errors == items:
+            continue  # an accuracy of nothing asked is no finding
         for _, row in rows[rows["condition"] == "natural"].iterrows():
             if pd.isna(row["estimate"]):
                 sentences.append(missing(row, f"{named(model)}, natural"))
@@ -243,73 +251,6 @@ def _consensus(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _divergence(table: pd.DataFrame) -> list[str]:
-    sentences = []
-    bits = table[(table["unit"] == "bits") & (table["measure"] != "js_distance")]
-    names = {
-        "js": "JS",
-        "kl_corpus_items": "KL(corpus ‖ items)",
-        "kl_items_corpus": "KL(items ‖ corpus)",
-    }
-    for _, row in bits.iterrows():
-        where = f"Corpus `{row['corpus']}`, tokenizer `{row['tokenizer']}`"
-        name = names[row["measure"]]
-        if pd.isna(row["estimate"]):
-            sentences.append(missing(row, f"{where}, {name}"))
-            continue
-        if pd.isna(row["null_upper"]):
-            what = "was not set against a null"
-        elif row["estimate"] > row["null_upper"]:
-            what = "lies above what samples of one law would show"
-        else:
-            what = "lies within what samples of one law would show"
-        sentences.append(
-            f"{where}: {name} = {number(row['estimate'], 4)} bits {interval(row, 4)} {what} "
-            f"(null mean {number(row['null_mean'], 4)}, upper {number(row['null_upper'], 4)}, "
-            f"{p_value(row['p'])} by permutation; {count(row['tokens_corpus'])} and "
-            f"{count(row['tokens_items'])} tokens in {count(row['documents_corpus'])} and "
-            f"{count(row['documents_items'])} documents; smoothing: {row['smoothing']})."
-        )
-    return sentences
-
-
-def _divergence_tokens(table: pd.DataFrame) -> list[str]:
-    sentences = []
-    for (tokenizer, corpus), rows in table.groupby(["tokenizer", "corpus"], sort=False):
-        top = rows.nlargest(TOP_TOKENS, "js_contribution")
-        listed = ", ".join(
-            f"{code(row['token'])} ({number(row['js_contribution'], 4)} bits, more frequent in "
-            f"the {'corpus' if row['frequency_corpus'] > row['frequency_items'] else 'items'})"
-            for _, row in top.iterrows()
-        )
-        sentences.append(
-            f"Corpus `{corpus}`, tokenizer `{tokenizer}`: what adds most to JS is {listed}."
-        )
-    return sentences
-
-
-def _training_loss(table: pd.DataFrame) -> list[str]:
-    sentences = []
-    for model, rows in table.dropna(subset="loss").groupby("model", sort=False):
-        first, last = rows.loc[rows["step"].idxmin()], rows.loc[rows["step"].idxmax()]
-        change = np.sign(last["loss"] - first["loss"])
-        verb = {1: "rose", -1: "fell"}.get(int(change), "stayed")
-        sentences.append(
-            f"{named(model)}: the training loss {verb} from {number(first['loss'], 3)} at step "
-            f"{count(first['step'])} to {number(last['loss'], 3)} at step {count(last['step'])}."
-        )
-    return sentences or ["The table holds no loss."]
-
-
-def _ledger(table: pd.DataFrame) -> list[str]:
-    return [
-        f"{named(model)}: {count(rows['new_tokens'].sum())} tokens were sampled for "
-        f"{count(rows['n_responses'].sum())} responses; each condition alone would have "
-        f"taken {count(rows['alone_tokens'].sum())}."
-        for model, rows in table.groupby("model", sort=False)
-    ]
-
-
 SECTIONS: list[tuple[str, str, Callable[[pd.DataFrame], list[str]]]] = [
     ("Accuracy", "accuracy", _accuracy),
     ("Thinking length and human difficulty", "registration", _registration),
@@ -318,8 +259,8 @@ SECTIONS: list[tuple[str, str, Callable[[pd.DataFrame], list[str]]]] = [
     ("Conditions against natural: thinking tokens", "token_change", _token_change),
     ("Models on the same items", "model_comparison", _model_comparison),
     ("Several samples", "consensus", _consensus),
-    ("Corpus against items", "divergence", _divergence),
-    ("Tokens that diverge most", "divergence_tokens", _divergence_tokens),
-    ("Training", "training_loss", _training_loss),
-    ("Compute", "ledger", _ledger),
+    ("Corpus against items", "divergence", corpora.divergence),
+    ("Tokens that diverge most", "divergence_tokens", corpora.divergence_tokens),
+    ("Training", "training_loss", corpora.training_loss),
+    ("Compute", "ledger", cost.ledger),
 ]

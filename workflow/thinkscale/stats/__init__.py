@@ -9,6 +9,7 @@ from thinkscale.stats._comparison import williams
 from thinkscale.stats._distributions import Smoothing, divergences
 from thinkscale.stats._divergence import divergence, divergence_tokens
 from thinkscale.stats._intervals import Interval, clustered_mean
+from thinkscale.stats._ledger import ledger
 from thinkscale.stats._paired import hodges_lehmann, mcnemar_exact, signed_rank_p
 from thinkscale.stats._registration import correlate, detectable_correlation
 from thinkscale.stats._resampling import holm, sign_flip
@@ -19,7 +20,7 @@ from thinkscale.stats._tables_natural import (
     outcome_difficulty,
     registration,
 )
-from thinkscale.stats._tables_sweep import accuracy, ledger, mcnemar, token_change
+from thinkscale.stats._tables_sweep import accuracy, mcnemar, token_change
 
 __all__ = [
     "COLUMNS",

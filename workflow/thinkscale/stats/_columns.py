@@ -1,4 +1,9 @@
-"""The columns of every table, in order; the files under `tables/` have exactly these."""
+"""The columns of every table, in order; the files under `tables/` have exactly these.
+
+`errors` is the same in all: how many items of the row did not fit the model's context. Nothing was
+asked and nothing thought about them. They count as not correct in accuracy and are left out of
+whatever needs tokens or pairs.
+"""
 
 from thinkscale.stats import _divergence
 from thinkscale.stats._frame import CONDITION
@@ -9,35 +14,39 @@ LEDGER = [
 ]
 COLUMNS: dict[str, list[str]] = {
     "accuracy": [
-        *["model", *CONDITION, "n_items", "n_responses", "estimate", "lower", "upper"],
+        *["model", *CONDITION, "n_items", "n_responses", "errors", "estimate", "lower", "upper"],
         *["ungradable", "censored", "tokens_mean", "tokens_lower", "tokens_upper", "method"],
     ],
     "registration": [
-        *["model", "measure", "n", "estimate", "lower", "upper", "p", "p_method"],
+        *["model", "measure", "n", "errors", "estimate", "lower", "upper", "p", "p_method"],
         *["censored", "detectable", "method"],
     ],
     "outcome_difficulty": [
-        *["model", "measure", "n_items", "n_responses", "estimate", "lower", "upper", "p"],
-        "method",
+        *["model", "measure", "n_items", "n_responses", "errors", "estimate", "lower", "upper"],
+        *["p", "method"],
     ],
     "mcnemar": [
-        *["model", *CONDITION, "n_items", "n_pairs", "both_correct", "wrong_to_right"],
+        *["model", *CONDITION, "n_items", "n_pairs", "errors", "both_correct", "wrong_to_right"],
         *["right_to_wrong", "both_wrong", "estimate", "lower", "upper", "p", "p_clustered"],
         *["p_holm", "method"],
     ],
     "token_change": [
-        *["model", *CONDITION, "n_items", "n_pairs", "estimate", "lower", "upper"],
+        *["model", *CONDITION, "n_items", "n_pairs", "errors", "estimate", "lower", "upper"],
         *["mean_change", "p", "p_holm", "method"],
     ],
     "model_comparison": [
-        *["model_a", "model_b", "measure", "n", "value_a", "value_b", "estimate", "lower"],
-        *["upper", "p", "p_holm", "method"],
+        *["model_a", "model_b", "measure", "n", "errors", "value_a", "value_b", "estimate"],
+        *["lower", "upper", "p", "p_holm", "method"],
     ],
     "consensus": [
-        *["model", "measure", "k", "n_items", "samples", "estimate", "lower", "upper", "method"]
+        *["model", "measure", "k", "n_items", "samples", "errors", "estimate", "lower", "upper"],
+        "method",
     ],
     "divergence": ["tokenizer", "corpus", *_divergence.ROW_COLUMNS],
     "divergence_tokens": ["tokenizer", "corpus", *_divergence.TOKEN_COLUMNS],
     "training_loss": ["model", "step", "epoch", "loss", "learning_rate", "tokens"],
-    "ledger": ["model", "condition", "n_responses", *LEDGER],
+    "ledger": [
+        *["model", "condition", "n_responses", "errors", *LEDGER, "shared_tokens", "seconds"],
+        *["chains", "peak_memory_mib"],
+    ],
 }

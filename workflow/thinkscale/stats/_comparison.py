@@ -19,6 +19,7 @@ class Difference:
     """Values of two models and their difference b - a; NaN come with the reason in `method`."""
 
     n: int
+    errors: int
     value_a: float
     value_b: float
     estimate: float
@@ -56,15 +57,20 @@ def compare(
     seed: int = 0,
     names: tuple[str, ...] = (),
 ) -> Difference:
-    """Compare two models by one of `MEASURES` over the items both have.
+    """Compare two models by one of `MEASURES` over the items both have and both could be asked.
 
-    `a` and `b` are per-item frames (index item_id; tokens, accuracy, difficulty, cluster). Items
-    weigh the same whatever their number of samples.
+    `a` and `b` are per-item frames (index item_id; tokens, accuracy, difficulty, cluster, fits).
+    Items weigh the same whatever their number of samples. Those that did not fit the context of
+    one model are left out and counted in `errors`.
     """
-    both = a.join(b[["tokens", "accuracy"]].add_suffix("_b"), how="inner")
+    both = a.join(b[["tokens", "accuracy", "fits"]].add_suffix("_b"), how="inner")
+    if measure == "spearman_difficulty":
+        both = both[both["difficulty"].notna()]
+    fits = both["fits"].astype(bool) & both["fits_b"].astype(bool)
+    errors, both = int((~fits).sum()), both[fits]
     rng = generator(seed, *names, measure)
     if measure == "spearman_difficulty":
-        return _correlations(both[both["difficulty"].notna()], confidence, n_boot, rng)
+        return _correlations(both, errors, confidence, n_boot, rng)
     column, what, bounds = {
         "accuracy": ("accuracy", "accuracy", (-1.0, 1.0)),
         "think_tokens": ("tokens", "thinking tokens", None),
@@ -75,6 +81,7 @@ def compare(
     p, how = sign_flip(cluster_sums(differences, clusters), n_permutations=n_permutations, rng=rng)
     return Difference(
         len(both),
+        errors,
         float(both[column].mean()),
         float(both[f"{column}_b"].mean()),
         interval.estimate,
@@ -85,7 +92,7 @@ def compare(
     )
 
 
-def _correlations(both: pd.DataFrame, confidence, n_boot, rng) -> Difference:
+def _correlations(both: pd.DataFrame, errors, confidence, n_boot, rng) -> Difference:
     n = len(both)
     x, y, difficulty = (both[c].to_numpy(float) for c in ("tokens", "tokens_b", "difficulty"))
     name = "difference of Spearman correlations of tokens with difficulty"
@@ -101,7 +108,8 @@ def _correlations(both: pd.DataFrame, confidence, n_boot, rng) -> Difference:
     else:
         interval, reason = None, ""
     if reason:
-        return _difference(n, np.nan, np.nan, interval, np.nan, f"{name}; not estimated: {reason}")
+        method = f"{name}; not estimated: {reason}"
+        return _difference(n, errors, np.nan, np.nan, interval, np.nan, method)
     rho_a, rho_b = rank_statistic(x, difficulty), rank_statistic(y, difficulty)
     every = np.arange(n)
     value_a, value_b = float(rho_a(every)), float(rho_b(every))
@@ -113,10 +121,12 @@ def _correlations(both: pd.DataFrame, confidence, n_boot, rng) -> Difference:
     test = f"p Williams t({n - 3}) for dependent correlations (Steiger 1980), r_ab = {between:.3f}"
     if np.isnan(p):
         test = "p undefined: the two models rank the items alike"
-    return _difference(n, value_a, value_b, interval, p, f"{name}; {interval.method}; {test}")
+    return _difference(
+        n, errors, value_a, value_b, interval, p, f"{name}; {interval.method}; {test}"
+    )
 
 
-def _difference(n, value_a, value_b, interval: Interval, p, method) -> Difference:
+def _difference(n, errors, value_a, value_b, interval: Interval, p, method) -> Difference:
     return Difference(
-        n, value_a, value_b, interval.estimate, interval.lower, interval.upper, p, method
+        n, errors, value_a, value_b, interval.estimate, interval.lower, interval.upper, p, method
     )

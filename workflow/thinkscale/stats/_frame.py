@@ -1,7 +1,9 @@
 """The graded frame: check it, order it, and take from it what the analyses need.
 
 Every analysis starts from `prepare`, so that the order of rows in a file changes no number, and
-clusters are formed in one place.
+clusters are formed in one place. So is what an item whose prompt did not fit the model's context
+means: nothing was thought about it, hence it has no number of tokens, and 0 would be a wrong one;
+nothing was answered, hence it is not correct.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +16,7 @@ from thinkscale.errors import ThinkscaleError
 CONDITION = ["condition", "max_think", "min_think", "waits", "continuation"]
 KEYS = ["model", "item_id", "sample", "condition"]
 NEEDED = [
-    *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored"],
+    *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored", "error"],
     *["outcome", "extracted", "difficulty", "cluster_id", "stem_chars", "n_options"],
 ]
 OUTCOMES = {"correct", "incorrect", "ungradable"}
@@ -30,10 +32,11 @@ def require(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
 
 
 def prepare(graded: pd.DataFrame) -> pd.DataFrame:
-    """Return the graded frame checked, sorted by its keys, with `correct` and `cluster`.
+    """Return the graded frame checked, sorted by its keys, with `correct`, `cluster` and `fits`.
 
     `correct` is outcome == "correct": an ungradable response counts as not correct. `cluster` is
-    the item's cluster_id, or the item itself where it has none.
+    the item's cluster_id, or the item itself where it has none. `fits` is false where the prompt
+    did not fit the context; there `think_tokens` is missing.
 
     Raises ThinkscaleError for a missing column, an unknown outcome, or two rows of one model,
     item, sample and condition.
@@ -54,11 +57,13 @@ def prepare(graded: pd.DataFrame) -> pd.DataFrame:
     frame = graded.sort_values(KEYS, kind="stable", ignore_index=True)
     own = "item:" + frame["item_id"].astype(str)
     given = "cluster:" + frame["cluster_id"].astype(str)
+    fits = frame["error"].isna().to_numpy(bool)
     return frame.assign(
         item_id=frame["item_id"].astype(str),
         correct=frame["outcome"].eq("correct").to_numpy(bool),
         censored=frame["censored"].astype(bool),
-        think_tokens=frame["think_tokens"].to_numpy(float),
+        fits=fits,
+        think_tokens=np.where(fits, frame["think_tokens"].to_numpy(float), np.nan),
         difficulty=pd.to_numeric(frame["difficulty"]).to_numpy(float, na_value=np.nan),
         cluster=given.where(frame["cluster_id"].notna(), own),
     )
@@ -76,7 +81,10 @@ def natural(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_condition(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
-    """Yield each condition's columns and rows: natural, then maxima, minima and waits, rising."""
+    """Yield each condition's columns and rows: natural, maxima, minima, waits, each rising.
+
+    A minimum or waits with a maximum come after all without one of the same kind.
+    """
     cells = frame.drop_duplicates("condition")[CONDITION].astype(object)
     cells = cells.where(cells.notna(), None).to_dict("records")
 
@@ -84,7 +92,9 @@ def by_condition(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
         limits = [cell["waits"], cell["min_think"], cell["max_think"]]
         given = [limit is not None for limit in limits]
         values = [-1 if limit is None else int(limit) for limit in reversed(limits)]
-        return given, values, str(cell["continuation"] or ""), cell["condition"]
+        # The first continuation of the study is not named in the condition.
+        named = ";continuation=" in cell["condition"]
+        return given, values, named, str(cell["continuation"] or ""), cell["condition"]
 
     groups = dict(list(frame.groupby("condition", sort=False)))
     for cell in sorted(cells, key=rank):
@@ -92,12 +102,17 @@ def by_condition(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
 
 
 def per_item(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row an item: mean tokens and accuracy over its samples, counts, and its properties."""
+    """One row an item: mean tokens and accuracy over its samples, counts, and its properties.
+
+    `fits` is false for an item with a sample that did not fit the context; `tokens` is missing
+    where none did.
+    """
     return frame.groupby("item_id", sort=True).agg(
         tokens=("think_tokens", "mean"),
         accuracy=("correct", "mean"),
         samples=("correct", "size"),
         correct=("correct", "sum"),
+        fits=("fits", "all"),
         difficulty=("difficulty", "first"),
         cluster=("cluster", "first"),
         stem_chars=("stem_chars", "first"),
@@ -105,12 +120,29 @@ def per_item(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def pairs_with_natural(model_rows: pd.DataFrame, condition_rows: pd.DataFrame) -> pd.DataFrame:
-    """Join a condition to natural on item and sample; pairs with one side missing are left out."""
-    columns = ["item_id", "sample", "correct", "think_tokens", "cluster"]
+def unfit_items(frame: pd.DataFrame) -> int:
+    """Items with a row that did not fit the context: column `errors` of every table."""
+    return int(frame.loc[~frame["fits"], "item_id"].nunique())
+
+
+def unfit_note(errors: int, what: str) -> str:
+    """How `method` says what became of the items that did not fit; nothing if all did."""
+    return f"; {errors} items that did not fit the context {what}" if errors else ""
+
+
+def pairs_with_natural(
+    model_rows: pd.DataFrame, condition_rows: pd.DataFrame
+) -> tuple[pd.DataFrame, int]:
+    """Join a condition to natural on item and sample; pairs with one side missing are left out.
+
+    So are pairs with a side that did not fit the context; returned is the number of their items.
+    """
+    columns = ["item_id", "sample", "correct", "think_tokens", "cluster", "fits"]
     left = natural(model_rows)[columns]
     right = condition_rows[columns].drop(columns="cluster")
-    return left.merge(right, on=["item_id", "sample"], suffixes=("_natural", ""))
+    pairs = left.merge(right, on=["item_id", "sample"], suffixes=("_natural", ""))
+    pairs["fits"] &= pairs.pop("fits_natural")
+    return pairs[pairs["fits"]], unfit_items(pairs)
 
 
 def typed(rows: list[dict], columns: Sequence[str]) -> pd.DataFrame:

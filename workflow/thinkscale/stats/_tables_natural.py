@@ -30,18 +30,21 @@ def registration(
     """Correlations of natural thinking length with difficulty, across items, for every model.
 
     Per item the mean thinking tokens over samples. Items without a difficulty are left out and
-    counted in `method`; `censored` is the share of natural responses, of the items kept, whose
-    thinking was cut; `detectable` is the smallest correlation found with 80 % power.
+    counted in `method`, those that did not fit the context are left out and counted in `errors`;
+    `censored` is the share of natural responses, of the items kept, whose thinking was cut;
+    `detectable` is the smallest correlation found with 80 % power.
     """
     rows = []
     for model, own in _frame.by_model(_frame.prepare(graded)):
         responses = _frame.natural(own)
         items = _frame.per_item(responses)
-        used = items[items["difficulty"].notna()]
+        known = items["difficulty"].notna()
+        used = items[known & items["fits"]]
+        errors = int((known & ~items["fits"]).sum())
         kept = responses["item_id"].isin(used.index)
-        notes = "; mean tokens over samples; uncorrected"
-        if len(used) < len(items):
-            notes += f"; {len(items) - len(used)} items without difficulty left out"
+        notes = "; mean tokens over samples; uncorrected" + _frame.unfit_note(errors, "left out")
+        if not known.all():
+            notes += f"; {(~known).sum()} items without difficulty left out"
         if used["cluster"].nunique() < len(used):
             notes += "; items taken as independent, though some share a cluster"
         for measure in _registration.MEASURES:
@@ -61,6 +64,7 @@ def registration(
                     "model": model,
                     "measure": measure,
                     "n": len(used),
+                    "errors": errors,
                     **asdict(result),
                     "censored": responses.loc[kept, "censored"].mean() if kept.any() else np.nan,
                     "detectable": _registration.detectable_correlation(
@@ -80,13 +84,18 @@ def outcome_difficulty(
     n_permutations: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Difficulty of the items answered rightly and not, natural condition, for every model."""
+    """Difficulty of the items answered rightly and not, natural condition, for every model.
+
+    Not correct are incorrect and ungradable responses, and items that did not fit the context.
+    """
     rows = []
     for model, own in _frame.by_model(_frame.prepare(graded)):
         items = _frame.per_item(_frame.natural(own))
         used = items[items["difficulty"].notna()]
         left_out = len(items) - len(used)
-        note = f"; {left_out} items without difficulty left out" if left_out else ""
+        errors = int((~used["fits"]).sum())
+        note = _frame.unfit_note(errors, "count as not correct")
+        note += f"; {left_out} items without difficulty left out" if left_out else ""
         for measure in _outcomes.MEASURES:
             result = _outcomes.by_outcome(
                 measure,
@@ -105,6 +114,7 @@ def outcome_difficulty(
                     "measure": measure,
                     "n_items": len(used),
                     "n_responses": int(used["samples"].sum()),
+                    "errors": errors,
                     **asdict(result),
                     "method": result.method + "; uncorrected" + note,
                 }
@@ -123,7 +133,8 @@ def model_comparison(
 ) -> pd.DataFrame:
     """Two models on the items both have, natural condition; differences are b minus a.
 
-    Holm corrects over all tests of the table. Raises ThinkscaleError for a model without rows.
+    Items that did not fit the context of one of the two are left out and counted in `errors`. Holm
+    corrects over all tests of the table. Raises ThinkscaleError for a model without rows.
     """
     items = {
         model: _frame.per_item(_frame.natural(own))
@@ -149,6 +160,7 @@ def model_comparison(
                 names=("comparison", a, b),
             )
             row = {"model_a": a, "model_b": b, "measure": measure, **asdict(result)}
+            row["method"] += _frame.unfit_note(result.errors, "of one left out")
             row["method"] += "; p_holm Holm over the table"
             rows.append(row)
     return _frame.typed(holm_within(rows, "p"), COLUMNS["model_comparison"])
@@ -166,6 +178,7 @@ def consensus(
 
     Items with fewer than k samples are missing for that k. Subsets are enumerated if there are at
     most `n_draws`, else that many are drawn. `samples` is the least number an item counted has.
+    An item that did not fit the context is not correct.
     """
     for k in ks:
         if k < 1:
@@ -174,19 +187,24 @@ def consensus(
     for model, own in _frame.by_model(_frame.prepare(graded)):
         frame = _samples.ballots(_frame.natural(own))
         items = [
-            (group["ballot"].to_numpy(object), group["correct"].to_numpy(bool), cluster)
+            (
+                group["ballot"].to_numpy(object),
+                group["correct"].to_numpy(bool),
+                cluster,
+                group["fits"].all(),
+            )
             for (_, cluster), group in frame.groupby(["item_id", "cluster"], sort=True)
         ]
         for k in sorted(set(ks)):
             used = [item for item in items if len(item[0]) >= k]
-            sizes = sorted({len(answers) for answers, _, _ in used})
+            sizes = sorted({len(answers) for answers, *_ in used})
             members = {
                 n: _samples.subsets(n, k, n_draws=n_draws, rng=generator(seed, model, f"{n} {k}"))
                 for n in sizes
             }
             values = {
-                "cons": [_samples.cons_at_k(a, c, members[len(a)]) for a, c, _ in used],
-                "pass": [_samples.pass_at_k(len(c), int(c.sum()), k) for _, c, _ in used],
+                "cons": [_samples.cons_at_k(a, c, members[len(a)]) for a, c, *_ in used],
+                "pass": [_samples.pass_at_k(len(c), int(c.sum()), k) for _, c, *_ in used],
             }
             how = {
                 "cons": f"plurality, ties averaged, {_samples.how(sizes, k, n_draws)}",
@@ -199,7 +217,7 @@ def consensus(
                 interval = (
                     clustered_mean(
                         np.array(per_item),
-                        np.array([cluster for _, _, cluster in used]),
+                        np.array([cluster for _, _, cluster, _ in used]),
                         confidence=confidence,
                         bounds=(0.0, 1.0),
                     )
@@ -213,6 +231,7 @@ def consensus(
                         "k": k,
                         "n_items": len(used),
                         "samples": sizes[0] if sizes else 0,
+                        "errors": sum(not fits for *_, fits in used),
                         **interval.bounds(),
                         "method": f"{how[measure]}; {interval.method}{note}",
                     }
