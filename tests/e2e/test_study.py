@@ -125,6 +125,8 @@ def test_the_ledger_adds_up(results):
     ledger = read_table(results / "tables" / "ledger.csv")
     assert ledger["new_tokens"].sum() == responses["new_tokens"].sum()
     assert ledger["new_tokens"].sum() < ledger["alone_tokens"].sum()
+    assert (ledger["shared_tokens"] == ledger["alone_tokens"] - ledger["new_tokens"]).all()
+    assert (ledger["peak_memory_mib"] > 100).all() and (ledger["seconds"] >= 0).all()
 
 
 def test_tables_carry_their_n_and_interval(results):
@@ -161,6 +163,25 @@ def test_provenance_names_what_a_rerun_would_need(results):
     assert models["calibration-sft"]["parent"] == "calibration-base"
     assert models["calibration-sft"]["fingerprint"] != models["calibration-base"]["fingerprint"]
     assert len(found["config_sha256"]) == 64
+
+
+def test_batches_and_shards_change_nothing(run, results, tmp_path):
+    """The same model in batches of 3 instead of 128, two shards instead of one."""
+    study = small_study()
+    study["inference"]["batch_size"] = 3
+    study["models"][0]["inference"] = {"shards": 2}
+    jobs = [f"results/small/inference/calibration-reasoner/{n}" for n in range(2)]
+    snakemake(tmp_path, study, *(f"{job}.responses.parquet" for job in jobs))
+    for kind in ("chains", "responses"):
+        [one] = (results / "inference" / "calibration-reasoner").glob(f"*.{kind}.parquet")
+        expected = contracts.read(one, kind)
+        parts = [contracts.read(tmp_path / f"{job}.{kind}.parquet", kind) for job in jobs]
+        place = {item: n for n, item in enumerate(expected["item_id"].unique())}
+        found = pd.concat(parts, ignore_index=True)
+        found = found.sort_values("item_id", key=lambda ids: ids.map(place), kind="stable")
+        found = found.reset_index(drop=True)
+        times = [column for column in expected.columns if column == "seconds"]
+        pd.testing.assert_frame_equal(found.drop(columns=times), expected.drop(columns=times))
 
 
 def test_a_second_run_does_nothing(run):

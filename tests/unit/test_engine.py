@@ -243,6 +243,12 @@ def test_no_tokens_asked_for(loaded):
     engine = loaded.stream()
     assert answered(engine, requests) == [Completion((), (), "length")] * len(requests)
     assert engine.usage().passes == 0
+    # A row that is known already, and has nothing on its way.
+    assert answered(engine, [replace(requests[0], max_new=2)])[0].sampled
+    engine.submit("kept", replace(requests[1], max_new=1))
+    assert engine.step()[0][0] == "kept"
+    engine.submit("none", requests[1])
+    assert engine.step() == [("none", Completion((), (), "length"))]
     mixed = [replace(requests[0], max_new=3, noise=b"m" * 16), requests[1]]
     assert [len(c.ids) for c in answered(loaded.stream(), mixed)] == [3, 0]
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from thinkscale.job import job
+from thinkscale.registry import verify
 from thinkscale.tables import write_table
 from thinkscale.think import require
 from thinkscale.training.corpus import TraceFormat, read_corpus
@@ -22,9 +23,10 @@ with job(snakemake):
     torch.set_num_threads(snakemake.threads)
     form = TraceFormat(thinking["start"], thinking["end"][0], thinking["answer_prompt"])
     options = {key: value for key, value in derive.items() if key not in ("parent", "corpus")}
-    parent = json.loads(Path(snakemake.input.parent).read_text())["directory"]
+    parent = json.loads(Path(snakemake.input.parent).read_text())
+    verify(parent)
     losses = finetune(
-        parent,
+        parent["directory"],
         rows,
         snakemake.output.model,
         SftSettings(**options, seed=snakemake.params.seed, form=form),

@@ -1,6 +1,7 @@
 """Run one model over one shard of the items."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from thinkscale import contracts
 from thinkscale.config.model import Inference
 from thinkscale.job import job
 from thinkscale.think import require, think
+
+# The model's files are registered by now: nothing is asked of the hub, by any library.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 with job(snakemake):
     for package in ("torch", "transformers"):

@@ -94,7 +94,7 @@ def usage_line(record: Mapping[str, Any]) -> str:
         else f"{record['seconds']:.1f} s, {record['sampled_tokens'] / record['seconds']:,.0f} "
         f"tokens/s, peak memory {memory / 2**20:,.0f} MiB"
     )
-    refused = f"; {record['errors']} items do not fit the context" if record["errors"] else ""
+    refused = f"; items that do not fit the context: {record['errors']}" if record["errors"] else ""
     return (
         f"think {record['model']}: {record['chains']:,} chains, {record['responses']:,} responses; "
         f"{record['sampled_tokens']:,} tokens sampled, {record['recalled_tokens']:,} from the "

@@ -30,7 +30,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class _Part:
-    """A row's part of a pass.
+    """A row's part of a pass: its leaves, how many tokens of each, and how many in all.
 
     kind: rows of one kind run about as many tokens and, where that is one, attend about as far.
     """
@@ -38,11 +38,7 @@ class _Part:
     row: Row
     taken: list[tuple[Leaf, int]]
     count: int
-
-    @property
-    def kind(self) -> tuple[int, int]:
-        reach = max(self.row.used, _SHORT).bit_length() if self.count == 1 else 0
-        return self.count.bit_length(), reach
+    kind: tuple[int, int]
 
 
 def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
@@ -56,8 +52,10 @@ def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
     parts, left = [], most
     for row in rows:
         taken = list(row.taken(max(left, 1)))
-        parts.append(_Part(row, taken, sum(count for _, count in taken)))
-        left -= parts[-1].count
+        count = sum(count for _, count in taken)
+        reach = max(row.used, _SHORT).bit_length() if count == 1 else 0
+        parts.append(_Part(row, taken, count, (count.bit_length(), reach)))
+        left -= count
     parts = _arrange(parts, tree)
 
     entries, runs, ready, keep = [], [], [], []
@@ -98,15 +96,14 @@ def _arrange(parts: Sequence[_Part], tree: Tree) -> list[_Part]:
     Rows that run nothing come last. Returns the parts in the order of their slots.
     """
     kinds = sorted((part.kind for part in parts), key=lambda kind: (kind == _IDLE, kind))
-    free, misplaced = {kind: [] for kind in kinds}, []
     held = {part.row.slot: part.kind for part in parts}
-    for slot, kind in enumerate(kinds):
-        if held.get(slot) != kind:
-            free[kind].append(slot)
-    for part in parts:
-        if part.row.slot >= len(kinds) or kinds[part.row.slot] != part.kind:
-            misplaced.append((part.row, free[part.kind].pop()))
-    move(misplaced, tree)
+    if any(held.get(slot) != kind for slot, kind in enumerate(kinds)):
+        free = {kind: [] for kind in kinds}
+        for slot, kind in enumerate(kinds):
+            if held.get(slot) != kind:
+                free[kind].append(slot)
+        astray = [p for p in parts if p.row.slot >= len(kinds) or kinds[p.row.slot] != p.kind]
+        move([(part.row, free[part.kind].pop()) for part in astray], tree)
     return sorted(parts, key=lambda part: part.row.slot)
 
 

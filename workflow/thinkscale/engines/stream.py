@@ -21,7 +21,7 @@ from thinkscale.engines.sampling import Sampling, draw
 from thinkscale.engines.tree import Tree
 from thinkscale.errors import ThinkscaleError
 
-_PASS_TOKENS = 4096  # prompts longer than this are run in several passes, answers go on meanwhile
+_PASS_TOKENS = 2048  # longer prompts are run in several passes, while others go on answering
 _MEASURE_SECONDS = 1.0  # asking the system for its free memory costs more than a small pass
 _COLUMNS = 64  # columns are made in multiples of this
 
@@ -77,7 +77,7 @@ class Stream:
     def step(self) -> list[tuple[Hashable, Completion]]:
         began = time.perf_counter()
         ended, self._ended = self._ended, []
-        if self.waiting or self.rows:
+        if self.waiting or any(row.leaves or row.arrived for row in self.rows.values()):
             try:
                 ended += self._pass(began)
             except RuntimeError as error:

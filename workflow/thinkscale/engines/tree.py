@@ -47,7 +47,7 @@ class Pass:
     columns: torch.Tensor
     depths: torch.Tensor
     panels: tuple[Panel, ...]
-    biases: dict = field(default_factory=dict)  # what the layers of a pass share, see `_bias`
+    shared: dict = field(default_factory=dict)  # what is worked out once for all layers
 
 
 @dataclass
@@ -110,10 +110,18 @@ class Tree:
         for store, new in ((self.keys, key), (self.values, value)):
             if layer not in store:
                 store[layer] = new.new_zeros(self.slots, new.shape[0], self.columns, new.shape[2])
-            slots, columns = where.slots, where.columns
-            if new.device != slots.device:  # a model spread over several devices
-                slots, columns = slots.to(new.device), columns.to(new.device)
-            store[layer][slots, :, columns] = new.transpose(0, 1)
+            heads, _, size = new.shape
+            lines = self._lines(where, heads).to(new.device)  # models may lie on several devices
+            store[layer].view(-1, size).index_copy_(0, lines, new.reshape(-1, size))
+
+    def _lines(self, where: Pass, heads: int) -> torch.Tensor:
+        """Where (heads, N) tokens' keys lie, as lines of (slots * heads * columns, size)."""
+        key = ("lines", heads, self.columns)
+        if key not in where.shared:
+            head = torch.arange(heads, device=self.device).unsqueeze(1)
+            lines = (where.slots * heads + head) * self.columns + where.columns
+            where.shared[key] = lines.flatten()
+        return where.shared[key]
 
 
 def _resized(
@@ -192,9 +200,9 @@ def _bias(
 
     A sliding window counts tokens by their depth in the tree, not by column.
     """
-    key = (groups, window, like.device, like.dtype)
-    if key not in where.biases:
-        where.biases[key] = biases = []
+    key = ("bias", groups, window, like.device, like.dtype)
+    if key not in where.shared:
+        where.shared[key] = biases = []
         for panel in where.panels:
             rows, width, reach = panel.mask.shape
             seen = panel.mask
@@ -206,7 +214,7 @@ def _bias(
             if width > 1:
                 bias = bias.unsqueeze(1).expand(rows, groups, width, reach)
             biases.append(bias.reshape(rows, 1, -1, reach))
-    return where.biases[key]
+    return where.shared[key]
 
 
 def _refuse_unknown(module: torch.nn.Module, tree: Tree | None, others: dict) -> None:
