@@ -4,6 +4,7 @@ A chain is thought once; every condition of a sweep is a prefix of it. Nothing h
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Literal
 
@@ -35,11 +36,11 @@ class Chain:
     continuation: str | None
     segments: tuple[Segment, ...]
 
-    @property
+    @cached_property
     def ids(self) -> Ids:
         return tuple(token for segment in self.segments for token in segment.ids)
 
-    @property
+    @cached_property
     def ends(self) -> tuple[int, ...]:
         """Thinking tokens at each natural end, ascending."""
         lengths = accumulate(len(segment.ids) for segment in self.segments)

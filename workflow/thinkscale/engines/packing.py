@@ -9,7 +9,7 @@ import torch
 from thinkscale.engines.rows import Leaf, Row, move
 from thinkscale.engines.tree import Panel, Pass, Tree
 
-_IDLE = (0, 0)  # the kind of a row that runs nothing
+_IDLE = (64, 0)  # the kind of a row that runs nothing; it comes last
 _SHORT = 63  # columns; rows with fewer are not told apart by length
 
 
@@ -51,28 +51,32 @@ def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
     """
     parts, left = [], most
     for row in rows:
-        taken = list(row.taken(max(left, 1)))
+        taken = row.taken(max(left, 1))
         count = sum(count for _, count in taken)
         reach = max(row.used, _SHORT).bit_length() if count == 1 else 0
-        parts.append(_Part(row, taken, count, (count.bit_length(), reach)))
+        parts.append(_Part(row, taken, count, (count.bit_length(), reach) if count else _IDLE))
         left -= count
     parts = _arrange(parts, tree)
 
-    entries, runs, ready, keep = [], [], [], []
+    slots, columns, depths, ids, lines = [], [], [], [], []
+    runs, ready, keep = [], [], []
     for part in parts:
         for leaf, count in part.taken:
+            begin, end = leaf.run, leaf.run + count
             if leaf.line is None:
-                leaf.line = tree.new_path(leaf.columns[: leaf.run])
+                leaf.line = tree.new_path(leaf.columns[:begin])
             if count > 1:
-                runs.append((len(entries), leaf.columns[leaf.run], count))
-            entries += [
-                (part.row.slot, leaf.columns[n], n, leaf.ids[n], leaf.line)
-                for n in range(leaf.run, leaf.run + count)
-            ]
-            if leaf.run + count == len(leaf.ids):
+                runs.append((len(ids), leaf.columns[begin], count))
+            slots += [part.row.slot] * count
+            columns += leaf.columns[begin:end]
+            depths += range(begin, end)
+            ids += leaf.ids[begin:end]
+            lines += [leaf.line] * count
+            if end == len(leaf.ids):
                 ready.append((part.row, leaf))
-                keep.append(len(entries) - 1)
-    slots, columns, depths, ids, lines = torch.tensor(entries, device=tree.device).T
+                keep.append(len(ids) - 1)
+    entries = torch.tensor((slots, columns, depths, ids, lines), device=tree.device)  # (5, N)
+    slots, columns, depths, ids, lines = entries
     tree.depths[slots, columns] = depths
     tree.paths[lines, columns] = True
     seen = tree.paths[lines, : max(part.row.used for part in parts)]  # (N, S)
@@ -95,7 +99,7 @@ def _arrange(parts: Sequence[_Part], tree: Tree) -> list[_Part]:
 
     Rows that run nothing come last. Returns the parts in the order of their slots.
     """
-    kinds = sorted((part.kind for part in parts), key=lambda kind: (kind == _IDLE, kind))
+    kinds = sorted(part.kind for part in parts)
     held = {part.row.slot: part.kind for part in parts}
     if any(held.get(slot) != kind for slot, kind in enumerate(kinds)):
         free = {kind: [] for kind in kinds}

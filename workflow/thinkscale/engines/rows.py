@@ -5,7 +5,7 @@ through the row's tokens that grows by what is drawn. A leaf begins on the longe
 already has in common with it, so that a fork costs its own tokens and nothing more.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,17 +111,18 @@ class Row:
             leaf.columns, leaf.run, leaf.line = [], 0, None
         return [*self.leaves, *self.arrived]
 
-    def taken(self, most: int) -> Iterator[tuple[Leaf, int]]:
+    def taken(self, most: int) -> list[tuple[Leaf, int]]:
         """Leaves and how many of their tokens to run next: one at least, `most` in all."""
-        left = most
+        found = []
         for leaf in self.leaves:
-            count = min(len(leaf.ids) - leaf.run, left)
-            if not count:
-                return  # later leaves may share what this one has yet to run
-            yield leaf, count
-            left -= count
-            if leaf.run + count < len(leaf.ids):
-                return
+            missing = len(leaf.ids) - leaf.run
+            count = min(missing, most)
+            if count:
+                found.append((leaf, count))
+                most -= count
+            if count < missing:
+                break  # later leaves may share what this one has yet to run
+        return found
 
 
 def move(rows: Sequence[tuple[Row, int]], tree: Tree) -> None:
