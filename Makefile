@@ -21,7 +21,7 @@ plan: $(VENV)/.installed  ## say what the study will cost
 	snakemake --cores $(CORES) --quiet rules host progress $(ARGS) -- plan
 
 test: $(VENV)/.installed  ## run the tests
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 # Twenty minutes on two quiet cores; the tables go to benchmarks/results/. Installs
 # lm-evaluation-harness into an environment of its own, benchmarks/.venv-lm-eval.

@@ -138,7 +138,9 @@ def derivation_threads(wildcards):
 
 
 def inference_settings(wildcards):
-    return model_config(wildcards.model).inference.model_dump(exclude={"offline", "shards", "threads"})
+    return model_config(wildcards.model).inference.model_dump(
+        exclude={"offline", "shards", "threads"}
+    )
 
 
 def inference_threads(wildcards):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import torch
 
@@ -28,8 +29,7 @@ class Packed:
     taken: list[tuple[Leaf, int]]
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """A row's part of a pass: its leaves, how many tokens of each, and how many in all.
 
     kind: rows of one kind run about as many tokens and, where that is one, attend about as far.

@@ -1,0 +1,22 @@
+"""thinkscale: the whole sweep from one chain per item, journal and all."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ours import run_sweep, sweep_engine
+
+
+def prepare(work: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    engine = sweep_engine(work)
+
+    def run() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as journal:
+            done = run_sweep(work, engine, Path(journal))
+        texts: dict[str, dict[str, list[str]]] = {}
+        for row in done.responses.itertuples():
+            texts.setdefault(row.condition, {})[row.item_id] = [row.think_text, row.answer_text]
+        return {"sampled": done.usage.sampled, "responses": texts}
+
+    return run
