@@ -8,8 +8,6 @@ already has in common with it, so that a fork costs its own tokens and nothing m
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from thinkscale.engines.base import Request, uniforms
 from thinkscale.engines.tree import Tree
 
@@ -54,53 +52,50 @@ class Leaf:
 class Row:
     """A slot's tenant.
 
-    used: columns taken. arrived: leaves without columns yet. paths: (ids, columns) of leaves that
-    ended, as far as they were run.
+    used: columns taken. arrived: leaves without columns yet. children: the row's tree of tokens,
+    from a token's column (-1 before the first) and the next token to that one's column. holds:
+    whether anything of it was run.
     """
 
     slot: int
     arrived: list[Leaf] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
     used: int = 0
-    paths: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        """Whether anything of it was run."""
-        return bool(self.paths) or any(leaf.run for leaf in self.leaves)
+    children: dict[tuple[int, int], int] = field(default_factory=dict)
+    holds: bool = False
 
     def plant(self) -> None:
-        """Give leaves that arrived their columns, shared ones first.
+        """Give leaves that arrived their columns: on the tree as far as it goes, then new ones.
 
-        The longest come first, so that the others find on them what they have in common. A leaf
-        may share columns that are only planned: they are run in this order.
+        A leaf may stand on columns that are only planned: those of leaves before it run first.
         """
-        if not self.arrived:
-            return
-        paths = [*self.paths, *((np.array(x.ids), np.array(x.columns)) for x in self.leaves)]
-        for leaf in sorted(self.arrived, key=lambda leaf: -len(leaf.ids)):
-            ids = np.array(leaf.ids)
-            lengths = [_common(ids, known) for known, _ in paths]
+        for leaf in self.arrived:
+            column = -1
             # At least one token is run: the logits of a prompt are those of its last token.
-            shared = min(max(lengths, default=0), len(ids) - 1)
-            found = paths[int(np.argmax(lengths))][1][:shared].tolist() if shared else []
-            own = len(ids) - shared
-            leaf.columns = [*found, *range(self.used, self.used + own)]
-            leaf.run = shared
-            self.used += own
+            for token in leaf.ids[:-1]:
+                if (found := self.children.get((column, token))) is None:
+                    break
+                leaf.columns.append(found)
+                column = found
+            leaf.run = len(leaf.columns)
             self.leaves.append(leaf)
-            paths.append((ids, np.array(leaf.columns)))
+            for token in leaf.ids[leaf.run :]:
+                self._grow(leaf, token)
         self.arrived = []
 
     def extend(self, leaf: Leaf) -> None:
         """Plan a column for the token a leaf has just drawn."""
+        self._grow(leaf, leaf.ids[-1])
+
+    def _grow(self, leaf: Leaf, token: int) -> None:
+        parent = leaf.columns[-1] if leaf.columns else -1
+        self.children[parent, token] = self.used
         leaf.columns.append(self.used)
         self.used += 1
 
     def end(self, leaf: Leaf, tree: Tree) -> None:
-        """Take a leaf out and remember its path; its last token was drawn but never run."""
+        """Take a leaf out; its path stays. Its last token was drawn but never run."""
         self.leaves.remove(leaf)
-        self.paths.append((np.array(leaf.ids[: leaf.run]), np.array(leaf.columns[: leaf.run])))
         tree.drop_path(leaf.line)
 
     def vacated(self, tree: Tree) -> list[Leaf]:
@@ -138,10 +133,3 @@ def compact(rows: Sequence[Row], tree: Tree) -> None:
     """Fill the slots of rows that left, so that the first slots hold all there is."""
     free = set(range(len(rows))) - {row.slot for row in rows}
     move([(row, free.pop()) for row in rows if row.slot >= len(rows)], tree)
-
-
-def _common(one: np.ndarray, other: np.ndarray) -> int:
-    """Length of the common beginning."""
-    length = min(len(one), len(other))
-    differing = one[:length] != other[:length]
-    return int(differing.argmax()) if differing.any() else length

@@ -139,6 +139,8 @@ class Stream:
         ).logits[0]
         for leaf, count in packed.taken:
             leaf.run += count
+        for row in self.rows.values():
+            row.holds = True
         self.used = replace(
             self.used, passes=self.used.passes + 1, fed=self.used.fed + packed.ids.shape[1]
         )
@@ -183,9 +185,9 @@ class Stream:
         if needed <= self.tree.columns and len(self.rows) <= self.tree.slots:
             return
         compact([*self.rows.values()], self.tree)
-        # An eighth more, so that growing costs little in all, unless only less will fit. (Not much
+        # A quarter more, so that growing costs little in all, unless only less will fit. (Not much
         # more: attention over tensors with wide gaps between their rows is slower.)
-        for columns in (needed + needed // 8, needed):
+        for columns in (needed + needed // 4, needed):
             columns = -(-columns // _COLUMNS) * _COLUMNS
             if self._fits(slots, columns):
                 self.tree.resize(slots, columns)

@@ -130,9 +130,12 @@ def _resized(
     """A tensor with other sizes along two dimensions, zero where there was nothing."""
     shape = list(old.shape)
     shape[rows], shape[columns] = row_count, column_count
-    new = old.new_zeros(shape)
-    kept = tuple(slice(0, min(a, b)) for a, b in zip(old.shape, shape, strict=True))
-    new[kept] = old[kept]
+    new = old.new_empty(shape)
+    kept = [slice(0, min(a, b)) for a, b in zip(old.shape, shape, strict=True)]
+    new[tuple(kept)] = old[tuple(kept)]
+    # What is masked is multiplied by zero: it must be a number.
+    new.narrow(rows, kept[rows].stop, row_count - kept[rows].stop).zero_()
+    new.narrow(columns, kept[columns].stop, column_count - kept[columns].stop).zero_()
     return new
 
 
