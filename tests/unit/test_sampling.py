@@ -91,6 +91,22 @@ def test_top_p_keeps_the_smallest_set_that_reaches_it(top_p, kept):
     assert shares == pytest.approx(support / support.sum(), abs=1e-3)
 
 
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_nucleus_of_a_large_vocabulary(flat):
+    """Whether it lies in the likeliest few tokens or goes far beyond them."""
+    logits = torch.zeros(5000) if flat else torch.linspace(0, -400, 5000)
+    logits = logits[torch.randperm(5000, generator=torch.Generator().manual_seed(0))]
+    logits[17] = 1e-9  # one is a hair likelier, the others equal or in strict order
+    noise = (torch.arange(4000, dtype=torch.float64) + 0.5) / 4000
+    drawn = draw(logits.expand(4000, -1), noise, Sampling(1.0, top_p=0.9), 5000)
+    ordered = logits.double().softmax(0).sort(descending=True)
+    if flat:
+        assert len(drawn.unique()) > 3500  # equals all stay: none is preferred by its place
+    else:
+        held = int((ordered.values.cumsum(0) < 0.9).sum()) + 1
+        assert set(drawn.tolist()) == set(ordered.indices[:held].tolist())
+
+
 def test_temperature_comes_before_the_nucleus():
     """At temperature 3 the distribution is flat enough for a third token to enter."""
     logits = np.log([0.7, 0.2, 0.1]).tolist()

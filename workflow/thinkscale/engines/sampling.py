@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+_HEAD = 256  # tokens that nearly always hold a nucleus
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -25,20 +27,31 @@ def draw(
     logits = logits[:, :vocabulary].double()
     if sampling.temperature == 0:
         return logits.argmax(dim=-1)
-    logits = logits / sampling.temperature
+    probabilities = (logits / sampling.temperature).softmax(dim=-1)
     if 0 < sampling.top_k < vocabulary:
-        kth = logits.topk(sampling.top_k, dim=-1).values[:, -1:]
-        logits = logits.masked_fill(logits < kth, -torch.inf)
+        kth = probabilities.topk(sampling.top_k, dim=-1).values[:, -1:]
+        probabilities = probabilities.masked_fill(probabilities < kth, 0)
+        probabilities = probabilities / probabilities.sum(dim=-1, keepdim=True)
     if sampling.top_p < 1:
-        logits = logits.masked_fill(_outside_nucleus(logits, sampling.top_p), -torch.inf)
-    cdf = logits.softmax(dim=-1).cumsum(dim=-1)
-    # The last value of a cumulative sum may fall short of 1: scale the uniform, not the CDF.
-    target = uniforms.unsqueeze(1) * cdf[:, -1:]
-    return torch.searchsorted(cdf, target, right=True).squeeze(1).clamp(max=cdf.shape[1] - 1)
+        least = _least_of_nucleus(probabilities, sampling.top_p)
+        probabilities = probabilities.masked_fill(probabilities < least, 0)
+    cdf = probabilities.cumsum(dim=-1)
+    # The last value may fall short of 1: scale the uniform, not the CDF, and stay below it.
+    total = cdf[:, -1:]
+    target = torch.minimum(uniforms.unsqueeze(1) * total, total.nextafter(torch.zeros_like(total)))
+    return torch.searchsorted(cdf, target, right=True).squeeze(1)
 
 
-def _outside_nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Mask what lies beyond the smallest set of tokens whose probability reaches `top_p`."""
-    probabilities, order = logits.softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
-    before = probabilities.cumsum(dim=-1) - probabilities
-    return torch.zeros_like(logits, dtype=torch.bool).scatter(1, order, before >= top_p)
+def _least_of_nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Return (B, 1), the least probability in the smallest set of tokens that reaches `top_p`.
+
+    Tokens as likely as that one all stay, so that no order among equals decides. Sorting a whole
+    vocabulary costs more than a small model's pass, hence a look at the likeliest first.
+    """
+    for count in (_HEAD, probabilities.shape[1]):
+        likeliest = probabilities.topk(min(count, probabilities.shape[1]), dim=-1).values
+        before = likeliest.cumsum(dim=-1) - likeliest
+        if (before[:, -1] >= top_p).all():
+            break
+    last = (before < top_p).sum(dim=-1, keepdim=True) - 1
+    return likeliest.gather(1, last)
