@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from thinkscale import contracts
-from thinkscale.conditions import sweep
 from thinkscale.config.model import Inference
 from thinkscale.job import job, progress
 from thinkscale.plan import plan, plan_unknown, table, text
@@ -23,7 +22,7 @@ with job(snakemake):
     import torch
     from tqdm import tqdm
 
-    from thinkscale.inference import prepare
+    from thinkscale.inference import configured_sweep, prepare
 
     items = contracts.read(snakemake.input.study_items, "items")
     conditions = snakemake.params.conditions
@@ -40,8 +39,8 @@ with job(snakemake):
         inference = Inference(**models[name]["settings"])
         there = nearest(name)
         if there is None:
-            asked = {k: v for k, v in conditions.items() if v is not None and k != "max_swaps"}
-            return plan_unknown(name, len(items) * inference.samples, sweep(**asked))
+            rows = len(items) * inference.samples
+            return plan_unknown(name, rows, configured_sweep(conditions))
         prepared = prepare(
             json.loads(Path(models[there]["record"]).read_text()),
             items,

@@ -11,11 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from thinkscale.conditions import sweep
+from thinkscale.conditions import Condition, sweep
 from thinkscale.config.model import Inference
 from thinkscale.engines.base import Engine
 from thinkscale.engines.hf import open_engine
 from thinkscale.engines.loading import Checkpoint, Loading, open_checkpoint
+from thinkscale.engines.memory import GIB
 from thinkscale.engines.sampling import Sampling
 from thinkscale.engines.stream import Stream
 from thinkscale.journal import Journaled
@@ -42,7 +43,7 @@ class Prepared:
             self.checkpoint,
             _sampling(self.settings),
             self.settings.batch_size,
-            None if memory is None else int(memory * 2**30),
+            None if memory is None else int(memory * GIB),
             self.settings.attention,
         )
 
@@ -80,8 +81,6 @@ def prepare(
     )
     checkpoint = open_checkpoint(Path(record["directory"]), loading, settings.context)
     form, thinking = settings.prompt, settings.thinking
-    asked = {key: value for key, value in conditions.items() if value is not None}
-    max_swaps = asked.pop("max_swaps")
     prompts = {
         item["item_id"]: encode_prompt(
             checkpoint.tokenizer,
@@ -100,10 +99,10 @@ def prepare(
         checkpoint.tokenizer,
         end=thinking.end,
         answer_prompt=thinking.answer_prompt,
-        continuations=asked["continuations"],
-        continuation_choice=asked["continuation_choice"],
+        continuations=conditions["continuations"],
+        continuation_choice=conditions["continuation_choice"],
         max_answer=settings.max_answer_tokens,
-        max_swaps=max_swaps,
+        max_swaps=conditions["max_swaps"],
     )
     # All that decides tokens, the sampler's own code and libraries among it: after a change of
     # those a rerun must not be answered with what was sampled before.
@@ -116,8 +115,15 @@ def prepare(
         "sampling": asdict(_sampling(settings)),
         **checkpoint.identity(),
     }
-    work = Work(prompts, sweep(**asked), forced, checkpoint.context, settings.samples, seed)
+    work = Work(
+        prompts, configured_sweep(conditions), forced, checkpoint.context, settings.samples, seed
+    )
     return Prepared(record, checkpoint, work, identity, settings)
+
+
+def configured_sweep(conditions: Mapping[str, Any]) -> dict[str, Condition]:
+    """Return the conditions of a study, by name, from the values of its configuration."""
+    return sweep(**{k: v for k, v in conditions.items() if v is not None and k != "max_swaps"})
 
 
 def _sampling(settings: Inference) -> Sampling:
