@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from thinkscale.conditions import sweep
 from thinkscale.config import docs, load_study, parse_study
-from thinkscale.config.model import Prompt, Thinking
+from thinkscale.config.inference import Prompt, Thinking
 from thinkscale.errors import ThinkscaleError
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -15,7 +15,7 @@ import families
 from scripted import Scripted
 from thinkscale.budget import respond
 from thinkscale.conditions import sweep
-from thinkscale.config.model import Prompt, Thinking
+from thinkscale.config.inference import Prompt, Thinking
 from thinkscale.engines.base import Completion, Ids, Request, split_at_end
 from thinkscale.engines.drive import drive
 from thinkscale.grading import extract_choice

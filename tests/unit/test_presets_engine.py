@@ -7,7 +7,8 @@ from transformers import AutoModelForCausalLM
 
 import families
 import tiny
-from thinkscale.config.model import Conditions, Inference
+from thinkscale.config.inference import Inference
+from thinkscale.config.sweep import Conditions
 from thinkscale.engines.hf import open_engine
 from thinkscale.engines.sampling import Sampling
 from thinkscale.inference import prepare

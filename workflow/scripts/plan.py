@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from thinkscale import contracts
-from thinkscale.config.model import Inference
+from thinkscale.config.inference import Inference
 from thinkscale.job import job, progress
 from thinkscale.plan import plan, plan_unknown, table, text
 from thinkscale.tables import write_table

@@ -2,7 +2,7 @@
 
 from thinkscale import contracts
 from thinkscale.bank import prepare_items
-from thinkscale.config.model import Items
+from thinkscale.config.items import Items
 from thinkscale.job import job
 from thinkscale.tables import write_table
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from thinkscale import contracts
-from thinkscale.config.model import Inference
+from thinkscale.config.inference import Inference
 from thinkscale.job import job
 from thinkscale.think import require, think
 

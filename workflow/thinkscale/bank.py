@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from thinkscale.config.model import Items
+from thinkscale.config.items import Items
 from thinkscale.items import Columns, read_bank, subset
 
 

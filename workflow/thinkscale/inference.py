@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from thinkscale.conditions import Condition, sweep
-from thinkscale.config.model import Inference
+from thinkscale.config.inference import Inference
 from thinkscale.engines.base import Engine
 from thinkscale.engines.hf import open_engine
 from thinkscale.engines.loading import Checkpoint, Loading, open_checkpoint

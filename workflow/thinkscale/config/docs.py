@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from thinkscale.config.model import COLOUR_PATTERN, NAME_PATTERN, Study
+from thinkscale.config.model import Study
+from thinkscale.config.section import COLOUR_PATTERN, NAME_PATTERN
 
 INTRODUCTION = """\
 # Configuration
 
 This page is generated: run `python -m thinkscale.config.docs` after changing a description in
-`workflow/thinkscale/config/model.py`.
+`workflow/thinkscale/config/`.
 
 A **study file** is one YAML file that says everything about one study: the items, the models, the
 sweep over thinking, how answers are graded, what is computed and drawn. Everything it produces lies

@@ -1,0 +1,193 @@
+"""How models are run: prompts, thinking, sampling."""
+
+import string
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic.types import StrictBool
+
+from thinkscale.config.section import Device, NonNegative, NotASwitch, Positive, Section, Text, unit
+from thinkscale.presets import PRESETS
+
+# Arguments of `apply_chat_template` that prompts are made with.
+_RENDERING = {
+    *("conversation", "messages", "tokenize", "add_generation_prompt", "continue_final_message"),
+    *("chat_template", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
+    *("tokenizer_kwargs", "return_assistant_tokens_mask"),
+}
+
+
+class Example(Section):
+    """An earlier turn that shows the model what is asked."""
+
+    user: Text = Field(..., description="The question, in full: as the template would fill it in.")
+    assistant: Text = Field(..., description="The answer, with the thinking it should show.")
+
+
+class Prompt(Section):
+    """How an item becomes the user's turn."""
+
+    system: str | None = Field(None, description="System message. Default: none.")
+    template: str = Field(
+        "{stem}\n\n{options}\n\nChoose the best option. End with the line `Answer: ` and its "
+        "letter.",
+        description="User message; `{stem}` and `{options}` are filled in, both are needed. A "
+        "brace itself is written twice.",
+    )
+    option: str = Field(
+        "{label}. {text}", description="One option; `{label}` and `{text}` are filled in."
+    )
+    separator: str = Field("\n", description="Text between options.")
+    examples: list[Example] = Field(
+        [],
+        description="Turns before the item's, for few-shot prompts. Templates of reasoning models "
+        "leave the thinking of earlier turns out.",
+    )
+
+    @field_validator("template", "option")
+    @classmethod
+    def _holds_its_placeholders(cls, value: str, info: ValidationInfo) -> str:
+        needed = {"template": ["stem", "options"], "option": ["label", "text"]}[info.field_name]
+        expected = " and ".join(f"{{{name}}}" for name in needed)
+        rule = f"text with {expected} and no other placeholder (a brace itself is written twice)"
+        try:
+            # (literal, field, format, conversion); field is None in a part without placeholder
+            found = [part[1:] for part in string.Formatter().parse(value) if part[1] is not None]
+        except ValueError as error:
+            raise ValueError(f"{rule}: {error}") from error
+        plain = [field for field, form, conversion in found if not form and not conversion]
+        if wrong := [field for field, *_ in found if field not in needed or field not in plain]:
+            raise ValueError(f"{rule}: {{{wrong[0]}}} is not one or has a format")
+        if missing := [name for name in needed if name not in plain]:
+            raise ValueError(f"{rule}: {{{missing[0]}}} is missing")
+        return value
+
+
+class Thinking(Section):
+    """The strings that delimit thinking, and those budget forcing puts in."""
+
+    preset: Literal["deepseek-r1", "qwen3", "s1", "instruct"] | None = Field(
+        None,
+        description="Family of models whose strings are taken for the keys below that are not "
+        "given; `instruct` is any model without markers of thinking, asked for its steps.",
+    )
+    start: str = Field(
+        "<think>\n",
+        description="Opens thinking; appended where the chat template does not already do so.",
+    )
+    end: list[Text] = Field(
+        ["</think>"],
+        min_length=1,
+        description="Strings that end thinking; they are not counted as thinking. The first is the "
+        "one put in at a budget. The end of the turn ends thinking too.",
+    )
+    answer_prompt: str = Field(
+        "\n\nFinal Answer:",
+        description="Put in behind the end marker where thinking was cut.",
+    )
+    template_options: dict[str, Any] = Field(
+        {},
+        description="What the chat template reads besides the messages, as in "
+        "`{enable_thinking: true}`; laid over the preset's.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_from_preset(cls, values: Any) -> Any:
+        name = values.get("preset") if isinstance(values, dict) else None
+        if not isinstance(name, str) or name not in PRESETS:
+            return values  # nothing to take, or a fault that the field reports
+        preset, own = PRESETS[name].values(), values.get("template_options", {})
+        options = {**preset["template_options"], **own} if isinstance(own, dict) else own
+        return {**preset, **values, "template_options": options}
+
+    @field_validator("template_options")
+    @classmethod
+    def _leaves_the_message_alone(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_RENDERING.intersection(value)):
+            raise ValueError(f"no key `{taken[0]}`, which is set here: only what a template reads")
+        return value
+
+
+class Inference(Section):
+    """How a model is run."""
+
+    engine: Literal["transformers"] = Field("transformers", description="What runs the model.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Number type of the weights; `auto` takes the checkpoint's."
+    )
+    device: Device = Field("auto", description="`auto` (a GPU if there is one), `cpu`, `cuda:0` …")
+    device_map: Literal["auto"] | None = Field(
+        None,
+        description="`auto` spreads a model too large for one GPU over all there are, the rest in "
+        "the CPU's memory; `device` must then be `auto`. Default: all on one device.",
+    )
+    quantization: Literal["8bit", "4bit"] | None = Field(
+        None,
+        description="Quantize the weights while loading, through bitsandbytes: `8bit` is LLM.int8 "
+        "(what it says can depend on which rows share a batch), `4bit` is NF4. Default: not.",
+    )
+    attention: Literal["eager", "sdpa"] = Field(
+        "sdpa",
+        description="Attention implementation. Only these two can express the masks by which the "
+        "conditions of a chain share its keys and values.",
+    )
+    trust_remote_code: StrictBool = Field(
+        False, description="Run code that comes with the model. Leave off unless you have read it."
+    )
+    offline: StrictBool = Field(
+        False,
+        description="Never ask the hub: a model that is not in the local cache is an error that "
+        "says what to download.",
+    )
+    batch_size: Positive = Field(
+        32,
+        description="Rows (samples of items) run side by side, at most; fewer where memory "
+        "does not suffice.",
+        json_schema_extra=unit("rows"),
+    )
+    memory: Annotated[float, Field(gt=0), NotASwitch] | None = Field(
+        None,
+        description="Memory that keys and values may take. Default: what is free, less a fifth.",
+        json_schema_extra=unit("GiB"),
+    )
+    context: Positive | None = Field(
+        None,
+        description="Tokens of prompt, thinking and answer together. Default: the model's window.",
+        json_schema_extra=unit("tokens"),
+    )
+    samples: Positive = Field(1, description="Chains per item.", json_schema_extra=unit("chains"))
+    temperature: Annotated[float, Field(ge=0), NotASwitch] = Field(
+        0.6, description="Sampling temperature; 0 takes the likeliest token."
+    )
+    top_p: Annotated[float, Field(gt=0, le=1), NotASwitch] = Field(
+        0.95,
+        description="Sample from the likeliest tokens that together have this probability; 1 from "
+        "all.",
+    )
+    top_k: NonNegative = Field(
+        0,
+        description="Sample from the k likeliest tokens; 0 from all.",
+        json_schema_extra=unit("tokens"),
+    )
+    max_answer_tokens: Positive = Field(
+        64, description="Tokens an answer may have.", json_schema_extra=unit("tokens")
+    )
+    threads: Positive = Field(
+        4, description="CPU threads a job of this model may use; at most what `--cores` allows."
+    )
+    shards: Positive = Field(
+        1,
+        description="Jobs the items of a model are split into; each loads the model once.",
+        json_schema_extra=unit("jobs"),
+    )
+    prompt: Prompt = Field(Prompt(), description="How an item becomes the user's turn.")
+    thinking: Thinking = Field(Thinking(), description="Markers of thinking and forced strings.")
+
+    @field_validator("device_map")
+    @classmethod
+    def _leaves_the_device_to_the_map(cls, value: str | None, info: ValidationInfo) -> str | None:
+        device = info.data.get("device", "auto")
+        if value is not None and device != "auto":
+            raise ValueError(f"no device map beside `device: {device}`, or that key as `auto`")
+        return value
