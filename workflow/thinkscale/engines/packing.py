@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 import torch
 
+from thinkscale.engines.lanes import LANES
 from thinkscale.engines.rows import Leaf, Row, move
 from thinkscale.engines.tree import Panel, Pass, Tree
 
 _IDLE = (64, 0)  # the kind of a row that runs nothing; it comes last
+_APART = (0, 0)  # the kind of a row whose tokens attend each by itself, where the tree is in lanes
+_FEW = 8  # tokens such a row may have
 _SHORT = 63  # columns; rows with fewer are not told apart by length
 
 
@@ -53,10 +56,9 @@ def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
     for row in rows:
         taken = row.taken(max(left, 1))
         count = sum(count for _, count in taken)
-        reach = max(row.used, _SHORT).bit_length() if count == 1 else 0
-        parts.append(_Part(row, taken, count, (count.bit_length(), reach) if count else _IDLE))
+        parts.append(_Part(row, taken, count, _kind(row, count, tree.in_lanes)))
         left -= count
-    parts = _arrange(parts, tree)
+    parts = sorted(parts, key=lambda p: p.kind) if tree.in_lanes else _arrange(parts, tree)
 
     slots, columns, depths, ids, lines = [], [], [], [], []
     runs, ready, keep = [], [], []
@@ -79,12 +81,12 @@ def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
     slots, columns, depths, ids, lines = entries
     tree.depths[slots, columns] = depths
     tree.paths[lines, columns] = True
-    seen = tree.paths[lines, : max(part.row.used for part in parts)]  # (N, S)
+    seen = tree.paths[lines, : _reach(parts, tree)]  # (N, S)
     for start, column, count in runs:
         # Tokens of one run do not see those behind them; a run's columns lie side by side.
         causal = torch.ones(count, count, dtype=torch.bool, device=tree.device).tril()
         seen[start : start + count, column : column + count] = causal
-    where = Pass(slots, columns, depths, tuple(_panels(parts, seen)))
+    where = Pass(slots, columns, depths, tuple(_panels(parts, seen, slots, tree)))
     return Packed(
         ids.unsqueeze(0),
         where,
@@ -92,6 +94,14 @@ def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
         ready,
         [taken for part in parts for taken in part.taken],
     )
+
+
+def _kind(row: Row, count: int, in_lanes: bool) -> tuple[int, int]:
+    if not count:
+        return _IDLE
+    if in_lanes:
+        return _APART if count <= _FEW else (count.bit_length(), 0)
+    return count.bit_length(), max(row.used, _SHORT).bit_length() if count == 1 else 0
 
 
 def _arrange(parts: Sequence[_Part], tree: Tree) -> list[_Part]:
@@ -111,24 +121,36 @@ def _arrange(parts: Sequence[_Part], tree: Tree) -> list[_Part]:
     return sorted(parts, key=lambda part: part.row.slot)
 
 
-def _panels(parts: Sequence[_Part], seen: torch.Tensor) -> Iterable[Panel]:
-    """A panel for each kind; rows of it are padded to the one with most tokens."""
+def _reach(parts: Sequence[_Part], tree: Tree) -> int:
+    """Columns that hold all that these rows attend to, rounded up for whoever reads them."""
+    return min(-(-max(part.row.used for part in parts) // LANES) * LANES, tree.columns)
+
+
+def _panels(
+    parts: Sequence[_Part], seen: torch.Tensor, places: torch.Tensor, tree: Tree
+) -> Iterable[Panel]:
+    """A panel for each kind; rows of it are padded to the one with most tokens.
+
+    seen: (N, S), what the packed tokens attend to. places: (N,), their slots.
+    """
     start = 0
     for kind, group in groupby(parts, key=lambda part: part.kind):
         rows = list(group)
         if kind == _IDLE:
             return
-        first = rows[0].row.slot
-        slots = slice(first, first + len(rows))
-        reach = max(part.row.used for part in rows)
-        if rows[0].count == 1:
-            tokens = slice(start, start + len(rows))
-            yield Panel(slots, tokens, None, seen[tokens, :reach].unsqueeze(1))
-            start += len(rows)
+        slots = [part.row.slot for part in rows]
+        reach = _reach(rows, tree)
+        if kind == _APART or rows[0].count == 1:
+            count = sum(part.count for part in rows)
+            tokens = slice(start, start + count)
+            where = places[tokens] if kind == _APART else slice(slots[0], slots[0] + count)
+            yield Panel(where, tokens, None, seen[tokens, :reach].unsqueeze(1))
+            start += count
             continue
         counts = torch.tensor([part.count for part in rows], device=seen.device).unsqueeze(1)
-        places = torch.arange(int(counts.max()), device=seen.device)
-        real = places < counts  # (R, Q)
-        tokens = start + counts.cumsum(0) - counts + torch.where(real, places, 0)
-        yield Panel(slots, tokens, real, seen[tokens, :reach])
+        order = torch.arange(int(counts.max()), device=seen.device)
+        real = order < counts  # (R, Q)
+        tokens = start + counts.cumsum(0) - counts + torch.where(real, order, 0)
+        where = torch.tensor(slots) if tree.in_lanes else slice(slots[0], slots[0] + len(slots))
+        yield Panel(where, tokens, real, seen[tokens, :reach])
         start += int(counts.sum())

@@ -52,7 +52,7 @@ class Stream:
         # Weights that are brought in as they are needed lie nowhere ("meta") between times.
         places = (parameter.device for parameter in model.parameters())
         self.device = next((place for place in places if place.type != "meta"), model.device)
-        self.tree = Tree(self.device)
+        self.tree = Tree.of(self.model, self.device)
         self.waiting: OrderedDict[bytes, list[Leaf]] = OrderedDict()
         self.rows: dict[bytes, Row] = {}
         self.most_rows = settings.batch_size
@@ -220,7 +220,7 @@ class Stream:
             ) from error
         for noise in list(reversed(self.rows)):
             self._put_off(noise)
-        self.tree = Tree(self.device)
+        self.tree = Tree.of(self.model, self.device)
         self.most_rows = rows // 2
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -34,7 +34,7 @@ def check_supported(model: PreTrainedModel, device: torch.device) -> None:
     ids = [(7 + 13 * n) % size for n in range(_TOKENS)]
     row = Row(slot=0, arrived=[Leaf("check", Request(tuple(ids), 1, (), b"", 0), ids)])
     row.plant()
-    tree = Tree(device)
+    tree = Tree.of(model, device)
     tree.resize(1, _TOKENS)
     packed = pack([row], tree, _TOKENS)
     ours = model(

@@ -10,14 +10,15 @@ The attention function is registered with transformers, so that every model whic
 attention interface runs on this unchanged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 
+from thinkscale.engines import lanes
 from thinkscale.errors import ThinkscaleError
 
 # Names that transformers knows our attention by, for each kernel under it.
@@ -28,12 +29,12 @@ ATTENTION = {"sdpa": "thinkscale_tree_fused", "eager": "thinkscale_tree_plain"}
 class Panel:
     """Tokens of a pass that attend together, the same number for each of its rows.
 
-    slots: R neighbouring ones. tokens: (R, Q) indices into the packed tokens, or a slice of them
-    where Q is 1. real: (R, Q), False where `tokens` is only padding; None where nothing is.
+    slots: R neighbouring ones, or which. tokens: (R, Q) indices into the packed tokens, or a slice
+    of them where Q is 1. real: (R, Q), False where `tokens` is only padding; None where nothing is.
     mask: (R, Q, S), which columns a token attends to.
     """
 
-    slots: slice
+    slots: slice | torch.Tensor
     tokens: slice | torch.Tensor
     real: torch.Tensor | None
     mask: torch.Tensor
@@ -54,16 +55,25 @@ class Pass:
 class Tree:
     """Keys and values of up to `slots` rows of up to `columns` tokens.
 
-    keys, values: by layer, (slots, key-value heads, columns, head size). depths: (slots, columns),
+    in_lanes: whether columns lie innermost in memory, as `engines.lanes` needs them. keys, values:
+    by layer, (slots, key-value heads, columns, head size). depths: (slots, columns),
     how many tokens lie before each on its path. paths: (lines, columns), for each leaf the columns
     it attends to.
     """
 
     device: torch.device
+    in_lanes: bool = False
     slots: int = 0
     columns: int = 0
     keys: dict[int, torch.Tensor] = field(default_factory=dict)
     values: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: PreTrainedModel, device: torch.device) -> "Tree":
+        """An empty tree as suits the model's attention, and where and in what it is computed."""
+        few = model.config._attn_implementation == ATTENTION["sdpa"]
+        kinds = {(parameter.device.type, parameter.dtype) for parameter in model.parameters()}
+        return cls(device, in_lanes=few and kinds == {("cpu", torch.float32)})
 
     def __post_init__(self) -> None:
         self.depths = torch.zeros(0, 0, dtype=torch.long, device=self.device)
@@ -79,7 +89,7 @@ class Tree:
         self.slots, self.columns = slots, columns
         for store in (self.keys, self.values):
             for layer, old in store.items():
-                store[layer] = _resized(old, 0, slots, 2, columns)
+                store[layer] = _resized(old, 0, slots, 2, columns, self.in_lanes)
         self.depths = _resized(self.depths, 0, slots, 1, columns)
         self.paths = _resized(self.paths, 0, len(self.paths), 1, columns)
 
@@ -108,9 +118,13 @@ class Tree:
     def store(self, layer: int, where: Pass, key: torch.Tensor, value: torch.Tensor) -> None:
         """Put the keys and values (heads, N, size) of a pass into their columns."""
         for store, new in ((self.keys, key), (self.values, value)):
-            if layer not in store:
-                store[layer] = new.new_zeros(self.slots, new.shape[0], self.columns, new.shape[2])
             heads, _, size = new.shape
+            if layer not in store:
+                shape = (self.slots, heads, self.columns, size)
+                store[layer] = _empty(new, shape, self.in_lanes).zero_()
+            if self.in_lanes:
+                lanes.store(store[layer], where.slots, where.columns, new)
+                continue
             lines = self._lines(where, heads).to(new.device)  # models may lie on several devices
             store[layer].view(-1, size).index_copy_(0, lines, new.reshape(-1, size))
 
@@ -125,18 +139,31 @@ class Tree:
 
 
 def _resized(
-    old: torch.Tensor, rows: int, row_count: int, columns: int, column_count: int
+    old: torch.Tensor,
+    rows: int,
+    row_count: int,
+    columns: int,
+    column_count: int,
+    in_lanes: bool = False,
 ) -> torch.Tensor:
     """A tensor with other sizes along two dimensions, zero where there was nothing."""
     shape = list(old.shape)
     shape[rows], shape[columns] = row_count, column_count
-    new = old.new_empty(shape)
+    new = _empty(old, shape, in_lanes)
     kept = [slice(0, min(a, b)) for a, b in zip(old.shape, shape, strict=True)]
     new[tuple(kept)] = old[tuple(kept)]
     # What is masked is multiplied by zero: it must be a number.
     new.narrow(rows, kept[rows].stop, row_count - kept[rows].stop).zero_()
     new.narrow(columns, kept[columns].stop, column_count - kept[columns].stop).zero_()
     return new
+
+
+def _empty(like: torch.Tensor, shape: Sequence[int], in_lanes: bool) -> torch.Tensor:
+    """A new tensor of this shape, (slots, heads, columns, size) where it is `in_lanes`."""
+    if not in_lanes:
+        return like.new_empty(shape)
+    slots, heads, columns, size = shape
+    return like.new_empty(slots, heads, size, columns).transpose(2, 3)
 
 
 def _products(
@@ -162,9 +189,7 @@ def _fused(
     attn_mask: torch.Tensor,
     scale: float | None,
 ) -> torch.Tensor:
-    """torch's fused attention, but for what is faster by products: few queries on a CPU."""
-    if attn_mask.shape[2] == 1 and query.device.type == "cpu" and query.dtype == torch.float32:
-        return _products(query, key, value, attn_mask, scale)
+    """torch's fused attention."""
     return scaled_dot_product_attention(query, key, value, attn_mask=attn_mask, scale=scale)
 
 
@@ -190,17 +215,21 @@ def attend(
     tokens, heads, size = queries.shape
     shared = keys.shape[1]  # key-value heads, each for heads / shared query heads
     out = queries.new_empty(tokens, heads, values.shape[3])
-    for panel, bias in zip(
-        where.panels, _bias(tree, where, heads // shared, sliding_window, queries), strict=True
-    ):
-        rows, width, reach = panel.mask.shape
+    for panel, seen in zip(where.panels, _seen(tree, where, sliding_window), strict=True):
+        rows, width, reach = seen.shape
+        if tree.in_lanes and panel.real is None:
+            at = panel.slots, where.columns[panel.tokens]
+            out[panel.tokens] = lanes.attend(
+                queries[panel.tokens], keys, values, *at, seen[:, 0], scaling
+            )
+            continue
         # Query heads that share a key head stand side by side as more queries: nothing is repeated.
         asked = queries[panel.tokens].reshape(rows, width, shared, heads // shared, size)
         found = kernel(
             asked.permute(0, 2, 3, 1, 4).reshape(rows, shared, -1, size),
             keys[panel.slots, :, :reach],
             values[panel.slots, :, :reach],
-            attn_mask=bias,
+            attn_mask=_bias(where, panel, seen, heads // shared, queries),
             scale=scaling,
         )
         found = found.reshape(rows, shared, heads // shared, width, -1).permute(0, 3, 1, 2, 4)
@@ -212,27 +241,34 @@ def attend(
     return out.unsqueeze(0), None
 
 
-def _bias(
-    tree: Tree, where: Pass, groups: int, window: int | None, like: torch.Tensor
-) -> list[torch.Tensor]:
-    """What is added to each panel's scores, (R, 1, groups * Q, S): made once for all layers alike.
+def _seen(tree: Tree, where: Pass, window: int | None) -> list[torch.Tensor]:
+    """Which columns each panel's tokens attend to, (R, Q, S): made once for all layers alike.
 
     A sliding window counts tokens by their depth in the tree, not by column.
     """
-    key = ("bias", groups, window, like.device, like.dtype)
-    if key not in where.shared:
-        where.shared[key] = biases = []
+    if window is None:
+        return [panel.mask for panel in where.panels]
+    if ("seen", window) not in where.shared:
+        where.shared["seen", window] = masks = []
         for panel in where.panels:
             rows, width, reach = panel.mask.shape
-            seen = panel.mask
-            if window is not None:
-                own = where.depths[panel.tokens].reshape(rows, width, 1)
-                seen = seen & (tree.depths[panel.slots, None, :reach] > own - window)
-            bias = torch.zeros(seen.shape, dtype=like.dtype, device=seen.device)
-            bias = bias.masked_fill_(~seen, -torch.inf).to(like.device)
-            if width > 1:
-                bias = bias.unsqueeze(1).expand(rows, groups, width, reach)
-            biases.append(bias.reshape(rows, 1, -1, reach))
+            own = where.depths[panel.tokens].reshape(rows, width, 1)
+            masks.append(panel.mask & (tree.depths[panel.slots, None, :reach] > own - window))
+    return where.shared["seen", window]
+
+
+def _bias(
+    where: Pass, panel: Panel, seen: torch.Tensor, groups: int, like: torch.Tensor
+) -> torch.Tensor:
+    """What is added to a panel's scores, (R, 1, groups * Q, S): made once for all layers alike."""
+    key = ("bias", id(seen), groups, like.device, like.dtype)
+    if key not in where.shared:
+        rows, width, reach = seen.shape
+        bias = torch.zeros(seen.shape, dtype=like.dtype, device=seen.device)
+        bias = bias.masked_fill_(~seen, -torch.inf).to(like.device)
+        if width > 1:
+            bias = bias.unsqueeze(1).expand(rows, groups, width, reach)
+        where.shared[key] = bias.reshape(rows, 1, -1, reach)
     return where.shared[key]
 
 
