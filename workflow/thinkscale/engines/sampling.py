@@ -21,13 +21,14 @@ def draw(
 ) -> torch.Tensor:
     """Draw one token a row by inverse CDF in float64.
 
-    logits: (B, V'); uniforms: (B,) in [0, 1), float64; returns ids (B,) below `vocabulary`: rows
-    of a padded embedding matrix name no token. Ties under greedy go to the lowest id.
+    logits: (B, V'); uniforms: (B,) in [0, 1), float64, not looked at when greedy; returns ids (B,)
+    below `vocabulary`: rows of a padded embedding matrix name no token. Ties under greedy go to the
+    lowest id.
     """
-    logits = logits[:, :vocabulary].double()
+    logits = logits[:, :vocabulary]
     if sampling.temperature == 0:
         return logits.argmax(dim=-1)
-    probabilities = (logits / sampling.temperature).softmax(dim=-1)
+    probabilities = (logits.double() / sampling.temperature).softmax(dim=-1)
     if 0 < sampling.top_k < vocabulary:
         kth = probabilities.topk(sampling.top_k, dim=-1).values[:, -1:]
         probabilities = probabilities.masked_fill(probabilities < kth, 0)

@@ -99,7 +99,8 @@ class Stream:
     def _pass(self, began: float) -> list[tuple[Hashable, Completion]]:
         self._admit()
         for row in self.rows.values():
-            row.plant()
+            if row.arrived:
+                row.plant()
         self._make_room()
         packed = pack(self.rows.values(), self.tree, _PASS_TOKENS)
         if not packed.ready:
@@ -107,11 +108,12 @@ class Stream:
             self._unpaid += time.perf_counter() - began
             return []
         logits = self._run(packed)  # (leaves that are ready, V)
-        noise = [leaf.uniform() for _, leaf in packed.ready]
+        sampling = self.settings.sampling
+        noise = [leaf.uniform() for _, leaf in packed.ready] if sampling.temperature else []
         drawn = draw(
             logits,
             torch.tensor(noise, dtype=torch.float64, device=logits.device),
-            self.settings.sampling,
+            sampling,
             self.settings.vocabulary,
         ).tolist()
         seconds = (self._unpaid + time.perf_counter() - began) / len(drawn)
