@@ -1,352 +1,279 @@
-"""Reading, cleaning and drawing from item banks."""
+"""A study's items from its file: read, cleaned, drawn, counted, and checked against the study."""
 
+import csv
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from thinkscale import contracts
+from thinkscale.calibration.bank import generate_bank
+from thinkscale.config import parse_study
+from thinkscale.config.items import Items
 from thinkscale.errors import ThinkscaleError
-from thinkscale.items import Cleaning, Columns, read_bank, subset
-from thinkscale.items.cleaning import repair_mojibake, tidy_whitespace
-from thinkscale.tables import write_table
+from thinkscale.items.bank import Prepared, prepare_items
+from thinkscale.preflight import check_bank
+from thinkscale.report.summary import summary
+from thinkscale.tables import read_table, write_table
 
-COLUMNS = Columns(stem="q", options="o", key="k", difficulty="d", item_id="id")
-RECORDS = [
-    {"id": "x1", "q": "One?", "o": {"A": "yes", "B": "no"}, "k": "A", "d": 0.5, "year": 2020},
-    {"id": "x2", "q": "Two?", "o": {"A": "red", "B": "blue"}, "k": "B", "d": 1.25, "year": 2021},
+HEADER = [
+    *["ItemNum", "ItemStem_Text", *(f"Answer__{a}" for a in "ABCDEFGHIJ"), "Answer_Key"],
+    *["Answer_Text", "ItemType", "EXAM", "Difficulty", "Response_Time"],
 ]
 
 
-def jsonl(tmp_path, records, name="bank.jsonl"):
-    path = tmp_path / name
-    path.write_text("".join(json.dumps(r) + "\n" for r in records))
-    return path
+def bea_row(number: int, **cells) -> dict:
+    options = {f"Answer__{a}": f"drug {a}{number}" for a in "ABCD"}
+    return {
+        "ItemNum": number,
+        "ItemStem_Text": f"A patient with complaint number {number} comes in. What next?",
+        **options,
+        "Answer_Key": "B",
+        "Answer_Text": f"drug B{number}",
+        "ItemType": "Text",
+        "EXAM": "STEP 1",
+        "Difficulty": f"{0.02 + number / 50:.2f}",
+        "Response_Time": f"{60 + number}",
+        **cells,
+    }
 
 
-def changed(**cells):
-    """The two records, with cells of the second changed."""
-    return [RECORDS[0], RECORDS[1] | cells]
+ROWS = [
+    *(bea_row(i) for i in range(1, 41)),
+    bea_row(41, ItemType="PIX", ItemStem_Text="What does the picture show?"),
+    bea_row(42, ItemStem_Text="A fever of 39.0\u00c2\u00b0C  in the child. What next?"),
+    bea_row(43, Difficulty=""),
+    bea_row(44, ItemStem_Text=bea_row(1)["ItemStem_Text"], **{
+        f"Answer__{a}": f"drug {a}1" for a in "ABCD"}, Answer_Text="drug B1"),
+    bea_row(45, Answer__C="drug A45"),
+]  # fmt: skip
 
 
-def message(call, *arguments, **named):
-    with pytest.raises(ThinkscaleError) as error:
-        call(*arguments, **named)
-    return str(error.value)
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("model").mkdir()
+    Path("model/config.json").write_text("{}")
 
 
-def csv_file(tmp_path, text, name="bank.csv", **how):
-    path = tmp_path / name
-    path.write_text(text, newline="", **how)
-    return path
+def bea(rows=ROWS, name: str = "bea.csv") -> str:
+    with open(name, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, HEADER)
+        table.writeheader()
+        table.writerows(rows)
+    return name
 
 
-CSV = Columns(stem="q", option_columns=("a", "b", "c"), key="k", difficulty="d")
-
-
-# Formats
-
-
-def test_formats_agree(tmp_path):
-    flat = [r | {"o": json.dumps(r["o"])} for r in RECORDS]
-    frame = pd.DataFrame(flat)
-    paths = [jsonl(tmp_path, RECORDS), tmp_path / "bank.json", tmp_path / "data.json"]
-    paths[1].write_text(json.dumps(RECORDS))
-    paths[2].write_text(json.dumps({"data": RECORDS}))
-    for suffix, separator in ((".csv", ","), (".tsv", "\t")):
-        frame.to_csv(tmp_path / f"bank{suffix}", sep=separator, index=False)
-        paths.append(tmp_path / f"bank{suffix}")
-    pd.DataFrame(RECORDS).to_parquet(tmp_path / "bank.parquet")
-    paths.append(tmp_path / "bank.parquet")
-    first, _ = read_bank(paths[0], COLUMNS)
-    assert first["item_id"].tolist() == ["x1", "x2"]
-    assert first["options"][1] == [{"label": "A", "text": "red"}, {"label": "B", "text": "blue"}]
-    assert first["answer_text"].tolist() == ["yes", "blue"]
-    assert first["difficulty"].tolist() == [0.5, 1.25]
-    assert json.loads(first["meta"][0]) == {"year": 2020}
-    for path in paths[1:]:
-        items, report = read_bank(path, COLUMNS)
-        pd.testing.assert_frame_equal(items.drop(columns="meta"), first.drop(columns="meta"))
-        assert len(report) == 0
-
-
-def test_items_meet_their_contract(tmp_path):
-    items, report = read_bank(jsonl(tmp_path, RECORDS), COLUMNS)
-    contracts.write(items, tmp_path / "items.parquet", "items")
-    pd.testing.assert_frame_equal(contracts.read(tmp_path / "items.parquet", "items"), items)
-    write_table(report, tmp_path / "items_report.csv")
-
-
-def test_option_columns_and_cells_over_lines(tmp_path):
-    path = csv_file(tmp_path, 'q,a,b,c,k,d\n"two\nlines",x,y,,b,1\n\nthree,x,y,z,(C),\n')
-    items, report = read_bank(path, CSV)
-    assert items["options"].map(len).tolist() == [2, 3]
-    assert items["key"].tolist() == ["B", "C"]
-    # Header is row 1, the blank row counts, the cell of two lines is one row.
-    assert items["item_id"].tolist() == ["bank-2", "bank-4"]
-    assert items["difficulty"].isna().tolist() == [False, True]
-    assert report[["row", "field", "action"]].values.tolist() == [[4, "difficulty", "missing"]]
-
-
-def test_without_header_and_with_byte_order_mark(tmp_path):
-    columns = Columns(stem="1", option_columns=("2", "3"), key="4")
-    items, _ = read_bank(csv_file(tmp_path, "s,x,y,A\n"), columns, header=False)
-    assert items["stem"].tolist() == ["s"]
-    path = csv_file(tmp_path, "q,a,b,c,k,d\ns,x,y,z,A,1\n", encoding="utf-8-sig")
-    assert len(read_bank(path, CSV)[0]) == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "labels"),
-    [
-        (["red", "blue"], "AB"),
-        ([3, 4.5], "AB"),
-        ({"1": "red", "2": "blue"}, "12"),
-        ([{"label": "x", "text": "red"}, {"label": "B", "text": "blue"}], "xB"),
-        ({"label": ["P", "Q"], "text": ["red", "blue"]}, "PQ"),
-        ('{"A": "red", "B": "blue"}', "AB"),
-    ],
-)
-def test_forms_of_options(tmp_path, options, labels):
-    path = jsonl(tmp_path, changed(o=options, k=labels[1]))
-    items, _ = read_bank(path, COLUMNS)
-    assert [o["label"] for o in items["options"][1]] == list(labels)
-    assert items["key"][1] == labels[1]
-
-
-def test_forms_of_key(tmp_path):
-    for key in ("B", "b", "(B)", "B.", "blue", "Blue"):
-        assert read_bank(jsonl(tmp_path, changed(k=key)), COLUMNS)[0]["key"][1] == "B"
-    counted = Columns(stem="q", options="o", key="k", key_counts_from=0)
-    records = [r | {"k": 1} for r in RECORDS]
-    assert read_bank(jsonl(tmp_path, records), counted)[0]["key"].tolist() == ["B", "B"]
-    said = message(read_bank, jsonl(tmp_path, [RECORDS[0] | {"k": 2}]), counted)
-    assert "'2'" in said and "0, 1" in said
-
-
-def test_free_response(tmp_path):
-    path = jsonl(tmp_path, [{"problem": "1+1", "answer": 2.0}])
-    items, _ = read_bank(path, Columns(stem="problem", answer_text="answer"))
-    assert items["options"].tolist() == [[]]
-    assert items["key"].isna().all()
-    assert items["answer_text"].tolist() == ["2"]
-    contracts.write(items, tmp_path / "i.parquet", "items")
-
-
-def test_difficulty_direction(tmp_path):
-    items, _ = read_bank(jsonl(tmp_path, RECORDS), COLUMNS, direction="higher_is_easier")
-    assert items["difficulty"].tolist() == [-0.5, -1.25]
-    assert items["difficulty_raw"].tolist() == [0.5, 1.25]
-    said = message(read_bank, jsonl(tmp_path, RECORDS), COLUMNS, direction="harder")
-    assert "higher_is_easier" in said
-
-
-# Cleaning
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("39.0\u00c2\u00b0C", "39.0\u00b0C"),
-        ("don\u00e2\u20ac\u2122t", "don\u2019t"),
-        (
-            "\u201c37\u00b0C\u201d \ufb01 &lt; caf\u00e9",
-            "\u201c37\u00b0C\u201d \ufb01 &lt; caf\u00e9",
-        ),
-    ],
-)
-def test_mojibake(before, after):
-    assert repair_mojibake(before) == after
-
-
-def test_whitespace():
-    assert tidy_whitespace(" a\u00a0 b \r\n\r\n\r\n\tc\u200b  d ") == "a b\n\n c d"
-
-
-@given(st.text())
-@settings(deadline=None)
-def test_whitespace_is_tidy_once_and_for_all(text):
-    assert tidy_whitespace(tidy_whitespace(text)) == tidy_whitespace(text)
-
-
-def test_report_has_before_and_after(tmp_path):
-    path = jsonl(tmp_path, changed(q="39\u00c2\u00b0C  ?", o={"A": " red", "B": "blue", "C": " "}))
-    items, report = read_bank(path, COLUMNS)
-    assert items["stem"][1] == "39\u00b0C ?"
-    assert report.astype(object).where(report.notna(), None).values.tolist() == [
-        ["x2", 2, "stem", "mojibake", "39\u00c2\u00b0C  ?", "39\u00b0C  ?"],
-        ["x2", 2, "stem", "whitespace", "39\u00b0C  ?", "39\u00b0C ?"],
-        ["x2", 2, "option A", "whitespace", " red", "red"],
-        ["x2", 2, "option C", "whitespace", " ", ""],
-        ["x2", 2, "option C", "dropped, empty", " ", None],
-    ]
-    kept, report = read_bank(path, COLUMNS, cleaning=Cleaning(mojibake=False, whitespace=False))
-    assert kept["stem"][1] == "39\u00c2\u00b0C  ?"
-
-
-def test_duplicates_and_differing_answers_are_reported(tmp_path):
-    columns = Columns(stem="q", options="o", key="k", item_id="id", answer_text="t")
-    again = RECORDS[0] | {"id": "x9", "q": "one? ", "o": {"A": "no", "B": "Yes"}, "t": "maybe"}
-    items, report = read_bank(jsonl(tmp_path, [RECORDS[0] | {"t": "Yes"}, again]), columns)
-    assert len(items) == 2
-    actions = report["action"].tolist()
-    assert "kept, duplicate of item x1" in actions
-    assert "kept, differs from option A" in actions
-
-
-# Errors
-
-
-@pytest.mark.parametrize(
-    ("cells", "words"),
-    [
-        ({"id": "x1"}, ["rows 1 and 2", "column id", "'x1'"]),
-        ({"id": ""}, ["row 2", "column id", "empty"]),
-        ({"k": "F"}, ["row 2", "column k", "'F'", "A, B"]),
-        ({"k": None}, ["row 2", "column k", "A, B"]),
-        ({"d": "hard"}, ["row 2", "column d", "'hard'", "number"]),
-        ({"d": float("nan")}, ["row 2", "column d", "nan"]),
-        ({"d": float("inf")}, ["row 2", "column d", "inf"]),
-        ({"d": "Infinity"}, ["row 2", "column d", "Infinity"]),
-        ({"d": "0,5"}, ["row 2", "column d", "0,5"]),
-        ({"d": True}, ["row 2", "column d", "True"]),
-        ({"q": " "}, ["row 2", "column q", "empty"]),
-        ({"q": ["a"]}, ["row 2", "column q", "expected text"]),
-        ({"q": "x" * 1_000_001}, ["row 2", "column q", "1,000,001"]),
-        ({"o": "{'A': 'red', 'B': 'blue'}"}, ["row 2", "column o", "Python", "JSON"]),
-        ({"o": ["red"]}, ["row 2", "column o", "1 options"]),
-        ({"o": 5}, ["row 2", "column o", "expected"]),
-        ({"o": [["red"], ["blue"]] * 14}, ["row 2", "column o"]),
-        ({"o": [{"label": "A", "text": "x"}] * 2}, ["row 2", "column o", "'A'", "more than once"]),
-    ],
-)
-def test_bad_cells(tmp_path, cells, words):
-    path = jsonl(tmp_path, changed(**cells))
-    said = message(read_bank, path, COLUMNS)
-    assert all(word in said for word in [str(path), *words]), said
-    assert len(said) < 600
-
-
-def test_bad_files(tmp_path):
-    missing = tmp_path / "none.csv"
-    assert f"{missing}: no such" in message(read_bank, missing, COLUMNS)
-    assert ".xlsx" in message(read_bank, csv_file(tmp_path, "x", "b.xlsx"), COLUMNS)
-    for name in ("b.csv", "b.jsonl", "b.json"):
-        assert "empty" in message(read_bank, csv_file(tmp_path, "", name), COLUMNS)
-    assert "empty" in message(read_bank, csv_file(tmp_path, "q,o,k,d,id\n"), COLUMNS)
-    broken = csv_file(tmp_path, json.dumps(RECORDS[0]) + '\n{"id": \n', "b.jsonl")
-    said = message(read_bank, broken, COLUMNS)
-    assert f"{broken}, line 2" in said and '{"id":' in said
-    listed = csv_file(tmp_path, "[1]\n", "b.jsonl")
-    assert "row 1: a list" in message(read_bank, listed, COLUMNS)
-    assert "list" in message(read_bank, csv_file(tmp_path, '{"a": 1, "b": 2}', "b.json"), COLUMNS)
-    assert "parquet" in message(read_bank, csv_file(tmp_path, "x", "b.parquet"), COLUMNS)
-
-
-def test_bad_csv(tmp_path):
-    head = "q,a,b,c,k,d\n"
-    said = message(read_bank, csv_file(tmp_path, head + "s,x,y,z,A,1\ns,x,y\n"), CSV)
-    assert "row 3: 3 cells, expected 6" in said
-    assert "broken CSV" in message(read_bank, csv_file(tmp_path, head + 's,"x,y,z,A,1\n'), CSV)
-    assert "'a'" in message(read_bank, csv_file(tmp_path, "q,a,a\n1,2,3\n"), CSV)
-    said = message(read_bank, csv_file(tmp_path, head.replace(",", ";") + "s;x;y;z;A;1\n"), CSV)
-    assert "delimiter" in said
-    path = tmp_path / "latin.csv"
-    path.write_bytes((head + "ok,x,y,z,A,1\n" + "caf\u00e9,x,y,z,A,1\n").encode("latin-1"))
-    assert "line 3: not utf-8" in message(read_bank, path, CSV)
-    items, _ = read_bank(path, CSV, encoding="latin-1")
-    assert items["stem"][1] == "caf\u00e9"
-    assert "'utf-99'" in message(read_bank, path, CSV, encoding="utf-99")
-
-
-def test_missing_column_names_the_nearest(tmp_path):
-    columns = Columns(stem="q", options="o", key="k", difficulty="Difficulty")
-    records = [{"q": 1, "o": ["a", "b"], "k": "A", "difficuly": 1}]
-    said = message(read_bank, jsonl(tmp_path, records), columns)
-    assert "'Difficulty' (mapped as difficulty)" in said
-    assert "did you mean 'difficuly'" in said
-
-
-@pytest.mark.parametrize(
-    ("columns", "word"),
-    [
-        (Columns(stem="q"), "answer_text"),
-        (Columns(stem="q", options="o"), "key"),
-        (Columns(stem="q", options="o", option_columns=("a",), key="k"), "not both"),
-    ],
-)
-def test_mappings_that_mean_nothing(tmp_path, columns, word):
-    assert word in message(read_bank, jsonl(tmp_path, RECORDS), columns)
-
-
-# Subsets
-
-
-def bank(n, difficulty=None):
-    return pd.DataFrame(
-        {
-            "item_id": [f"i{i}" for i in range(n)],
-            "difficulty": difficulty if difficulty is not None else [i / n for i in range(n)],
-        }
+def study_items(report_path=None, seed: int = 1, **settings) -> Prepared:
+    return prepare_items(
+        Items(**{"preset": "bea2024", "source": bea(), **settings}), seed, report_path
     )
 
 
-@given(st.integers(1, 60), st.integers(0, 5), st.sampled_from([None, 2, 5]))
-@settings(max_examples=60, deadline=None)
-def test_subsets_are_nested(n, seed, quantiles):
-    items = bank(60)
-    small = subset(items, n, seed, quantiles=quantiles)
-    whole = subset(items, None, seed, quantiles=quantiles)
-    assert small["item_id"].tolist() == whole["item_id"].tolist()[:n]
-    assert set(whole["item_id"]) == set(items["item_id"])
+def test_a_bank_from_its_file_to_the_tables(tmp_path):
+    found = study_items()
+    assert len(found.items) == 44 and "41" not in set(found.items["item_id"])
+    contracts.write(found.items, "items.parquet", "items")
+    pd.testing.assert_frame_equal(contracts.read("items.parquet", "items"), found.items)
+    seen = set(found.report[["row", "field", "action"]].itertuples(index=False, name=None))
+    assert seen == {
+        (42, "item", "excluded: ItemType is PIX"),
+        (43, "stem", "mojibake"),
+        (43, "stem", "whitespace"),
+        (44, "difficulty", "missing"),
+        (45, "item", "kept, duplicate of item 1"),
+        (46, "option C", "kept, equal to option A"),
+    }
+    stem = found.items.set_index("item_id")["stem"]["42"]
+    assert stem == "A fever of 39.0\u00b0C in the child. What next?"
+    write_table(found.facts, "items.csv")
+    text = summary({"items": read_table("items.csv")}, "demo")
+    for words in [
+        "The file has 45 items; 1 was excluded (`ItemType is PIX`: 1); 44 are left. Studied",
+        "in 1 mojibake was repaired, in 1 white space was tidied, in 1 two options say the same",
+        "There was 1 item of the bank repeating an earlier one",
+        "Without difficulty: 1 item of the bank, 1 of those studied",
+        "People took longer for the items counted as harder (Spearman's rho = 1.00",
+        "n = 43 items of the bank",
+    ]:
+        assert words in text, text
 
 
-def test_order_depends_on_seed_and_ids_only():
-    items = bank(50)
-    drawn = subset(items, 20, 3)
-    pd.testing.assert_frame_equal(subset(items[::-1], 20, 3), drawn)
-    assert subset(items, 20, 4)["item_id"].tolist() != drawn["item_id"].tolist()
-    assert drawn["item_id"].tolist() != items["item_id"].tolist()[:20]
-    grown = subset(bank(60, [0.0] * 60), None, 3)["item_id"]
-    old = subset(items, None, 3)["item_id"].tolist()
-    assert [i for i in grown if i in set(old)] == old
-    # Fixed for good: a changed order would break every study's subset.
-    assert subset(bank(5), None, 1)["item_id"].tolist() == ["i3", "i1", "i2", "i4", "i0"]
+def test_pictures_are_kept_where_the_study_says_so():
+    assert len(study_items(exclude=[]).items) == 45
 
 
-def test_stratified_subset_has_each_quantile():
-    items = bank(100)
-    for n in (4, 20, 60):
-        quarter = (subset(items, n, 1, quantiles=4)["difficulty"] * 100).round().astype(int) // 25
-        assert quarter.value_counts().tolist() == [n // 4] * 4
-    for n in (5, 23, 50):
-        share = subset(items, n, 1, quantiles=4)["difficulty"].lt(0.25).mean()
-        assert abs(share * n - n / 4) <= 1
+def test_a_wrong_direction_is_seen(tmp_path):
+    found = study_items(difficulty_direction="higher_is_easier", n=20)
+    assert found.warning.startswith(
+        "Warning: people took less time for the items counted as harder"
+    )
+    text = summary({"items": found.facts}, "demo")
+    assert (
+        "Warning: people took less time" in text and "`items.difficulty_direction` right?" in text
+    )
 
 
-def test_items_without_difficulty_are_a_stratum():
-    items = bank(40, [None] * 20 + list(range(20)))
-    drawn = subset(items, 12, 1, quantiles=2)
-    assert drawn["difficulty"].isna().sum() == 6
+def test_text_of_a_reason_stays_text_in_the_summary():
+    rows = [*ROWS, bea_row(50, EXAM="<b>`x`</b>")]
+    settings = Items(
+        preset="bea2024", source=bea(rows), exclude=[{"column": "EXAM", "values": ["<b>`x`</b>"]}]
+    )
+    text = summary({"items": prepare_items(settings, 1).facts}, "demo")
+    assert "`EXAM is <b>'x'</b>`: 1" in text
+
+
+def test_an_empty_table_of_difficulties_says_little():
+    path = Path("free.jsonl")
+    path.write_text(
+        "".join(json.dumps({"question": f"{i}?", "answer": i}) + "\n" for i in range(5))
+    )
+    found = prepare_items(Items(preset="free_response", source=str(path)), 1)
+    text = summary({"items": found.facts}, "demo")
+    assert (
+        "Spearman" not in text
+        and "Without difficulty: 5 items of the bank, 5 of those studied" in text
+    )
+
+
+def test_the_report_of_a_file_goes_to_a_file(tmp_path):
+    path = tmp_path / "out" / "items_report.csv"
+    assert study_items(report_path=path, n=5).report is None
+    lines = read_table(path)
+    assert lines["action"].iloc[0] == "excluded: ItemType is PIX"
+    pd.testing.assert_frame_equal(lines, study_items(n=5).report)
+
+
+def test_a_large_bank_is_not_held(monkeypatch):
+    """Of the items only those drawn are cleaned whole, whatever the bank's size."""
+    from thinkscale.items import bank
+
+    cleaned = []
+    real = bank.clean
+    monkeypatch.setattr(bank, "clean", lambda raw, *a: cleaned.append(raw.item_id) or real(raw, *a))
+    rows = [bea_row(i) for i in range(1, 301)]
+    found = prepare_items(Items(preset="bea2024", source=bea(rows), n=7, strata=3), 1)
+    assert sorted(cleaned) == sorted(found.items["item_id"]) and len(cleaned) == 7
+
+
+def test_the_calibration_bank_is_what_its_generator_makes():
+    found = prepare_items(Items(source="calibration", bank_size=60), 3)
+    bank = generate_bank(60, 3).set_index("item_id")
+    pd.testing.assert_frame_equal(
+        found.items.set_index("item_id"), bank.loc[found.items["item_id"]]
+    )
+    assert len(found.report) == 0 and found.warning is None
+    part = prepare_items(Items(source="calibration", bank_size=60, n=10), 3).items
+    assert part["item_id"].tolist() == found.items["item_id"].tolist()[:10]
+    scaled = prepare_items(
+        Items(source="calibration", bank_size=60, n=10, difficulty_scale="min_max"), 3
+    ).items
+    assert scaled["item_id"].tolist() == part["item_id"].tolist()
+    assert scaled["difficulty"].between(0, 1).all()
+    assert scaled["difficulty"].rank().tolist() == part["difficulty"].rank().tolist()
+    assert scaled["difficulty_raw"].tolist() == part["difficulty_raw"].tolist()
+
+
+# What the study asks of its items
+
+
+MCQ = [{"q": f"Q{i}?", "o": ["red", "blue"], "k": "A", "a": "red"} for i in range(4)]
+FREE = {"stem": "q", "answer_text": "a", "difficulty": None}
+CHOICE = {"stem": "q", "options": "o", "key": "k", "difficulty": None}
+
+
+def check(columns, records=MCQ, built: bool = False, **settings) -> None:
+    """What Snakemake does before it builds anything; `built`: the items are there already."""
+    path = Path("bank.jsonl")
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    items = Path("items.parquet")
+    if built:
+        items.write_text("")
+    study = {
+        "study": "s",
+        "items": {"source": str(path), "columns": columns},
+        "models": [{"name": "m", "path": "model"}],
+        **settings,
+    }
+    check_bank(parse_study(study, "study.yaml"), items)
+
+
+def refused(*arguments, **settings) -> str:
+    with pytest.raises(ThinkscaleError) as error:
+        check(*arguments, **settings)
+    return str(error.value)
+
+
+def test_graders_have_what_they_need():
+    check(CHOICE)
+    check(CHOICE, grading={"graders": ["choice", "article", "exact"]})
+    check(FREE, grading={"graders": ["exact"]})
+    said = refused(FREE)
+    assert "`grading.graders`" in said and "'choice'" in said and "'bank-1'" in said
+    said = refused(FREE, built=True)
+    assert "`grading.graders`" in said and "'choice' needs items with options and key" in said
+    records = [{**r, "a": "so many" if i == 2 else "3"} for i, r in enumerate(MCQ)]
+    said = refused(FREE, records, grading={"graders": ["numeric"]})
+    assert "`grading.graders`" in said and "'bank-3'" in said
+
+
+def test_templates_show_the_options_there_are():
+    free = {"grading": {"graders": ["exact"]}}
+    with_options, without = "{stem} {options}", "{stem}"
+    check(CHOICE, inference={"prompt": {"template": with_options}})
+    check(FREE, inference={"prompt": {"template": without}}, **free)
+    for built in (False, True):
+        said = refused(FREE, built=built, inference={"prompt": {"template": with_options}}, **free)
+        assert "`inference.prompt.template`: has {options}" in said
+        assert ("the bank has none" if built else "item 'bank-") in said
+        said = refused(CHOICE, built=built, inference={"prompt": {"template": without}})
+        assert "has no {options}" in said and "would not see" in said
+    own = {"name": "m", "path": "model", "inference": {"prompt": {"template": without}}}
+    said = refused(CHOICE, models=[own])
+    assert "`models[0].inference.prompt.template`" in said
+
+
+def test_a_bank_that_is_up_to_date_is_not_read_again(monkeypatch):
+    def fail(*_):
+        raise AssertionError("read again")
+
+    monkeypatch.setattr("thinkscale.items.bank.prepare_items", fail)
+    check(CHOICE, built=True)
+    with pytest.raises(AssertionError):
+        Path("items.parquet").unlink()
+        check(CHOICE)
+
+
+def test_the_calibration_bank_suits_what_needs_options():
+    study = {
+        "study": "s",
+        "items": {"source": "calibration"},
+        "models": [{"name": "m", "path": "model"}],
+        "grading": {"graders": ["choice", "article", "exact"]},
+    }
+    check_bank(parse_study(study, "study.yaml"), Path("items.parquet"))
+    study["inference"] = {"prompt": {"template": "{stem}"}}
+    with pytest.raises(ThinkscaleError, match=r"has no \{options\}"):
+        check_bank(parse_study(study, "study.yaml"), Path("items.parquet"))
 
 
 @pytest.mark.parametrize(
-    ("n", "quantiles", "words"),
+    ("cleaning", "words"),
     [
-        (11, None, ["11 items", "has 10", "bank.csv"]),
-        (0, None, ["0 items", "at least 1"]),
-        (-1, None, ["-1"]),
-        (True, None, ["True"]),
-        (5, 1, ["1 difficulty quantiles"]),
+        ({"near_duplicates": 30}, ["`items.cleaning.near_duplicates`", "30", "50"]),
+        ({"near_duplicates": True}, ["`items.cleaning.near_duplicates`", "a number"]),
+        ({"duplicates": "ignore"}, ["`items.cleaning.duplicates`", "'report', 'drop' or 'error'"]),
+        ({"mojibake": "drop"}, ["`items.cleaning.mojibake`", "true or false"]),
+        ({"duplicate": "drop"}, ["`items.cleaning.duplicate`", "did you mean `duplicates`?"]),
     ],
 )
-def test_subset_errors(n, quantiles, words):
-    said = message(subset, bank(10), n, 1, quantiles=quantiles, source="bank.csv")
-    assert all(word in said for word in words)
-
-
-def test_nothing_to_stratify_by():
-    items = bank(3, [float("nan")] * 3)
-    assert "difficulty" in message(subset, items, 2, 1, quantiles=2)
+def test_faults_of_the_section_name_the_key(cleaning, words):
+    study = {
+        "study": "s",
+        "items": {"source": "calibration", "cleaning": cleaning},
+        "models": [{"name": "m", "path": "model"}],
+    }
+    with pytest.raises(ThinkscaleError) as error:
+        parse_study(study, "study.yaml")
+    assert all(word in str(error.value) for word in words), str(error.value)

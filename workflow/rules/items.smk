@@ -2,12 +2,18 @@
 
 
 rule subset_items:
-    """Read, clean and subset the bank; every change is a row of the report."""
+    """Read, clean and subset the bank; the report has every change, the table counts them."""
     input:
         bank=bank_file(),
     output:
         study_items=results("items.parquet"),
         report=results("items_report.csv"),
+        facts=report(
+            table("items"),
+            caption="../report/items.rst",
+            category="Items",
+            labels={"result": "table: the bank and what was left out"},
+        ),
     log:
         log_of("subset_items.log"),
     benchmark:
@@ -17,7 +23,7 @@ rule subset_items:
     params:
         settings=STUDY.items.model_dump(),
         seed=STUDY.seed,
-        code=code("bank", "items", "calibration/bank"),
+        code=code("items", "calibration/bank"),
     script:
         "../scripts/subset_items.py"
 

@@ -1,12 +1,19 @@
-"""Write the study's items and what cleaning changed."""
+"""Write the study's items, what cleaning changed, and the facts about the bank."""
+
+import sys
+from pathlib import Path
 
 from thinkscale import contracts
-from thinkscale.bank import prepare_items
 from thinkscale.config.items import Items
+from thinkscale.items.bank import prepare_items
 from thinkscale.job import job
 from thinkscale.tables import write_table
 
 with job(snakemake):
-    items, report = prepare_items(Items(**snakemake.params.settings), snakemake.params.seed)
-    contracts.write(items, snakemake.output.study_items, "items")
-    write_table(report, snakemake.output.report)
+    params, output = snakemake.params, snakemake.output
+    prepared = prepare_items(Items(**params.settings), params.seed, Path(output.report))
+    contracts.write(prepared.items, output.study_items, "items")
+    write_table(prepared.facts, output.facts)
+    if prepared.warning:
+        print(f"thinkscale: {prepared.warning}", file=sys.stderr)
+        Path(snakemake.log[0]).write_text(prepared.warning + "\n", encoding="utf-8")

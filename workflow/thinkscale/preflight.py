@@ -1,7 +1,10 @@
 """Checks of the world around a configuration, made before anything is built."""
 
 import tempfile
+from dataclasses import fields
 from pathlib import Path
+
+import pandas as pd
 
 from thinkscale.config import Study
 from thinkscale.errors import ThinkscaleError
@@ -25,13 +28,85 @@ def check_writable(directory: Path) -> None:
 def check_bank(study: Study, items: Path) -> None:
     """Read a bank that was not yet turned into `items`, so that its errors come first.
 
-    Raises ThinkscaleError naming the file, row and column at fault, or a bank with too few items.
+    Also checks that the items suit the study: every grader has what it judges by, and every
+    prompt's template shows the options where there are some. Of a bank that need not be read again
+    only the mapping of its columns is looked at.
+    Raises ThinkscaleError naming the file, row and column at fault, a bank with too few items, or
+    the key of the configuration and the first item that does not suit it.
     """
-    source = Path(study.items.source)
-    if study.items.source == "calibration":
+    bank = study.items
+    if bank.source == "calibration":
+        _check_mapping(study, has_options=True, has_answers=True)
         return
-    if items.exists() and items.stat().st_mtime >= source.stat().st_mtime:
+    written = items.stat().st_mtime if items.exists() else None
+    # What a pinned revision of a hub data set holds does not change.
+    changed = 0.0 if bank.source is None else Path(bank.source).stat().st_mtime
+    if written is not None and written >= changed:
+        columns = bank.columns
+        options = columns.options or columns.option_columns or columns.correct_option
+        answers = options or columns.answer_text or columns.solution
+        _check_mapping(study, has_options=bool(options), has_answers=bool(answers))
         return
-    from thinkscale.bank import prepare_items
+    from thinkscale.items.bank import prepare_items
 
-    prepare_items(study.items, study.seed)
+    frame = prepare_items(bank, study.seed).items
+    _check_templates(study, frame)
+    _check_graders(study, frame)
+
+
+def _check_graders(study: Study, items: pd.DataFrame) -> None:
+    from thinkscale.grading.frames import facts_of, grader_named, settings_of
+
+    for name in study.grading.graders:
+        grader, section = grader_named(name), getattr(study.grading, name, None)
+        known = [field.name for field in fields(grader.settings)] if grader.settings else []
+        given = section.model_dump(include=set(known)) if section is not None else {}
+        try:
+            facts_of(items, name, settings_of(grader, name, given))
+        except ThinkscaleError as error:
+            raise ThinkscaleError(f"`grading.graders`: {error}") from error
+
+
+def _check_templates(study: Study, items: pd.DataFrame) -> None:
+    has_options = items["options"].map(len) > 0
+    for where, template in _templates(study):
+        shows = "{options}" in template
+        if (has_options == shows).all():
+            continue
+        item = items["item_id"][has_options != shows].iloc[0]
+        raise ThinkscaleError(_unsuited(where, shows, f"item {item!r}"))
+
+
+def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> None:
+    """What can be told without an item."""
+    from thinkscale.grading.graders import GRADERS
+
+    held = {"options": has_options, "key": has_options, "answer_text": has_answers}
+    for name in study.grading.graders:
+        missing = [need for need in GRADERS[name].needs if not held[need]]
+        if missing:
+            raise ThinkscaleError(
+                f"`grading.graders`: grader {name!r} needs items with {' and '.join(missing)}; "
+                "`items.columns` maps none."
+            )
+    for where, template in _templates(study):
+        shows = "{options}" in template
+        if shows != has_options:
+            raise ThinkscaleError(_unsuited(where, shows, "the bank"))
+
+
+def _templates(study: Study) -> list[tuple[str, str]]:
+    """(key of the configuration, template) of every prompt that has a template of its own."""
+    shared = study.inference.prompt.template
+    own = [
+        (f"models[{i}].inference.prompt.template", model.inference.prompt.template)
+        for i, model in enumerate(study.models)
+        if model.inference.prompt.template != shared
+    ]
+    return [(k, t) for k, t in [("inference.prompt.template", shared), *own] if t is not None]
+
+
+def _unsuited(where: str, shows: bool, which: str) -> str:
+    if shows:
+        return f"`{where}`: has {{options}}, and {which} has none; expected a template without."
+    return f"`{where}`: has no {{options}}, and {which} has some, which the model would not see."

@@ -1,49 +1,74 @@
 """The item bank of a study."""
 
-from typing import Literal
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
+from pydantic.types import StrictBool
 
-from thinkscale.config.section import Positive, Section, unit
+from thinkscale.config.cleaning import Cleaning
+from thinkscale.config.columns import (
+    Columns,
+    column_faults,
+    default_columns,
+    has_answer,
+    laid_over,
+)
+from thinkscale.config.section import Positive, Section, Text, unit
+from thinkscale.items.presets import DELIMITED, PRESETS
+
+COMMIT = r"[0-9a-f]{40}"
+REPOSITORY = r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?"
+Delimiter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 
 
-class Columns(Section):
-    """Which column of a bank holds what. Give `options` or `option_columns`."""
+class Exclusion(Section):
+    """Items that are left out; the report lists them."""
 
-    stem: str = Field("stem", description="Column of the question's text.")
-    options: str | None = Field(
-        None, description="Column holding all options: a list, or a JSON object of label and text."
-    )
-    option_columns: list[str] | None = Field(
-        None, description="Columns holding one option each, in order A, B, C …; blanks are skipped."
-    )
-    key: str = Field("key", description="Column of the right option's label, or of its text.")
-    difficulty: str | None = Field(
-        "difficulty",
-        description="Column of the human difficulty, in the bank's own scale; `null` where the "
-        "bank has none.",
-    )
-    item_id: str | None = Field(
-        None, description="Column of unique ids. Default: the file's name and the row number."
-    )
-    answer_text: str | None = Field(
-        None, description="Column of the right answer's text. Default: the right option's text."
-    )
-    response_time: str | None = Field(
-        None, description="Column of human response time, in seconds."
-    )
-    cluster: str | None = Field(
-        None, description="Column naming items that belong together (one vignette, one passage)."
+    column: Text = Field(..., description="Column that decides.")
+    values: list[str] = Field(
+        ...,
+        description="Items with one of these texts in the column are left out; `''` is an empty "
+        "cell.",
+        min_length=1,
     )
 
 
 class Items(Section):
     """The item bank and the part of it that is studied."""
 
-    source: str = Field(
-        ...,
+    preset: Literal[tuple(PRESETS)] | None = Field(
+        None,
+        description="Bank whose columns are known (the table above): fills in what is not given "
+        "below.",
+    )
+    source: Text | None = Field(
+        None,
         description="`calibration` for the generated bank, or a path to CSV, TSV, JSON, JSONL or "
-        "Parquet, from the directory Snakemake runs in.",
+        "Parquet, from the directory Snakemake runs in. Expected unless `hub` is given.",
+    )
+    hub: Text | None = Field(
+        None, description="Id of a Hugging Face data set, instead of `source`: `owner/name`."
+    )
+    revision: Text | None = Field(
+        None, description="Commit of the hub data set, 40 hexadecimal digits; needed with `hub`."
+    )
+    config: Text | None = Field(
+        None, description="Subset of the hub data set. Default: its only or default one."
+    )
+    split: Text | None = Field(None, description="Split of the hub data set; needed with `hub`.")
+    offline: StrictBool = Field(
+        False, description="Read the hub data set from the cache only; never ask the hub."
+    )
+    delimiter: Delimiter | None = Field(
+        None, description="What separates the cells of a CSV or TSV. Default: comma, or tab."
+    )
+    encoding: Text = Field("utf-8", description="Encoding of a CSV, TSV, JSON or JSONL.")
+    header: StrictBool = Field(
+        True,
+        description="Whether the first row of a CSV or TSV names the columns; if not, they are "
+        "called 1, 2, 3 …",
     )
     n: Positive | None = Field(
         None,
@@ -60,9 +85,93 @@ class Items(Section):
         description="Difficulty quantile groups to sample evenly from; 1 samples the whole bank.",
         json_schema_extra=unit("groups"),
     )
+    by_cluster: StrictBool = Field(
+        False,
+        description="Sample evenly from clusters too (`columns.cluster`): from each cluster, or "
+        "from each difficulty group of each cluster.",
+    )
     difficulty_direction: Literal["higher_is_harder", "higher_is_easier"] = Field(
         "higher_is_harder",
         description="What a larger difficulty value means in the bank. `higher_is_easier` flips "
         "the sign; the raw value is kept.",
     )
+    difficulty_scale: Literal["raw", "min_max", "z", "logit", "rank"] = Field(
+        "raw",
+        description="Scale of difficulty, over the whole bank after cleaning, so that it does not "
+        "depend on `n`; higher is harder on each. `raw`: as in the bank. `min_max`: 0 the easiest, "
+        "1 the hardest. `z`: mean 0, standard deviation 1. `logit`: log(p / (1 - p)) of a share p, "
+        "which must lie between 0 and 1; where `higher_is_easier`, of 1 - p. `rank`: 1 the "
+        "easiest, mean ranks where equal.",
+    )
     columns: Columns = Field(Columns(), description="Column mapping of a bank read from a file.")
+    exclude: list[Exclusion] = Field(
+        [], description="Items to leave out, by what a column holds. `[]` keeps a preset's."
+    )
+    cleaning: Cleaning = Field(
+        Cleaning(), description="What is repaired, left out, or ends the run."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: Any) -> Any:
+        """Lay what is given over the preset, or over the defaults of `columns`."""
+        if not isinstance(values, dict) or not isinstance(values.get("columns", {}), dict):
+            return values  # a fault that the fields report
+        name, source = values.get("preset"), values.get("source")
+        preset = PRESETS.get(name) if isinstance(name, str) else None
+        source = source if isinstance(source, str) else None
+        taken = preset.columns_of(source) if preset else default_columns()
+        settings = preset.settings_of(source) if preset else {}
+        return {**settings, **values, "columns": laid_over(values.get("columns", {}), taken)}
+
+
+def item_faults(items: Items) -> Iterable[str]:
+    """Yield what is wrong between keys of `items` that are each well-formed."""
+    if (items.source is None) == (items.hub is None):
+        found = "neither" if items.source is None else "both"
+        yield f"`items`: found {found}; expected one of `source`, `hub`"
+        return
+    if items.source == "calibration":
+        if items.preset is not None:
+            yield (
+                f"`items.preset`: found {items.preset!r}; expected none with the generated bank, "
+                "or the path of a bank as `items.source`"
+            )
+        if items.n is not None and items.n > items.bank_size:
+            yield (
+                f"`items.n`: found {items.n}; expected at most `items.bank_size`, {items.bank_size}"
+            )
+        return
+    yield from _place_faults(items)
+    yield from column_faults(items.columns)
+    if items.preset != "open" and not has_answer(items.columns):
+        yield (
+            "`items.columns`: found neither options nor an answer; expected one of `options`, "
+            "`option_columns`, `correct_option`, or `answer_text` for free response (for tasks "
+            "with nothing to compare with: `items.preset: open`)"
+        )
+
+
+def _place_faults(items: Items) -> Iterable[str]:
+    for name in ("revision", "config", "split") if items.hub is None else ():
+        if (found := getattr(items, name)) is not None:
+            yield f"`items.{name}`: found {found!r}; expected it with `items.hub`"
+    delimited = items.source is not None and items.source.lower().endswith(DELIMITED)
+    if items.delimiter is not None and not delimited:
+        yield (
+            f"`items.delimiter`: found {items.delimiter!r}; expected it with a source that ends in "
+            f"{', '.join(DELIMITED)}"
+        )
+    if items.hub is None:
+        return
+    if not re.fullmatch(REPOSITORY, items.hub):
+        yield f"`items.hub`: found {items.hub!r}; expected the id of a data set, `owner/name`"
+    if items.revision is None:
+        yield "`items.revision`: missing; expected the hub commit to read"
+    elif not re.fullmatch(COMMIT, items.revision):
+        yield (
+            f"`items.revision`: found {items.revision!r}; expected a commit of the hub data set, "
+            "40 hexadecimal digits (a branch or tag can stand for another tomorrow)"
+        )
+    if items.split is None:
+        yield "`items.split`: missing; expected the split of the hub data set, as in `test`"

@@ -1,17 +1,20 @@
-"""Cleaning of item text, with a record of every change.
+"""From a raw item to one that is studied: text repaired, options and key checked, with a record.
 
-Steps work on one string each and are listed in `STEPS`, in the order in which they run; `Cleaning`
-has a switch for each. Steps that need the whole bank (duplicates) work on the items frame.
+Repairs of text work on one string each and are listed in `STEPS`, in the order in which they run.
+`clean` applies them to an item and decides whether it stays; what needs the whole bank is in
+duplicates.py.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import ftfy
-import pandas as pd
 
-REPORT_COLUMNS = ("item_id", "row", "field", "action", "before", "after")
+from thinkscale.config.cleaning import Cleaning
+from thinkscale.errors import ThinkscaleError
+from thinkscale.items.keys import expected_keys, find_key, named_by_text
+from thinkscale.items.raw import RawItem
 
 # Only what went wrong in decoding. ftfy's other repairs (straight quotes, ligatures, HTML entities,
 # full-width letters) change text that nobody broke.
@@ -32,15 +35,6 @@ _SPACE = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _SPACES_WITHIN = re.compile(r"(?<=\S) {2,}")  # indentation at a line's start is left
 _SPACES_AT_END = re.compile(r" +(?=\n|$)")
 _BLANK_LINES = re.compile(r"\n{3,}")
-
-
-@dataclass(frozen=True)
-class Cleaning:
-    """Which steps run. Field names are the actions that the report names."""
-
-    mojibake: bool = True
-    whitespace: bool = True
-    duplicates: bool = True  # found and reported; the items are kept
 
 
 def repair_mojibake(text: str) -> str:
@@ -74,38 +68,209 @@ def clean_text(text: str, cleaning: Cleaning) -> tuple[str, list[tuple[str, str,
     return text, changes
 
 
-def find_duplicates(items: pd.DataFrame, rows: list[int]) -> list[dict]:
-    """Report rows for items whose stem and option texts equal an earlier item's.
-
-    `rows` holds the file row of each item. Case, spacing and the options' order do not count.
-    """
-    seen: dict[tuple, str] = {}
-    found = []
-    for item_id, stem, options, row in zip(
-        items["item_id"], items["stem"], items["options"], rows, strict=True
-    ):
-        texts = sorted(_fold(option["text"]) for option in options)
-        first = seen.setdefault((_fold(stem), *texts), item_id)
-        if first != item_id:
-            found.append(
-                report_row(item_id, row, "stem", f"kept, duplicate of item {first}", stem, stem)
-            )
-    return found
-
-
-def report_row(
-    item_id: str, row: int, field: str, action: str, before: str | None, after: str | None
-) -> dict:
-    """One line of items_report.csv."""
-    return dict(zip(REPORT_COLUMNS, (item_id, row, field, action, before, after), strict=True))
-
-
-def report_frame(rows: list[dict]) -> pd.DataFrame:
-    """The report as a frame, with its columns even when nothing was changed."""
-    frame = pd.DataFrame(rows, columns=list(REPORT_COLUMNS))
-    text = {name: "str" for name in REPORT_COLUMNS if name != "row"}
-    return frame.astype({"row": "int64", **text})
-
-
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """Text as it is compared: case and spacing do not count."""
     return " ".join(text.casefold().split())
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a bank and its columns are called, for messages, and what its items must have.
+
+    columns: name of the column behind each field of an item; a field that is not mapped is absent.
+    """
+
+    where: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    key_counts_from: int | None = None
+
+    @property
+    def has_options(self) -> bool:
+        return "options" in self.columns
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether answers can be compared with anything; not so for open tasks."""
+        return not self.columns.keys().isdisjoint(("key", "answer_text"))
+
+    def problem(self, raw: RawItem, what: str, *names: str) -> ThinkscaleError:
+        """An error that names the file, the row and the column of the first of `names` there is."""
+        columns = [self.columns[name] for name in names if name in self.columns]
+        column = f", column {columns[0]}" if columns else ""
+        return ThinkscaleError(f"{self.where}, row {raw.row}{column} {what}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line of items_report.csv."""
+
+    item_id: str
+    row: int
+    field: str
+    action: str
+    before: str | None = None
+    after: str | None = None
+
+
+REPORT_COLUMNS = Note.__match_args__
+
+MISSING_KEY = "no key"
+UNKNOWN_KEY = "key not among the options"
+EQUAL_OPTIONS = "equal options"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """An item after cleaning. dropped: why it is left out, one of the three reasons above."""
+
+    raw: RawItem
+    stem: str
+    options: tuple[tuple[str, str], ...]
+    key: str | None
+    answer_text: str | None
+    notes: tuple[Note, ...]
+    dropped: str | None = None
+
+
+def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
+    """Repair an item's text and check what it must have.
+
+    Raises ThinkscaleError naming file, row and column where the item is faulty and `cleaning` does
+    not leave such items out.
+    """
+    notes: list[Note] = []
+
+    def note(where: str, action: str, before: str | None = None, after: str | None = None) -> None:
+        notes.append(Note(raw.item_id, raw.row, where, action, before, after))
+
+    def cleaned(where: str, text: str) -> str:
+        result, changes = clean_text(text, cleaning)
+        for change in changes:
+            note(where, *change)
+        return result
+
+    def left_out(reason: str, where: str, found: str | None = None) -> Cleaned:
+        note(where, f"item dropped: {reason}", found)
+        return Cleaned(raw, stem, options, None, answer, tuple(notes), reason)
+
+    stem = cleaned("stem", raw.stem)
+    if not stem:
+        raise origin.problem(raw, "is empty; expected the item's stem", "stem")
+    present = []
+    for label, text in raw.options:
+        result = cleaned(f"option {label}", text)
+        if result:
+            present.append((label, result))
+        elif cleaning.empty_options == "error":
+            raise origin.problem(raw, f"has option {label} without text; expected one", "options")
+        else:
+            note(f"option {label}", "dropped, empty", text)
+    options = tuple(present)
+    if origin.has_options and len(options) < 2:
+        raise origin.problem(raw, f"gives {len(options)} options; expected at least 2", "options")
+    answer = cleaned("answer_text", raw.answer_text) or None if raw.answer_text else None
+
+    key = None
+    if options:
+        said, _ = clean_text(raw.key or "", cleaning)
+        if not said:
+            if cleaning.missing_key == "error":
+                raise origin.problem(raw, f"is empty; {_expected(origin, options)}", "key")
+            return left_out(MISSING_KEY, "key")
+        key = find_key(said, options, origin.key_counts_from)
+        if key is None:
+            if cleaning.unknown_key == "error":
+                raise origin.problem(raw, _unknown(origin, raw.key, said, options), "key")
+            return left_out(UNKNOWN_KEY, "key", raw.key)
+        right = dict(options)[key]
+        if answer is None:
+            answer = right
+        elif answer.casefold() != right.casefold():
+            note("answer_text", f"kept, differs from option {key}", answer, right)
+    elif answer is None and origin.has_answers:
+        if cleaning.missing_key == "error":
+            raise origin.problem(raw, "is empty; expected the answer", "answer_text", "key")
+        return left_out(MISSING_KEY, "answer_text")
+
+    for label, earlier, text in _equal(options):
+        which = f"equal to option {earlier}" + (
+            ", one is the key" if key in (label, earlier) else ""
+        )
+        if cleaning.duplicate_options == "error":
+            raise origin.problem(
+                raw,
+                f"has option {label} {which} ({_short(text)}); expected options that differ",
+                "options",
+            )
+        if cleaning.duplicate_options == "drop_item":
+            return left_out(EQUAL_OPTIONS, f"option {label}", text)
+        note(f"option {label}", f"kept, {which}", text, text)
+    for name, value in (("difficulty", raw.difficulty), ("response_time", raw.response_time)):
+        if value is None and name in origin.columns:
+            note(name, "missing")
+    return Cleaned(raw, stem, options, key, answer, tuple(notes))
+
+
+def _equal(options: tuple[tuple[str, str], ...]) -> list[tuple[str, str, str]]:
+    """(label, label of the first that says the same, text) of options that repeat another."""
+    first: dict[str, str] = {}
+    found = ((label, first.setdefault(fold(text), label), text) for label, text in options)
+    return [each for each in found if each[0] != each[1]]
+
+
+def surely_clean(raw: RawItem, texts: Sequence[bytes], origin: Origin) -> bool:
+    """Whether `clean` would neither drop the item nor raise, as far as can be told without repairs.
+
+    texts: the skeletons of the stem and of the options. Cheap, so that a large bank is checked
+    without repairing the text of every item: texts with different skeletons stay different.
+    """
+    stem, *options = texts
+    if not stem:
+        return False
+    if not options:
+        answered = not origin.has_answers or bool(skeleton(raw.answer_text or ""))
+        return answered and not origin.has_options
+    if len(options) < 2 or not all(options) or len(set(options)) < len(options) or raw.key is None:
+        return False
+    if origin.key_counts_from is not None:
+        return find_key(raw.key, raw.options, origin.key_counts_from) is not None
+    return any(label == raw.key and label.isalnum() and label.isascii() for label, _ in raw.options)
+
+
+# What cleaning may touch: spaces, control characters, and "?", which stands in mojibake for a byte
+# that was lost on the way.
+_TOUCHED = bytes(set(range(33)) - {0x1F} | {0x3F, 0x7F})
+
+
+def skeleton(text: str) -> bytes:
+    """What cleaning cannot change in a text: its ASCII characters, in lower case, unspaced."""
+    return text.encode("ascii", "ignore").lower().translate(None, _TOUCHED + b"\x1f")
+
+
+def skeletons(raw: RawItem) -> list[bytes]:
+    """The skeletons of an item's stem and of its options."""
+    # All at once, which takes a third of the time of one by one.
+    joined = "\x1f".join([raw.stem, *[text for _, text in raw.options]])
+    found = joined.encode("ascii", "ignore").lower().translate(None, _TOUCHED).split(b"\x1f")
+    if len(found) == 1 + len(raw.options):
+        return found
+    return [skeleton(raw.stem), *(skeleton(text) for _, text in raw.options)]
+
+
+def _expected(origin: Origin, options) -> str:
+    return f"expected one of {expected_keys(options, origin.key_counts_from)}"
+
+
+def _unknown(origin: Origin, raw_key: str, said: str, options) -> str:
+    several = named_by_text(said, options)
+    if len(several) > 1 and origin.key_counts_from is None:
+        return f"has the key {_short(raw_key)}, the text of options {' and '.join(several)}"
+    return (
+        f"has the key {_short(raw_key)}, which is not among the options; "
+        f"{_expected(origin, options)}"
+    )
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."

@@ -5,6 +5,7 @@ rows count, as in a spreadsheet (a cell with line breaks is part of one row); in
 JSON and Parquet the first record is row 1. Only JSON is held in memory whole.
 """
 
+import codecs
 import csv
 import json
 from collections.abc import Iterator
@@ -15,14 +16,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thinkscale.errors import ThinkscaleError
+from thinkscale.items.cells import shown
 
 Record = tuple[int, dict[str, object]]
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-SUFFIXES = (*DELIMITERS, ".json", ".jsonl", ".ndjson", ".parquet")
+NOTATION = (".json", ".jsonl", ".ndjson")  # here each record says which columns it has
+SUFFIXES = (*DELIMITERS, *NOTATION, ".parquet")
 
 # A cell longer than this is not a question; most often it is an unclosed quote.
 MAX_CELL = 1_000_000
+# Where an unclosed quote ends the reading of a file, so that it is not read into one cell whole.
+_MAX_QUOTED = 2**26
+_BATCH = 2048
 
 
 def read_records(
@@ -53,11 +59,47 @@ def read_records(
     return (_read_json if suffix == ".json" else _read_jsonl)(path, encoding)
 
 
+def table_records(batches: Iterator[pa.RecordBatch | pa.Table], where: str) -> Iterator[Record]:
+    """Yield the rows of Arrow batches, counted from 1."""
+    row = 0
+    for batch in batches:
+        names = batch.schema.names
+        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            row += 1
+            record = dict(zip(names, values, strict=True))
+            check_cells(where, row, record)
+            yield row, record
+
+
+def check_cells(where: str | Path, row: int, record: dict[str, object]) -> None:
+    """Raise ThinkscaleError if a text of the record is too long to be an item's."""
+    for column, cell in record.items():
+        if cell.__class__ is str:
+            size = len(cell)
+        elif cell.__class__ in (list, dict):
+            size = _characters(cell)
+        else:
+            continue
+        if size > MAX_CELL:
+            raise ThinkscaleError(
+                f"{where}, row {row}, column {column}: a cell of {size:,} characters; "
+                f"expected at most {MAX_CELL:,} (is a quote left open?)."
+            )
+
+
+def _characters(value: object) -> int:
+    """How much text a value holds."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return len(value) if isinstance(value, str) else 0
+    return sum(map(_characters, value))
+
+
 def _read_delimited(path: Path, delimiter: str, encoding: str, header: bool) -> Iterator[Record]:
     with _decoded(path, encoding) as file:
-        rows = _csv_rows(path, file, delimiter)
         names: list[str] | None = None
-        for row, cells in enumerate(rows, start=1):
+        for row, cells in enumerate(_csv_rows(path, file, delimiter), start=1):
             if not cells:
                 continue
             if names is None:
@@ -74,19 +116,27 @@ def _read_delimited(path: Path, delimiter: str, encoding: str, header: bool) -> 
                     f"{path}, row {row}: {len(cells)} cells, expected {len(names)}; "
                     f"is a quote or the delimiter ({delimiter!r}) wrong?"
                 )
-            record = dict(zip(names, (cell or None for cell in cells), strict=True))
-            _check_cells(path, row, record)
+            record = dict(zip(names, [cell or None for cell in cells], strict=True))
+            if max(map(len, cells)) > MAX_CELL:
+                check_cells(path, row, record)
             yield row, record
 
 
 def _csv_rows(path: Path, file, delimiter: str) -> Iterator[list[str]]:
     # The limit is global to the csv module; ours is checked per cell, where the column is known.
-    before = csv.field_size_limit(2**31 - 1)
+    before = csv.field_size_limit(_MAX_QUOTED)
     reader = csv.reader(file, delimiter=delimiter, strict=True)
+    begun = 0
     try:
-        yield from reader
+        for cells in reader:
+            yield cells
+            begun = reader.line_num
     except csv.Error as error:
-        raise ThinkscaleError(f"{path}, line {reader.line_num}: broken CSV ({error}).") from error
+        where = f"the row that begins in line {begun + 1}"
+        raise ThinkscaleError(
+            f"{path}, line {reader.line_num}: broken CSV ({error}); {where} has a quote that is "
+            "not closed, or one that is not doubled."
+        ) from error
     finally:
         csv.field_size_limit(before)
 
@@ -94,15 +144,21 @@ def _csv_rows(path: Path, file, delimiter: str) -> Iterator[list[str]]:
 def _read_jsonl(path: Path, encoding: str) -> Iterator[Record]:
     with _decoded(path, encoding) as file:
         for row, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
             try:
                 record = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
+                if not line.strip():
+                    continue
                 raise ThinkscaleError(
-                    f"{path}, line {row}: not a JSON object ({error}); found {_short(line)}."
+                    f"{path}, line {row}: not a JSON object ({_why(error)}); found {shown(line)}."
                 ) from error
-            yield row, _object(path, row, record)
+            if record.__class__ is not dict:
+                raise _not_an_object(path, row, record)
+            if len(line) > MAX_CELL:
+                check_cells(path, row, record)
+            if "\\ud" in line or "\\uD" in line:
+                _check_characters(path, row, record)
+            yield row, record
 
 
 def _read_json(path: Path, encoding: str) -> Iterator[Record]:
@@ -112,8 +168,8 @@ def _read_json(path: Path, encoding: str) -> Iterator[Record]:
         return
     try:
         content = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ThinkscaleError(f"{path}: broken JSON ({error}).") from error
+    except (ValueError, RecursionError) as error:
+        raise ThinkscaleError(f"{path}: broken JSON ({_why(error)}).") from error
     if isinstance(content, dict) and len(content) == 1:
         (content,) = content.values()
     if not isinstance(content, list):
@@ -121,21 +177,51 @@ def _read_json(path: Path, encoding: str) -> Iterator[Record]:
             f"{path}: the top level is {_kind(content)}; expected a list of objects, or an object "
             "with that list as its only value."
         )
+    suspicious = "\\ud" in text or "\\uD" in text
+    del text
     for row, record in enumerate(content, start=1):
-        yield row, _object(path, row, record)
+        if record.__class__ is not dict:
+            raise _not_an_object(path, row, record)
+        check_cells(path, row, record)
+        if suspicious:
+            _check_characters(path, row, record)
+        yield row, record
 
 
 def _read_parquet(path: Path) -> Iterator[Record]:
-    row = 0
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=4096):
-                for record in batch.to_pylist():
-                    row += 1
-                    _check_cells(path, row, record)
-                    yield row, record
+            yield from table_records(file.iter_batches(batch_size=_BATCH), str(path))
     except (pa.ArrowException, OSError) as error:
         raise ThinkscaleError(f"{path}: not readable as parquet ({error}).") from error
+
+
+def _check_characters(path: Path, row: int, record: dict[str, object]) -> None:
+    """JSON can spell half of a character that takes two; no file of ours could hold it."""
+    for column, cell in record.items():
+        try:
+            json.dumps(cell, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = json.dumps(error.object[error.start])
+            raise ThinkscaleError(
+                f"{path}, row {row}, column {column} holds {half}, half of a character (a "
+                "surrogate without its pair); expected text in Unicode."
+            ) from error
+
+
+def _not_an_object(path: Path, row: int, record: object) -> ThinkscaleError:
+    return ThinkscaleError(
+        f"{path}, row {row}: {_kind(record)} ({shown(record)}), expected an object."
+    )
+
+
+def _why(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true/false"}
+    return names.get(type(value), "null" if value is None else "a number")
 
 
 @contextmanager
@@ -144,10 +230,12 @@ def _decoded(path: Path, encoding: str):
     # A byte-order mark is no part of the first column's name.
     encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     try:
-        with path.open(encoding=encoding, newline="") as file:
-            yield file
+        codecs.lookup(encoding)
     except LookupError as error:
         raise ThinkscaleError(f"{path}: unknown encoding {encoding!r}.") from error
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            yield file
     except UnicodeError as error:
         raise ThinkscaleError(
             f"{path}, line {_undecodable_line(path, encoding)}: not {encoding} text; "
@@ -163,31 +251,3 @@ def _undecodable_line(path: Path, encoding: str) -> int:
             except UnicodeError:
                 return number
     return 1  # encodings whose line ends are not single bytes
-
-
-def _object(path: Path, row: int, record: object) -> dict[str, object]:
-    if not isinstance(record, dict):
-        raise ThinkscaleError(
-            f"{path}, row {row}: {_kind(record)} ({_short(record)}), expected an object."
-        )
-    _check_cells(path, row, record)
-    return record
-
-
-def _check_cells(path: Path, row: int, record: dict[str, object]) -> None:
-    for column, cell in record.items():
-        if isinstance(cell, str) and len(cell) > MAX_CELL:
-            raise ThinkscaleError(
-                f"{path}, row {row}, column {column}: a cell of {len(cell):,} characters; "
-                f"expected at most {MAX_CELL:,} (is a quote left open?)."
-            )
-
-
-def _short(value: object) -> str:
-    shown = repr(value.strip() if isinstance(value, str) else value)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
-
-
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true/false"}
-    return names.get(type(value), "null" if value is None else "a number")

@@ -13,52 +13,54 @@ import pandas as pd
 from thinkscale.errors import ThinkscaleError
 
 
-def subset(
-    items: pd.DataFrame,
-    n: int | None,
-    seed: int,
-    *,
-    quantiles: int | None = None,
-    source: str = "the item bank",
-) -> pd.DataFrame:
-    """The first `n` items (all if None) in the seed's order; rows come back in that order.
+def place_hash(seed: int, item_id: str) -> int:
+    """The first 64 bits of SHA-256 of seed and item id."""
+    digest = hashlib.sha256(f"{seed}\x1f{item_id}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
 
-    Unstratified, the order is that of SHA-256 of seed and item id. With `quantiles` = q, items are
-    split at the q-quantiles of difficulty over the whole bank (items without difficulty form one
-    more stratum; equal difficulties stay together) and the strata are interleaved: the j-th of a
-    stratum's m items, in hash order, stands at (j + 1/2)/m. Any n then holds each stratum in its
-    share of the bank, up to rounding, and subsets stay nested.
 
-    `source` names the bank in errors. Raises ThinkscaleError if n is not a positive whole number or
-    exceeds the bank, or if q is below 2 or no item has a difficulty to stratify by.
+def drawing_order(hashes: np.ndarray, strata: np.ndarray | None = None) -> np.ndarray:
+    """Places of the bank's items (their hashes given) in the order in which they are drawn.
+
+    Unstratified, the order is that of the hashes. With strata (a number for each item) these are
+    interleaved: the j-th of a stratum's m items, in hash order, stands at (j + 1/2) / m. Any n then
+    holds each stratum in its share of the bank, up to rounding, and subsets stay nested.
     """
-    if n is not None:
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ThinkscaleError(f"{source}: asked for {n!r} items; expected at least 1.")
-        if n > len(items):
-            raise ThinkscaleError(
-                f"{source}: asked for {n} items, but it has {len(items)}; "
-                "ask for fewer, or leave the number out to take all."
-            )
-    key = [_hash(seed, item_id) for item_id in items["item_id"]]
-    order = pd.DataFrame({"hash": key, "place": 0.0}, index=items.index)
-    if quantiles is not None:
-        strata = _strata(items["difficulty"], quantiles, source)
-        by_stratum = order.sort_values("hash").groupby(strata)
-        size = by_stratum["hash"].transform("size")
-        order["place"] = (by_stratum.cumcount() + 0.5) / size
-    drawn = order.sort_values(["place", "hash"]).index[:n]
-    return items.loc[drawn].reset_index(drop=True)
+    order = np.argsort(hashes, kind="stable")
+    if strata is None:
+        return order
+    within = pd.Series(strata[order]).groupby(strata[order])
+    place = (within.cumcount() + 0.5) / within.transform("size")
+    return order[np.lexsort((hashes[order], place.to_numpy()))]
 
 
-def _strata(difficulty: pd.Series, quantiles: int, source: str) -> pd.Series:
-    """Stratum number of each item; -1 where difficulty is missing."""
-    if isinstance(quantiles, bool) or not isinstance(quantiles, (int, np.integer)) or quantiles < 2:
-        raise ThinkscaleError(f"{source}: {quantiles!r} difficulty quantiles; expected at least 2.")
-    if difficulty.notna().sum() == 0:
-        raise ThinkscaleError(f"{source}: no item has a difficulty to stratify by.")
-    return pd.qcut(difficulty, quantiles, labels=False, duplicates="drop").fillna(-1).astype(int)
+def strata_of(
+    difficulty: np.ndarray,
+    quantiles: int,
+    clusters: np.ndarray | None = None,
+    where: str = "the item bank",
+) -> np.ndarray | None:
+    """A number for each item's stratum, or None where there is but one.
 
-
-def _hash(seed: int, item_id: str) -> bytes:
-    return hashlib.sha256(f"{seed}\x1f{item_id}".encode()).digest()
+    Items are split at the quantiles of difficulty (1: not at all) over the whole bank; those
+    without difficulty form one more stratum, equal difficulties stay together. With `clusters` (a
+    number for each item; 0 for those in none), strata are clusters times quantiles.
+    Raises ThinkscaleError if there is nothing to stratify by.
+    """
+    if quantiles > 1 and np.isnan(difficulty).all():
+        raise ThinkscaleError(
+            f"{where}: no item has a difficulty to stratify by (`items.strata: {quantiles}`)."
+        )
+    if clusters is not None and not clusters.any():
+        raise ThinkscaleError(
+            f"{where}: no item has a cluster to stratify by (`items.by_cluster`); "
+            "`items.columns.cluster` names the column that says which items belong together."
+        )
+    split = None
+    if quantiles > 1:
+        values = pd.Series(difficulty)
+        split = pd.qcut(values, quantiles, labels=False, duplicates="drop").fillna(-1).to_numpy(int)
+    if clusters is None:
+        return split
+    both = pd.DataFrame({"cluster": clusters, "split": 0 if split is None else split})
+    return both.groupby(["cluster", "split"]).ngroup().to_numpy()

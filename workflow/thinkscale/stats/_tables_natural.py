@@ -30,9 +30,9 @@ def registration(
     """Correlations of natural thinking length with difficulty, across items, for every model.
 
     Per item the mean thinking tokens over samples. Items without a difficulty are left out and
-    counted in `method`, those that did not fit the context are left out and counted in `errors`;
-    `censored` is the share of natural responses, of the items kept, whose thinking was cut;
-    `detectable` is the smallest correlation found with 80 % power.
+    counted in `without_difficulty`, those that did not fit the context are left out and counted in
+    `errors`; `censored` is the share of natural responses, of the items kept, whose thinking was
+    cut; `detectable` is the smallest correlation found with 80 % power.
     """
     rows = []
     for model, own in _frame.by_model(_frame.prepare(graded)):
@@ -64,6 +64,7 @@ def registration(
                     "model": model,
                     "measure": measure,
                     "n": len(used),
+                    "without_difficulty": int((~known).sum()),
                     "errors": errors,
                     **asdict(result),
                     "censored": responses.loc[kept, "censored"].mean() if kept.any() else np.nan,

@@ -1,0 +1,81 @@
+"""tables/items.csv: what is in a bank, what was left out of it, and what its difficulty follows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from thinkscale.items.cleaning import Note
+from thinkscale.items.difficulty import Association, spearman
+
+COLUMNS = ("measure", "detail", "n", "estimate", "lower", "upper", "method")
+
+# Actions of the report that are counted, by the beginning of their words.
+_COUNTED = {
+    "mojibake": "text_repaired",
+    "whitespace": "whitespace_tidied",
+    "dropped, empty": "empty_options",
+    "kept, equal to option": "equal_options",
+    "kept, differs from option": "answer_differs_from_key",
+}
+
+
+def facts(
+    *,
+    in_file: int,
+    lost: Mapping[tuple[str, str], int],
+    difficulty: np.ndarray,
+    response_time: np.ndarray,
+    stem_chars: np.ndarray,
+    studied: np.ndarray,
+    notes: Iterable[Note] = (),
+    duplicates: int = 0,
+    near_duplicates: int | None = None,
+) -> pd.DataFrame:
+    """The facts about a bank as a table.
+
+    lost: items left out by (excluded | dropped, why). difficulty (higher = harder), response_time,
+    stem_chars: of the bank after cleaning; studied: the difficulties of the items drawn. notes: the
+    report on the items drawn. near_duplicates: None where they were not looked for.
+    """
+    rows: list[tuple] = [_count("in_file", in_file)]
+    rows += [_count(kind, n, why) for (kind, why), n in lost.items()]
+    rows.append(_count("bank", len(difficulty), "in the file, not excluded, not dropped"))
+    rows.append(_count("duplicates", duplicates, "of an earlier item of the bank"))
+    rows.append(_count("without_difficulty", np.isnan(difficulty).sum(), "of the bank"))
+    rows.append(_count("studied", len(studied)))
+    rows.append(_count("without_difficulty", np.isnan(studied).sum(), "of the items studied"))
+    touched = _touched(notes)
+    rows += [_count(name, touched[name], "items studied") for name in _COUNTED.values()]
+    rows.append(_count("equal_options", touched["key"], "items studied, one of them is the key"))
+    if near_duplicates is not None:
+        rows.append(_count("near_duplicates", near_duplicates, "of an item drawn before"))
+    for name, other in (("response_time", response_time), ("stem_length", stem_chars)):
+        rows.append(_association(f"difficulty_{name}", spearman(difficulty, other)))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({"n": "int64", **dict.fromkeys(("estimate", "lower", "upper"), "float64")})
+
+
+def _touched(notes: Iterable[Note]) -> Counter:
+    """How many items each counted action concerns; `key` where equal options hold the key."""
+    seen = set()
+    for note in notes:
+        for begin, name in _COUNTED.items():
+            if note.action.startswith(begin):
+                seen.add((name, note.item_id))
+        if note.action.endswith("one is the key"):
+            seen.add(("key", note.item_id))
+    return Counter(name for name, _ in seen)
+
+
+def _count(measure: str, n: int, detail: str = "") -> tuple:
+    return measure, detail, int(n), np.nan, np.nan, np.nan, "counted"
+
+
+def _association(measure: str, found: Association) -> tuple:
+    where = "over the bank; items taken as independent"
+    return (
+        *(measure, "", found.n, found.estimate, found.lower, found.upper),
+        f"{found.method}, 95%; {where}",
+    )

@@ -1,0 +1,119 @@
+"""A data set of the Hugging Face hub as a stream of records.
+
+The repository's files at one commit are downloaded once, into the hub's own cache, and read from
+there: a rerun, or a machine without network, reads the very same rows. (The `datasets` library
+itself would fall back on whatever revision it finds cached when the hub cannot be reached.)
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from thinkscale.errors import ThinkscaleError
+from thinkscale.items.records import Record, table_records
+
+# What data sets are read from; weights, code and pictures of a repository are left where they are.
+_DATA = (".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow", ".txt", ".ndjson")
+_PACKED = ("", ".gz", ".zst", ".bz2", ".xz", ".zip")
+WANTED = (*(f"*{a}{b}" for a in _DATA for b in _PACKED), "README.md", ".huggingface.yaml")
+_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class HubSet:
+    """One split of one subset of a data set, at one commit. config: None for the default subset."""
+
+    repository: str
+    revision: str
+    config: str | None
+    split: str
+    offline: bool = False
+
+    def __str__(self) -> str:
+        inner = "/".join(filter(None, (self.config, self.split)))
+        return f"{self.repository}@{self.revision[:12]} ({inner})"
+
+    @property
+    def name(self) -> str:
+        """The last part of the id."""
+        return self.repository.rpartition("/")[2]
+
+
+def snapshot(place: HubSet) -> Path:
+    """The directory that holds the data set's files, downloaded if they are not cached.
+
+    Raises ThinkscaleError if they cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    def download(offline: bool) -> Path:
+        return Path(
+            snapshot_download(
+                place.repository,
+                repo_type="dataset",
+                revision=place.revision,
+                allow_patterns=list(WANTED),
+                local_files_only=offline,
+            )
+        )
+
+    try:
+        return download(place.offline)
+    except GatedRepoError as error:
+        raise ThinkscaleError(
+            f"{place}: the data set is gated; accept its conditions on the hub and log in with "
+            "`hf auth login`."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ThinkscaleError(
+            f"{place}: there is no data set {place.repository} on the hub, or it is private; "
+            "expected `items.hub` as `owner/name`."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ThinkscaleError(
+            f"{place}: the data set has no commit {place.revision}; expected one of its own."
+        ) from error
+    except HFValidationError as error:
+        raise ThinkscaleError(f"{place}: {_in_short(error)}") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        reason = "offline" if place.offline else f"the hub cannot be reached ({_in_short(error)})"
+        raise ThinkscaleError(
+            f"{place}: {reason}, and the data set is not in the cache, or not whole. Where there "
+            f"is a network, run `hf download {place.repository} --repo-type dataset --revision "
+            f"{place.revision}`; on another machine, copy its cache (HF_HOME) here."
+        ) from error
+
+
+def hub_records(
+    repository: str, revision: str, config: str | None, split: str, offline: bool = False
+) -> Iterator[Record]:
+    """Yield (row, cells) for each row of the split, counted from 1, in constant memory.
+
+    Raises ThinkscaleError if the data set cannot be had, or has no such subset or split.
+    """
+    place = HubSet(repository, revision, config, split, offline)
+    directory = snapshot(place)
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
+
+    try:
+        rows = load_dataset(str(directory), config, split=split, streaming=True)
+        batches = rows.with_format("arrow").iter(batch_size=_BATCH)
+        yield from table_records(batches, str(place))
+    except (ValueError, FileNotFoundError, DatasetsError, pa.ArrowException) as error:
+        raise ThinkscaleError(f"{place}: {_in_short(error)}") from error
+
+
+def _in_short(error: Exception) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= 300 else said[:297] + "..."

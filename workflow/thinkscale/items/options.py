@@ -1,0 +1,107 @@
+"""An item's options in the forms banks have them in, and their order drawn by seed."""
+
+import hashlib
+import json
+import string
+from collections.abc import Mapping, Sequence
+
+from thinkscale.items.cells import problem, scalar, shown
+from thinkscale.items.keys import find_key
+
+LABELS = string.ascii_uppercase
+
+Options = tuple[tuple[str, str], ...]
+
+_TEXT = {str}
+
+
+def listed(where: str, row: int, column: str, cell: object) -> Options:
+    """(label, text) pairs of a cell that holds all options of an item.
+
+    That is an object {"A": "..."}, a list of texts, a list of {label, text} or {key, value}, or
+    {"label": [...], "text": [...]}; or any of these as JSON.
+    """
+    value = cell
+    if isinstance(cell, str):
+        try:
+            value = json.loads(cell)
+        except (ValueError, RecursionError) as error:
+            hint = " (single quotes are Python's, not JSON's)" if "'" in cell else ""
+            what = f"is {shown(cell)}{hint}; expected options as JSON"
+            raise problem(where, row, column, what) from error
+    pairs = _pairs(value)
+    if pairs is None:
+        expected = "expected an object of label and text, or a list of texts"
+        raise problem(where, row, column, f"is {shown(cell)}; {expected}")
+    labels = [label for label, _ in pairs]
+    if len(set(labels)) < len(labels):
+        repeated = next(label for label in labels if labels.count(label) > 1)
+        raise problem(where, row, column, f"has label {repeated!r} more than once")
+    return pairs
+
+
+def _pairs(value: object) -> Options | None:
+    if isinstance(value, dict) and _is_plain(value):
+        return tuple(value.items())
+    if isinstance(value, Mapping) and set(value) == {"label", "text"}:
+        labels, texts = value["label"], value["text"]
+        if not isinstance(labels, list) or not isinstance(texts, list):
+            return None
+    elif isinstance(value, Mapping):
+        # Parquet writes one struct type for all rows, with null for the labels a row lacks.
+        present = {label: text for label, text in value.items() if text is not None}
+        labels, texts = list(present), list(present.values())
+    elif isinstance(value, list) and value and all(isinstance(v, Mapping) for v in value):
+        first, second = ("key", "value") if "key" in value[0] else ("label", "text")
+        labels, texts = [v.get(first) for v in value], [v.get(second) for v in value]
+    elif isinstance(value, list) and len(value) <= len(LABELS):
+        labels, texts = list(LABELS[: len(value)]), value
+    else:
+        return None
+    if len(labels) != len(texts):
+        return None
+    pairs = []
+    for label, text in zip(map(scalar, labels), texts, strict=True):
+        if not label or text is None or isinstance(text, list | dict | bytes):
+            return None
+        pairs.append((label.strip(), scalar(text)))
+    return tuple(pairs)
+
+
+def _is_plain(value: dict[str, object]) -> bool:
+    """Whether labels and texts are what they should be: they mostly are, and this is quick."""
+    names = value.keys()
+    labels = "" not in names and "label" not in names and "".join(names).isalnum()
+    return labels and set(map(type, value.values())) == _TEXT
+
+
+def lettered(texts: Sequence[str]) -> Options:
+    """Texts with the labels A, B, C …; blank ones at the end are left out."""
+    last = len(texts)
+    while last and not texts[last - 1].strip():
+        last -= 1
+    return tuple(zip(LABELS, texts[:last], strict=False))
+
+
+def shuffled(seed: int, item_id: str, n: int) -> list[int]:
+    """An order of n options: a permutation that follows from the seed and the item alone."""
+
+    def draw(place: int) -> bytes:
+        return hashlib.sha256(f"{seed}\x1f{item_id}\x1f{place}".encode()).digest()
+
+    return sorted(range(n), key=draw)
+
+
+def moved_key(
+    key: str | None, options: Options, order: Sequence[int], counts_from: int | None
+) -> str | None:
+    """The key after `order` moved the options' texts under labels that stay.
+
+    A key that means none of them is left as it is.
+    """
+    label = None if key is None else find_key(key.strip(), options, counts_from)
+    if label is None:
+        return key
+    labels = [label for label, _ in options]
+    place = order.index(labels.index(label))
+    return labels[place] if counts_from is None else str(place + counts_from)
