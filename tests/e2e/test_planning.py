@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from test_study import ITEMS, SAMPLES, planned, small_study, snakemake
 
+from test_study import ITEMS, SAMPLES, planned, small_study, snakemake
 from thinkscale.tables import read_table
 
 ROWS = ITEMS * SAMPLES

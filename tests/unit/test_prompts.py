@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tokenizers.processors import TemplateProcessing
 
 import tiny
+from thinkscale.config.inference import Prompt
 from thinkscale.prompts import encode, encode_prompt, forcing, render, user_message
 
 # Renders the messages between marks, and opens thinking where DeepSeek-R1's distills do.
@@ -157,3 +158,27 @@ def test_drawn_continuations_come_from_the_list():
 def forced(**changes):
     settings = {"end": ["</t>"], "answer_prompt": "", "max_answer": 1, "max_swaps": 1}
     return forcing(tiny.tokenizer(), **{**settings, **changes})
+
+
+PIECES = {"option": "{label}. {text}", "separator": "\n"}
+
+
+def test_without_a_template_options_are_asked_for_by_letter():
+    asked = {"stem": "Is {x} so?", "options": [{"label": "A", "text": "yes"}]}
+    assert user_message(asked, None, **PIECES) == (
+        "Is {x} so?\n\nA. yes\n\nChoose the best option. End with the line `Answer: ` and its "
+        "letter."
+    )
+
+
+def test_without_a_template_and_options_the_answer_is_asked_for():
+    asked = {"stem": "How many {x}?", "options": []}
+    assert user_message(asked, None, **PIECES) == (
+        "How many {x}?\n\nEnd with the line `Answer: ` and the answer."
+    )
+
+
+def test_a_template_need_not_have_options():
+    assert user_message({**ITEM, "options": []}, "{stem}!", **PIECES) == ITEM["stem"] + "!"
+    assert Prompt(template="{stem}").template == "{stem}"
+    assert Prompt().template is None

@@ -66,20 +66,15 @@ def prepare(
     *,
     seed: int,
     code: str,
+    checkpoint: Checkpoint | None = None,
 ) -> Prepared:
     """Make ready to run a model, from its record.
 
     items: by the contract. conditions: the study's, as its configuration has them. code: digest of
-    the code that samples. Raises ThinkscaleError if the model's directory is at fault.
+    the code that samples. checkpoint: the model's, where it is open already. Raises ThinkscaleError
+    if the model's directory is at fault.
     """
-    loading = Loading(
-        settings.dtype,
-        settings.device,
-        settings.device_map,
-        settings.quantization,
-        settings.trust_remote_code,
-    )
-    checkpoint = open_checkpoint(Path(record["directory"]), loading, settings.context)
+    checkpoint = checkpoint or checkpoint_of(record, settings)
     form, thinking = settings.prompt, settings.thinking
     prompts = {
         item["item_id"]: encode_prompt(
@@ -119,6 +114,18 @@ def prepare(
         prompts, configured_sweep(conditions), forced, checkpoint.context, settings.samples, seed
     )
     return Prepared(record, checkpoint, work, identity, settings)
+
+
+def checkpoint_of(record: Mapping[str, Any], settings: Inference) -> Checkpoint:
+    """Open what a record stands for, without its weights."""
+    loading = Loading(
+        settings.dtype,
+        settings.device,
+        settings.device_map,
+        settings.quantization,
+        settings.trust_remote_code,
+    )
+    return open_checkpoint(Path(record["directory"]), loading, settings.context)
 
 
 def configured_sweep(conditions: Mapping[str, Any]) -> dict[str, Condition]:

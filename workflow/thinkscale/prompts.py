@@ -15,9 +15,19 @@ _TAIL = 8
 _BEFORE = ("", "\n", ".")
 _BEHIND = ("", "\n", "\n\n")
 
+CHOICE_TEMPLATE = (
+    "{stem}\n\n{options}\n\nChoose the best option. End with the line `Answer: ` and its letter."
+)
+FREE_TEMPLATE = "{stem}\n\nEnd with the line `Answer: ` and the answer."
 
-def user_message(item: Mapping[str, Any], template: str, option: str, separator: str) -> str:
-    """Fill an item's stem and options into the prompt's template."""
+
+def user_message(item: Mapping[str, Any], template: str | None, option: str, separator: str) -> str:
+    """Fill an item's stem and options into the prompt's template.
+
+    Without a template, an item with options is asked for a letter, one without for its answer.
+    """
+    if template is None:
+        template = CHOICE_TEMPLATE if len(item["options"]) else FREE_TEMPLATE
     options = separator.join(
         option.format(label=choice["label"], text=choice["text"]) for choice in item["options"]
     )

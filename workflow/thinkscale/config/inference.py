@@ -1,12 +1,20 @@
 """How models are run: prompts, thinking, sampling."""
 
-import string
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.types import StrictBool
 
-from thinkscale.config.section import Device, NonNegative, NotASwitch, Positive, Section, Text, unit
+from thinkscale.config.section import (
+    Device,
+    NonNegative,
+    NotASwitch,
+    Positive,
+    Section,
+    Text,
+    unit,
+    with_placeholders,
+)
 from thinkscale.presets import PRESETS
 
 # Arguments of `apply_chat_template` that prompts are made with.
@@ -28,11 +36,12 @@ class Prompt(Section):
     """How an item becomes the user's turn."""
 
     system: str | None = Field(None, description="System message. Default: none.")
-    template: str = Field(
-        "{stem}\n\n{options}\n\nChoose the best option. End with the line `Answer: ` and its "
-        "letter.",
-        description="User message; `{stem}` and `{options}` are filled in, both are needed. A "
-        "brace itself is written twice.",
+    template: str | None = Field(
+        None,
+        description="User message; `{stem}` and `{options}` are filled in, the first is needed, "
+        "the second where items have options. A brace itself is written twice. Default: the stem, "
+        "the options if there are any, and the request to end with a line `Answer: ` and the "
+        "option's letter or the answer.",
     )
     option: str = Field(
         "{label}. {text}", description="One option; `{label}` and `{text}` are filled in."
@@ -46,21 +55,12 @@ class Prompt(Section):
 
     @field_validator("template", "option")
     @classmethod
-    def _holds_its_placeholders(cls, value: str, info: ValidationInfo) -> str:
-        needed = {"template": ["stem", "options"], "option": ["label", "text"]}[info.field_name]
-        expected = " and ".join(f"{{{name}}}" for name in needed)
-        rule = f"text with {expected} and no other placeholder (a brace itself is written twice)"
-        try:
-            # (literal, field, format, conversion); field is None in a part without placeholder
-            found = [part[1:] for part in string.Formatter().parse(value) if part[1] is not None]
-        except ValueError as error:
-            raise ValueError(f"{rule}: {error}") from error
-        plain = [field for field, form, conversion in found if not form and not conversion]
-        if wrong := [field for field, *_ in found if field not in needed or field not in plain]:
-            raise ValueError(f"{rule}: {{{wrong[0]}}} is not one or has a format")
-        if missing := [name for name in needed if name not in plain]:
-            raise ValueError(f"{rule}: {{{missing[0]}}} is missing")
-        return value
+    def _holds_its_placeholders(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if info.field_name == "option":
+            return with_placeholders(value, needed=["label", "text"])
+        return with_placeholders(value, needed=["stem"], possible=["options"])
 
 
 class Thinking(Section):

@@ -1,0 +1,94 @@
+"""Ask the judge about every response to one shard of the items."""
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from thinkscale import contracts
+from thinkscale.config.inference import Inference
+from thinkscale.config.sweep import Conditions
+from thinkscale.job import job
+from thinkscale.think import require, think
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+with job(snakemake):
+    for package in ("torch", "transformers"):
+        require(package, extra="inference")
+    import torch
+
+    from thinkscale.inference import checkpoint_of, prepare
+    from thinkscale.judging import own_judgement, questions, reserved_strings, verdicts
+    from thinkscale.progress import Progress, usage_line, usage_record
+
+    torch.set_num_threads(snakemake.threads)
+    params, shard = snakemake.params, int(snakemake.wildcards.shard)
+    settings, judge = Inference(**params.inference), params.judge
+    record = json.loads(Path(snakemake.input.record).read_text())
+    judged = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
+    warning = own_judgement(record, judged)
+    if warning is not None:
+        print(f"thinkscale: {snakemake.rule}: warning: {warning}", file=sys.stderr)
+
+    items = contracts.read(snakemake.input.study_items, "items").iloc[shard :: params.shards]
+    responses = contracts.read(snakemake.input.responses, "responses")
+    responses = responses[responses["item_id"].isin(items["item_id"])]
+    checkpoint = checkpoint_of(record, settings)
+    tokenizer = checkpoint.tokenizer
+    reserved = reserved_strings(tokenizer, settings.thinking.model_dump())
+    asked = questions(responses, items, judge, params.prompts, reserved)
+    limit = judge["max_think"]
+    prepared = prepare(
+        record,
+        asked.asked,
+        settings,
+        Conditions(max_think=None if limit is None else [limit]).model_dump(),
+        seed=params.seed,
+        code=params.sampler,
+        checkpoint=checkpoint,
+    )
+    name, condition = list(prepared.work.conditions.items())[-1]
+    work = replace(prepared.work, conditions={name: condition})
+    journal = prepared.journal(Path(params.journal), f"{shard}-of-{params.shards}")
+    with (
+        journal,
+        Progress(record["name"], len(work.prompts), journal.usage, verb="judge") as progress,
+    ):
+        thought = think(
+            record["name"],
+            work.prompts,
+            work.conditions,
+            journal,
+            work.forcing,
+            tokenizer.decode,
+            context=work.context,
+            samples=work.samples,
+            seed=work.seed,
+            in_flight=2 * settings.batch_size,
+            watch=progress.watch,
+        )
+    usage = usage_record(
+        thought,
+        journal.usage(),
+        recalled=journal.recalled,
+        device=prepared.checkpoint.device_type,
+        model=record["name"],
+        shard=shard,
+    )
+    line = usage_line(usage, verb="judge")
+    print(line, file=sys.stderr)
+    lines = [line, *([f"warning: {warning}"] if warning else [])]
+    Path(snakemake.log[0]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = verdicts(
+        responses,
+        asked,
+        thought.responses,
+        record["name"],
+        lambda question: tokenizer.decode(work.prompts[question]),
+    )
+    contracts.write(found, snakemake.output.verdicts, "verdicts")
+    Path(snakemake.output.usage).write_text(
+        json.dumps({**usage, "warning": warning}, indent=1) + "\n", encoding="utf-8"
+    )

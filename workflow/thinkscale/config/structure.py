@@ -1,0 +1,111 @@
+"""What the grader of structure asks of an answer."""
+
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+from pydantic.types import StrictBool
+
+from thinkscale.config.section import Positive, Section, Text, unit
+from thinkscale.json_answers import schema_fault
+from thinkscale.sections import heading_name
+
+
+class RequiredSection(Section):
+    """A section an answer has under a heading of its own."""
+
+    title: Text = Field(..., description="Its heading; case and punctuation do not matter.")
+    alternatives: list[Text] = Field([], description="Other headings that are taken for it.")
+    required: StrictBool = Field(
+        True, description="Whether it must be there; one that need not has its bounds all the same."
+    )
+    min_words: Positive = Field(
+        1, description="Least length, without the heading.", json_schema_extra=unit("words")
+    )
+    max_words: Positive | None = Field(
+        None, description="Greatest length. Default: any.", json_schema_extra=unit("words")
+    )
+
+    @property
+    def titles(self) -> list[str]:
+        return [self.title, *self.alternatives]
+
+    @field_validator("title", "alternatives")
+    @classmethod
+    def _can_be_recognised(cls, value: str | list[str]) -> str | list[str]:
+        for title in [value] if isinstance(value, str) else value:
+            if not heading_name(title):
+                raise ValueError("a heading with letters or digits")
+        return value
+
+    @model_validator(mode="after")
+    def _bounds_agree(self) -> "RequiredSection":
+        _check_bounds(self.min_words, self.max_words)
+        return self
+
+
+class StructureGrader(Section):
+    """The grader of structure: sections with their bounds, length, JSON by a schema."""
+
+    sections: list[RequiredSection] = Field(
+        [],
+        description="Sections the answer has, each found as a Markdown heading, a line in bold, a "
+        'numbered heading, or a line "Title:" (what follows the colon belongs to the section).',
+    )
+    ordered: StrictBool = Field(
+        False, description="Whether sections have to come in the order given."
+    )
+    min_words: Positive | None = Field(
+        None,
+        description="Least length of the answer as a whole. Default: any.",
+        json_schema_extra=unit("words"),
+    )
+    max_words: Positive | None = Field(
+        None,
+        description="Greatest length of the answer as a whole. Default: any.",
+        json_schema_extra=unit("words"),
+    )
+    json_schema: dict[str, Any] | None = Field(
+        None,
+        description="A JSON schema for the JSON of the answer: its first block fenced as `json`, "
+        "or the whole of it, or the first object in it. A `pattern` is tried on what models wrote: "
+        "one with nested repetition can take for ever.",
+    )
+
+    @field_validator("json_schema")
+    @classmethod
+    def _is_a_schema(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None and (fault := schema_fault(value)):
+            raise ValueError(f"a JSON schema: {fault}")
+        return value
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "StructureGrader":
+        _check_bounds(self.min_words, self.max_words)
+        if self.ordered and len(self.sections) < 2:
+            raise ValueError("at least two `sections` beside `ordered: true`")
+        known: dict[str, str] = {}
+        for section in self.sections:
+            for title in section.titles:
+                name = heading_name(title)
+                if name in known:
+                    raise ValueError(
+                        f"each heading once in `sections`; {title!r} and {known[name]!r} are one"
+                    )
+                known[name] = title
+        least = sum(section.min_words for section in self.sections if section.required)
+        if self.max_words is not None and least > self.max_words:
+            raise ValueError(
+                f"`max_words` of at least {least}, which the required sections have together"
+            )
+        return self
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is asked."""
+        asked = (self.sections, self.json_schema, self.min_words, self.max_words)
+        return not any(part is not None and part != [] for part in asked)
+
+
+def _check_bounds(least: int | None, greatest: int | None) -> None:
+    if least is not None and greatest is not None and least > greatest:
+        raise ValueError(f"`min_words` {least} to be at most `max_words`, {greatest}")
