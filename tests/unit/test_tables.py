@@ -1,5 +1,7 @@
 """Tables: text stays text, numbers stay numbers, whatever a cell looks like."""
 
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +26,7 @@ def test_table_keeps_text_and_numbers(tmp_path):
     write_table(table, path)
     lines = path.read_text().split("\n")
     assert lines[0] == '"model","token","estimate","max_think","n"'
-    assert lines[1] == '"=1+1","1",0.30000000000000004,16,0'
+    assert lines[1] == """"'=1+1","1",0.30000000000000004,16,0"""
     back = read_table(path)
     assert back["model"].tolist() == table["model"].tolist()
     assert back["token"].tolist() == table["token"].tolist()
@@ -35,10 +37,22 @@ def test_table_keeps_text_and_numbers(tmp_path):
         read_table(tmp_path / "none.csv")
 
 
+def test_no_cell_is_a_formula_to_a_spreadsheet(tmp_path):
+    cells = ["=HYPERLINK(1)", "+1", "-1", "@sum", "\t=1", "\r=1", "'=1", "''-1", "-", "=", "a=1"]
+    table = pd.DataFrame({"token": cells, "before": cells[::-1]})
+    write_table(table, tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        written = [cell for row in list(csv.reader(file))[1:] for cell in row]
+    assert not [cell for cell in written if len(cell) > 1 and cell[0] in "=+-@\t\r"]
+    back = read_table(tmp_path / "t.csv")
+    assert back["token"].tolist() == cells
+    assert back["before"].tolist() == cells[::-1]
+
+
 @given(
     st.lists(
         st.tuples(
-            st.text(st.characters(codec="utf-8"), min_size=1),
+            st.text(st.characters(codec="utf-8"), min_size=1) | st.text("'=+-@\t\r1", min_size=1),
             st.floats(allow_nan=False, allow_infinity=False),
         ),
         min_size=1,
