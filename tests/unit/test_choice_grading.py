@@ -243,11 +243,20 @@ def test_other_labels():
     assert extract_choice("Basalt", digits).label == "2"
 
 
-@given(st.text(max_size=200))
-@settings(max_examples=300, deadline=None)
-def test_any_text_gives_a_label_of_the_item_or_none(text):
+_PIECES = st.one_of(
+    st.text(max_size=100),
+    st.sampled_from(
+        [" ", "\n", ". ", "A", "B) ", "Answer: ", "\\boxed{", "}", "not ", "insulin", "'"]
+    ),
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join), st.integers(1, 400))
+@settings(max_examples=200, deadline=None)
+def test_any_text_gives_a_label_of_the_item_or_none(text, times):
     for options in (DRUGS, NUMBERS, BOTH):
-        assert extract_choice(text, options).label in {None, *dict(options)}
+        for given_text in (text, text * min(times, 2000 // (len(text) or 1) + 1)):
+            assert extract_choice(given_text, options).label in {None, *dict(options)}
 
 
 @given(st.sampled_from(ENDINGS), st.sampled_from(["\n", "  ", " \n\n"]))
@@ -334,11 +343,11 @@ def test_missing_answer_is_ungradable():
 def test_an_item_that_was_not_asked_is_ungradable_and_says_why(grader, tmp_path):
     why = "the prompt has 5000 tokens; it exceeds the context of 4096 tokens"
     # An empty text begins with the answer prompt where thinking was cut; here it must not.
-    frame = responses(("i1", "", "context", "none"), ("i1", " D", "context", "eos"))
-    grades = grade(frame.assign(error=[why, None]), BANK, grader, answer_prompt="The answer is D. ")
+    frame = responses(("i1", "", "context", "none")).assign(error=why)
+    bank = BANK.assign(answer_text="7")
+    grades = grade(frame, bank, grader, answer_prompt="The answer is D. ")
     assert (grades["outcome"][0], grades["detail"][0]) == ("ungradable", why)
     assert pd.isna(grades["extracted"][0])
-    assert grades["outcome"][1] == "correct"
     contracts.write(grades, tmp_path / "grades.parquet", "grades")
 
 

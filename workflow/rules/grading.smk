@@ -6,6 +6,7 @@ rule grade:
     input:
         responses=results("responses.parquet"),
         study_items=results("items.parquet"),
+        verdicts=verdicts_file(),
     output:
         grades=results("grades.parquet"),
     log:
@@ -14,9 +15,36 @@ rule grade:
         time_of("grade.tsv")
     conda:
         "../../envs/analysis.yaml"
+    threads: STUDY.grading.threads
     params:
-        grading=STUDY.grading.model_dump(),
+        grading=grading_settings(),
         answer_prompts=answer_prompts(),
-        code=code("grading"),
+        code=code("grading", "json_answers", "sections", "verdicts"),
     script:
         "../scripts/grade.py"
+
+
+rule compare_graders:
+    """Accuracy under each grader, and Cohen's kappa between them."""
+    input:
+        grades=results("grades.parquet"),
+        study_items=results("items.parquet"),
+    output:
+        table=report(
+            table("grader_agreement"),
+            caption="../report/table.rst",
+            category="Grading",
+            labels={"result": "table: graders compared"},
+        ),
+    log:
+        log_of("compare_graders.log"),
+    benchmark:
+        time_of("compare_graders.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        options=resampling("confidence", "n_boot"),
+        models=MODELS,
+        code=code("stats", "graded"),
+    script:
+        "../scripts/compare_graders.py"

@@ -4,7 +4,7 @@ The only place that reads and writes parquet. A frame is checked against its con
 written and again when it is read, so that a step never meets a column it does not know.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +90,19 @@ SCHEMAS: dict[str, pa.Schema] = {
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
         nullable="extracted",
     ),
+    "verdicts": _contract(
+        {
+            **_RESPONSE_KEYS,
+            "judge": TEXT,
+            "prompt": TEXT,  # all that the judge was given, as its tokens say; null if not asked
+            "thinking": TEXT,
+            "verdict_text": TEXT,  # all that it said behind its thinking
+            "stop": TEXT,
+            "answer_stop": TEXT,
+            "error": TEXT,  # why nothing was asked; null otherwise
+        },
+        nullable="prompt error",
+    ),
 }
 
 # Columns whose values together name a row once.
@@ -98,12 +111,17 @@ KEYS = {
     "chains": ("model", "item_id", "sample", "continuation"),
     "responses": ("model", "item_id", "sample", "condition"),
     "grades": ("model", "item_id", "sample", "condition", "grader"),
+    "verdicts": ("model", "item_id", "sample", "condition", "judge"),
 }
 
 # Closed vocabularies.
+_STOPS = ("natural", "budget", "context")
+_ANSWER_STOPS = ("eos", "limit", "none")  # none: nothing was asked
 WORDS = {
-    ("responses", "stop"): ("natural", "budget", "context"),
-    ("responses", "answer_stop"): ("eos", "limit", "none"),  # none: nothing was asked
+    ("responses", "stop"): _STOPS,
+    ("responses", "answer_stop"): _ANSWER_STOPS,
+    ("verdicts", "stop"): (*_STOPS, "none"),
+    ("verdicts", "answer_stop"): _ANSWER_STOPS,
     ("grades", "outcome"): ("correct", "incorrect", "ungradable"),
 }
 
@@ -151,6 +169,73 @@ def write(frame: pd.DataFrame, path: str | Path, name: str) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
+def count(path: str | Path) -> int:
+    """Number of rows of the parquet file at `path`."""
+    return _open(Path(path), "").metadata.num_rows
+
+
+def batches(
+    path: str | Path, name: str, columns: Sequence[str], rows: int
+) -> Iterator[pd.DataFrame]:
+    """Some columns of the file at `path` under contract `name`, at most `rows` rows at a time.
+
+    Of the columns asked for, kinds and values are checked as `read` does. That keys occur once is
+    not checked again, for it takes all rows at once.
+    """
+    schema = _schema(name)
+    file = _open(Path(path), name)
+    _check_names(file.schema_arrow.names, schema, name, str(path))
+    fields = [schema.field(column) for column in columns]
+    for batch in file.iter_batches(rows, columns=list(columns)):
+        table = pa.Table.from_batches([batch])
+        frame = {}
+        for field in fields:
+            column = _checked(table.column(field.name), field, name, str(path))
+            frame[field.name] = to_pandas(column, field)
+        yield pd.DataFrame(frame)
+
+
+def write_batches(frames: Iterable[pd.DataFrame], path: str | Path, name: str) -> None:
+    """Write frames one after another to one file, as `write` does; keys are not compared.
+
+    Row numbers in errors count from the frame's beginning.
+    """
+    schema = _schema(name)
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        for frame in frames:
+            _check_names(list(frame.columns), schema, name, str(path))
+            arrays = []
+            for field in schema:
+                column = to_arrow(frame[field.name], field, f"{path}, {name}")
+                if isinstance(column, pa.Array):
+                    column = pa.chunked_array([column])
+                arrays.append(_checked(column, field, name, str(path)))
+            writer.write_table(pa.table(arrays, schema=schema))
+
+
+def _open(path: Path, name: str) -> pq.ParquetFile:
+    if not path.is_file():
+        raise ThinkscaleError(f"{path}: no such file; expected the {name} table.")
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ThinkscaleError(f"{path}: not readable as parquet ({error}).") from error
+
+
+def _checked(column: pa.ChunkedArray, field: pa.Field, name: str, where: str) -> pa.ChunkedArray:
+    """`column` in the contract's type, or an error at the first value that breaks it."""
+    if not same_kind(column.type, field.type):
+        raise ThinkscaleError(
+            f"{where}: column {field.name} is {column.type}, expected {field.type}."
+        )
+    column = column.cast(field.type)
+    _check_values(column, field, WORDS.get((name, field.name)), where)
+    return column
+
+
 def _schema(name: str) -> pa.Schema:
     if name not in SCHEMAS:
         raise ThinkscaleError(f"No contract is called {name!r}; there are {', '.join(SCHEMAS)}.")
@@ -183,17 +268,11 @@ def _check_table(table: pa.Table, schema: pa.Schema, name: str, where: str) -> p
     table = table.select(schema.names)
     columns = []
     for field in schema:
-        column = table.column(field.name)
-        if not same_kind(column.type, field.type):
-            raise ThinkscaleError(
-                f"{where}: column {field.name} is {column.type}, expected {field.type}."
-            )
-        column = column.cast(field.type)
-        _check_values(column, field, WORDS.get((name, field.name)), where)
+        column = _checked(table.column(field.name), field, name, where)
         columns.append(column)
     table = pa.table(columns, schema=schema)
     _check_keys(table, name, where)
-    if name == "responses":
+    if name in ("responses", "verdicts"):
         _check_errors(table, where)
     return table
 

@@ -5,10 +5,11 @@ capital A, such as one that begins with "Answer". It never leaves a response ung
 """
 
 from thinkscale.grading.extraction import Extraction
+from thinkscale.grading.grader import Facts
 
 
-def article(text: str, key: str) -> tuple[Extraction, str]:
-    """(extraction, outcome): correct if `key` is a substring of `text`, case-sensitive."""
-    if key in text:
-        return Extraction(key, "substring", f"the text contains {key!r}"), "correct"
-    return Extraction(None, "substring", f"the text does not contain {key!r}"), "incorrect"
+def judge_article(text: str, facts: Facts, settings: None = None) -> tuple[Extraction, str]:
+    """(extraction, outcome): correct if the key is a substring of `text`, case-sensitive."""
+    if facts.key in text:
+        return Extraction(facts.key, "substring", f"the text contains {facts.key!r}"), "correct"
+    return Extraction(None, "substring", f"the text does not contain {facts.key!r}"), "incorrect"

@@ -9,38 +9,29 @@ beside another option's text (contradiction), or where no option is named.
 
 import re
 
+from thinkscale.grading.choices import Choices, Options, choices_of
+from thinkscale.grading.cues import BOX, TAG, boxes, cues, json_value
 from thinkscale.grading.extraction import Extraction, answer_part, normalised, plain, unmarked
-from thinkscale.grading.field import NEGATIVE, QUALIFIED, Shapes, read_field, shapes_of
+from thinkscale.grading.field import NEGATIVE, read_field
+from thinkscale.grading.grader import Facts
+from thinkscale.grading.said import denied, labels_said
+from thinkscale.grading.sentences import after_revision, conclusions, is_cut, sentences
 from thinkscale.grading.wording import (
-    NEGATED_BEFORE,
     ChoiceSettings,
-    Options,
-    contained,
     equal,
+    mentioned,
     nearest,
     one_of,
     read_wording,
     tie,
 )
 
-_TAG = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
-_BOX = re.compile(r"\\f?box(?:ed)?\s*(?=[{\s]*\S)")
-_CUE = re.compile(
-    r"""(?:
-        \b(?:answers?|ans)\b
-        (?:\s+(?:choice|option|letter|key))?
-        (?:\s*\([^()\n]{0,30}\))?                                 # Answer (letter only):
-        (?:\s+(?:to|for)\s+[^.:\n]{1,60}?)?
-        (?:,?\s+(?:then|therefore|thus|hence|however),?)?
-        (?P<verb>\s+(?:is|are|(?:would|should|must|will)\s+be)\b\s*:?|\s*[:=]|\s*[-=]+>|\s+-\s|\s*\n)
-      | \b"""
-    + QUALIFIED
-    + r"""\s+(?:option|choice|selection|letter)\s*(?:\s+(?:is|would\s+be)\b\s*:?|[:=])
-      | 答案\s*(?:应该是|应为|是|为|选)?\s*:?
-    )""",
-    re.VERBOSE | re.IGNORECASE,
-)
 _SHORT = 300  # characters
+_LONGEST_FIELD = 2000
+_AFFIRMATIVE = re.compile(r"\b(?:correct|right|true|yes|best)\b|[✓✔✅]", re.IGNORECASE)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)})\s+(?:option|choice|answer)\b", re.IGNORECASE)
+_PARAGRAPH = re.compile(r"\n\s*\n")
 
 
 def extract_choice(
@@ -51,15 +42,24 @@ def extract_choice(
     >>> extract_choice("The answer is (B).", (("A", "Insulin"), ("B", "Metformin"))).label
     'B'
     """
-    return _extract(answer_part(text), options, settings or ChoiceSettings())
+    return _extract(answer_part(text), choices_of(options), settings or ChoiceSettings())
 
 
-def _extract(text: str, options: Options, settings: ChoiceSettings) -> Extraction:
+def judge_choice(
+    text: str, facts: Facts, settings: ChoiceSettings | None = None
+) -> tuple[Extraction, str]:
+    """(extraction, outcome) of an answer to an item with options and a key."""
+    extraction = extract_choice(text, facts.options, settings)
+    if extraction.label is None:
+        return extraction, "ungradable"
+    return extraction, "correct" if extraction.label == facts.key else "incorrect"
+
+
+def _extract(text: str, choices: Choices, settings: ChoiceSettings) -> Extraction:
     text = plain(text)
-    bare = unmarked(_BOX.sub(" ", text))
-    shapes = shapes_of(tuple(label for label, _ in options))
+    bare = unmarked(BOX.sub(" ", text) if "box" in text else text)
     for rule in (_tag, _statement, _box, _letter, _text):
-        found = rule(text, bare, options, shapes, settings)
+        found = rule(text, bare, choices, settings)
         if found is not None:
             return found
     return Extraction(None, "none", "no option is named")
@@ -68,99 +68,161 @@ def _extract(text: str, options: Options, settings: ChoiceSettings) -> Extractio
 # The rules: each returns an Extraction, or None to leave the text to the next.
 
 
-def _tag(text, bare, options, shapes, settings):
-    for content in reversed(_TAG.findall(text) if "<" in text else []):
+def _tag(text, bare, choices, settings):
+    for content in reversed(TAG.findall(text) if "<" in text else []):
         # Inside a tag anything may stand, so the other rules read it; a tag cannot hold a tag.
-        found = _extract(content.replace("<answer>", ""), options, settings)
+        found = _extract(content.replace("<answer>", ""), choices, settings)
         if found.how != "none":
             return _renamed(found, "tag")
     return None
 
 
-def _statement(text, bare, options, shapes, settings):
-    for cue in reversed(list(_CUE.finditer(bare))):
-        field = bare[cue.end() :].lstrip(" \t\n*:").split("\n", 1)[0]
-        after_verb = bool(cue["verb"]) and cue["verb"].strip(" \t:").isalpha()
-        if field and not NEGATIVE.match(field):
-            found = read_field(field, options, shapes, settings, article=after_verb)
-            found = found or read_wording(field, options, settings)
-            if found is not None:
-                return _renamed(found, "statement")
+def _statement(text, bare, choices, settings):
+    for cue in reversed(cues(bare)):
+        rest = bare[cue.end :]
+        line = rest.lstrip(" \t\n*:>").split("\n", 1)[0][:_LONGEST_FIELD]
+        field = json_value(rest) if cue.json else line
+        if not field or NEGATIVE.match(field):
+            continue
+        found = read_field(field, choices, settings, article=cue.verb)
+        found = found or read_wording(field, choices, settings)
+        if found is not None:
+            if not cue.json and (taken_back := after_revision(rest)) is not None:
+                found = _revised(taken_back, choices) or found
+            return _renamed(found, "statement")
     return None
 
 
-def _box(text, bare, options, shapes, settings):
-    for content in reversed(_boxes(text)):
+def _box(text, bare, choices, settings):
+    for content in reversed(boxes(text)):
         field = unmarked(content).strip()
-        found = read_field(field, options, shapes, settings) or read_wording(
-            field, options, settings
-        )
+        found = read_field(field, choices, settings) or read_wording(field, choices, settings)
         if found is not None:
             return _renamed(found, "boxed")
     return None
 
 
-def _letter(text, bare, options, shapes, settings):
-    paragraphs = [p.strip() for p in re.split(r"\n\s*\n", bare) if p.strip()]
+def _letter(text, bare, choices, settings):
+    pieces = _PARAGRAPH.split(bare) if "\n" in bare else [bare]
+    paragraphs = [p.strip() for p in pieces if p.strip()]
     ends = [p for p in paragraphs[:1] + paragraphs[1:][-1:] if "\n" not in p]
-    found = [f for p in ends if (f := read_field(p, options, shapes, settings)) is not None]
+    read = (read_field(p, choices, settings, announced=False) for p in ends)
+    found = [field for field in read if field is not None]
     if found:
         labels = {f.label for f in found}
+        if len(labels) > 1 and None not in labels and after_revision(bare) is not None:
+            return found[-1]
         return found[0] if len(labels) == 1 else tie(labels)
 
-    asserted = _labels(shapes.asserted, bare, shapes)
+    if (closing := _closing(bare, choices)) is not None:
+        return closing
+    asserted, named, bracketed = labels_said(bare, choices)
     if len(asserted) != 1:
-        asserted = asserted or _labels(shapes.named, bare, shapes)
-    if not asserted:
-        asserted = _labels(shapes.set_off, bare, shapes) | _labels(shapes.bold, text, shapes)
+        asserted = asserted or named
+    lines = bare.split("\n")
+    asserted = asserted or _verdict(lines, choices)
+    asserted = asserted or bracketed | _begun(lines, choices) | _bold(text, choices)
+    if not asserted and (places := _ORDINAL.findall(bare)):
+        labels = [label for label, _ in choices.options]
+        numbers = {_ORDINALS.index(place.lower()) for place in places}
+        asserted = {labels[n] for n in numbers if n < len(labels)}
     if len(asserted) > 1:
         return tie(asserted)
     return Extraction(*asserted, "letter", "a lone letter") if asserted else None
 
 
-def _text(text, bare, options, shapes, settings):
+def _text(text, bare, choices, settings):
     lines = [line for line in bare.split("\n") if line.strip()]
-    for part in dict.fromkeys([bare, *lines[:1], *lines[-1:]]):
-        if labels := equal(normalised(part), options):
+    parts = sentences(bare)
+    result = parts[-1].rpartition("=")[2] if parts else ""  # "x = 3 + 4 = 7"
+    for part in dict.fromkeys([bare, *lines[:1], *lines[-1:], *parts[-1:], result, *parts[:1]]):
+        if choices.may_equal(part) and (labels := equal(normalised(part), choices)):
             return one_of(labels, "text", "an option's text")
-    # An essay mentions options that it does not choose: of a long text only the last line counts.
-    short = len(bare) <= _SHORT or not lines
-    if labels := contained(normalised(bare if short else lines[-1]), options):
+    # An essay mentions options that it does not choose: of a long text only the last line counts,
+    # of a long line how it begins and ends, and of one that breaks off where it does.
+    scope = bare if len(bare) <= _SHORT or not lines else lines[-1]
+    if is_cut(scope):
+        scope = parts[-1]
+    elif len(scope) > _SHORT and (own := sentences(scope)):
+        scope = " ".join(dict.fromkeys([own[0], own[-1]]))
+    labels = _mentions(scope, choices)
+    if len(labels) > 1:
+        narrower = (_mentions(part, choices) for part in conclusions(scope))
+        labels = next((found for found in narrower if len(found) == 1), labels)
+    if labels:
         return one_of(labels, "text", "the text of one option occurs")
-    near = [f for line in lines if (f := nearest(normalised(line), options, settings)) is not None]
+    short = (normalised(line) for line in lines if choices.may_equal(line))
+    near = [f for line in short if (f := nearest(line, choices, settings)) is not None]
     if near:
         labels = {f.label for f in near}
         return near[0] if len(labels) == 1 else tie(labels)
     return None
 
 
-def _labels(pattern: re.Pattern, text: str, shapes: Shapes) -> set[str]:
-    """Labels that a pattern finds and the rest of their sentence does not deny."""
-    found = set()
-    for match in pattern.finditer(text):
-        rest = re.split(r"[.\n](?:\s|$)|[;,]", text[match.end() :], maxsplit=1)[0][:60]
-        before = text[max(0, match.start() - 25) : match.start()].lower().strip()
-        if not NEGATIVE.search(rest) and not NEGATED_BEFORE.search(before):
-            label = next(g for g in match.groupdict().values() if g)
-            found.add(shapes.label[label.casefold()])
-    return found
+def _mentions(text: str, choices: Choices) -> set[str]:
+    return set().union(*(mentioned(normalised(part), choices) for part in sentences(text)))
 
 
-def _boxes(text: str) -> list[str]:
-    """Contents of every box, braces balanced; a box left open runs to the end."""
-    contents = []
-    for start in _BOX.finditer(text):
-        position = start.end()
-        if text[position : position + 1] != "{":
-            contents.append(text[position:].split(maxsplit=1)[0])
+def _closing(bare: str, choices: Choices) -> Extraction | None:
+    """The letter a text ends with, as a sentence of its own or after "is"."""
+    parts = sentences(bare)
+    if not parts:
+        return None
+    alone = choices.shapes.pure.match(parts[-1])
+    if alone and alone["label"] in choices.text:
+        earlier = choices.shapes.pure.match(parts[-2]) if len(parts) > 1 else None
+        if earlier and choices.called(earlier["label"]) != alone["label"]:
+            return None  # "A. B. C.", a list
+        return Extraction(alone["label"], "letter", "a lone letter at the end")
+    if match := choices.shapes.closing.search(parts[-1]):
+        return Extraction(match["label"], "letter", "the letter the text ends with")
+    return None
+
+
+def _revised(text: str, choices: Choices) -> Extraction | None:
+    """The one letter asserted after the text took an answer back."""
+    asserted = labels_said(text, choices)[0]
+    if len(asserted) == 1:
+        return Extraction(*asserted, "letter", "a letter, after another was taken back")
+    return _closing(text, choices)
+
+
+def _verdict(lines: list[str], choices: Choices) -> set[str]:
+    """The option that a list of options with a verdict each affirms, or alone does not deny."""
+    affirmed, open_, seen = set(), set(), set()
+    for line in lines if len(lines) > 1 else ():
+        if (match := choices.shapes.listed.match(line)) is None:
             continue
-        depth = 0
-        for end in range(position, len(text)):
-            depth += (text[end] == "{") - (text[end] == "}")
-            if depth == 0:
-                break
-        contents.append(text[position + 1 : end if depth == 0 else len(text)])
-    return contents
+        label, rest = choices.called(match["label"]), match["rest"]
+        seen.add(label)
+        if NEGATIVE.search(rest) is None:
+            open_.add(label)
+            if _AFFIRMATIVE.search(rest):
+                affirmed.add(label)
+    if len(seen) < 2:
+        return set()
+    if len(affirmed) == 1:
+        return affirmed
+    return open_ if len(open_) == 1 and len(seen) == len(choices.options) else set()
+
+
+def _begun(lines: list[str], choices: Choices) -> set[str]:
+    """Labels that lines begin with and do not deny."""
+    matches = ((line, choices.shapes.set_off.match(line)) for line in lines)
+    return {
+        choices.called(match["label"])
+        for line, match in matches
+        if match and not denied(line, match.start(), match.end())
+    }
+
+
+def _bold(text: str, choices: Choices) -> set[str]:
+    matches = choices.shapes.bold.finditer(text) if "**" in text else ()
+    return {
+        choices.called(match["label"])
+        for match in matches
+        if not denied(text, match.start(), match.end())
+    }
 
 
 def _renamed(found: Extraction, how: str) -> Extraction:

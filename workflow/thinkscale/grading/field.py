@@ -1,19 +1,18 @@
 """Reading one field: what follows a cue, fills a box, or is a line of its own."""
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
 
+from thinkscale.grading.choices import Choices
 from thinkscale.grading.extraction import Extraction, normalised
-from thinkscale.grading.wording import CLAUSE_END, equal, one_of, read_wording, tie
-
-QUALIFIED = r"(?:correct|right|best|final|my|most\s+likely|most\s+appropriate|appropriate)"
-_LEAD = (
-    r"[\s\"':=>#(\[<\-]*(?:(?:is|the|that|option|choice|letter|answer|statement|either|both|between"
-    r"|clearly|definitely|indeed|therefore|thus|still|simply|probably|likely|most\s+likely|"
-    + QUALIFIED
-    + r")[\s:]+)*[\"'(\[<{]*\s*"
+from thinkscale.grading.wording import (
+    CLAUSE_END,
+    ChoiceSettings,
+    equal,
+    one_of,
+    read_wording,
+    tie,
 )
+
 NEGATIVE = re.compile(
     r"\b(?:not|incorrect|wrong|false|unlikely|excluded?|rule[ds]?\s+out|eliminated?|inappropriate"
     r"|unsafe|cannot|contraindicated|less|never|neither)\b|n't\b",
@@ -27,103 +26,55 @@ _CONNECTOR = re.compile(
     r"(?:because|since|as|is|was|which|for|due|based|given|and|but|so|would|the|this|in|it|with)\b",
     re.IGNORECASE,
 )
+_REASON = re.compile(r"(?:because|since|as|due|given|based|for|which)\b", re.IGNORECASE)
+# What "I" is followed by where it is a label and no pronoun.
+_AFTER_I = re.compile(r"(?:because|since|as|is|which|for|due|based)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Shapes:
-    """Patterns that depend on the labels."""
-
-    label: dict[str, str]  # casefolded -> label
-    pure: re.Pattern
-    several: re.Pattern
-    delimited: re.Pattern
-    spaced: re.Pattern
-    trailing: re.Pattern
-    asserted: re.Pattern
-    named: re.Pattern
-    set_off: re.Pattern
-    bold: re.Pattern
-
-
-@lru_cache(maxsize=64)
-def shapes_of(labels: tuple[str, ...]) -> Shapes:
-    one = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
-    small = f"(?P<label>(?i:{one}))"  # where the shape leaves no doubt, case does not count
-    big = f"(?P<label>{one})"
-    again = f"[\"'(\\[]*(?P<second>{one})(?![\\w'])"
-    after = r"(?=\s*(?:[.,;:!?)\]]|$|\n|because\b|since\b|as\b|is\b|\())"
-    return Shapes(
-        label={label.casefold(): label for label in labels},
-        pure=re.compile(rf"{_lead()}{small}[\"')\]}}>]*\s*[.,:;!?)\]\"'-]*\s*$"),
-        several=re.compile(
-            rf"{_lead()}{big}[)\]\"']*\s*(?:[,;]\s*)?(?:(?i:and/or|and|or|vs\.?)\s|[,/&+])\s*"
-            rf"(?:(?i:possibly|maybe|perhaps|also)\s+)?(?:(?i:option|choice)\s+)?{again}"
-            r"(?=\s*(?:[.,;:!?)\]/&+\"']|$|\n|(?i:and|or|are|because|since|is)\b))"
-        ),
-        delimited=re.compile(
-            rf"{_lead()}{small}(?!'\w)\s*(?:[)\]}}>\"']+\s*[.:,;-]*|[.:;,](?=\D)|[.:;,]\s|\s-\s)\s*"
-            r"(?P<rest>\S.*)",
-            re.DOTALL,
-        ),
-        spaced=re.compile(rf"{_lead()}{big}\s+(?P<rest>\S.*)", re.DOTALL),
-        trailing=re.compile(
-            rf"(?P<rest>\S.*?)\s*[(\[](?:(?i:option|choice|answer)\s*:?\s+)?{small}[)\]][\s.,!]*$",
-            re.DOTALL,
-        ),
-        asserted=re.compile(
-            rf"(?<![\w'])\(?{big}\)?\s+(?i:is|seems|appears|looks|must\s+be|would\s+be)\s+"
-            r"(?i:to\s+be\s+)?(?i:(?:the|most|clearly|definitely|indeed|probably)\s+)*"
-            r"(?i:correct|right|best|answer|appropriate|likely|true|one)\b"
-            r"|\b(?i:choose|chose|pick(?:ed)?|select(?:ed)?|(?:go(?:ing)?|went)\s+with"
-            r"|opt(?:ed|ing)?\s+for|say|settle\s+on|选择?)\s*:?\s*"
-            rf"(?i:(?:the|option|choice|answer|letter)\s+)*[\"'(]?(?P<second>{one})"
-            rf"(?![\w'])[\"')]?{after}"
-            r"|\b(?i:it's|it\s+is|that's|must\s+be|should\s+be|so|thus|therefore|hence|definitely"
-            rf"|probably|clearly|likely)\s*[,:]?\s*\(?(?P<third>{one})(?![\w'])\)?{after}"
-        ),
-        named=re.compile(
-            rf"\b(?i:option|choice|answer|letter)\s*[:#]?\s*[\"'(]?{big}(?![\w'])(?!\s[a-z]+\s+of\b)"
-        ),
-        set_off=re.compile(
-            rf"^\W*{small}(?:[)\]:]|\.(?=\s|$)|\s*$)|(?<!\w)[(\[](?P<second>{one})[)\]]",
-            re.MULTILINE,
-        ),
-        bold=re.compile(rf"\*\*\s*\(?{big}[).:]*\s*\*\*"),
-    )
-
-
-def _lead() -> str:
-    return f"^(?i:{_LEAD})"
-
-
-def read_field(field, options, shapes, settings, *, article=False):
+def read_field(
+    field: str,
+    choices: Choices,
+    settings: ChoiceSettings,
+    *,
+    article: bool = False,
+    announced: bool = True,
+) -> Extraction | None:
     """The label that a field opens (or, in brackets, closes) with; None if it does neither.
 
     `article`: the field follows a verb, where a bare small "a" may begin a phrase that was cut.
+    `announced`: it stands where an answer was announced; elsewhere "B would ..." discusses B.
     """
-    pure = shapes.pure.match(field)
+    shapes = choices.shapes
+    opens = shapes.opening.match(field) is not None
+    pure = shapes.pure.match(field) if opens else None
     if pure and not (
         pure["label"] in "ai" and _may_be_article(field, pure.start("label"), article)
     ):
-        return Extraction(shapes.label[pure["label"].casefold()], "letter", "a lone letter")
+        return Extraction(choices.called(pure["label"]), "letter", "a lone letter")
     # "Both A and B" and "B-cell lymphoma" can be texts of options.
-    if labels := equal(normalised(field), options):
+    if choices.may_equal(field) and (labels := equal(normalised(field), choices)):
         return one_of(labels, "text", "an option's text")
-    if (several := shapes.several.match(field)) and several["label"] != several["second"]:
+    if opens and (again := shapes.repeated.match(field)):
+        return Extraction(again["label"], "letter", "one letter, repeated")
+    several = shapes.several.match(field) if opens else None
+    if several and several["label"] != several["second"]:
         return tie({several["label"], several["second"]})
-    for shape in (shapes.delimited, shapes.trailing, shapes.spaced):
+    # Each pattern is tried only where the field can have its shape.
+    tried = [shapes.delimited] if opens else []
+    if field.rstrip(" \t\n.,!")[-1:] in (")", "]"):
+        tried.append(shapes.trailing)
+    tried += [shapes.spaced] if opens else []
+    for shape in tried:
         match = shape.match(field)
         if match is None:
             continue
-        label, rest = shapes.label[match["label"].casefold()], match["rest"]
-        if shape is not shapes.trailing and _denied(rest, dict(options)[label]):
+        label, rest = choices.called(match["label"]), match["rest"]
+        own = choices.text[label]
+        if shape is not shapes.trailing and _denied(rest, own):
             return None
-        beside = read_wording(rest, options, settings)
+        beside = read_wording(rest, choices, settings)
         if beside is not None and beside.label not in (None, label):
-            own = dict(options)[label]
-            if equal(normalised(own), options) and normalised(own) == normalised(
-                dict(options)[beside.label]
-            ):
+            if choices.form[label] and choices.form[label] == choices.form[beside.label]:
                 beside = None  # two options with one text
             elif shape is shapes.spaced and label in ("A", "I"):
                 return None  # an article or a pronoun
@@ -132,7 +83,8 @@ def read_field(field, options, shapes, settings, *, article=False):
                     None, "contradiction", f"{label} stands beside the text of {beside.label}"
                 )
         known = beside is not None and beside.label == label
-        if shape is shapes.spaced and not (known or _CONNECTOR.match(rest)):
+        follows = (_AFTER_I if label == "I" else _CONNECTOR) if announced else _REASON
+        if shape is shapes.spaced and not (known or follows.match(rest)):
             return None
         if shape is shapes.trailing and beside is None:
             return None
