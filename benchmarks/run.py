@@ -6,7 +6,7 @@ import sys
 
 import measure
 
-SECTIONS = ("sweep", "notebook", "decode", "journal", "gpu")
+SECTIONS = ("sweep", "notebook", "decode", "journal", "items", "grading", "corpus", "gpu")
 
 
 def main() -> None:

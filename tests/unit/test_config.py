@@ -202,11 +202,11 @@ FAULTS = {
                 "columns": {"options": "options", "option_columns": ["a", "b"]},
             }
         },
-        ["`items.columns`", "found both", "expected one of `options`, `option_columns`"],
+        ["`items.columns`", "found `options` and `option_columns`", "expected one of `options`"],
     ),
     "bank without options": (
         {"items.source": "bank.csv"},
-        ["`items.columns`", "found neither", "expected one of"],
+        ["`items.columns`", "found neither options nor an answer", "expected one of"],
     ),
     "corpus file missing": (
         {"corpora.0.source": "t.jsonl"},
@@ -299,7 +299,7 @@ PROMPTS = {
         "{stem!r} {options}": "{stem} is not one or has a format",
         "{stem:>9} {options}": "{stem} is not one or has a format",
         "{stem} {options": "expected '}'",
-        "{stem}": "{options} is missing",
+        "{options}": "{stem} is missing",
         "{{stem}} {options}": "{stem} is missing",
     },
     "option": {

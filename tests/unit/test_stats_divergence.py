@@ -53,10 +53,22 @@ def test_floor_of_the_first_study():
     assert "1e-10" in found["smoothing"].iloc[0]
 
 
+def test_several_ways_to_smooth_are_rows_each():
+    ways = [Smoothing(), Smoothing(kind="floor"), Smoothing(alpha=0.1, support="vocabulary")]
+    together = stats.divergence(CORPUS, ITEMS, vocabulary_size=9, smoothing=ways, **FEW)
+    assert len(together) == 24 and together["smoothing"].nunique() == 3
+    for place, way in enumerate(ways):
+        alone = stats.divergence(CORPUS, ITEMS, vocabulary_size=9, smoothing=way, **FEW)
+        part = together.iloc[8 * place : 8 * place + 8].reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone, part)
+    made = Smoothing.of(kind="floor", value=1e-8, support="observed")
+    assert made.floor == 1e-8 and Smoothing.of("additive", 0.1, "vocabulary") == ways[2]
+
+
 documents = st.lists(st.lists(st.integers(0, 6), max_size=6), min_size=1, max_size=5).filter(any)
 
 
-@settings(deadline=None)  # a shared machine may stall
+@settings(deadline=None, max_examples=40)  # a shared machine may stall
 @given(documents, documents)
 def test_js_is_symmetric_bounded_and_zero_on_itself(corpus, items):
     options = {"vocabulary_size": 7, "n_boot": 0, "n_permutations": 0}
@@ -68,7 +80,7 @@ def test_js_is_symmetric_bounded_and_zero_on_itself(corpus, items):
     assert values(stats.divergence(corpus, corpus[::-1], **options))["js"] == pytest.approx(0)
 
 
-@settings(deadline=None)  # a shared machine may stall
+@settings(deadline=None, max_examples=40)  # a shared machine may stall
 @given(documents, documents)
 def test_contributions_sum_to_js(corpus, items):
     tokens = stats.divergence_tokens(corpus, items, vocabulary_size=7, decode={})
@@ -77,6 +89,10 @@ def test_contributions_sum_to_js(corpus, items):
     )["js"]
     assert tokens["js_contribution"].sum() == pytest.approx(js, abs=1e-12)
     assert tokens["js_contribution"].is_monotonic_decreasing
+    table = stats.divergence(corpus, items, vocabulary_size=7, n_boot=0, n_permutations=0)
+    for measure in ("kl_corpus_items", "kl_items_corpus"):
+        added = tokens[f"{measure}_contribution"].sum()
+        assert added == pytest.approx(values(table, "bits")[measure], abs=1e-12)
 
 
 def test_token_rows_by_hand():
@@ -87,7 +103,13 @@ def test_token_rows_by_hand():
     assert found.loc[1, "frequency_corpus"] == found.loc[1, "frequency_items"] == 0.5
     assert found.loc[3, "token"] == "<3>" and found.loc[2, "token"] == "b"
     top = stats.divergence_tokens([[1, 1, 2, 2]], [[1, 3]], vocabulary_size=4, decode={}, top=2)
-    assert len(top) == 2 and list(top.columns) == stats.COLUMNS["divergence_tokens"][-7:]
+    assert len(top) == 2 and list(top.columns) == stats.COLUMNS["divergence_tokens"][2:]
+    # Shares 2/4 and 1/2, 2/4 and 0, 0 and 1/2, smoothed by 0.5: (2.5, 2.5, 0.5) / 5.5 and
+    # (1.5, 0.5, 1.5) / 3.5.
+    assert found["more_frequent_in"].to_dict() == {1: "neither", 2: "corpus", 3: "items"}
+    p, q = 2.5 / 5.5, 0.5 / 3.5
+    assert found.loc[2, "kl_corpus_items_contribution"] == pytest.approx(p * np.log2(p / q))
+    assert found.loc[2, "kl_items_corpus_contribution"] == pytest.approx(-q * np.log2(p / q))
 
 
 def sides(seed, shift=0, long=90):
@@ -118,6 +140,83 @@ def test_null_is_left_by_another_law():
     assert (found["lower"] > found["null_mean"]).all() and (
         found["upper"] > found["estimate"]
     ).all()
+
+
+def dealt(documents, vocabulary_size, longest, seed, groups=100, share=0.25):
+    """The same documents as the groups and pieces of a corpus too large to hold."""
+    whole = stats.as_documents(documents)
+    rng = np.random.default_rng(seed)
+    counts = np.zeros((groups, vocabulary_size), np.int64)
+    for document, group in zip(documents, rng.integers(groups, size=len(documents)), strict=True):
+        np.add.at(counts[group], np.asarray(document), 1)
+    lengths = stats.piece_lengths(whole.lengths, longest)
+    kept = rng.random(len(lengths)) < share
+    starts = np.cumsum(lengths) - lengths
+    ids = whole.ids[stats.spans(starts[kept], lengths[kept])]
+    pieces = stats.Documents(ids, lengths[kept])
+    return stats.Groups(counts, len(documents), pieces, longest, share)
+
+
+def middle_sized(seed):
+    """A corpus whose documents differ in topic, so that their variance is not that of tokens."""
+    rng = np.random.default_rng(seed)
+    weights = 1 / np.arange(1, 301)
+    laws = [np.roll(weights, shift) + 0.2 * weights for shift in (0, 0, 7, 40)]
+    laws = [law / law.sum() for law in laws]
+    corpus = [rng.choice(300, rng.integers(40, 120), p=laws[rng.integers(4)]) for _ in range(1500)]
+    return corpus, [rng.choice(300, 30, p=laws[0]) for _ in range(120)]
+
+
+def test_groups_and_documents_agree_on_a_middle_sized_corpus():
+    corpus, items = middle_sized(0)
+    longest = stats.piece_tokens(items)
+    options = {"vocabulary_size": 300, "n_boot": 2000, "n_permutations": 1000, "seed": 1}
+    whole = stats.divergence(corpus, items, **options)
+    grouped = [
+        stats.divergence(dealt(corpus, 300, longest, seed), items, **options) for seed in range(12)
+    ]
+    for table in grouped:
+        pd.testing.assert_frame_equal(table[["estimate"]], whole[["estimate"]])
+        assert (table[["documents_corpus", "tokens_corpus", "tokens_items"]].iloc[0] == (
+            whole[["documents_corpus", "tokens_corpus", "tokens_items"]].iloc[0]
+        )).all()  # fmt: skip
+        assert "100 random groups" in table["method"][0] and "one in 4" in table["method"][0]
+
+    def widths(table):
+        return (table["upper"] - table["lower"]).to_numpy()
+
+    ratios = np.array([widths(table) / widths(whole) for table in grouped])
+    # A standard deviation from 100 values varies by 7 %; its mean over 12 deals by 2 %.
+    assert np.all(np.abs(ratios - 1) < 0.25) and np.all(np.abs(ratios.mean(axis=0) - 1) < 0.07)
+    for column, room in (("null_mean", 0.02), ("null_upper", 0.04)):
+        found = np.array([table[column] / whole[column] for table in grouped])
+        assert np.all(np.abs(found.mean(axis=0) - 1) < room)
+
+
+def test_resampling_groups_sees_what_resampling_tokens_does_not():
+    # Each document repeats one token: the documents' variance is fifty times the tokens'.
+    rng = np.random.default_rng(3)
+    corpus = [np.full(50, token) for token in rng.integers(4, size=400)]
+    items = [[0, 1, 2, 3]] * 50
+    options = {"vocabulary_size": 4, "n_boot": 1000, "n_permutations": 0}
+    width = {}
+    for name, side in (("documents", corpus), ("groups", dealt(corpus, 4, 4, 0))):
+        row = stats.divergence(side, items, **options).iloc[0]
+        width[name] = row["upper"] - row["estimate"]
+    assert width["groups"] == pytest.approx(width["documents"], rel=0.3)
+
+
+def test_null_of_groups_holds_where_both_sides_are_of_one_law():
+    p = []
+    for s in range(40):
+        corpus, items = sides(s)
+        longest = stats.piece_tokens(items)
+        grouped = dealt(corpus, 150, longest, s, share=0.5)
+        table = stats.divergence(
+            grouped, items, vocabulary_size=150, n_boot=0, n_permutations=99, seed=s
+        )
+        p.append(table["p"][4])
+    assert 0.3 < np.mean(p) < 0.7 and np.mean(np.array(p) <= 0.1) < 0.25
 
 
 def test_same_seed_same_rows():

@@ -325,6 +325,7 @@ def test_an_item_is_left_out_once_and_for_one_reason():
     graded.loc[graded["item_id"].isin(["i0", "i5"]), "difficulty"] = np.nan
     row = stats.registration(unfit(graded, ["i0", "i1"]), **FEW).iloc[0]
     assert (row["n"], row["errors"]) == (9, 1) and "2 items without difficulty" in row["method"]
+    assert row["without_difficulty"] == 2
 
 
 def test_items_that_do_not_fit_stay_mistakes_where_tokens_do_not_matter():

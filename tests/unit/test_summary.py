@@ -275,3 +275,14 @@ def test_tables_read_back_from_csv_say_the_same():
 def test_negative_zero_claims_no_sign():
     text = line("mcnemar", MCNEMAR, estimate=-0.0001, lower=-0.01, upper=0.01)
     assert "by 0.0 points" in text or "by +0.0 points" in text
+
+
+def test_without_any_difficulty_one_sentence_says_so():
+    why = "not estimated: 0 items with a difficulty, at least 3 are needed; uncorrected; {} items "
+    bare = {**REGISTRATION, "n": 0, "estimate": np.nan, "method": why.format(9) + "without "
+            "difficulty left out"}  # fmt: skip
+    tables = {"registration": pd.DataFrame([bare, {**bare, "measure": "kendall"}])}
+    assert "- No item has a difficulty: not estimated.\n" in summary(tables, "demo")
+    assert "no estimate" not in summary(tables, "demo")
+    tables = {"registration": pd.DataFrame([bare, REGISTRATION])}
+    assert "No item has a difficulty" not in summary(tables, "demo")

@@ -11,6 +11,7 @@ rule measure_accuracy:
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
+        overlap=overlap_table(),
     output:
         table=report(
             table("accuracy"),
@@ -28,6 +29,7 @@ rule measure_accuracy:
         analysis="accuracy",
         options=analyses("confidence"),
         grader=STUDY.grading.graders[0],
+        exclusion=exclusion(),
         models=MODELS,
         code=code("stats", "graded"),
     script:
@@ -40,6 +42,7 @@ rule correlate_difficulty:
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
+        overlap=overlap_table(),
     output:
         table=report(
             table("registration"),
@@ -57,6 +60,7 @@ rule correlate_difficulty:
         analysis="registration",
         options=resampling("confidence", "n_boot", "n_permutations"),
         grader=STUDY.grading.graders[0],
+        exclusion=exclusion(),
         models=MODELS,
         code=code("stats", "graded"),
     script:
@@ -69,6 +73,7 @@ rule compare_outcomes:
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
+        overlap=overlap_table(),
     output:
         table=report(
             table("outcome_difficulty"),
@@ -86,6 +91,7 @@ rule compare_outcomes:
         analysis="outcome_difficulty",
         options=resampling("confidence", "n_boot", "n_permutations"),
         grader=STUDY.grading.graders[0],
+        exclusion=exclusion(),
         models=MODELS,
         code=code("stats", "graded"),
     script:
@@ -98,6 +104,7 @@ rule test_flips:
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
+        overlap=overlap_table(),
     output:
         table=report(
             table("mcnemar"),
@@ -115,6 +122,7 @@ rule test_flips:
         analysis="mcnemar",
         options=resampling("confidence", "n_permutations"),
         grader=STUDY.grading.graders[0],
+        exclusion=exclusion(),
         models=MODELS,
         code=code("stats", "graded"),
     script:
@@ -127,6 +135,7 @@ rule measure_token_change:
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
+        overlap=overlap_table(),
     output:
         table=report(
             table("token_change"),
@@ -144,6 +153,7 @@ rule measure_token_change:
         analysis="token_change",
         options=analyses("confidence"),
         grader=STUDY.grading.graders[0],
+        exclusion=exclusion(),
         models=MODELS,
         code=code("stats", "graded"),
     script:
@@ -156,6 +166,7 @@ rule compare_models:
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
+        overlap=overlap_table(),
     output:
         table=report(
             table("model_comparison"),
@@ -176,6 +187,7 @@ rule compare_models:
             "pairs": compared_pairs(),
         },
         grader=STUDY.grading.graders[0],
+        exclusion=exclusion(),
         models=MODELS,
         code=code("stats", "graded"),
     script:
@@ -188,6 +200,7 @@ rule vote:
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
+        overlap=overlap_table(),
     output:
         table=report(
             table("consensus"),
@@ -205,6 +218,7 @@ rule vote:
         analysis="consensus",
         options={**resampling("confidence"), "ks": STUDY.analyses.consensus_k},
         grader=STUDY.grading.graders[0],
+        exclusion=exclusion(),
         models=MODELS,
         code=code("stats", "graded"),
     script:
@@ -234,42 +248,6 @@ rule sum_ledger:
         code=code("stats", "graded"),
     script:
         "../scripts/sum_ledger.py"
-
-
-rule compare_tokens:
-    """Divergence of each corpus from the items, over each tokenizer of the study."""
-    input:
-        study_items=results("items.parquet"),
-        corpora=[corpus_file(name) for name in CORPORA],
-        records=[results("models", f"{name}.json") for name in MODELS],
-    output:
-        divergence=report(
-            table("divergence"),
-            caption="../report/table.rst",
-            category="Corpus and items",
-            labels={"result": "table: divergence"},
-        ),
-        tokens=report(
-            table("divergence_tokens"),
-            caption="../report/table.rst",
-            category="Corpus and items",
-            labels={"result": "table: tokens that differ most"},
-        ),
-    log:
-        log_of("compare_tokens.log"),
-    benchmark:
-        time_of("compare_tokens.tsv")
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        corpora=[corpus.model_dump() for corpus in STUDY.corpora],
-        prompts=[model.inference.prompt.model_dump() for model in STUDY.models],
-        divergence=STUDY.analyses.divergence.model_dump(),
-        confidence=STUDY.analyses.confidence,
-        seed=STUDY.seed,
-        code=code("stats", "prompts", "token_comparison", "training/corpus"),
-    script:
-        "../scripts/compare_tokens.py"
 
 
 rule gather_losses:

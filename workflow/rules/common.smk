@@ -11,6 +11,8 @@ LIBRARY = Path(workflow.current_basedir).parent / "thinkscale"
 sys.path.insert(0, str(LIBRARY.parent))
 
 from thinkscale.config import parse_study, refuse_repeated_keys
+from thinkscale.config.corpora import tokenizer_file
+from thinkscale.config.judge import judge_model
 from thinkscale.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.job import share_library
@@ -41,6 +43,9 @@ STUDY = checked_study()
 MODELS = [model.name for model in STUDY.models]
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
+JUDGE = judge_model(STUDY)
+# Models with a record: those of the study, and its judge.
+REGISTERED = list(dict.fromkeys(MODELS + ([JUDGE.name] if JUDGE is not None else [])))
 
 
 def results(*parts):
@@ -63,12 +68,13 @@ def code(*modules):
 
 def sampler_code():
     """Digest of the modules that decide which tokens are sampled: part of the journal's key."""
-    modules = ("base", "packing", "rows", "sampling", "stream", "tree")
+    modules = ("base", "lanes", "packing", "rows", "sampling", "stream", "tree")
     return code(*(f"engines/{module}" for module in modules))
 
 
 def model_config(name):
-    return next(model for model in STUDY.models if model.name == name)
+    """A model of the study, or a judge that is none of them."""
+    return next((model for model in STUDY.models if model.name == name), JUDGE)
 
 
 def corpus_config(name):
@@ -76,15 +82,50 @@ def corpus_config(name):
 
 
 def corpus_file(name):
-    """Generated corpora are outputs of a rule, others are read where they are."""
+    """Generated corpora are outputs of a rule, others are read where they are; or on the hub."""
     corpus = corpus_config(name)
+    if corpus.hub is not None:
+        return []
     if corpus.source == "calibration":
         return results("corpora", f"{name}.jsonl")
     return corpus.source
 
 
+def read_corpora():
+    """The settings of every corpus that say what is read, and its file if it has one."""
+    return [[corpus.model_dump(), corpus_file(corpus.name) or None] for corpus in STUDY.corpora]
+
+
+def model_prompts():
+    return [model.inference.prompt.model_dump() for model in STUDY.models]
+
+
+def tokenizer_settings():
+    return [other.model_dump() for other in STUDY.analyses.divergence.tokenizers]
+
+
+def tokenizer_paths():
+    """Files of tokenizers that no model has."""
+    others = STUDY.analyses.divergence.tokenizers
+    return [str(tokenizer_file(other.path)) for other in others if other.path is not None]
+
+
+def overlap_settings():
+    return STUDY.analyses.contamination.model_dump(include={"n", "items_text"})
+
+
+def overlap_table():
+    """The items' overlap with corpora, for a study that leaves items out by it."""
+    return [] if STUDY.analyses.contamination.exclude_above is None else table("overlap")
+
+
+def exclusion():
+    """By which overlap with which corpora items are left out of tables."""
+    return STUDY.analyses.contamination.model_dump(include={"exclude_above", "corpora"})
+
+
 def bank_file():
-    return [] if STUDY.items.source == "calibration" else STUDY.items.source
+    return [] if STUDY.items.source in (None, "calibration") else STUDY.items.source
 
 
 def model_files(wildcards):
@@ -108,7 +149,9 @@ def parent_corpus(wildcards):
 
 
 def corpus_settings(wildcards):
-    return corpus_config(model_config(wildcards.model).derive.corpus).model_dump()
+    """What a model is fine-tuned on; what of it is compared with the items is another matter."""
+    compared = {"compare", "columns", "messages", "roles"}
+    return corpus_config(model_config(wildcards.model).derive.corpus).model_dump(exclude=compared)
 
 
 def model_settings(wildcards):
@@ -180,6 +223,7 @@ def figure(name):
 
 
 TABLES = [
+    "items",
     "accuracy",
     "registration",
     "outcome_difficulty",
@@ -200,16 +244,21 @@ FIGURES = [
     "token_change",
 ]
 
+CORPUS_TABLES = ["divergence", "divergence_tokens", "overlap", "overlap_summary"]
+CORPUS_FIGURES = ["token_scatter", "token_contributions", "item_overlap"]
+
 
 def study_tables():
     """Tables this study has: some need a corpus or a derived model."""
-    names = TABLES + (["divergence", "divergence_tokens"] if CORPORA else [])
+    names = TABLES + (CORPUS_TABLES if CORPORA else [])
+    names += ["grader_agreement"] if len(STUDY.grading.graders) > 1 else []
     return [table(name) for name in names + (["training_loss"] if DERIVED else [])]
 
 
 def study_figures():
     """Figures this study has, each as SVG and PNG."""
-    names = FIGURES + (["token_scatter"] if CORPORA else [])
+    names = FIGURES + (CORPUS_FIGURES if CORPORA else [])
+    names += ["grader_agreement"] if len(STUDY.grading.graders) > 1 else []
     names += ["training_loss"] if DERIVED else []
     return [path for name in names for path in figure(name).values()]
 
@@ -231,3 +280,52 @@ def thinking_settings(wildcards):
 def answer_prompts():
     """What was put in before a cut response's answer, by model: graders read it too."""
     return {model.name: model.inference.thinking.answer_prompt for model in STUDY.models}
+
+
+def judge_record(wildcards):
+    return results("models", f"{JUDGE.name}.json")
+
+
+def judge_settings(wildcards):
+    """What decides the judge's questions; which verdict means what is the grader's."""
+    judge = STUDY.grading.judge.model_dump(include={"template", "marker", "max_think"})
+    return {**judge, "verdicts": list(STUDY.grading.judge.verdicts)}
+
+
+def judge_inference(wildcards):
+    return JUDGE.inference.model_dump(exclude={"offline", "shards", "threads"})
+
+
+def judge_threads(wildcards):
+    return JUDGE.inference.threads
+
+
+def judge_shard_count(wildcards):
+    return JUDGE.inference.shards
+
+
+def judge_journal(wildcards):
+    return results("journal", f"judge-{JUDGE.name}")
+
+
+def judge_shards():
+    count = 0 if JUDGE is None else JUDGE.inference.shards
+    return [results("judge", f"{shard}.verdicts.parquet") for shard in range(count)]
+
+
+def judged_prompts():
+    """How each model was asked, for the judge to know."""
+    return {model.name: model.inference.prompt.model_dump() for model in STUDY.models}
+
+
+def verdicts_file():
+    """What the judge said, where the study has one."""
+    return [] if JUDGE is None else results("verdicts.parquet")
+
+
+def grading_settings():
+    """The settings of graders: of the judge only how its verdicts are read."""
+    grading = STUDY.grading.model_dump(exclude={"judge", "threads"})
+    if STUDY.grading.judge is not None:
+        grading["judge"] = STUDY.grading.judge.model_dump(include={"marker", "verdicts"})
+    return grading

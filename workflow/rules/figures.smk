@@ -37,6 +37,7 @@ rule draw_registration:
     """Thinking tokens against difficulty, per model."""
     input:
         responses=results("responses.parquet"),
+        overlap=overlap_table(),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
         registration=table("registration"),
@@ -60,6 +61,7 @@ rule draw_registration:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
+        exclusion=exclusion(),
         code=code("figures", "graded"),
     script:
         "../scripts/draw.py"
@@ -69,6 +71,7 @@ rule draw_outcomes:
     """Difficulty of items by outcome."""
     input:
         responses=results("responses.parquet"),
+        overlap=overlap_table(),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
         outcome_difficulty=table("outcome_difficulty"),
@@ -92,6 +95,7 @@ rule draw_outcomes:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
+        exclusion=exclusion(),
         code=code("figures", "graded"),
     script:
         "../scripts/draw.py"
@@ -193,6 +197,7 @@ rule draw_lengths:
     """Distributions of thinking length, natural and forced."""
     input:
         responses=results("responses.parquet"),
+        overlap=overlap_table(),
     output:
         svg=report(
             figure("thinking_lengths")["svg"],
@@ -213,6 +218,7 @@ rule draw_lengths:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
+        exclusion=exclusion(),
         code=code("figures", "graded"),
     script:
         "../scripts/draw.py"
@@ -222,6 +228,7 @@ rule draw_token_change:
     """Per-item change of thinking tokens against natural."""
     input:
         responses=results("responses.parquet"),
+        overlap=overlap_table(),
         token_change=table("token_change"),
     output:
         svg=report(
@@ -243,6 +250,7 @@ rule draw_token_change:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
+        exclusion=exclusion(),
         code=code("figures", "graded"),
     script:
         "../scripts/draw.py"
@@ -278,6 +286,66 @@ rule draw_token_scatter:
         "../scripts/draw.py"
 
 
+rule draw_token_contributions:
+    """The tokens that add most to the divergence of corpus and items."""
+    input:
+        divergence_tokens=table("divergence_tokens"),
+        divergence=table("divergence"),
+    output:
+        svg=report(
+            figure("token_contributions")["svg"],
+            caption="../report/token_contributions.rst",
+            category="Corpus and items",
+            labels={"result": "figure: tokens that differ most"},
+        ),
+        png=figure("token_contributions")["png"],
+    log:
+        log_of("draw_token_contributions.log"),
+    benchmark:
+        time_of("draw_token_contributions.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="token_contributions",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_overlap:
+    """How much of each item occurs in a corpus."""
+    input:
+        overlap=table("overlap"),
+        overlap_summary=table("overlap_summary"),
+    output:
+        svg=report(
+            figure("item_overlap")["svg"],
+            caption="../report/item_overlap.rst",
+            category="Corpus and items",
+            labels={"result": "figure: items that occur in a corpus"},
+        ),
+        png=figure("item_overlap")["png"],
+    log:
+        log_of("draw_overlap.log"),
+    benchmark:
+        time_of("draw_overlap.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="item_overlap",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
 rule draw_training:
     """Training loss of derived models."""
     input:
@@ -298,6 +366,35 @@ rule draw_training:
         "../../envs/analysis.yaml"
     params:
         figure="training_loss",
+        style=STUDY.figures.model_dump(),
+        models=MODELS,
+        grader=STUDY.grading.graders[0],
+        confidence=STUDY.analyses.confidence,
+        code=code("figures", "graded"),
+    script:
+        "../scripts/draw.py"
+
+
+rule draw_graders:
+    """Accuracy under each grader, and how far graders agree."""
+    input:
+        grader_agreement=table("grader_agreement"),
+    output:
+        svg=report(
+            figure("grader_agreement")["svg"],
+            caption="../report/grader_agreement.rst",
+            category="Grading",
+            labels={"result": "figure: graders compared"},
+        ),
+        png=figure("grader_agreement")["png"],
+    log:
+        log_of("draw_graders.log"),
+    benchmark:
+        time_of("draw_graders.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figure="grader_agreement",
         style=STUDY.figures.model_dump(),
         models=MODELS,
         grader=STUDY.grading.graders[0],

@@ -29,6 +29,7 @@ rule compare_graders:
     input:
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
+        overlap=overlap_table(),
     output:
         table=report(
             table("grader_agreement"),
@@ -45,6 +46,7 @@ rule compare_graders:
     params:
         options=resampling("confidence", "n_boot"),
         models=MODELS,
+        exclusion=exclusion(),
         code=code("stats", "graded"),
     script:
         "../scripts/compare_graders.py"

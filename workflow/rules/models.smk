@@ -25,7 +25,7 @@ rule derive_model:
         corpus=corpus_settings,
         thinking=thinking_settings,
         seed=STUDY.seed,
-        code=code("training"),
+        code=code("training", "corpora/rows", "corpora/source"),
     script:
         "../scripts/derive_model.py"
 

@@ -35,5 +35,6 @@ rule plan:
         seed=STUDY.seed,
         sampler=sampler_code(),
         plan=results("plan.csv"),
+        judge=None if JUDGE is None else JUDGE.name,
     script:
         "../scripts/plan.py"

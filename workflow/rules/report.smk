@@ -38,7 +38,7 @@ rule record_provenance:
     input:
         study_items=results("items.parquet"),
         corpora=[corpus_file(name) for name in CORPORA],
-        records=[results("models", f"{name}.json") for name in MODELS],
+        records=[results("models", f"{name}.json") for name in REGISTERED],
         responses=results("responses.parquet"),
     output:
         provenance=results("provenance.json"),

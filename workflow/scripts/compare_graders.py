@@ -3,11 +3,16 @@
 from thinkscale import contracts, stats
 from thinkscale.graded import in_study_order
 from thinkscale.job import job
-from thinkscale.tables import write_table
+from thinkscale.tables import read_table, write_table
 
 with job(snakemake):
     params = snakemake.params
     grades = contracts.read(snakemake.input.grades, "grades")
     items = contracts.read(snakemake.input.study_items, "items")
+    left_out = []
+    if snakemake.input.overlap:
+        left_out = stats.contaminated(read_table(snakemake.input.overlap), **params.exclusion)
+        grades = stats.without_items(grades, left_out)
     table = stats.grader_agreement(grades, items, **params.options)
+    table.insert(table.columns.get_loc("n_responses") + 1, "n_excluded", len(left_out))
     write_table(in_study_order(table, params.models), snakemake.output.table)

@@ -4,32 +4,23 @@ import json
 from pathlib import Path
 
 from thinkscale import contracts
+from thinkscale.corpora.source import source_of
 from thinkscale.job import job
-from thinkscale.prompts import user_message
+from thinkscale.stats import Smoothing
 from thinkscale.tables import write_table
-from thinkscale.token_comparison import compare_tokens
-from thinkscale.training.corpus import read_corpus
+from thinkscale.token_comparison import compare_tokens, tokenizer_files
 
 with job(snakemake):
     params, settings = snakemake.params, dict(snakemake.params.divergence)
     records = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
-    items = contracts.read(snakemake.input.study_items, "items").to_dict("records")
-    asked = [
-        [user_message(item, form["template"], form["option"], form["separator"]) for item in items]
-        for form in params.prompts
-    ]
-    corpora = {}
-    for corpus, path in zip(params.corpora, snakemake.input.corpora, strict=True):
-        columns = {name: corpus[name] for name in ("question", "reasoning", "response")}
-        rows = read_corpus(path, columns, corpus["n"])
-        corpora[corpus["name"]] = [row["question"] for row in rows]
     divergence, tokens = compare_tokens(
-        records,
-        asked,
-        corpora,
-        alpha=settings.pop("smoothing"),
+        tokenizer_files(records, params.prompts, settings.pop("tokenizers")),
+        contracts.read(snakemake.input.study_items, "items").to_dict("records"),
+        [source_of(corpus, path) for corpus, path in params.corpora],
+        smoothing=[Smoothing.of(**way) for way in settings.pop("smoothing")],
         confidence=params.confidence,
         seed=params.seed,
+        threads=snakemake.threads,
         **settings,
     )
     write_table(divergence, snakemake.output.divergence)

@@ -7,13 +7,12 @@ from thinkscale.job import job
 from thinkscale.registry import verify
 from thinkscale.tables import write_table
 from thinkscale.think import require
-from thinkscale.training.corpus import TraceFormat, read_corpus
+from thinkscale.training.corpus import TraceFormat, read_traces
 
 with job(snakemake):
     derive, corpus = dict(snakemake.params.derive), snakemake.params.corpus
     thinking = snakemake.params.thinking
-    columns = {name: corpus[name] for name in ("question", "reasoning", "response")}
-    rows = read_corpus(snakemake.input.corpus, columns, corpus["n"])
+    rows = read_traces(corpus, snakemake.input.corpus or None)
     for package in ("torch", "transformers", "trl", "peft"):
         require(package, extra="train")
     import torch

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from thinkscale import contracts, figures
+from thinkscale import contracts, figures, stats
 from thinkscale.graded import graded
 from thinkscale.job import job
 from thinkscale.tables import read_table
@@ -25,6 +25,9 @@ def frames(inputs) -> dict:
 with job(snakemake):
     params = snakemake.params
     given = frames(snakemake.input)
+    if "responses" in given and "overlap" in given:
+        left_out = stats.contaminated(given["overlap"], **params.exclusion)
+        given["responses"] = stats.without_items(given["responses"], left_out)
     if {"responses", "grades", "items"} <= given.keys():
         everything = graded(given["responses"], given["grades"], given["items"], params.grader)
         given["natural"] = everything[everything["condition"] == "natural"]
@@ -74,6 +77,16 @@ with job(snakemake):
             drawn = figures.token_scatter(
                 given["divergence_tokens"], given["divergence"], **level, **look
             )
+        case "token_contributions":
+            drawn = figures.token_contributions(
+                given["divergence_tokens"], given["divergence"], **look
+            )
+        case "item_overlap":
+            drawn = figures.item_overlap(
+                given["overlap"], given["overlap_summary"], **level, **look
+            )
+        case "grader_agreement":
+            drawn = figures.grader_agreement(given["grader_agreement"], **level, **models)
         case "training_loss":
             drawn = figures.training_loss(given["training_loss"], **models)
         case unknown:

@@ -80,4 +80,11 @@ with job(snakemake):
     found = table(lines)
     write_table(found, snakemake.params.plan)
     print(text(found, snakemake.params.study), flush=True)
+    if snakemake.params.judge is not None:
+        samples = sum(model["settings"]["samples"] for model in models.values())
+        responses = len(items) * samples * len(configured_sweep(conditions))
+        print(
+            f"\nNot counted: the judge {snakemake.params.judge}, asked about each different one of "
+            f"{responses:,} responses."
+        )
     print(f"\nAlso in {snakemake.params.plan}")

@@ -3,7 +3,7 @@
 from thinkscale import contracts, stats
 from thinkscale.graded import graded, in_study_order
 from thinkscale.job import job
-from thinkscale.tables import write_table
+from thinkscale.tables import read_table, write_table
 
 with job(snakemake):
     params = snakemake.params
@@ -11,6 +11,10 @@ with job(snakemake):
     grades = contracts.read(snakemake.input.grades, "grades")
     items = contracts.read(snakemake.input.study_items, "items")
     frame = graded(responses, grades, items, params.grader)
+    left_out = []
+    if snakemake.input.overlap:
+        left_out = stats.contaminated(read_table(snakemake.input.overlap), **params.exclusion)
+        frame = stats.without_items(frame, left_out)
     analyses = {
         "accuracy": stats.accuracy,
         "registration": stats.registration,
@@ -21,4 +25,5 @@ with job(snakemake):
         "consensus": stats.consensus,
     }
     table = analyses[params.analysis](frame, **params.options)
+    table.insert(table.columns.get_loc("errors") + 1, "n_excluded", len(left_out))
     write_table(in_study_order(table, params.models), snakemake.output.table)

@@ -16,16 +16,18 @@ _RATE_SECONDS = 10.0  # tokens per second are those of about the last so many
 class Progress:
     """A bar of rows done on stderr; without a terminal, one line every 20 seconds.
 
-    rows: to be done in all. usage: what the engine did so far.
+    rows: to be done in all. usage: what the engine did so far. verb: what the model is doing.
     """
 
-    def __init__(self, model: str, rows: int, usage: Callable[[], Usage]) -> None:
+    def __init__(
+        self, model: str, rows: int, usage: Callable[[], Usage], verb: str = "think"
+    ) -> None:
         interval = 0.5 if sys.stderr.isatty() else 20
         self._usage = usage
         self._interval = interval
         self._bar = tqdm(
             total=rows,
-            desc=f"think {model}",
+            desc=f"{verb} {model}",
             unit="row",
             mininterval=interval,
             maxinterval=interval,
@@ -85,7 +87,7 @@ def usage_record(
     }
 
 
-def usage_line(record: Mapping[str, Any]) -> str:
+def usage_line(record: Mapping[str, Any], verb: str = "think") -> str:
     """Return a job's record as one line to read."""
     memory = record["peak_memory_bytes"]
     engine = (
@@ -96,7 +98,8 @@ def usage_line(record: Mapping[str, Any]) -> str:
     )
     refused = f"; items that do not fit the context: {record['errors']}" if record["errors"] else ""
     return (
-        f"think {record['model']}: {record['chains']:,} chains, {record['responses']:,} responses; "
+        f"{verb} {record['model']}: "
+        f"{record['chains']:,} chains, {record['responses']:,} responses; "
         f"{record['sampled_tokens']:,} tokens sampled, {record['recalled_tokens']:,} from the "
         f"journal, {record['shared_tokens']:,} saved by sharing; {engine}{refused}"
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.types import StrictInt
 
-from thinkscale.config.corpora import Divergence
+from thinkscale.config.corpora import Contamination, Divergence
 from thinkscale.config.section import Colour, Name, NotASwitch, Positive, Section, Share, unit
 
 
@@ -31,6 +31,9 @@ class Analyses(Section):
         "its parent.",
     )
     divergence: Divergence = Field(Divergence(), description="Comparing corpora with items.")
+    contamination: Contamination = Field(
+        Contamination(), description="Items that a model may know from a corpus."
+    )
 
 
 class Figures(Section):

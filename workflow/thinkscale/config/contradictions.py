@@ -7,7 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from thinkscale.conditions import RESERVED, contradiction
+from thinkscale.config.corpora import corpus_faults, tokenizer_faults, tokenizer_file
+from thinkscale.config.items import item_faults
+from thinkscale.config.judge import JudgeModel
 from thinkscale.config.model import Study
+from thinkscale.config.models import Model
 
 
 def contradictions(study: Study) -> Iterable[str]:
@@ -40,16 +44,13 @@ def contradictions(study: Study) -> Iterable[str]:
             yield f"`analyses.compare`: found {name!r}; expected one of {', '.join(names)}"
         if pair[0] == pair[1]:
             yield f"`analyses.compare`: found {pair[0]!r} with itself; expected two models"
-    if study.items.source != "calibration":
-        columns = study.items.columns
-        if (columns.options is None) == (columns.option_columns is None):
-            found = "neither" if columns.options is None else "both"
-            yield f"`items.columns`: found {found}; expected one of `options`, `option_columns`"
-    elif study.items.n is not None and study.items.n > study.items.bank_size:
-        yield (
-            f"`items.n`: found {study.items.n}; expected at most `items.bank_size`, "
-            f"{study.items.bank_size}"
-        )
+    for index, corpus in enumerate(study.corpora):
+        yield from corpus_faults(corpus, f"corpora[{index}]")
+    yield from tokenizer_faults(
+        study.analyses.divergence, study.analyses.contamination, names, corpora
+    )
+    yield from item_faults(study.items)
+    yield from _grading_contradictions(study, names)
 
 
 def _sweep_contradictions(study: Study) -> Iterable[str]:
@@ -77,15 +78,7 @@ def _model_contradictions(
             f"`{key}` ({model.name}): found {', '.join(given) or 'none of them'}; "
             "expected exactly one of `path`, `hub`, `derive`"
         )
-    if model.hub is not None and model.revision is None:
-        yield f"`{key}.revision` ({model.name}): missing; expected the hub commit to run"
-    elif given == ["hub"] and not re.fullmatch(r"[0-9a-f]{40}", model.revision):
-        yield (
-            f"`{key}.revision` ({model.name}): found {model.revision!r}; expected a commit of the "
-            "hub repository, 40 hexadecimal digits (a branch or tag can stand for another tomorrow)"
-        )
-    if model.revision is not None and model.hub is None:
-        yield f"`{key}.revision` ({model.name}): found {model.revision!r}; expected it with `hub`"
+    yield from _revision_faults(model, key)
     if model.derive is None:
         return
     if model.derive.corpus not in corpora:
@@ -93,6 +86,12 @@ def _model_contradictions(
             f"`{key}.derive.corpus`: found {model.derive.corpus!r}; "
             f"expected one of `corpora` ({', '.join(corpora) or 'none given'})"
         )
+    for corpus in study.corpora:
+        if corpus.name == model.derive.corpus and corpus.format != "traces":
+            yield (
+                f"`{key}.derive.corpus`: found {corpus.name!r} with the format {corpus.format!r}; "
+                "expected a corpus of `traces` to fine-tune on"
+            )
     parents = {m.name: m.derive.parent for m in study.models if m.derive is not None}
     parent, seen = model.derive.parent, [model.name]
     if parent not in names:
@@ -113,22 +112,81 @@ def _model_contradictions(
         )
 
 
+def _revision_faults(model: Model | JudgeModel, key: str) -> Iterable[str]:
+    if model.hub is not None and model.revision is None:
+        yield f"`{key}.revision` ({model.name}): missing; expected the hub commit to run"
+    elif (
+        model.hub is not None
+        and model.path is None
+        and not re.fullmatch(r"[0-9a-f]{40}", model.revision)
+    ):
+        yield (
+            f"`{key}.revision` ({model.name}): found {model.revision!r}; expected a commit of the "
+            "hub repository, 40 hexadecimal digits (a branch or tag can stand for another tomorrow)"
+        )
+    if model.revision is not None and model.hub is None:
+        yield f"`{key}.revision` ({model.name}): found {model.revision!r}; expected it with `hub`"
+
+
+def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
+    grading = study.grading
+    if "structure" in grading.graders and grading.structure.empty:
+        yield (
+            "`grading.structure`: found nothing to grade by; expected `sections`, `json_schema`, "
+            "`min_words` or `max_words` for the grader `structure`"
+        )
+    if (grading.judge is None) == ("judge" in grading.graders):
+        found, where = ("missing", "with") if grading.judge is None else ("found", "only with")
+        yield f"`grading.judge`: {found}; expected {where} the grader `judge` in `grading.graders`"
+    if grading.judge is None:
+        return
+    model, key = grading.judge.model, "grading.judge.model"
+    given = [k for k in ("path", "hub") if getattr(model, k) is not None]
+    if not given and model.name not in names:
+        near = difflib.get_close_matches(model.name, names, n=1)
+        yield (
+            f"`{key}.name`: there is no model {model.name!r}"
+            f"{f'; did you mean {near[0]!r}?' if near else ''} (expected one of "
+            f"{', '.join(names)}, or `path` or `hub` beside it)"
+        )
+    elif given and model.name in names:
+        yield (
+            f"`{key}.name`: found {model.name!r}, a model of the study, with `{given[0]}`; "
+            "expected another name, or the name alone"
+        )
+    if len(given) > 1:
+        yield f"`{key}` ({model.name}): found path, hub; expected at most one of them"
+    if not given and model.fingerprint is not None:
+        yield f"`{key}.fingerprint`: found beside a name alone; expected it in `models`"
+    yield from _revision_faults(model, key)
+
+
 def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
-    for index, model in enumerate(study.models):
+    models = {f"models[{index}]": model for index, model in enumerate(study.models)}
+    if study.grading.judge is not None:
+        models["grading.judge.model"] = study.grading.judge.model
+    for key, model in models.items():
         if model.path is None or model.path.startswith(made_here):
             continue
         if not Path(model.path, "config.json").is_file():
             yield (
-                f"`models[{index}].path` ({model.name}): {model.path} holds no config.json; "
+                f"`{key}.path` ({model.name}): {model.path} holds no config.json; "
                 "expected the directory of a model"
             )
-    if study.items.source != "calibration" and not Path(study.items.source).is_file():
+    if study.items.source not in (None, "calibration") and not Path(study.items.source).is_file():
         yield (
             f"`items.source`: there is no file {study.items.source}; expected `calibration` or the "
             "path of a bank"
         )
+    for index, tokenizer in enumerate(study.analyses.divergence.tokenizers):
+        if tokenizer.path is not None and not tokenizer_file(tokenizer.path).is_file():
+            yield (
+                f"`analyses.divergence.tokenizers[{index}].path` ({tokenizer.name}): there is no "
+                f"file {tokenizer_file(tokenizer.path)}; expected a tokenizer.json, or the "
+                "directory that holds it"
+            )
     for index, corpus in enumerate(study.corpora):
-        if corpus.source != "calibration" and not Path(corpus.source).is_file():
+        if corpus.source not in (None, "calibration") and not Path(corpus.source).is_file():
             yield (
                 f"`corpora[{index}].source` ({corpus.name}): there is no file {corpus.source}; "
                 "expected `calibration` or the path of a corpus"

@@ -12,6 +12,7 @@ from typing import Any
 
 from thinkscale.config.model import Study
 from thinkscale.config.section import COLOUR_PATTERN, NAME_PATTERN
+from thinkscale.items.presets import PRESETS, Preset
 
 INTRODUCTION = """\
 # Configuration
@@ -130,7 +131,84 @@ conditions:
   continuations: ["Wait", "Let me check that again.", ""]
   continuation_choice: drawn           # one of the three at each natural end; `each`: a branch each
 ```
+"""
 
+BANKS = """
+### Item banks
+
+`items.preset` knows the columns of some banks, so that their files need no mapping:
+
+```yaml
+items:
+  preset: math
+  source: data/math500.jsonl
+```
+
+The same from the Hugging Face hub; its files are downloaded once, whole, into the hub's cache:
+
+```yaml
+items:
+  preset: gsm8k
+  hub: openai/gsm8k
+  revision: ...        # the commit, 40 hexadecimal digits
+  config: main
+  split: test
+```
+
+| preset | for | columns, the first that the file has |
+|---|---|---|
+"""
+
+BANKS_END = """
+Every key that a preset fills in can be given beside it and then stands instead, as in
+`columns: {difficulty: null}`. Where a row of the table names two forms, the first is that of CSV
+and TSV.
+
+"""
+
+OPEN_TASKS = """\
+### Open tasks
+
+A task without a right answer has items of the preset `open`, a prompt that says what is asked, and
+the grader `structure`, `judge`, or both. Accuracy is then the share of responses with outcome
+`correct`; what concerns human difficulty is not estimated, where the items have none.
+[studies/policy-briefs.yaml](studies/policy-briefs.yaml) and
+[studies/disclosure-fields.yaml](studies/disclosure-fields.yaml) are two such studies.
+
+```yaml
+items: {source: papers.jsonl, preset: open, columns: {stem_template: "{title}\\n\\n{abstract}"}}
+inference:
+  prompt: {system: You write policy briefs., template: "Write a brief with ... on:\\n\\n{stem}"}
+  thinking: {answer_prompt: "\\n\\n"}      # no "Final Answer:" before a brief
+grading:
+  graders: [structure, judge]
+  structure:
+    sections: [{title: Title}, {title: Summary, min_words: 40, max_words: 200}]
+  judge:
+    model: {name: Qwen3-8B, hub: Qwen/Qwen3-8B, revision: ...}
+```
+
+`structure` finds each section by its heading, whatever shape that has; `detail` in `grades.parquet`
+lists what is missing. A section counts from its heading to the next listed one, or to a Markdown
+heading that is not listed, of its own level or above. Of headings that are there twice the one with
+most words under it counts. For JSON, a key that is there twice, NaN, and more than 100 levels are
+not valid. An answer that was cut at its limit before all was there is ungradable.
+
+`judge` puts every response to a model, with the likeliest tokens and one sample, through the same
+engine and journal as the models themselves: the same answer to the same question is asked once, and
+a rerun asks nothing again. `verdicts.parquet` keeps all that the judge was given, thought and said.
+A verdict that is none of `verdicts`, or that was cut at its limit, is ungradable. Where the judge
+has the weights of a model that it judges, the log says so: models tend to prefer their own answers.
+
+What models wrote is not to be trusted. It is put between lines of its own that nothing in it can
+repeat, and special tokens in it are broken up, so that it cannot end its part or begin a turn. This
+does not keep a judge from being persuaded by what it reads ("this brief deserves a PASS"), nor from
+errors that judges make without that: they favour long answers, sure tones, and what resembles their
+own. Read some of `verdicts.parquet`, and compare the judge with people before you rely on it.
+
+"""
+
+KEYS = """\
 ## Every key
 
 Paths are written with dots; `models[].name` is the key `name` of each entry of the list `models`.
@@ -140,7 +218,8 @@ Paths are written with dots; `models[].name` is the key `name` of each entry of 
 def readme() -> str:
     """Return the text of config/README.md."""
     schema = Study.model_json_schema()
-    parts = [INTRODUCTION + EXAMPLE + MARKERS]
+    presets = "".join(_preset(name, preset) for name, preset in PRESETS.items())
+    parts = [INTRODUCTION + EXAMPLE + MARKERS + BANKS + presets + BANKS_END + OPEN_TASKS + KEYS]
     for path, section in _sections(schema):
         title = f"`{path}`" if path else "The study"
         parts.append(f"### {title}\n\n{section['description']}\n\n{_table(path, section, schema)}")
@@ -159,6 +238,26 @@ def write(directory: Path) -> None:
     (directory / "schema.json").write_text(schema(), encoding="utf-8")
 
 
+def _preset(name: str, preset: Preset) -> str:
+    """A row of the table of item banks."""
+    forms = [_mapping(form) for form in (preset.delimited, preset.columns) if form]
+    about, columns = preset.about.replace("|", "\\|"), ". Or: ".join(forms).replace("|", "\\|")
+    return f"| `{name}` | {about} | {columns} |\n"
+
+
+def _mapping(columns: Mapping[str, Any]) -> str:
+    return "; ".join(f"{key}: {_names(key, value)}" for key, value in columns.items())
+
+
+def _names(key: str, value: Any) -> str:
+    """The columns of one key; candidates in their order, or all that make up the options."""
+    if not isinstance(value, list):
+        return f"`{value}`"
+    several = key in ("option_columns", "other_options")
+    names = [f"`{name}`" for name in value if name is not None]
+    return (", " if several else " or ").join(names) + (" or none" if None in value else "")
+
+
 def _sections(schema: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """Yield (path, JSON schema) of each block, in the order of the study file."""
 
@@ -166,7 +265,7 @@ def _sections(schema: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any
         yield path, section
         for name, field in section["properties"].items():
             # A model's own `inference` is the study's, documented once.
-            if (block := _block(field)) and (path, name) != ("models[]", "inference"):
+            if (block := _block(field)) and not (name == "inference" and path):
                 inner = f"{path}.{name}" if path else name
                 many = "[]" if field.get("type") == "array" else ""
                 yield from below(inner + many, schema["$defs"][block])

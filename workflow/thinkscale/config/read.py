@@ -83,8 +83,8 @@ def parse_study(values: Mapping[str, Any], where: str, made_here: Iterable[str] 
 
 
 def _with_inherited_inference(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay each model's own `inference` keys over the study's."""
-    shared, models = values.get("inference"), values.get("models")
+    """Lay each model's own `inference` keys over the study's, the judge's over those it is of."""
+    shared, models = values.get("inference", {}), values.get("models")
     if not isinstance(shared, Mapping) or not isinstance(models, list):
         return dict(values)
     laid = [
@@ -96,7 +96,27 @@ def _with_inherited_inference(values: Mapping[str, Any]) -> dict[str, Any]:
         else model
         for model in models
     ]
-    return {**values, "models": laid}
+    return _with_judge({**values, "models": laid}, shared)
+
+
+def _with_judge(values: dict[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for the judge, which may be one of the models."""
+    grading = values.get("grading")
+    judge = grading.get("judge") if isinstance(grading, Mapping) else None
+    model = judge.get("model") if isinstance(judge, Mapping) else None
+    if not isinstance(model, Mapping):
+        return values
+    if model.get("path") is None and model.get("hub") is None:
+        same = [m for m in values["models"] if _name_of(m) == model.get("name")]
+        shared = same[0]["inference"] if same else shared
+    own = model.get("inference") or {}
+    base = _beside_preset(shared, model) if isinstance(shared, Mapping) else shared
+    judge = {**judge, "model": {**model, "inference": _overlay(base, own)}}
+    return {**values, "grading": {**grading, "judge": judge}}
+
+
+def _name_of(model: Any) -> Any:
+    return model.get("name") if isinstance(model, Mapping) else None
 
 
 def _beside_preset(shared: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -126,7 +146,10 @@ _PATTERNS = {
 
 
 def _inherited(location: tuple, located: Iterable[tuple]) -> bool:
-    """Whether a model's fault is the study's `inference`, reported there already."""
+    """Whether a model's or the judge's fault is in what it inherits, reported there already."""
+    if location[:4] == ("grading", "judge", "model", "inference"):
+        above = {place[2:] if place[0] == "models" else place for place in located}
+        return location[3:] in above
     return location[0] == "models" and location[2:3] == ("inference",) and location[2:] in located
 
 

@@ -1,5 +1,7 @@
 """What every section of the configuration is made of: the kinds of values keys may have."""
 
+import string
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -36,3 +38,23 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def with_placeholders(text: str, *, needed: Sequence[str], possible: Sequence[str] = ()) -> str:
+    """Return a template's text. Raises ValueError unless its placeholders are the ones known."""
+    known = [*needed, *possible]
+    expected = " and ".join(f"{{{name}}}" for name in needed)
+    if possible:
+        expected += ", possibly " + ", ".join(f"{{{name}}}" for name in possible) + ","
+    rule = f"text with {expected} and no other placeholder (a brace itself is written twice)"
+    try:
+        # (literal, field, format, conversion); field is None in a part without placeholder
+        found = [part[1:] for part in string.Formatter().parse(text) if part[1] is not None]
+    except ValueError as error:
+        raise ValueError(f"{rule}: {error}") from error
+    plain = [field for field, form, conversion in found if not form and not conversion]
+    if wrong := [field for field, *_ in found if field not in known or field not in plain]:
+        raise ValueError(f"{rule}: {{{wrong[0]}}} is not one or has a format")
+    if missing := [name for name in needed if name not in plain]:
+        raise ValueError(f"{rule}: {{{missing[0]}}} is missing")
+    return text

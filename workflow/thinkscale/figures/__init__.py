@@ -8,7 +8,9 @@ a figure that says what is missing. `save` writes SVG or PNG. `token_reader` ope
     save(accuracy_vs_budget(accuracy, models=names, style=style), "accuracy_vs_budget.svg")
 """
 
+from thinkscale.figures.agreement import grader_agreement
 from thinkscale.figures.chain import one_chain, token_reader
+from thinkscale.figures.contributions import item_overlap, token_contributions
 from thinkscale.figures.divergence import token_scatter
 from thinkscale.figures.items import difficulty_by_outcome, difficulty_histogram
 from thinkscale.figures.lengths import thinking_lengths, token_change
@@ -24,10 +26,13 @@ __all__ = [
     "apply",
     "difficulty_by_outcome",
     "difficulty_histogram",
+    "grader_agreement",
+    "item_overlap",
     "one_chain",
     "save",
     "thinking_lengths",
     "token_change",
+    "token_contributions",
     "token_reader",
     "token_scatter",
     "tokens_vs_difficulty",

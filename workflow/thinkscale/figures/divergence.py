@@ -47,8 +47,9 @@ def token_scatter(
     """Frequency of each token in the corpus against the items, on log scales.
 
     One panel per tokenizer and corpus. Tokens absent from one side lie in the strip at its
-    margin. The `labels` tokens that contribute most to the Jensen-Shannon divergence are named;
-    the divergence, its interval and its null come from `divergence`.
+    margin. Of the tokens more frequent in the corpus, and of those more frequent in the items,
+    the `labels` / 2 that contribute most to the Jensen-Shannon divergence are named; the
+    divergence, its interval and its null come from `divergence`.
     """
     with apply(style):
         if is_empty(divergence_tokens):
@@ -88,8 +89,8 @@ def token_scatter(
         if absent != ["0", "0"]:
             text += f"; shaded: absent from corpus ({absent[0]}) or items ({absent[1]})"
         text += (
-            "; diagonal: equal frequency; named: largest shares of the Jensen-Shannon divergence "
-            f"(JS), with {confidence:.0%} interval"
+            "; diagonal: equal frequency; named: on either side of it, what adds most to the "
+            f"Jensen-Shannon divergence (JS, with {confidence:.0%} interval)"
         )
         note(figure, text, style)
         finish(figure)  # the layout must stand before labels can avoid each other
@@ -195,7 +196,7 @@ def _name_tokens(
     per_point = ax.figure.dpi / 72
     points = ax.transData.transform(where)
     inside = ax.get_window_extent()
-    largest = tokens["js_contribution"].to_numpy(dtype=float).argsort(kind="stable")[::-1][:count]
+    largest = _largest(tokens, count)
     half = 0.5 * style.marker_size * per_point
     taken = [Bbox.from_extents(*(points[i] - half), *(points[i] + half)) for i in largest]
     for i in largest:
@@ -225,6 +226,16 @@ def _name_tokens(
         ax.plot(
             *where[i], "o", color=style.ink, markersize=0.75 * style.marker_size, markeredgewidth=0
         )
+
+
+def _largest(tokens: pd.DataFrame, count: int) -> np.ndarray:
+    """Places of the tokens that contribute most: half from each side, as far as it has them."""
+    order = tokens["js_contribution"].to_numpy(dtype=float).argsort(kind="stable")[::-1]
+    corpus = (tokens["frequency_corpus"] > tokens["frequency_items"]).to_numpy()[order]
+    first, second = order[corpus], order[~corpus]
+    half = min(len(first), max(count - len(second), -(-count // 2)))
+    chosen = np.concatenate([first[:half], second[: count - half]])
+    return order[np.isin(order, chosen)]
 
 
 def _free_corner(

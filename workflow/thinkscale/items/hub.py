@@ -77,7 +77,7 @@ def snapshot(place: HubSet) -> Path:
     except RepositoryNotFoundError as error:
         raise ThinkscaleError(
             f"{place}: there is no data set {place.repository} on the hub, or it is private; "
-            "expected `items.hub` as `owner/name`."
+            "expected its id as `owner/name`."
         ) from error
     except RevisionNotFoundError as error:
         raise ThinkscaleError(

@@ -10,6 +10,8 @@ import pandas as pd
 
 from thinkscale.report import _corpora as corpora
 from thinkscale.report import _cost as cost
+from thinkscale.report import _grading as grading
+from thinkscale.report import _items as items
 from thinkscale.report._words import (
     count,
     direction,
@@ -50,9 +52,20 @@ def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float
         elif table.empty:
             lines.append(f"Table `{name}` has no rows.")
         else:
-            lines += [f"- {sentence}" for sentence in write(table)]
+            lines += [f"- {sentence}" for sentence in [*_left_out(table), *write(table)]]
         lines.append("")
     return "\n".join(lines)
+
+
+def _left_out(table: pd.DataFrame) -> list[str]:
+    """Items left out because they occur in a corpus, where the study asks for that."""
+    left_out = table["n_excluded"].max() if "n_excluded" in table else 0
+    if not left_out > 0:
+        return []
+    return [
+        f"{count(left_out)} items are left out here, since they occur in a corpus "
+        "(`analyses.contamination.exclude_above`; `tables/overlap.csv` says which)."
+    ]
 
 
 def _accuracy(table: pd.DataFrame) -> list[str]:
@@ -92,7 +105,18 @@ def _accuracy(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
+NO_DIFFICULTY = "No item has a difficulty: not estimated."
+
+
+def _without_difficulty(table: pd.DataFrame, n: str) -> bool:
+    """Whether there was no item with a difficulty, so that one sentence says it of every row."""
+    said = table["method"].str.contains("without difficulty left out", na=False)
+    return bool((said & (table[n] == 0)).all())
+
+
 def _registration(table: pd.DataFrame) -> list[str]:
+    if _without_difficulty(table, "n"):
+        return [NO_DIFFICULTY]
     sentences = []
     for model, rows in table.groupby("model", sort=False):
         for _, row in rows.iterrows():
@@ -121,6 +145,8 @@ def _registration(table: pd.DataFrame) -> list[str]:
 
 
 def _outcome_difficulty(table: pd.DataFrame) -> list[str]:
+    if _without_difficulty(table, "n_items"):
+        return [NO_DIFFICULTY]
     sentences = []
     for model, rows in table.groupby("model", sort=False):
         by_measure = rows.drop_duplicates("measure").set_index("measure")
@@ -252,6 +278,7 @@ def _consensus(table: pd.DataFrame) -> list[str]:
 
 
 SECTIONS: list[tuple[str, str, Callable[[pd.DataFrame], list[str]]]] = [
+    ("Items", "items", items.items),
     ("Accuracy", "accuracy", _accuracy),
     ("Thinking length and human difficulty", "registration", _registration),
     ("Outcome and human difficulty", "outcome_difficulty", _outcome_difficulty),
@@ -259,8 +286,11 @@ SECTIONS: list[tuple[str, str, Callable[[pd.DataFrame], list[str]]]] = [
     ("Conditions against natural: thinking tokens", "token_change", _token_change),
     ("Models on the same items", "model_comparison", _model_comparison),
     ("Several samples", "consensus", _consensus),
+    ("Graders", "grader_agreement", grading.agreement),
     ("Corpus against items", "divergence", corpora.divergence),
     ("Tokens that diverge most", "divergence_tokens", corpora.divergence_tokens),
+    ("Items that occur in a corpus", "overlap_summary", corpora.overlap_summary),
+    ("The items with most in a corpus", "overlap", corpora.overlap),
     ("Training", "training_loss", corpora.training_loss),
     ("Compute", "ledger", cost.ledger),
 ]

@@ -4,16 +4,27 @@ There is one function for each table of `COLUMNS` that is computed, named like i
 they are made of are here too, for use on plain arrays. Nothing in this package needs torch.
 """
 
+from thinkscale.stats._agreement import grader_agreement
 from thinkscale.stats._columns import COLUMNS
 from thinkscale.stats._comparison import williams
 from thinkscale.stats._distributions import Smoothing, divergences
-from thinkscale.stats._divergence import divergence, divergence_tokens
+from thinkscale.stats._divergence import divergence, divergence_tokens, piece_tokens
 from thinkscale.stats._intervals import Interval, clustered_mean
 from thinkscale.stats._ledger import ledger
+from thinkscale.stats._overlap import (
+    Ngrams,
+    contaminated,
+    ngrams,
+    occurring,
+    overlap,
+    overlap_summary,
+    without_items,
+)
 from thinkscale.stats._paired import hodges_lehmann, mcnemar_exact, signed_rank_p
 from thinkscale.stats._registration import correlate, detectable_correlation
-from thinkscale.stats._resampling import holm, sign_flip
+from thinkscale.stats._resampling import generator, holm, sign_flip
 from thinkscale.stats._samples import cons_at_k, pass_at_k
+from thinkscale.stats._sides import Documents, Groups, as_documents, piece_lengths, spans
 from thinkscale.stats._tables_natural import (
     consensus,
     model_comparison,
@@ -24,28 +35,43 @@ from thinkscale.stats._tables_sweep import accuracy, mcnemar, token_change
 
 __all__ = [
     "COLUMNS",
+    "Documents",
+    "Groups",
     "Interval",
+    "Ngrams",
     "Smoothing",
     "accuracy",
+    "as_documents",
     "clustered_mean",
     "cons_at_k",
     "consensus",
+    "contaminated",
     "correlate",
     "detectable_correlation",
     "divergence",
     "divergence_tokens",
     "divergences",
+    "generator",
+    "grader_agreement",
     "hodges_lehmann",
     "holm",
     "ledger",
     "mcnemar",
     "mcnemar_exact",
     "model_comparison",
+    "ngrams",
+    "occurring",
     "outcome_difficulty",
+    "overlap",
+    "overlap_summary",
     "pass_at_k",
+    "piece_lengths",
+    "piece_tokens",
     "registration",
     "sign_flip",
     "signed_rank_p",
+    "spans",
     "token_change",
     "williams",
+    "without_items",
 ]

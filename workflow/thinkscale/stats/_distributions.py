@@ -61,6 +61,12 @@ class Smoothing:
                     f"smoothing {key}: found {getattr(self, key)}; expected a number above 0."
                 )
 
+    @classmethod
+    def of(cls, kind: str, value: float | None, support: str) -> "Smoothing":
+        """From the configuration, where one key holds the value of either kind."""
+        amount = {} if value is None else {"alpha" if kind == "additive" else "floor": value}
+        return cls(kind=kind, support=support, **amount)
+
     def describe(self, seen: int, vocabulary_size: int) -> str:
         if self.kind == "floor":
             return f"frequencies of 0 set to {self.floor:g} and renormalised"

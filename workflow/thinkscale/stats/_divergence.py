@@ -1,15 +1,22 @@
 """How far a corpus P lies from the items Q, as distributions over a tokenizer's tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from thinkscale.errors import ThinkscaleError
 from thinkscale.stats._distributions import LN2, Smoothing, divergences
 from thinkscale.stats._intervals import BATCH_VALUES, percent
 from thinkscale.stats._resampling import generator
+from thinkscale.stats._sides import (
+    Documents,
+    Groups,
+    as_documents,
+    check_ids,
+    piece_lengths,
+    spans,
+)
 
 MEASURES = ("kl_corpus_items", "kl_items_corpus", "js", "js_distance")
 ROW_COLUMNS = [
@@ -18,38 +25,26 @@ ROW_COLUMNS = [
 ]
 TOKEN_COLUMNS = [
     *["token_id", "token", "count_corpus", "count_items"],
-    *["frequency_corpus", "frequency_items", "js_contribution"],
+    *["frequency_corpus", "frequency_items", "more_frequent_in", "js_contribution"],
+    *["kl_corpus_items_contribution", "kl_items_corpus_contribution"],
 ]
 
+Side = Documents | Sequence[Sequence[int]]
+Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-def count_matrix(
-    documents: Sequence[Sequence[int]], vocabulary_size: int
-) -> tuple[sparse.csr_array, np.ndarray]:
-    """Counts (documents, tokens that occur), sparse, and the ids of those tokens, rising.
 
-    Raises ThinkscaleError for an id outside the vocabulary.
-    """
-    arrays = [np.asarray(document, dtype=np.int64).ravel() for document in documents]
-    ids = np.concatenate(arrays) if arrays else np.empty(0, np.int64)
-    row = np.repeat(np.arange(len(arrays)), [len(array) for array in arrays])
-    outside = (ids < 0) | (ids >= vocabulary_size)
-    if outside.any():
-        at = int(np.argmax(outside))
-        raise ThinkscaleError(
-            f"document {row[at]}: token id {ids[at]}; expected 0 to {vocabulary_size - 1}."
-        )
-    seen, column = np.unique(ids, return_inverse=True)
-    shape = (len(arrays), len(seen))
-    counts = sparse.coo_array((np.ones(len(ids)), (row, column)), shape=shape).tocsr()
-    return counts, seen
+def piece_tokens(items: Side) -> int:
+    """Tokens that a piece of the null has at most: those of the median item."""
+    lengths = as_documents(items).lengths
+    return max(1, int(np.median(lengths))) if len(lengths) else 1
 
 
 def divergence(
-    corpus_docs: Sequence[Sequence[int]],
-    item_docs: Sequence[Sequence[int]],
+    corpus: Side | Groups,
+    items: Side,
     *,
     vocabulary_size: int,
-    smoothing: Smoothing | None = None,
+    smoothing: Smoothing | Sequence[Smoothing] | None = None,
     confidence: float = 0.95,
     n_boot: int = 2000,
     n_permutations: int = 1000,
@@ -60,79 +55,86 @@ def divergence(
     P is the corpus, Q the items; kl_corpus_items is KL(P || Q). The distance is the square root
     of the divergence in the same unit. Each side's documents are resampled for the interval,
     estimate +- z bootstrap standard errors: resampling adds to divergence the bias that the
-    estimate already has, so percentiles would be biased twice.
+    estimate already has, so percentiles would be biased twice. Of a corpus given as `Groups`, the
+    groups are resampled, to which its documents were dealt at random: a group is then as a
+    document of many, and the variance comes out the same.
 
     The null says that both sides draw from one law. Its sides must have as many tokens as the real
     ones, since the bias of a divergence goes with tokens; traces are far longer than items, so
     swapping whole documents would not keep the sizes. So documents are cut into pieces no longer
     than the median item document, and shuffled pieces fill the item side up to its number of
     tokens, the last in part; the rest is the corpus side. With documents of one length this is the
-    plain shuffle of documents. null_upper is the null's `confidence` quantile, p the share of it,
-    the observed included, that reaches the estimate; null_mean is the divergence that samples of
-    these sizes from one law would show.
+    plain shuffle of documents. Of `Groups`, the pieces are a random sample of the corpus's, with
+    the same share of the items': a random draw from it is a random draw from all. null_upper is
+    the null's `confidence` quantile, p the share of it, the observed included, that reaches the
+    estimate; null_mean is the divergence that samples of these sizes from one law would show.
 
     Parameters
     ----------
-    corpus_docs, item_docs : one sequence of token ids per document
+    corpus, items : one sequence of token ids per document; or the corpus's groups
+    smoothing : one, or several that get rows each from the same resamples
 
     Returns
     -------
-    Frame with `ROW_COLUMNS`, one row per measure and unit.
+    Frame with `ROW_COLUMNS`, one row per smoothing, measure and unit.
     """
-    smoothing = smoothing or Smoothing()
-    n_corpus, n_items = len(corpus_docs), len(item_docs)
-    counts, seen = count_matrix([*corpus_docs, *item_docs], vocabulary_size)
-    unseen = smoothing.unseen(len(seen), vocabulary_size)
-    totals = counts[:n_corpus].sum(), counts[n_corpus:].sum()
+    ways = _ways(smoothing)
+    items = as_documents(items)
+    grouped = isinstance(corpus, Groups)
+    if not grouped:
+        corpus = as_documents(corpus)
+        check_ids(corpus, vocabulary_size)
+    check_ids(items, vocabulary_size, first=len(corpus))
+    n_corpus, n_items = len(corpus), len(items)
     shared = {
         "documents_corpus": n_corpus,
         "documents_items": n_items,
-        "tokens_corpus": int(totals[0]),
-        "tokens_items": int(totals[1]),
-        "smoothing": smoothing.describe(len(seen), vocabulary_size),
+        "tokens_corpus": corpus.tokens,
+        "tokens_items": items.tokens,
     }
-    if not min(totals):
-        side = "items" if totals[0] else "corpus"
+    seen = _seen(corpus, items, vocabulary_size)
+    described = [way.describe(len(seen), vocabulary_size) for way in ways]
+    if not min(corpus.tokens, items.tokens):
+        side = "items" if corpus.tokens else "corpus"
         shared["method"] = f"not estimated: no tokens in the {side}"
-        rows = [{"measure": m, "unit": u, **shared} for m in MEASURES for u in ("nats", "bits")]
+        rows = [
+            {"measure": m, "unit": u, "smoothing": words, **shared}
+            for words in described
+            for m in MEASURES
+            for u in ("nats", "bits")
+        ]
         return pd.DataFrame(rows, columns=ROW_COLUMNS)
 
-    def measure(corpus: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """Counts (b, tokens seen) of either side to divergences (b, 4)."""
-        p, p_rest = smoothing.probabilities(corpus, unseen)
-        q, q_rest = smoothing.probabilities(items, unseen)
-        return divergences(p, q, (unseen, p_rest, q_rest))
-
-    estimate = measure(counts[:n_corpus].sum(axis=0)[None], counts[n_corpus:].sum(axis=0)[None])[0]
-    resampled = _bootstrap(
-        measure, counts[:n_corpus], counts[n_corpus:], n_boot, generator(seed, "bootstrap")
-    )
-    longest = max(1, int(np.median([len(document) for document in item_docs])))
-    pieces = count_matrix(_pieces([*corpus_docs, *item_docs], longest), vocabulary_size)[0]
-    null = _null(measure, pieces, totals[1], n_permutations, generator(seed, "permutation"))
+    column = np.zeros(vocabulary_size, np.int32)
+    column[seen] = np.arange(len(seen))
+    units = corpus.counts[:, seen].astype(float) if grouped else _matrix(corpus, column, len(seen))
+    item_units = _matrix(items, column, len(seen))
+    measure = _measure(ways, len(seen), vocabulary_size)
+    total_corpus, total_items = (_sum(side)[None] for side in (units, item_units))
+    estimate = measure(total_corpus, total_items)[0]
+    resampled = _bootstrap(measure, units, item_units, n_boot, generator(seed, "bootstrap"))
+    longest = corpus.longest if grouped else piece_tokens(items)
+    pieces = _pool(corpus, items, longest, seed)
+    null = _null(
+        measure, pieces, column, total_corpus[0] + total_items[0], items.tokens, n_permutations,
+        generator(seed, "permutation"),
+    )  # fmt: skip
+    fewest = min(units.shape[0], n_items)
+    few = n_boot < 2 or fewest < 2
     with np.errstate(invalid="ignore"):
-        few = n_boot < 2 or min(n_corpus, n_items) < 2
-        error = np.full(4, np.nan) if few else resampled.std(axis=0, ddof=1)
+        error = np.full(len(estimate), np.nan) if few else resampled.std(axis=0, ddof=1)
     half = stats.norm.ppf((1 + confidence) / 2) * error
-    largest = np.array([np.inf, np.inf, LN2, np.sqrt(LN2)])
+    largest = np.tile([np.inf, np.inf, LN2, np.sqrt(LN2)], len(ways))
     lower, upper = np.maximum(estimate - half, 0), np.minimum(estimate + half, largest)
-    empty = np.full(4, np.nan)
+    empty = np.full(len(estimate), np.nan)
     null_mean = null.mean(axis=0) if len(null) else empty
     null_upper = np.quantile(null, confidence, axis=0) if len(null) else empty
     reached = (null >= estimate - 1e-12).sum(axis=0)
     p = (1 + reached) / (1 + len(null)) if len(null) else empty
-    how = (
-        f"no interval from {min(n_corpus, n_items)} document on a side or {n_boot} resamples"
-        if few
-        else f"{percent(confidence)} interval estimate +- z bootstrap standard errors of documents "
-        f"({n_boot} resamples)"
-    )
-    method = (
-        f"plug-in; {how}; one-sided p permutation between sides of the same tokens, in pieces of "
-        f"at most {longest} tokens ({n_permutations} draws), uncorrected"
-    )
+    method = _method(corpus, units.shape[0], fewest, few, longest, confidence, n_boot)
+    method += f" ({n_permutations} draws), uncorrected"
     rows = []
-    for i, name in enumerate(MEASURES):
+    for i, (words, name) in enumerate((w, m) for w in described for m in MEASURES):
         for unit in ("nats", "bits"):
             scale = 1.0 if unit == "nats" else 1 / LN2
             scale = np.sqrt(scale) if name == "js_distance" else scale
@@ -143,93 +145,201 @@ def divergence(
                 "null_mean": null_mean[i] * scale,
                 "null_upper": null_upper[i] * scale,
             }
-            rows.append(
-                {"measure": name, "unit": unit, **shared, **values, "p": p[i], "method": method}
-            )
+            row = {"measure": name, "unit": unit, "smoothing": words, "p": p[i], "method": method}
+            rows.append({**row, **shared, **values})
     return pd.DataFrame(rows, columns=ROW_COLUMNS)
 
 
-def _pieces(documents: Sequence[Sequence[int]], longest: int) -> list[np.ndarray]:
-    """Documents cut into pieces of at most `longest` tokens."""
-    return [
-        np.asarray(document)[start : start + longest]
-        for document in documents
-        for start in range(0, len(document), longest)
-    ]
+def _ways(smoothing: Smoothing | Sequence[Smoothing] | None) -> list[Smoothing]:
+    if smoothing is None or isinstance(smoothing, Smoothing):
+        return [smoothing or Smoothing()]
+    return list(smoothing)
 
 
-def _batches(number: int, values: int) -> list[int]:
+def _method(corpus, units, fewest, few, longest, confidence, n_boot) -> str:
+    grouped = isinstance(corpus, Groups)
+    if few:
+        what = "group or document" if grouped else "document"
+        how = f"no interval from {fewest} {what} on a side or {n_boot} resamples"
+    else:
+        of = f"the items' documents and of {units} random groups of the corpus's"
+        how = (
+            f"{percent(confidence)} interval estimate +- z bootstrap standard errors of "
+            f"{of if grouped else 'documents'} ({n_boot} resamples)"
+        )
+    drawn = f", of which one in {1 / corpus.share:g} was kept at random," if grouped else ""
+    return (
+        f"plug-in; {how}; one-sided p permutation between sides of the same tokens, in pieces of "
+        f"at most {longest} tokens{drawn}"
+    )
+
+
+def _seen(corpus: Documents | Groups, items: Documents, vocabulary_size: int) -> np.ndarray:
+    """Ids of the tokens that occur on either side, rising."""
+    occurs = np.zeros(vocabulary_size, bool)
+    occurs[items.ids] = True
+    if isinstance(corpus, Groups):
+        occurs |= corpus.counts.any(axis=0)
+    else:
+        occurs[corpus.ids] = True
+    return np.flatnonzero(occurs)
+
+
+def _matrix(documents: Documents, column: np.ndarray, columns: int) -> sparse.csr_array:
+    """Counts (documents, tokens that occur)."""
+    ends = np.concatenate([[0], np.cumsum(documents.lengths)])
+    counts = sparse.csr_array(
+        (np.ones(documents.tokens), column[documents.ids], ends), shape=(len(documents), columns)
+    )
+    counts.sum_duplicates()
+    return counts
+
+
+def _sum(counts: sparse.csr_array | np.ndarray) -> np.ndarray:
+    return np.asarray(counts.sum(axis=0)).ravel()
+
+
+def _measure(ways: Sequence[Smoothing], seen: int, vocabulary_size: int) -> Measure:
+    """A function from counts (b, tokens seen) of either side to divergences (b, 4 * ways)."""
+    rest = [way.unseen(seen, vocabulary_size) for way in ways]
+
+    def measure(corpus: np.ndarray, items: np.ndarray) -> np.ndarray:
+        found = []
+        for way, unseen in zip(ways, rest, strict=True):
+            p, p_rest = way.probabilities(corpus, unseen)
+            q, q_rest = way.probabilities(items, unseen)
+            found.append(divergences(p, q, (unseen, p_rest, q_rest)))
+        return np.concatenate(found, axis=-1)
+
+    return measure
+
+
+def _batches(number: int, values: int) -> Iterator[int]:
     """`number` resamples of so many `values` each, in batches that fit in memory."""
     batch = max(1, BATCH_VALUES // values)
-    return [min(batch, number - start) for start in range(0, number, batch)]
+    return (min(batch, number - start) for start in range(0, number, batch))
 
 
-def _bootstrap(measure, corpus, items, n_boot, rng) -> np.ndarray:
-    """Divergences (n_boot, 4) with the documents of each side drawn anew."""
+def _bootstrap(measure: Measure, corpus, items, n_boot: int, rng) -> np.ndarray:
+    """Divergences (n_boot, ...) with the units of each side drawn anew."""
 
-    def drawn(counts: sparse.csr_array, size: int) -> np.ndarray:
+    def drawn(counts: sparse.csr_array | np.ndarray, size: int) -> np.ndarray:
         n = counts.shape[0]
         return rng.multinomial(n, np.full(n, 1 / n), size).astype(float) @ counts
 
-    parts = [np.empty((0, 4))]
+    parts = []
     for size in _batches(n_boot, max(corpus.shape[1], corpus.shape[0], items.shape[0])):
         parts.append(measure(drawn(corpus, size), drawn(items, size)))
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.empty((0, 4))
 
 
-def _null(measure, pieces, tokens_items, n_permutations, rng) -> np.ndarray:
-    """Divergences (n_permutations, 4) with pieces dealt at random to sides of the same tokens."""
-    length = pieces.sum(axis=1)
-    total = pieces.sum(axis=0)
-    parts = [np.empty((0, 4))]
-    for size in _batches(n_permutations, max(pieces.shape)):
-        order = np.argsort(rng.random((size, len(length))), axis=1)
-        before = np.cumsum(length[order], axis=1) - length[order]
-        share = np.clip((tokens_items - before) / length[order], 0, 1)
-        weights = np.empty_like(share)
-        np.put_along_axis(weights, order, share, axis=1)
-        items = weights @ pieces
-        parts.append(measure(total - items, items))
-    return np.concatenate(parts)
+def _pool(corpus: Documents | Groups, items: Documents, longest: int, seed: int) -> Documents:
+    """The pieces of both sides that the null deals out."""
+    lengths = piece_lengths(items.lengths, longest)
+    if not isinstance(corpus, Groups):
+        lengths = np.concatenate([piece_lengths(corpus.lengths, longest), lengths])
+        return Documents(np.concatenate([corpus.ids, items.ids]), lengths)
+    # A piece of the items is in the pool as often as one of the corpus.
+    kept = generator(seed, "pieces", "items").random(len(lengths)) < corpus.share
+    starts = np.cumsum(lengths) - lengths
+    ids = items.ids[spans(starts[kept], lengths[kept])]
+    return Documents(
+        np.concatenate([corpus.pieces.ids, ids]),
+        np.concatenate([corpus.pieces.lengths, lengths[kept]]),
+    )
+
+
+def _null(
+    measure: Measure,
+    pieces: Documents,
+    column: np.ndarray,
+    total: np.ndarray,
+    tokens_items: int,
+    n_permutations: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Divergences (n_permutations, ...) with pieces dealt at random to sides of the same tokens.
+
+    pieces: those to deal from. total: counts of all tokens seen, on both sides.
+    """
+    ids, lengths = column[pieces.ids], pieces.lengths
+    starts = np.cumsum(lengths) - lengths
+
+    def dealt() -> np.ndarray:
+        """Counts of an item side: pieces in random order up to its tokens, the last in part."""
+        order = rng.permutation(len(lengths))
+        stops = np.cumsum(lengths[order])
+        last = int(np.searchsorted(stops, tokens_items))
+        taken = order[: last + 1]
+        counts = np.bincount(ids[spans(starts[taken], lengths[taken])], minlength=len(total))
+        if last < len(stops) and stops[last] > tokens_items:
+            over = (stops[last] - tokens_items) / lengths[order[last]]
+            end = ids[starts[order[last]] :][: lengths[order[last]]]
+            return counts - over * np.bincount(end, minlength=len(total))
+        return counts.astype(float)
+
+    parts = []
+    for size in _batches(n_permutations, len(total)):
+        items = np.stack([dealt() for _ in range(size)])
+        # Differences of what was taken in part may leave zero by rounding.
+        parts.append(measure(np.maximum(total - items, 0), items))
+    return np.concatenate(parts) if parts else np.empty((0, 4))
 
 
 def divergence_tokens(
-    corpus_docs: Sequence[Sequence[int]],
-    item_docs: Sequence[Sequence[int]],
+    corpus: Side | Groups,
+    items: Side,
     *,
     vocabulary_size: int,
-    decode: Mapping[int, str],
+    decode: Callable[[int], str] | Mapping[int, str],
     smoothing: Smoothing | None = None,
     top: int | None = None,
 ) -> pd.DataFrame:
-    """What each token that occurs adds to the Jensen-Shannon divergence, in bits, largest first.
+    """What each token that occurs adds to the divergences, in bits, largest in JS first.
 
-    Frequencies are the unsmoothed shares of a side's tokens; the contribution is of the smoothed
-    ones, so that over all tokens seen it sums to the divergence in bits (with support
-    "vocabulary", but for the tokens on neither side). `top` keeps that many rows; None keeps all.
+    Frequencies are the unsmoothed shares of a side's tokens; the contributions are of the smoothed
+    ones, so that over all tokens seen each sums to its divergence in bits (with support
+    "vocabulary", but for the tokens on neither side). A contribution to KL is negative where the
+    token is rarer on the side that is averaged over. `top` keeps that many rows; None keeps all.
 
     Parameters
     ----------
-    decode : token id to its text; an id without one is written as `<id>`
+    decode : token id to its text, a function or a mapping; an id without a text is `<id>`
     """
     smoothing = smoothing or Smoothing()
-    counts, seen = count_matrix([*corpus_docs, *item_docs], vocabulary_size)
-    n_corpus = len(corpus_docs)
-    corpus = np.asarray(counts[:n_corpus].sum(axis=0)).ravel()
-    items = np.asarray(counts[n_corpus:].sum(axis=0)).ravel()
+    items = as_documents(items)
+    corpus = corpus if isinstance(corpus, Groups) else as_documents(corpus)
+    if isinstance(decode, Mapping):
+        texts = decode
+        decode = lambda i: texts.get(i, f"<{i}>")  # noqa: E731
+    seen = _seen(corpus, items, vocabulary_size)
+    count_corpus = (
+        corpus.counts.sum(axis=0)
+        if isinstance(corpus, Groups)
+        else np.bincount(corpus.ids, minlength=vocabulary_size)
+    )[seen]
+    count_items = np.bincount(items.ids, minlength=vocabulary_size)[seen]
     unseen = smoothing.unseen(len(seen), vocabulary_size)
-    p, q = (smoothing.probabilities(side, unseen)[0] for side in (corpus, items))
+    p, q = (smoothing.probabilities(side, unseen)[0] for side in (count_corpus, count_items))
     m = (p + q) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
+        share_corpus, share_items = count_corpus / corpus.tokens, count_items / items.tokens
         frame = pd.DataFrame(
             {
                 "token_id": seen,
-                "token": [decode.get(int(i), f"<{i}>") for i in seen],
-                "count_corpus": corpus.astype(int),
-                "count_items": items.astype(int),
-                "frequency_corpus": corpus / corpus.sum(),
-                "frequency_items": items / items.sum(),
+                "token": [decode(int(i)) for i in seen],
+                "count_corpus": count_corpus,
+                "count_items": count_items,
+                "frequency_corpus": share_corpus,
+                "frequency_items": share_items,
+                "more_frequent_in": np.select(
+                    [share_corpus > share_items, share_corpus < share_items],
+                    ["corpus", "items"],
+                    "neither",
+                ),
                 "js_contribution": (p * np.log2(p / m) + q * np.log2(q / m)) / 2,
+                "kl_corpus_items_contribution": p * np.log2(p / q),
+                "kl_items_corpus_contribution": q * np.log2(q / p),
             },
             columns=TOKEN_COLUMNS,
         )

@@ -13,12 +13,12 @@ import json
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-
-import pandas as pd
 
 from thinkscale.calibration.bank import MAX_STEPS, draw_problem
 from thinkscale.calibration.traces import TraceLaw, draw_trace
+from thinkscale.corpora.source import CorpusSource, rows, source_of, too_few
 from thinkscale.errors import ThinkscaleError
 
 COLUMNS = {"question": "question", "reasoning": "reasoning", "response": "response"}
@@ -77,37 +77,41 @@ def write_corpus(rows: Iterable[Mapping], path: Path) -> None:
 def read_corpus(
     path: Path, columns: Mapping[str, str] | None = None, n: int | None = None
 ) -> list[dict]:
-    """Read a corpus, or its first `n` rows, from .jsonl, .json, .csv or .parquet.
+    """Read a corpus, or its first `n` rows, from .jsonl, .json, .csv, .tsv or .parquet.
 
     `columns` maps question, reasoning and response to the file's column names (default: the same
     names), e.g. ``{"question": "Question", "reasoning": "Complex_CoT", "response": "Response"}``.
     """
     path = Path(path)
+    return _traces(CorpusSource(path.stem, "traces", path=path, n=n), columns)
+
+
+def read_traces(settings: Mapping, path: Path | None) -> list[dict]:
+    """Read the rows to fine-tune on from the configuration of a corpus (a dict) and its file."""
+    columns = {name: settings[name] for name in COLUMNS}
+    return _traces(source_of({**settings, "compare": tuple(COLUMNS)}, path), columns)
+
+
+def _traces(source: CorpusSource, columns: Mapping[str, str] | None) -> list[dict]:
     names = COLUMNS | dict(columns or {})
     if unknown := set(names) - set(COLUMNS):
         raise ThinkscaleError(
             f"Corpus column mapping has {sorted(unknown)}; expected only {sorted(COLUMNS)}."
         )
-    if not path.is_file():
-        raise ThinkscaleError(f"Corpus file {path} does not exist.")
-    frame = _read_frame(path)
-    if missing := [name for name in names.values() if name not in frame.columns]:
-        raise ThinkscaleError(
-            f"Corpus {path} lacks the column(s) {missing}; it has {list(frame.columns)}."
-        )
-    ended = frame["ended"] if "ended" in frame.columns else ["natural"] * len(frame)
-    rows = [
-        {"question": q, "reasoning": _plain(t), "response": a, "ended": e}
-        for q, t, a, e in zip(*(frame[names[c]] for c in COLUMNS), ended, strict=True)
-    ]
-    if n is not None and n > len(rows):
-        raise ThinkscaleError(
-            f"Corpus {path}: asked for {n} rows, but it has {len(rows)}; ask for fewer, or leave "
-            "`n` out to take all."
-        )
-    for number, row in enumerate(rows[:n], 1):
-        validate_row(row, f"{path}, row {number}")
-    return rows[:n]
+    found = []
+    for number, record in islice(rows(source, [*names.values(), "ended"]), source.n):
+        where = f"{source.where}, row {number}"
+        if missing := [name for name in names.values() if name not in record]:
+            raise ThinkscaleError(
+                f"Corpus {where} lacks the column(s) {missing}; it has {list(record)}."
+            )
+        row = {name: record[column] for name, column in names.items()}
+        row["ended"] = record["ended"] if record.get("ended") is not None else "natural"
+        validate_row(row, where)
+        found.append(row)
+    if source.n is not None and len(found) < source.n:
+        raise too_few(source.where, source.n, len(found))
+    return found
 
 
 def validate_row(row: Mapping, where: str) -> None:
@@ -177,23 +181,3 @@ def completion_pieces(row: Mapping, form: TraceFormat) -> list[tuple[str, int]]:
         said = response.removeprefix(form.answer_prompt.strip())
         pieces.append((said, 1))
     return pieces
-
-
-def _read_frame(path: Path) -> pd.DataFrame:
-    match path.suffix.lower():
-        case ".jsonl":
-            return pd.read_json(path, lines=True, dtype=False)
-        case ".json":
-            return pd.read_json(path, dtype=False)
-        case ".parquet":
-            return pd.read_parquet(path)
-        case ".csv":
-            return pd.read_csv(path)
-    raise ThinkscaleError(
-        f"Corpus {path} has the suffix {path.suffix!r}; expected .jsonl, .json, .csv or .parquet."
-    )
-
-
-def _plain(value):
-    """Parquet gives arrays for lists; everything after works on lists."""
-    return list(value) if not isinstance(value, str) and hasattr(value, "__iter__") else value

@@ -1,0 +1,82 @@
+"""Corpora against items: how far their tokens diverge, and which items occur in a corpus.
+
+Required inputs: items.parquet, the corpora, the models' records. Outputs: tables/divergence.csv,
+divergence_tokens.csv, overlap.csv, overlap_summary.csv.
+"""
+
+
+rule compare_tokens:
+    """Divergence of each corpus from the items, over each tokenizer of the study."""
+    input:
+        study_items=results("items.parquet"),
+        corpora=[corpus_file(name) for name in CORPORA],
+        records=[results("models", f"{name}.json") for name in MODELS],
+        tokenizers=tokenizer_paths(),
+    output:
+        divergence=report(
+            table("divergence"),
+            caption="../report/table.rst",
+            category="Corpus and items",
+            labels={"result": "table: divergence"},
+        ),
+        tokens=report(
+            table("divergence_tokens"),
+            caption="../report/table.rst",
+            category="Corpus and items",
+            labels={"result": "table: tokens that differ most"},
+        ),
+    log:
+        log_of("compare_tokens.log"),
+    benchmark:
+        time_of("compare_tokens.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 2
+    params:
+        corpora=read_corpora(),
+        prompts=model_prompts(),
+        divergence=STUDY.analyses.divergence.model_dump(),
+        confidence=STUDY.analyses.confidence,
+        seed=STUDY.seed,
+        code=code("stats", "prompts", "token_comparison", "corpora", "items/hub", "items/records"),
+    script:
+        "../scripts/compare_tokens.py"
+
+
+rule measure_overlap:
+    """The share of each item's n-grams of tokens that occur in each corpus."""
+    input:
+        study_items=results("items.parquet"),
+        corpora=[corpus_file(name) for name in CORPORA],
+        records=[results("models", f"{name}.json") for name in MODELS],
+        tokenizers=tokenizer_paths(),
+    output:
+        overlap=report(
+            table("overlap"),
+            caption="../report/table.rst",
+            category="Corpus and items",
+            labels={"result": "table: overlap of each item"},
+        ),
+        summary=report(
+            table("overlap_summary"),
+            caption="../report/table.rst",
+            category="Corpus and items",
+            labels={"result": "table: overlap of items and corpora"},
+        ),
+    log:
+        log_of("measure_overlap.log"),
+    benchmark:
+        time_of("measure_overlap.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 2
+    params:
+        corpora=read_corpora(),
+        prompts=model_prompts(),
+        settings=overlap_settings(),
+        tokenizer=STUDY.analyses.contamination.tokenizer,
+        tokenizers=tokenizer_settings(),
+        confidence=STUDY.analyses.confidence,
+        code=code("stats", "prompts", "token_comparison", "corpora", "items/hub", "items/records"),
+    script:
+        "../scripts/measure_overlap.py"

@@ -1,0 +1,24 @@
+"""Look for the items' n-grams of tokens in each corpus."""
+
+import json
+from pathlib import Path
+
+from thinkscale import contracts
+from thinkscale.corpora.source import source_of
+from thinkscale.job import job
+from thinkscale.tables import write_table
+from thinkscale.token_comparison import chosen_file, measure_overlap
+
+with job(snakemake):
+    params = snakemake.params
+    records = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
+    overlap, summary = measure_overlap(
+        chosen_file(params.tokenizer, records, params.prompts, params.tokenizers),
+        contracts.read(snakemake.input.study_items, "items").to_dict("records"),
+        [source_of(corpus, path) for corpus, path in params.corpora],
+        confidence=params.confidence,
+        threads=snakemake.threads,
+        **params.settings,
+    )
+    write_table(overlap, snakemake.output.overlap)
+    write_table(summary, snakemake.output.summary)

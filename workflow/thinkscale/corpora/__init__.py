@@ -1,0 +1,1 @@
+"""Corpora as streams: their formats, their tokens, counted and compared in bounded memory."""

@@ -1,0 +1,218 @@
+"""A corpus by its configuration: where it is, its format, and which of its texts count."""
+
+import gzip
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from thinkscale.corpora.blocks import BLOCK_BYTES, Block, block_of_lines, blocks_of_documents
+from thinkscale.corpora.rows import rows_of, shown
+from thinkscale.errors import ThinkscaleError
+
+TRACE_COLUMNS = ("question", "reasoning", "response")
+
+
+@dataclass(frozen=True)
+class CorpusSource:
+    """Where a corpus is and how it is read.
+
+    path: its file; or hub, revision, config, split, offline: a data set of the hub. format: traces,
+    columns, messages or text. columns: those whose texts count, as the file calls them (for
+    messages the one that holds them). roles: whose messages count. n: rows from the first.
+    """
+
+    name: str
+    format: str
+    columns: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    path: Path | None = None
+    hub: str | None = None
+    revision: str | None = None
+    config: str | None = None
+    split: str | None = None
+    offline: bool = False
+    n: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The corpus in messages."""
+        return str(self.path) if self.path else f"hub data set {self.hub}"
+
+    @property
+    def counted(self) -> str:
+        """What counts as the corpus, as tables say it in `corpus_columns`."""
+        if self.format == "text":
+            return "lines"
+        if self.format == "messages":
+            return f"{self.columns[0]} ({', '.join(self.roles)})"
+        return ", ".join(self.columns)
+
+
+def source_of(settings: Mapping[str, Any], path: str | Path | None) -> CorpusSource:
+    """The source of a corpus from its configuration (`config.corpora.Corpus`, as a dict).
+
+    path: its file, which a rule may have made; None for a data set of the hub.
+    """
+    match settings["format"]:
+        case "traces":
+            columns = tuple(settings[role] for role in settings["compare"])
+        case "columns":
+            columns = tuple(settings["columns"])
+        case "messages":
+            columns = (settings["messages"],)
+        case _:
+            columns = ()
+    roles = tuple(settings["roles"]) if settings["format"] == "messages" else ()
+    hub = {key: settings[key] for key in ("hub", "revision", "config", "split", "offline")}
+    return CorpusSource(
+        name=settings["name"],
+        format=settings["format"],
+        columns=columns,
+        roles=roles,
+        path=None if path is None else Path(path),
+        n=settings["n"],
+        **(hub if path is None else {}),
+    )
+
+
+def blocks(source: CorpusSource, size: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Yield a corpus in blocks of about `size` bytes.
+
+    A document is a line of a text file that is not blank, else a row; its texts are those of the
+    columns that count, or of the messages, each by itself: no text is put between them.
+    """
+    if source.format == "text":
+        return _line_blocks(source, size)
+    return blocks_of_documents(documents(source), size)
+
+
+def documents(source: CorpusSource) -> Iterator[list[str]]:
+    """Yield the texts of each row that count."""
+    count = 0
+    for row, record in islice(rows(source), source.n):
+        count += 1
+        where = f"{source.where}, row {row}"
+        if source.format == "messages":
+            yield _message_texts(record, source, where)
+        else:
+            yield [_text(_cell(record, column, where), column, where) for column in source.columns]
+    if source.n is not None and count < source.n:
+        raise too_few(source.where, source.n, count)
+
+
+def rows(source: CorpusSource, columns: Iterable[str] | None = None) -> Iterator[tuple[int, dict]]:
+    """Yield (row, cells) of a corpus that is no text file."""
+    if source.path is not None:
+        return rows_of(source.path, source.columns if columns is None else columns)
+    from thinkscale.items.hub import hub_records
+
+    return hub_records(source.hub, source.revision, source.config, source.split, source.offline)
+
+
+def too_few(where: str, asked: int, found: int) -> ThinkscaleError:
+    return ThinkscaleError(
+        f"Corpus {where}: asked for {asked} rows, but it has {found}; ask for fewer, or leave `n` "
+        "out to take all."
+    )
+
+
+def _cell(record: Mapping[str, Any], column: str, where: str) -> Any:
+    if column not in record:
+        raise ThinkscaleError(
+            f"{where}: there is no column {column!r}; found {', '.join(map(str, record)) or 'none'}"
+        )
+    return record[column]
+
+
+def _text(value: Any, column: str, where: str) -> str:
+    """A cell's text; reasoning may come in segments, each with a text."""
+    if isinstance(value, str):
+        return _whole_characters(value, column, where)
+    if isinstance(value, list):
+        parts = [part.get("text") if isinstance(part, Mapping) else None for part in value]
+        if all(isinstance(part, str) for part in parts):
+            return _whole_characters("".join(parts), column, where)
+    found = "nothing" if value is None else shown(value)
+    raise ThinkscaleError(f"{where}, column {column}: found {found}; expected text.")
+
+
+def _whole_characters(text: str, column: str, where: str) -> str:
+    """JSON can spell half a character, which no tokenizer takes."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ThinkscaleError(
+                f"{where}, column {column}: found half a character, {text[error.start]!r}; "
+                "expected Unicode text."
+            ) from error
+    return text
+
+
+def _message_texts(record: Mapping[str, Any], source: CorpusSource, where: str) -> list[str]:
+    [column] = source.columns
+    messages = _cell(record, column, where)
+    if not isinstance(messages, list):
+        raise ThinkscaleError(
+            f"{where}, column {column}: found {shown(messages)}; expected a list of messages."
+        )
+    texts = []
+    for number, message in enumerate(messages, 1):
+        here = f"{where}, column {column}, message {number}"
+        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
+            raise ThinkscaleError(f"{here}: found {shown(message)}; expected `role` and `content`.")
+        if message["role"] in source.roles:
+            texts.append(_text(message.get("content"), "content", here))
+    return texts
+
+
+def _line_blocks(source: CorpusSource, size: int) -> Iterator[Block]:
+    wanted, lines = source.n, 0
+    try:
+        with _opened(source.path) as file:
+            number = 0
+            while data := file.read(size):
+                data += b"" if data.endswith(b"\n") else file.readline()
+                if number == 0:
+                    data = data.removeprefix(b"\xef\xbb\xbf")
+                _check_utf8(data, source.path, lines)
+                lines += data.count(b"\n")
+                block = block_of_lines(number, data)
+                if wanted is not None:
+                    block = _first(block, wanted)
+                    wanted -= block.documents
+                yield block
+                if wanted == 0:
+                    return
+                number += 1
+    except (OSError, EOFError) as error:
+        raise ThinkscaleError(f"Corpus {source.path}: cannot be read ({error}).") from error
+    if wanted:
+        raise too_few(source.where, source.n, source.n - wanted)
+
+
+def _opened(path: Path):
+    if not path.is_file():
+        raise ThinkscaleError(f"Corpus file {path} does not exist.")
+    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _check_utf8(data: bytes, path: Path, lines: int) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = lines + data.count(b"\n", 0, error.start) + 1
+        raise ThinkscaleError(
+            f"{path}, line {line}: found bytes that are not UTF-8 ({error.reason}); expected UTF-8."
+        ) from error
+
+
+def _first(block: Block, n: int) -> Block:
+    if block.documents <= n:
+        return block
+    kept = slice(0, n)  # a line is one text
+    return Block(
+        block.number, block.data, block.starts[kept], block.ends[kept], block.document[kept], n
+    )
