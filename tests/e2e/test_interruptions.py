@@ -21,7 +21,8 @@ from thinkscale.engines.base import Completion, Request, Usage, split_at_end, un
 from thinkscale.journal import Journaled
 from thinkscale.think import think
 
-KILLS, SLOTS, STEP = 30, 4, 0.001
+KILLS, SLOTS = 30, 4
+STEP = 0.004  # seconds: a busy machine needs some to begin with what is then killed
 SWEEP = sweep(max_think=[0, 3, 9], min_think=[12], waits=[1, 2], continuations=["Wait", "Hmm"])
 PROMPTS = {f"q{n}": ids("Q" * (n + 1) + "<\n") for n in range(10)}
 CONTEXT, SAMPLES = 60, 2
