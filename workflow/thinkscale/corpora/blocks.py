@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK_BYTES = 4_000_000
+BLOCK_BYTES = 8_000_000
 
 NEWLINE, RETURN, SPACE = b"\n\r "
 

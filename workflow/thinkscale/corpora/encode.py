@@ -20,7 +20,7 @@ from thinkscale.corpora.blocks import Block
 from thinkscale.corpora.cuts import cut_positions, cutting
 from thinkscale.stats import spans
 
-MEMO = 1_000_000  # pieces remembered, about 170 bytes each; then all but a block's are forgotten
+MEMO = 2_000_000  # pieces remembered, about 170 bytes each; then all but a block's are forgotten
 _LIST = 500  # words handed to the model as one text
 _PLAIN_WORD, _BARE_WORD = re.compile(rb" [A-Z]?[a-z]+"), re.compile(rb"[A-Z]?[a-z]+")
 _WHOLE = 1_000_000  # characters handed to the tokenizer at once where texts stay whole
@@ -117,8 +117,8 @@ class Encoder:
         piece = told_apart.indices.to_numpy()
         behind = np.searchsorted(bounds, ends)
         inside = np.zeros(len(piece) + 1, np.int8)
-        np.add.at(inside, first, 1)
-        np.add.at(inside, behind, -1)
+        np.add.at(inside, first, np.int8(1))
+        np.add.at(inside, behind, np.int8(-1))
         inside = np.cumsum(inside[:-1], dtype=np.int8).astype(bool)
         inner = inside.copy()
         inner[first] = False
