@@ -5,10 +5,7 @@ always write the same, so that what the graders must say is known.
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +15,7 @@ import yaml
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 import tiny
+from test_study import snakemake
 from thinkscale import contracts
 from thinkscale.tables import read_table
 
@@ -94,21 +92,6 @@ def small_study(models: Path) -> dict:
     judge.update(verdicts={"OK": "correct", "NO": "incorrect"}, max_think=4)
     study["analyses"] = {"n_boot": 100, "n_permutations": 100}
     return study
-
-
-def snakemake(directory: Path, study: dict, *arguments: str) -> str:
-    config = directory / "study.yaml"
-    config.write_text(yaml.safe_dump(study, sort_keys=False))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--directory", str(directory), "--configfile", str(config), "--cores", "2"]
-    done = subprocess.run(
-        [*command, *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

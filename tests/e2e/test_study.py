@@ -54,7 +54,7 @@ def small_study() -> dict:
 
 def snakemake(directory: Path, study: dict, *arguments: str) -> str:
     config = directory / "study.yaml"
-    config.write_text(yaml.safe_dump(study))
+    config.write_text(yaml.safe_dump(study, sort_keys=False))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--directory", str(directory), "--configfile", str(config), "--cores", "2"]
     done = subprocess.run(

@@ -10,7 +10,7 @@ from thinkscale import contracts
 from thinkscale.config.inference import Inference
 from thinkscale.config.sweep import Conditions
 from thinkscale.job import job
-from thinkscale.think import require, think
+from thinkscale.think import require
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -19,9 +19,9 @@ with job(snakemake):
         require(package, extra="inference")
     import torch
 
-    from thinkscale.inference import checkpoint_of, prepare
+    from thinkscale.inference import checkpoint_of, prepare, run
     from thinkscale.judging import own_judgement, questions, reserved_strings, verdicts
-    from thinkscale.progress import Progress, usage_line, usage_record
+    from thinkscale.progress import usage_line
 
     torch.set_num_threads(snakemake.threads)
     params, shard = snakemake.params, int(snakemake.wildcards.shard)
@@ -51,31 +51,8 @@ with job(snakemake):
     )
     name, condition = list(prepared.work.conditions.items())[-1]
     work = replace(prepared.work, conditions={name: condition})
-    journal = prepared.journal(Path(params.journal), f"{shard}-of-{params.shards}")
-    with (
-        journal,
-        Progress(record["name"], len(work.prompts), journal.usage, verb="judge") as progress,
-    ):
-        thought = think(
-            record["name"],
-            work.prompts,
-            work.conditions,
-            journal,
-            work.forcing,
-            tokenizer.decode,
-            context=work.context,
-            samples=work.samples,
-            seed=work.seed,
-            in_flight=2 * settings.batch_size,
-            watch=progress.watch,
-        )
-    usage = usage_record(
-        thought,
-        journal.usage(),
-        recalled=journal.recalled,
-        device=prepared.checkpoint.device_type,
-        model=record["name"],
-        shard=shard,
+    thought, usage = run(
+        replace(prepared, work=work), Path(params.journal), shard, params.shards, verb="judge"
     )
     line = usage_line(usage, verb="judge")
     print(line, file=sys.stderr)

@@ -21,8 +21,10 @@ from thinkscale.engines.sampling import Sampling
 from thinkscale.engines.stream import Stream
 from thinkscale.journal import Journaled
 from thinkscale.plan import Work
+from thinkscale.progress import Progress, usage_record
 from thinkscale.prompts import encode_prompt, forcing, render, user_message
 from thinkscale.registry import verify
+from thinkscale.think import Thought, think
 
 
 @dataclass(frozen=True)
@@ -135,3 +137,39 @@ def configured_sweep(conditions: Mapping[str, Any]) -> dict[str, Condition]:
 
 def _sampling(settings: Inference) -> Sampling:
     return Sampling(settings.temperature, settings.top_p, settings.top_k)
+
+
+def run(
+    prepared: Prepared, directory: Path, shard: int, shards: int, *, verb: str = "think"
+) -> tuple[Thought, dict[str, Any]]:
+    """Think about all that is prepared, with the journal of `directory` and a progress bar.
+
+    shard, shards: which part of the items this is, and of how many. verb: what the bar says is
+    done. Returns the thought and the job's usage (`usage_record`). Raises as the engine does.
+    """
+    work, model = prepared.work, prepared.record["name"]
+    journal = prepared.journal(directory, f"{shard}-of-{shards}")
+    total = len(work.prompts) * work.samples
+    with journal, Progress(model, total, journal.usage, verb=verb) as progress:
+        thought = think(
+            model,
+            work.prompts,
+            work.conditions,
+            journal,
+            work.forcing,
+            prepared.checkpoint.tokenizer.decode,
+            context=work.context,
+            samples=work.samples,
+            seed=work.seed,
+            in_flight=2 * prepared.settings.batch_size,
+            watch=progress.watch,
+        )
+    usage = usage_record(
+        thought,
+        journal.usage(),
+        recalled=journal.recalled,
+        device=prepared.checkpoint.device_type,
+        model=model,
+        shard=shard,
+    )
+    return thought, usage
