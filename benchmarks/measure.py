@@ -63,7 +63,7 @@ def in_turns(contenders: Mapping[str, Callable[[], Run]], repetitions: int) -> d
     return runs
 
 
-def best_threads(run: Callable[[int], Run], tries: int = 2) -> tuple[int, float]:
+def best_threads(run: Callable[[int], Run], tries: int = 4) -> tuple[int, float]:
     """The number of threads a contender is fastest with, and its seconds then.
 
     The tries warm it up as well; the best of them counts.

@@ -23,11 +23,11 @@ import tiny
 from thinkscale.budget import Forcing
 from thinkscale.conditions import Condition, sweep
 from thinkscale.engines import stream
+from thinkscale.engines.attention import ATTENTION
 from thinkscale.engines.base import Completion, Request, noise_key
 from thinkscale.engines.sampling import Sampling
 from thinkscale.engines.stream import Settings, Stream
 from thinkscale.engines.supported import check_supported
-from thinkscale.engines.tree import ATTENTION
 from thinkscale.errors import ThinkscaleError
 from thinkscale.prompts import encode
 from thinkscale.think import think

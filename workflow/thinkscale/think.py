@@ -4,6 +4,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,8 @@ from thinkscale.conditions import Condition
 from thinkscale.engines.base import Engine, Ids, noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.errors import ThinkscaleError
+
+_TEXTS = 256  # decoded texts kept: the conditions of a row share many
 
 
 def require(package: str, extra: str) -> None:
@@ -77,6 +80,7 @@ def think(
         if item_id not in refused
         for sample in range(samples)
     )
+    decode = lru_cache(_TEXTS)(decode)
     chains, responses = [], []
     rows_done = items_done = 0
     of_item = Counter()  # rows done

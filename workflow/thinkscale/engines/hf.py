@@ -1,10 +1,11 @@
 """The embedded engine: a causal language model through transformers, sampled in one stream."""
 
+from thinkscale.engines.attention import ATTENTION
 from thinkscale.engines.loading import Checkpoint, load_weights
+from thinkscale.engines.products import use_onednn
 from thinkscale.engines.sampling import Sampling
 from thinkscale.engines.stream import Settings, Stream
 from thinkscale.engines.supported import check_supported
-from thinkscale.engines.tree import ATTENTION
 
 
 def open_engine(
@@ -21,6 +22,7 @@ def open_engine(
     Raises ThinkscaleError as `load_weights` does, or if the architecture is not supported.
     """
     model = load_weights(checkpoint, ATTENTION[attention])
+    use_onednn(model)
     settings = Settings(sampling, checkpoint.eos, len(checkpoint.tokenizer), batch_size, memory)
     stream = Stream(model, settings)
     check_supported(model, stream.device)

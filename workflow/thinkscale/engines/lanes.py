@@ -1,26 +1,30 @@
-"""Attention of few queries a row, on a CPU: what nearly every step of thinking is.
+"""Attention over a tree of tokens on a CPU: mostly of few queries over many keys and values.
 
-It does little arithmetic on many keys and values, so that reading them is its cost, and products of
-matrices, made for many queries, read them slowly. Here they are stored with neighbouring columns
-side by side (lanes): each dimension of a row's keys is one run of numbers, which a vector unit
-reads straight through.
+That does little arithmetic on much that is read, so that reading is its cost, and products of
+matrices, made for many queries, read slowly. Here keys and values are stored with neighbouring
+columns side by side (lanes): each dimension of a row's keys is one run of numbers, which a vector
+unit reads straight through. Up to four queries that read the same are worked on at a time, and
+rows that hold copies of one prompt all read one of them, which then stays in the cache.
 
-Each query is worked on by itself and in the same order of operations, so that what it finds does
-not depend on the rows beside it, nor on how many threads share the work.
+Nothing is padded, gathered or moved for it. What a query finds does not depend on how many threads
+share the work, and on its neighbours only as the products of matrices around it do: in last bits.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import torch
 from numba import njit
 
 LANES = 16  # columns are read in multiples of this, so that no loop has a remainder
+BLOCK = 4  # queries worked on at a time
+_LEAST = 4_000_000  # multiplications (half a millisecond) that are worth waking a thread for
 
 _f = np.float32
 _LOG2E, _LN2 = _f(1.4426950408889634), _f(0.6931471805599453)
+_START = np.uint64(0)
 _EXP = tuple(_f(c) for c in (1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720))
 # Sums may be reordered; unlike full "fastmath", nothing is assumed about infinities and NaN.
 _compiled = njit(
@@ -28,46 +32,81 @@ _compiled = njit(
 )
 
 
-def store(
-    kept: torch.Tensor, slots: torch.Tensor, columns: torch.Tensor, new: torch.Tensor
-) -> None:
+@dataclass(frozen=True)
+class Reading:
+    """What is read for the N queries of a pass, and in which order.
+
+    slots, columns: (N,), where a query's own token lies; it attends to none behind that. homes,
+    shared: (N,), the slot whose first `shared` columns are read for it, as its own slot's are
+    copies of those. blocks: (B + 1,), where each block of queries begins. parts: the first block
+    of each part of about as much work, and B.
+    """
+
+    slots: np.ndarray
+    columns: np.ndarray
+    homes: np.ndarray
+    shared: np.ndarray
+    blocks: np.ndarray
+    parts: tuple[int, ...]
+    work: int
+
+    @classmethod
+    def of(
+        cls,
+        slots: np.ndarray,
+        columns: np.ndarray,
+        homes: np.ndarray | None = None,
+        shared: np.ndarray | None = None,
+        threads: int | None = None,
+    ) -> "Reading":
+        """Cut queries into blocks and parts. Neighbours of one slot or one home stand in a block.
+
+        threads: torch's number, where it is not said.
+        """
+        homes = slots if homes is None else homes
+        shared = np.zeros_like(slots) if shared is None else shared // LANES * LANES
+        blocks, work = _cut(slots, columns, homes, shared)
+        count = min(threads or torch.get_num_threads(), len(blocks) - 1)
+        cuts = np.searchsorted(work, work[-1] * np.arange(1, count) / count) if count > 1 else ()
+        return cls(slots, columns, homes, shared, blocks, (0, *map(int, cuts), len(blocks) - 1), work[-1])
+
+
+def store(kept: torch.Tensor, reading: Reading, new: torch.Tensor) -> None:
     """Put a pass's new (heads, N, size) into kept (slots, heads, columns, size)."""
-    lanes = kept.transpose(2, 3).numpy()
-    _store(lanes, slots.numpy(), columns.numpy(), new.contiguous().numpy())
+    new = new.transpose(0, 1).contiguous().numpy()  # most often it lies like this already
+    _store(kept.transpose(2, 3).numpy(), reading.slots, reading.columns, new)
 
 
 def attend(
     query: torch.Tensor,
     keys: torch.Tensor,
     values: torch.Tensor,
-    slots: torch.Tensor,
-    columns: torch.Tensor,
+    reading: Reading,
     seen: torch.Tensor,
-    scale: float | None,
+    scale: float | None = None,
 ) -> torch.Tensor:
-    """Attend queries (T, heads, size) to keys and values (all slots, shared, columns, size).
+    """Attend queries (N, heads, size) to keys and values (slots, key-value heads, columns, size).
 
-    slots, columns: (T,), where a query's own token lies; it attends to none behind that. seen:
-    (T, S), which columns it attends to. Softmax(q k / sqrt(size)) v, Vaswani et al. (2017), eq. 1.
+    seen: (N, S), which columns a query attends to. Returns (N, heads, size), softmax(q k scale) v
+    with a scale of 1 / sqrt(size) if None: Vaswani et al. (2017), equation 1.
     """
     tokens, heads, size = query.shape
-    found = torch.empty(tokens, heads, values.shape[3])
+    found = torch.zeros(tokens, heads, values.shape[3])
     given = (
         query.contiguous().numpy(),
         keys.transpose(2, 3).numpy(),
         values.transpose(2, 3).numpy(),
-        slots.numpy(),
-        columns.numpy(),
+        (reading.slots, reading.columns, reading.homes, reading.shared, reading.blocks),
         seen.contiguous().numpy(),
         _f(size**-0.5 if scale is None else scale),
         found.numpy(),
     )
-    threads = min(torch.get_num_threads(), tokens)
-    if threads == 1:
-        _attend(0, tokens, *given)
+    if reading.work * heads * size < _LEAST:
+        _attend(0, reading.parts[-1], *given)
         return found
-    ends = [tokens * n // threads for n in range(threads + 1)]
-    jobs = [_pool(threads).submit(_attend, *part, *given) for part in pairwise(ends)]
+    first, *others = zip(reading.parts[:-1], reading.parts[1:], strict=True)
+    jobs = [_pool(len(others)).submit(_attend, *part, *given) for part in others]
+    _attend(*first, *given)
     for job in jobs:
         job.result()
     return found
@@ -79,62 +118,136 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 @_compiled
+def _cut(slots, columns, homes, shared):
+    """Where blocks of queries begin, and the work of all up to each one's end."""
+    blocks, work = np.empty(len(slots) + 1, np.int64), np.empty(len(slots), np.int64)
+    count, done, begin = 0, 0, 0
+    for n in range(1, len(slots) + 1):
+        done += columns[n - 1] + 4 * LANES
+        alike = n < len(slots) and (
+            slots[n] == slots[begin] or (shared[n] > 0 and homes[n] == homes[begin])
+        )
+        if not alike or n == begin + BLOCK:
+            blocks[count], work[count] = begin, done
+            count += 1
+            begin = n
+    blocks[count] = len(slots)
+    return blocks[: count + 1], work[:count]
+
+
+@_compiled
 def _store(kept, slots, columns, new):
-    heads, tokens, size = new.shape
+    tokens, heads, size = new.shape
     for n in range(tokens):
         for head in range(heads):
             for d in range(size):
-                kept[slots[n], head, d, columns[n]] = new[head, n, d]
+                kept[slots[n], head, d, columns[n]] = new[n, head, d]
 
 
 @_compiled
-def _attend(first, last, query, keys, values, slots, columns, seen, scale, found):
-    _, heads, size = query.shape
-    _, shared, depth, room = values.shape
-    weights = np.empty(room, np.float32)
-    for n in range(first, last):
-        reach = min((columns[n] // LANES + 1) * LANES, seen.shape[1])
+def _attend(first, last, query, keys, values, reading, seen, scale, found):
+    slots, columns, homes, shared, blocks = reading
+    heads, groups, room = query.shape[1], values.shape[1], values.shape[3]
+    weights = np.empty((BLOCK, room), np.float32)
+    ends = np.empty(BLOCK, np.uint64)
+    for block in range(first, last):
+        n, count = blocks[block], blocks[block + 1] - blocks[block]
+        begin = np.uint64(shared[n])
+        together = slots[n] == slots[n + count - 1]
+        furthest = 0
+        for i in range(count):
+            furthest = max(furthest, columns[n + i])
+            ends[i] = min((columns[n + i] // LANES + 1) * LANES, seen.shape[1])
+        if together:
+            ends[:count] = min((furthest // LANES + 1) * LANES, seen.shape[1])
         for head in range(heads):
-            asked, kept = query[n, head], keys[slots[n], head * shared // heads]
-            weights[:reach] = 0
-            for d in range(0, size - size % 8, 8):
-                _add_products(weights, asked, kept, d, reach)
-            for d in range(size - size % 8, size):
-                _add_product(weights, asked, kept, d, reach)
-            total = _exponentials(weights, seen[n], scale, reach)
-            kept, mean = values[slots[n], head * shared // heads], found[n, head]
-            for d in range(0, depth - depth % 4, 4):
-                _mix_four(weights, kept, d, reach, total, mean)
-            for d in range(depth - depth % 4, depth):
-                _mix(weights, kept, d, reach, total, mean)
+            group = head * groups // heads
+            asked, mean = query[n : n + count, head], found[n : n + count, head]
+            for i in range(count):
+                weights[i][: ends[i]] = 0
+            if begin:
+                _multiply(weights, asked, keys[homes[n], group], _START, begin)
+            if together:
+                _multiply(weights, asked, keys[slots[n], group], begin, ends[0])
+            else:
+                for i in range(count):
+                    own = keys[slots[n + i], group]
+                    _multiply(weights[i : i + 1], asked[i : i + 1], own, begin, ends[i])
+            for i in range(count):
+                _exponentials(weights[i][: ends[i]], seen[n + i], scale)
+            if begin:
+                _mix(weights, values[homes[n], group], _START, begin, mean)
+            if together:
+                _mix(weights, values[slots[n], group], begin, ends[0], mean)
+            else:
+                for i in range(count):
+                    own = values[slots[n + i], group]
+                    _mix(weights[i : i + 1], own, begin, ends[i], mean[i : i + 1])
 
 
 @_compiled
-def _add_products(weights, asked, kept, d, reach):
-    """Add eight dimensions' part of the products of query and keys."""
-    k0, k1, k2, k3 = kept[d], kept[d + 1], kept[d + 2], kept[d + 3]
-    k4, k5, k6, k7 = kept[d + 4], kept[d + 5], kept[d + 6], kept[d + 7]
-    q0, q1, q2, q3 = asked[d], asked[d + 1], asked[d + 2], asked[d + 3]
-    q4, q5, q6, q7 = asked[d + 4], asked[d + 5], asked[d + 6], asked[d + 7]
-    for j in range(reach):
-        weights[j] += (
-            (q0 * k0[j] + q1 * k1[j])
-            + (q2 * k2[j] + q3 * k3[j])
-            + ((q4 * k4[j] + q5 * k5[j]) + (q6 * k6[j] + q7 * k7[j]))
-        )
+def _multiply(weights, asked, kept, begin, end):
+    """Add the products of queries (Q, size) and keys (size, columns) to weights (Q, columns)."""
+    count = len(asked)
+    if count == BLOCK:
+        _multiply_block(weights, asked, kept, begin, end)
+    else:
+        for i in range(count):
+            _multiply_one(weights[i], asked[i], kept, begin, end)
 
 
 @_compiled
-def _add_product(weights, asked, kept, d, reach):
-    q0, k0 = asked[d], kept[d]
-    for j in range(reach):
-        weights[j] += q0 * k0[j]
+def _multiply_block(weights, asked, kept, begin, end):
+    """Four queries, four dimensions at a time."""
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    a, b, c, e = asked[0], asked[1], asked[2], asked[3]
+    size = asked.shape[1]
+    for d in range(0, size - size % 4, 4):
+        k0, k1, k2, k3 = kept[d], kept[d + 1], kept[d + 2], kept[d + 3]
+        a0, a1, a2, a3 = a[d], a[d + 1], a[d + 2], a[d + 3]
+        b0, b1, b2, b3 = b[d], b[d + 1], b[d + 2], b[d + 3]
+        c0, c1, c2, c3 = c[d], c[d + 1], c[d + 2], c[d + 3]
+        e0, e1, e2, e3 = e[d], e[d + 1], e[d + 2], e[d + 3]
+        for j in range(begin, end):
+            x0, x1, x2, x3 = k0[j], k1[j], k2[j], k3[j]
+            w0[j] += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
+            w1[j] += (b0 * x0 + b1 * x1) + (b2 * x2 + b3 * x3)
+            w2[j] += (c0 * x0 + c1 * x1) + (c2 * x2 + c3 * x3)
+            w3[j] += (e0 * x0 + e1 * x1) + (e2 * x2 + e3 * x3)
+    for d in range(size - size % 4, size):
+        k0, a0, b0, c0, e0 = kept[d], a[d], b[d], c[d], e[d]
+        for j in range(begin, end):
+            w0[j] += a0 * k0[j]
+            w1[j] += b0 * k0[j]
+            w2[j] += c0 * k0[j]
+            w3[j] += e0 * k0[j]
 
 
 @_compiled
-def _exponentials(weights, seen, scale, reach):
-    """Turn products into exp(product - largest), zero where not seen; returns their sum."""
-    largest = _f(-np.inf)
+def _multiply_one(weights, asked, kept, begin, end):
+    """One query, eight dimensions at a time."""
+    size = asked.size
+    for d in range(0, size - size % 8, 8):
+        k0, k1, k2, k3 = kept[d], kept[d + 1], kept[d + 2], kept[d + 3]
+        k4, k5, k6, k7 = kept[d + 4], kept[d + 5], kept[d + 6], kept[d + 7]
+        q0, q1, q2, q3 = asked[d], asked[d + 1], asked[d + 2], asked[d + 3]
+        q4, q5, q6, q7 = asked[d + 4], asked[d + 5], asked[d + 6], asked[d + 7]
+        for j in range(begin, end):
+            weights[j] += (
+                (q0 * k0[j] + q1 * k1[j])
+                + (q2 * k2[j] + q3 * k3[j])
+                + ((q4 * k4[j] + q5 * k5[j]) + (q6 * k6[j] + q7 * k7[j]))
+            )
+    for d in range(size - size % 8, size):
+        q0, k0 = asked[d], kept[d]
+        for j in range(begin, end):
+            weights[j] += q0 * k0[j]
+
+
+@_compiled
+def _exponentials(weights, seen, scale):
+    """Turn products into weights: exp(scale * product) over its sum, zero where not seen."""
+    largest, reach = _f(-np.inf), weights.size
     for j in range(reach):
         x = weights[j] * scale if seen[j] else _f(-1e30)
         weights[j] = x
@@ -156,27 +269,69 @@ def _exponentials(weights, seen, scale, reach):
         e = e if seen[j] else _f(0)
         weights[j] = e
         total += e
-    return total
+    for j in range(reach):
+        weights[j] /= total
 
 
 @_compiled
-def _mix_four(weights, kept, d, reach, total, mean):
-    """Four dimensions of the weighted mean of the values."""
-    v0, v1, v2, v3 = kept[d], kept[d + 1], kept[d + 2], kept[d + 3]
-    x0 = x1 = x2 = x3 = _f(0)
-    for j in range(reach):
-        w = weights[j]
-        x0 += w * v0[j]
-        x1 += w * v1[j]
-        x2 += w * v2[j]
-        x3 += w * v3[j]
-    mean[d], mean[d + 1] = x0 / total, x1 / total
-    mean[d + 2], mean[d + 3] = x2 / total, x3 / total
+def _mix(weights, kept, begin, end, mean):
+    """Add values (size, columns), weighted (Q, columns), to means (Q, size)."""
+    count = len(mean)
+    if count == BLOCK:
+        _mix_block(weights, kept, begin, end, mean)
+    else:
+        for i in range(count):
+            _mix_one(weights[i], kept, begin, end, mean[i])
 
 
 @_compiled
-def _mix(weights, kept, d, reach, total, mean):
-    v0, x0 = kept[d], _f(0)
-    for j in range(reach):
-        x0 += weights[j] * v0[j]
-    mean[d] = x0 / total
+def _mix_block(weights, kept, begin, end, mean):
+    """Four queries, two dimensions at a time."""
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    size = mean.shape[1]
+    for d in range(0, size, 2):
+        even = min(d + 1, size - 1)  # the last of an odd number is worked out twice
+        v0, v1 = kept[d], kept[even]
+        a0 = a1 = b0 = b1 = c0 = c1 = e0 = e1 = _f(0)
+        for j in range(begin, end):
+            x0, x1 = v0[j], v1[j]
+            a0 += w0[j] * x0
+            a1 += w0[j] * x1
+            b0 += w1[j] * x0
+            b1 += w1[j] * x1
+            c0 += w2[j] * x0
+            c1 += w2[j] * x1
+            e0 += w3[j] * x0
+            e1 += w3[j] * x1
+        mean[0, d] += a0
+        mean[1, d] += b0
+        mean[2, d] += c0
+        mean[3, d] += e0
+        if even > d:
+            mean[0, even] += a1
+            mean[1, even] += b1
+            mean[2, even] += c1
+            mean[3, even] += e1
+
+
+@_compiled
+def _mix_one(weights, kept, begin, end, mean):
+    """One query, four dimensions at a time."""
+    for d in range(0, mean.size - mean.size % 4, 4):
+        v0, v1, v2, v3 = kept[d], kept[d + 1], kept[d + 2], kept[d + 3]
+        x0 = x1 = x2 = x3 = _f(0)
+        for j in range(begin, end):
+            w = weights[j]
+            x0 += w * v0[j]
+            x1 += w * v1[j]
+            x2 += w * v2[j]
+            x3 += w * v3[j]
+        mean[d] += x0
+        mean[d + 1] += x1
+        mean[d + 2] += x2
+        mean[d + 3] += x3
+    for d in range(mean.size - mean.size % 4, mean.size):
+        v0, x0 = kept[d], _f(0)
+        for j in range(begin, end):
+            x0 += weights[j] * v0[j]
+        mean[d] += x0

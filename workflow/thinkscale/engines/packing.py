@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
-from thinkscale.engines.lanes import LANES
+from thinkscale.engines import lanes
 from thinkscale.engines.rows import Leaf, Row, move
 from thinkscale.engines.tree import Panel, Pass, Tree
 
 _IDLE = (64, 0)  # the kind of a row that runs nothing; it comes last
-_APART = (0, 0)  # the kind of a row whose tokens attend each by itself, where the tree is in lanes
-_FEW = 8  # tokens such a row may have
 _SHORT = 63  # columns; rows with fewer are not told apart by length
 
 
@@ -21,87 +20,115 @@ _SHORT = 63  # columns; rows with fewer are not told apart by length
 class Packed:
     """ids: (1, N). keep: indices of the tokens whose logits are wanted, in the order of `ready`.
 
-    ready: leaves whose next token can be drawn after this pass. taken: leaves and how many of
-    their tokens it runs.
+    ready: leaves whose next token can be drawn after this pass. taken: leaves, their rows and how
+    many of their tokens it runs.
     """
 
     ids: torch.Tensor
     where: Pass
     keep: torch.Tensor
     ready: list[tuple[Row, Leaf]]
-    taken: list[tuple[Leaf, int]]
+    taken: list[tuple[Row, Leaf, int]]
 
 
 class _Part(NamedTuple):
-    """A row's part of a pass: its leaves, how many tokens of each, and how many in all.
-
-    kind: rows of one kind run about as many tokens and, where that is one, attend about as far.
-    """
+    """A row's part of a pass: its leaves with how many tokens of each, and how many in all."""
 
     row: Row
     taken: list[tuple[Leaf, int]]
     count: int
-    kind: tuple[int, int]
+
+    @property
+    def kind(self) -> tuple[int, int]:
+        """Rows of one kind run about as many tokens and, where that is one, attend about as far."""
+        if not self.count:
+            return _IDLE
+        length = max(self.row.used, _SHORT).bit_length() if self.count == 1 else 0
+        return self.count.bit_length(), length
 
 
 def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
     """Pack the next tokens of all rows, at most about `most` of them and one a row at least.
 
-    Rows that run about as many tokens (one where they think; prompts, forced ends and answers
-    forked side by side) stand in neighbouring slots, so that their keys and values need not be
-    gathered. Reading those takes most of a pass's time, so thinking rows are also told apart by
-    length: none attends over more than twice its own columns.
+    In lanes, rows that begin with the same prompt stand side by side. In panels it is rows that run
+    about as many tokens (one where they think; prompts, forced ends and answers forked side by
+    side), in neighbouring slots, so that their keys and values need not be gathered. Reading those
+    takes most of a pass's time, so thinking rows are also told apart by length: none attends over
+    more than twice its own columns.
     """
-    parts, left = [], most
-    for row in rows:
-        taken = row.taken(max(left, 1))
-        count = sum(count for _, count in taken)
-        parts.append(_Part(row, taken, count, _kind(row, count, tree.in_lanes)))
-        left -= count
-    parts = sorted(parts, key=lambda p: p.kind) if tree.in_lanes else _arrange(parts, tree)
+    parts = _parts(rows, most)
+    shared = _shared(parts) if tree.in_lanes else {}
+    if shared:
+        parts = sorted(parts, key=lambda part: -1 if part.row.family is None else part.row.family)
+    elif not tree.in_lanes:
+        parts = _arrange(parts, tree)
+    taken = [(part.row, leaf, count) for part in parts for leaf, count in part.taken]
+    fresh = [leaf for _, leaf, _ in taken if leaf.line is None]
+    for leaf, line in zip(fresh, tree.new_paths([x.columns[: x.run] for x in fresh]), strict=True):
+        leaf.line = line
 
-    slots, columns, depths, ids, lines = [], [], [], [], []
-    runs, ready, keep = [], [], []
-    for part in parts:
-        for leaf, count in part.taken:
-            begin, end = leaf.run, leaf.run + count
-            if leaf.line is None:
-                leaf.line = tree.new_path(leaf.columns[:begin])
-            if count > 1:
-                runs.append((len(ids), leaf.columns[begin], count))
-            slots += [part.row.slot] * count
+    slots, columns, depths, ids, lines, ready, keep = [], [], [], [], [], [], []
+    for row, leaf, count in taken:
+        begin, end = leaf.run, leaf.run + count
+        if count == 1:
+            slots.append(row.slot)
+            columns.append(leaf.columns[begin])
+            depths.append(begin)
+            ids.append(leaf.ids[begin])
+            lines.append(leaf.line)
+        else:
+            slots += [row.slot] * count
             columns += leaf.columns[begin:end]
             depths += range(begin, end)
             ids += leaf.ids[begin:end]
             lines += [leaf.line] * count
-            if end == len(leaf.ids):
-                ready.append((part.row, leaf))
-                keep.append(len(ids) - 1)
-    entries = torch.tensor((slots, columns, depths, ids, lines), device=tree.device)  # (5, N)
-    slots, columns, depths, ids, lines = entries
+        if end == len(leaf.ids):
+            ready.append((row, leaf))
+            keep.append(len(ids) - 1)
+    entries = np.array((slots, columns, depths, ids, lines))  # (5, N)
+    slots, columns, depths, ids, lines = torch.from_numpy(entries).to(tree.device)
     tree.depths[slots, columns] = depths
     tree.paths[lines, columns] = True
     seen = tree.paths[lines, : _reach(parts, tree)]  # (N, S)
-    for start, column, count in runs:
-        # Tokens of one run do not see those behind them; a run's columns lie side by side.
-        causal = torch.ones(count, count, dtype=torch.bool, device=tree.device).tril()
-        seen[start : start + count, column : column + count] = causal
-    where = Pass(slots, columns, depths, tuple(_panels(parts, seen, slots, tree)))
-    return Packed(
-        ids.unsqueeze(0),
-        where,
-        torch.tensor(keep, dtype=torch.long, device=tree.device),
-        ready,
-        [taken for part in parts for taken in part.taken],
-    )
+    if len(ids) > len(taken):
+        # Tokens of one run do not see those behind them. Along a path columns only ever grow.
+        seen &= torch.arange(seen.shape[1], device=tree.device) <= columns.unsqueeze(1)
+    if tree.in_lanes:
+        reading = lanes.Reading.of(*entries[:2], *_homes(parts, shared))
+        where = Pass(slots, columns, depths, seen, reading=reading)
+    else:
+        where = Pass(slots, columns, depths, seen, tuple(_panels(parts, tree)))
+    keep = torch.tensor(keep, dtype=torch.long, device=tree.device)
+    return Packed(ids.unsqueeze(0), where, keep, ready, taken)
 
 
-def _kind(row: Row, count: int, in_lanes: bool) -> tuple[int, int]:
-    if not count:
-        return _IDLE
-    if in_lanes:
-        return _APART if count <= _FEW else (count.bit_length(), 0)
-    return count.bit_length(), max(row.used, _SHORT).bit_length() if count == 1 else 0
+def _parts(rows: Iterable[Row], most: int) -> list[_Part]:
+    parts = []
+    for row in rows:
+        taken = row.taken(max(most, 1))
+        count = len(taken)
+        for _, tokens in taken:
+            count += tokens - 1
+        parts.append(_Part(row, taken, count))
+        most -= count
+    return parts
+
+
+def _shared(parts: Iterable[_Part]) -> dict[int, tuple[int, int]]:
+    """By family of rows: the slot that they read their prompt from, and how much of it."""
+    found = {}
+    for part in parts:
+        if part.row.family is not None:
+            found.setdefault(part.row.family, (part.row.slot, part.row.shared))
+    return found
+
+
+def _homes(parts: Sequence[_Part], shared: dict[int, tuple[int, int]]) -> Sequence[np.ndarray]:
+    """By token: the slot that it reads its prompt from, and how much of it."""
+    if not shared:
+        return ()
+    reads = [shared.get(part.row.family, (part.row.slot, 0)) for part in parts]
+    return np.repeat(np.array(reads).T, [part.count for part in parts], axis=1)
 
 
 def _arrange(parts: Sequence[_Part], tree: Tree) -> list[_Part]:
@@ -123,34 +150,23 @@ def _arrange(parts: Sequence[_Part], tree: Tree) -> list[_Part]:
 
 def _reach(parts: Sequence[_Part], tree: Tree) -> int:
     """Columns that hold all that these rows attend to, rounded up for whoever reads them."""
-    return min(-(-max(part.row.used for part in parts) // LANES) * LANES, tree.columns)
+    used = max(part.row.used for part in parts if part.count)
+    return min(-(-used // lanes.LANES) * lanes.LANES, tree.columns)
 
 
-def _panels(
-    parts: Sequence[_Part], seen: torch.Tensor, places: torch.Tensor, tree: Tree
-) -> Iterable[Panel]:
-    """A panel for each kind; rows of it are padded to the one with most tokens.
-
-    seen: (N, S), what the packed tokens attend to. places: (N,), their slots.
-    """
+def _panels(parts: Sequence[_Part], tree: Tree) -> Iterable[Panel]:
+    """A panel for each kind of rows; rows of it are padded to the one with most tokens."""
     start = 0
     for kind, group in groupby(parts, key=lambda part: part.kind):
         rows = list(group)
         if kind == _IDLE:
             return
-        slots = [part.row.slot for part in rows]
-        reach = _reach(rows, tree)
-        if kind == _APART or rows[0].count == 1:
-            count = sum(part.count for part in rows)
-            tokens = slice(start, start + count)
-            where = places[tokens] if kind == _APART else slice(slots[0], slots[0] + count)
-            yield Panel(where, tokens, None, seen[tokens, :reach].unsqueeze(1))
-            start += count
-            continue
-        counts = torch.tensor([part.count for part in rows], device=seen.device).unsqueeze(1)
-        order = torch.arange(int(counts.max()), device=seen.device)
-        real = order < counts  # (R, Q)
-        tokens = start + counts.cumsum(0) - counts + torch.where(real, order, 0)
-        where = torch.tensor(slots) if tree.in_lanes else slice(slots[0], slots[0] + len(slots))
-        yield Panel(where, tokens, real, seen[tokens, :reach])
-        start += int(counts.sum())
+        slots = slice(rows[0].row.slot, rows[0].row.slot + len(rows))
+        counts = torch.tensor([part.count for part in rows], device=tree.device).unsqueeze(1)
+        tokens, real = slice(start, start + len(rows)), None
+        if rows[0].count > 1:
+            order = torch.arange(int(counts.max()), device=tree.device)
+            real = order < counts  # (R, Q)
+            tokens = start + counts.cumsum(0) - counts + torch.where(real, order, 0)
+        yield Panel(slots, tokens, real, _reach(rows, tree))
+        start += sum(part.count for part in rows)

@@ -7,11 +7,13 @@ already has in common with it, so that a fork costs its own tokens and nothing m
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
-from thinkscale.engines.base import Request, uniforms
+from thinkscale.engines.base import Ids, Request, uniforms
 from thinkscale.engines.tree import Tree
 
 _NOISE_BLOCK = 64
+_families = count()
 
 
 @dataclass
@@ -52,23 +54,42 @@ class Leaf:
 class Row:
     """A slot's tenant.
 
-    used: columns taken. arrived: leaves without columns yet. children: the row's tree of tokens,
-    from a token's column (-1 before the first) and the next token to that one's column. holds:
-    whether anything of it was run.
+    used: columns taken. filled: of them, those up to the last that was run. arrived: leaves without
+    columns yet. children: the row's tree of tokens, from a token's column (-1 before the first)
+    and the next token to that one's column. prompt: what the first leaf began with; the first
+    `shared` columns hold it. family: a number that rows have in common whose prompt was run once.
     """
 
     slot: int
     arrived: list[Leaf] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
     used: int = 0
+    filled: int = 0
     children: dict[tuple[int, int], int] = field(default_factory=dict)
-    holds: bool = False
+    prompt: Ids = ()
+    family: int | None = None
+
+    @property
+    def shared(self) -> int:
+        """How many columns are, or may be, copied to rows with the same prompt."""
+        return max(len(self.prompt) - 1, 0)
+
+    def adopt(self, other: "Row") -> None:
+        """Begin as another row did, whose prompt was run."""
+        if other.family is None:
+            other.family = next(_families)
+        self.prompt, self.family = other.prompt, other.family
+        for column, token in enumerate(self.prompt[: self.shared]):
+            self.children[column - 1, token] = column
+        self.used = self.shared
 
     def plant(self) -> None:
         """Give leaves that arrived their columns: on the tree as far as it goes, then new ones.
 
         A leaf may stand on columns that are only planned: those of leaves before it run first.
         """
+        if not self.prompt:
+            self.prompt = self.arrived[0].request.prompt
         for leaf in self.arrived:
             column = -1
             # At least one token is run: the logits of a prompt are those of its last token.
@@ -120,10 +141,42 @@ class Row:
         return found
 
 
+def plant(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Plant what arrived, in rows in the order they were admitted.
+
+    A row that begins with the prompt of one before it waits until that is run, and takes it over:
+    returns (from, to) of those, whose keys and values are to be copied by `copy_prompts`.
+    """
+    copies, first = [], {}
+    if any(row.arrived and not row.used for row in rows):
+        first = {row.prompt: row for row in reversed(rows) if row.used}
+    for row in rows:
+        if not row.arrived:
+            continue
+        if not row.used:
+            other = first.setdefault(row.arrived[0].request.prompt, row)
+            if other.filled < other.shared:
+                continue
+            if other is not row:
+                row.adopt(other)
+                copies.append((other, row))
+        row.plant()
+    return copies
+
+
+def copy_prompts(rows: Sequence[tuple[Row, Row]], tree: Tree) -> None:
+    """Copy (from, to) rows what they share."""
+    if rows:
+        columns = max(source.shared for source, _ in rows)
+        tree.move([source.slot for source, _ in rows], [row.slot for _, row in rows], columns)
+    for _, row in rows:
+        row.filled = row.shared
+
+
 def move(rows: Sequence[tuple[Row, int]], tree: Tree) -> None:
     """Move rows to other slots, which are free or those of others that move."""
-    if stored := [(row, slot) for row, slot in rows if row.holds]:
-        reach = max(row.used for row, _ in stored)
+    if stored := [(row, slot) for row, slot in rows if row.filled]:
+        reach = max(row.filled for row, _ in stored)
         tree.move([row.slot for row, _ in stored], [slot for _, slot in stored], reach)
     for row, slot in rows:
         row.slot = slot

@@ -14,11 +14,11 @@ import torch
 from transformers import PreTrainedModel
 
 from thinkscale.engines import memory
+from thinkscale.engines.attention import tree_for
 from thinkscale.engines.base import Completion, Request, Usage, split_at_end
 from thinkscale.engines.packing import Packed, pack
-from thinkscale.engines.rows import Leaf, Row, compact
+from thinkscale.engines.rows import Leaf, Row, compact, copy_prompts, plant
 from thinkscale.engines.sampling import Sampling, draw
-from thinkscale.engines.tree import Tree
 from thinkscale.errors import ThinkscaleError
 
 _PASS_TOKENS = 2048  # longer prompts are run in several passes, while others go on answering
@@ -52,7 +52,7 @@ class Stream:
         # Weights that are brought in as they are needed lie nowhere ("meta") between times.
         places = (parameter.device for parameter in model.parameters())
         self.device = next((place for place in places if place.type != "meta"), model.device)
-        self.tree = Tree.of(self.model, self.device)
+        self.tree = tree_for(self.model, self.device)
         self.waiting: OrderedDict[bytes, list[Leaf]] = OrderedDict()
         self.rows: dict[bytes, Row] = {}
         self.most_rows = settings.batch_size
@@ -98,10 +98,10 @@ class Stream:
 
     def _pass(self, began: float) -> list[tuple[Hashable, Completion]]:
         self._admit()
-        for row in self.rows.values():
-            if row.arrived:
-                row.plant()
+        copies = plant([*self.rows.values()])
         self._make_room()
+        held = {id(row) for row in self.rows.values()}
+        copy_prompts([pair for pair in copies if id(pair[1]) in held], self.tree)
         packed = pack(self.rows.values(), self.tree, _PASS_TOKENS)
         if not packed.ready:
             self._run(packed)
@@ -139,10 +139,11 @@ class Stream:
             tree=self.tree,
             where=packed.where,
         ).logits[0]
-        for leaf, count in packed.taken:
+        for row, leaf, count in packed.taken:
             leaf.run += count
-        for row in self.rows.values():
-            row.holds = True
+            row.filled = max(row.filled, leaf.columns[leaf.run - 1] + 1)
+        # At once, as a row that waited for a prompt may lose it with the row that ran it.
+        copy_prompts(plant([*self.rows.values()]), self.tree)
         self.used = replace(
             self.used, passes=self.used.passes + 1, fed=self.used.fed + packed.ids.shape[1]
         )
@@ -222,7 +223,7 @@ class Stream:
             ) from error
         for noise in list(reversed(self.rows)):
             self._put_off(noise)
-        self.tree = Tree.of(self.model, self.device)
+        self.tree = tree_for(self.model, self.device)
         self.most_rows = rows // 2
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

@@ -3,10 +3,10 @@
 import torch
 from transformers import PreTrainedModel
 
+from thinkscale.engines.attention import tree_for
 from thinkscale.engines.base import Request
 from thinkscale.engines.packing import pack
 from thinkscale.engines.rows import Leaf, Row
-from thinkscale.engines.tree import Tree
 from thinkscale.errors import ThinkscaleError
 
 _TOKENS = 16
@@ -34,7 +34,7 @@ def check_supported(model: PreTrainedModel, device: torch.device) -> None:
     ids = [(7 + 13 * n) % size for n in range(_TOKENS)]
     row = Row(slot=0, arrived=[Leaf("check", Request(tuple(ids), 1, (), b"", 0), ids)])
     row.plant()
-    tree = Tree.of(model, device)
+    tree = tree_for(model, device)
     tree.resize(1, _TOKENS)
     packed = pack([row], tree, _TOKENS)
     ours = model(
