@@ -46,10 +46,17 @@ class Loaded:
     plain: torch.nn.Module
     words: tiny.PreTrainedTokenizerFast
 
-    def stream(self, sampling=SAMPLED, batch_size=4, memory=None, eos=()) -> Stream:
+    def stream(self, sampling=SAMPLED, batch_size=4, memory=None, eos=(), lanes=True) -> Stream:
+        """lanes: whether it may compute as CPUs do, where it can; elsewhere it is in panels."""
         ends = frozenset(eos or [self.words.eos_token_id])
         settings = Settings(sampling, ends, len(self.words), batch_size, memory)
-        return Stream(self.model, settings)
+        engine = Stream(self.model, settings)
+        engine.tree.in_lanes &= lanes
+        return engine
+
+
+# How attention is computed: torch's kernels, ours on a CPU, plain products.
+WAYS = {"lanes": ("sdpa", True), "panels": ("sdpa", False), "eager": ("eager", False)}
 
 
 def load(directory: Path, attention="sdpa") -> Loaded:
@@ -134,13 +141,14 @@ def test_sliding_windows_count_tokens_and_not_columns(attention, tmp_path):
         assert [*completion.ids, *completion.end_ids] == generated(loaded, request)
 
 
-def test_eager_and_fused_attention_say_the_same(tmp_path):
-    directory = tiny.save(tmp_path, "llama")
-    said = [
-        answered(load(directory, attention).stream(), asked(load(directory)))
-        for attention in ATTENTION
-    ]
-    assert said[0] == said[1]
+@pytest.mark.parametrize("kind", tiny.CONFIGS)
+def test_all_ways_to_compute_attention_say_the_same(kind, tmp_path):
+    directory, said = tiny.save(tmp_path, kind), []
+    for attention, lanes in WAYS.values():
+        loaded = load(directory, attention)
+        assert loaded.stream(lanes=lanes).tree.in_lanes == lanes
+        said.append(spoken(loaded, SWEEP, lanes=lanes)[1])
+    assert said[0].equals(said[1]) and said[0].equals(said[2])
 
 
 SMALL = {
@@ -294,6 +302,66 @@ def test_what_forks_share_is_run_once(loaded):
         assert fork.ids == expected.ids
 
 
+def samples(loaded, texts, count, **changes):
+    """Several rows for each text, apart in their noise alone."""
+    return [
+        replace(request, noise=noise_key(1, text, sample))
+        for text in texts
+        for sample in range(count)
+        for request in asked(loaded, [text], **changes)
+    ]
+
+
+PROMPTS = (
+    "one of the prompts, rather long",
+    "x",
+    "another prompt of some length, but not the same",
+)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_prompt_is_run_once_for_all_its_samples(way, tmp_path):
+    attention, lanes = WAYS[way]
+    loaded = load(tiny.save(tmp_path, "qwen2"), attention)
+    requests = samples(loaded, PROMPTS, 5, max_new=8)
+    engine = loaded.stream(batch_size=15, eos=[-1], lanes=lanes)
+    found = answered(engine, requests)
+    # A sample's own are the last token of its prompt and what it drew, but for the last of that.
+    prompts = {request.prompt for request in requests}
+    assert engine.usage().fed == sum(len(prompt) - 1 for prompt in prompts) + 15 * 8
+    assert len({completion.ids for completion in found}) == 15
+    for request, completion in zip(requests, found, strict=True):
+        assert answered(loaded.stream(eos=[-1], lanes=lanes), [request]) == [completion]
+
+
+def test_a_prompt_is_run_once_where_the_first_sample_ends_with_it(loaded):
+    """Its row is released with its first token, before the others have begun."""
+    requests = samples(loaded, PROMPTS[:1], 4, max_new=1)
+    engine = loaded.stream(eos=[-1])
+    found = answered(engine, requests)
+    assert engine.usage().fed == len(requests[0].prompt) + 3
+    assert found == [answered(loaded.stream(eos=[-1]), [request])[0] for request in requests]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_sharing_a_prompt_changes_nothing(way, tmp_path, monkeypatch):
+    """Whoever ran it, in pieces or at once, while rows come and go or are put off."""
+    attention, lanes = WAYS[way]
+    loaded = load(tiny.save(tmp_path, "llama"), attention)
+    requests = samples(loaded, PROMPTS, 6)
+    requests = [replace(request, max_new=3 + 17 * n % 120) for n, request in enumerate(requests)]
+    whole = loaded.stream(batch_size=18, eos=[-1], lanes=lanes)
+    expected = answered(whole, requests)
+    for batch_size in (1, 2, 5):
+        stream_of = loaded.stream(batch_size=batch_size, eos=[-1], lanes=lanes)
+        assert answered(stream_of, requests) == expected
+    little = loaded.stream(batch_size=18, memory=whole.tree.bytes() // 4, eos=[-1], lanes=lanes)
+    assert answered(little, requests) == expected
+    assert little.usage().fed > whole.usage().fed  # some were put off, and began again
+    monkeypatch.setattr(stream, "_PASS_TOKENS", 9)
+    assert answered(loaded.stream(batch_size=18, eos=[-1], lanes=lanes), requests) == expected
+
+
 def test_a_row_that_ends_is_replaced_in_the_next_pass(loaded):
     """One long row and many short ones in two slots: the short ones do not wait for the long."""
     lengths = [40, *[4] * 10]
@@ -414,7 +482,11 @@ def spoken(loaded, conditions, prompts=("one", "the second", "and a third one"),
         max_swaps=3,
     )
     asked = {text: encode(words, text) for text in prompts}
-    engine = loaded.stream(options.pop("sampling", SAMPLED), options.pop("batch_size", 64))
+    engine = loaded.stream(
+        options.pop("sampling", SAMPLED),
+        options.pop("batch_size", 64),
+        lanes=options.pop("lanes", True),
+    )
     settings = {"samples": 3, "seed": 5, "context": 160, **options}
     thought = think("tiny", asked, conditions, engine, forcing, words.decode, **settings)
     assert not engine.rows and not engine.waiting  # every row was released

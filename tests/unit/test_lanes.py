@@ -1,5 +1,8 @@
-"""Attention of single queries, against torch's own."""
+"""Attention over a tree in lanes, against torch's own."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,38 +12,63 @@ from torch.nn.functional import scaled_dot_product_attention
 from thinkscale.engines import lanes
 
 
-def random_case(seed, *, tokens, shared, group, size, depth, columns):
+@dataclass(frozen=True)
+class Case:
     """Queries, keys and values in lanes, where the queries lie and what they see."""
+
+    query: torch.Tensor
+    keys: torch.Tensor
+    values: torch.Tensor
+    slots: torch.Tensor
+    columns: torch.Tensor
+    seen: torch.Tensor
+
+    def attend(self, scale=None, homes=None, shared=None, threads=None):
+        given = (self.slots.numpy(), self.columns.numpy(), homes, shared)
+        reading = lanes.Reading.of(*given, threads=threads)
+        return lanes.attend(self.query, self.keys, self.values, reading, self.seen, scale)
+
+    def only(self, n):
+        """The case of one query."""
+        queries = (self.query, self.slots, self.columns, self.seen)
+        query, slots, columns, seen = (tensor[n : n + 1] for tensor in queries)
+        return Case(query, self.keys, self.values, slots, columns, seen)
+
+    def torchs_own(self, scale=None):
+        group = self.query.shape[1] // self.keys.shape[1]
+        found = scaled_dot_product_attention(
+            self.query.unsqueeze(2),
+            self.keys[self.slots].repeat_interleave(group, 1),
+            self.values[self.slots].repeat_interleave(group, 1),
+            attn_mask=self.seen[:, None, None],
+            scale=scale,
+        )
+        return found.squeeze(2)
+
+
+def random_case(seed, *, tokens, slots, heads, group, size, depth, columns) -> Case:
+    """Tokens lie slot by slot, as they are packed: several to a slot, where there are more."""
     rng = torch.Generator().manual_seed(seed)
-    slots = max(1, tokens - 1)
-    keys = torch.randn(slots, shared, size, columns, generator=rng).transpose(2, 3)
-    values = torch.randn(slots, shared, depth, columns, generator=rng).transpose(2, 3)
-    query = torch.randn(tokens, shared * group, size, generator=rng)
-    where = torch.randint(slots, (tokens,), generator=rng)
+    keys = torch.randn(slots, heads, size, columns, generator=rng).transpose(2, 3)
+    values = torch.randn(slots, heads, depth, columns, generator=rng).transpose(2, 3)
+    query = torch.randn(tokens, heads * group, size, generator=rng)
+    where = torch.randint(slots, (tokens,), generator=rng).sort().values
     own = torch.randint(columns, (tokens,), generator=rng)
     seen = torch.rand(tokens, columns, generator=rng) < 0.7
     seen &= torch.arange(columns) <= own[:, None]
     seen[torch.arange(tokens), own] = True  # every token sees itself
-    return query, keys, values, where, own, seen
+    return Case(query, keys, values, where, own, seen)
 
 
-def torchs_own(query, keys, values, where, own, seen, scale=None):
-    group = query.shape[1] // keys.shape[1]
-    found = scaled_dot_product_attention(
-        query.unsqueeze(2),
-        keys[where].repeat_interleave(group, 1),
-        values[where].repeat_interleave(group, 1),
-        attn_mask=seen[:, None, None],
-        scale=scale,
-    )
-    return found.squeeze(2)
+SHAPE = {"heads": 2, "group": 1, "size": 16, "depth": 16, "columns": 48}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
-    tokens=st.integers(1, 9),
-    shared=st.sampled_from([1, 2, 3]),
+    tokens=st.integers(1, 30),
+    slots=st.integers(1, 12),
+    heads=st.sampled_from([1, 2, 3]),
     group=st.sampled_from([1, 2, 4]),
     size=st.sampled_from([4, 8, 12, 32, 33]),
     depth=st.sampled_from([2, 8, 19]),
@@ -49,55 +77,67 @@ def torchs_own(query, keys, values, where, own, seen, scale=None):
 )
 def test_it_is_attention(seed, scale, **shape):
     case = random_case(seed, **shape)
-    torch.testing.assert_close(lanes.attend(*case, scale), torchs_own(*case, scale))
+    torch.testing.assert_close(case.attend(scale), case.torchs_own(scale))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    tokens=st.integers(1, 30),
+    slots=st.integers(2, 8),
+    family=st.integers(2, 8),
+    shared=st.integers(1, 47),
+)
+def test_rows_may_read_what_they_share_from_one_of_them(seed, tokens, slots, family, shared):
+    """The first slots hold copies of the same columns; all but the first are then spoiled."""
+    case = random_case(seed, tokens=tokens, slots=slots, **SHAPE)
+    members = case.slots < min(family, slots)
+    case.columns[members] = case.columns[members].clamp(min=shared)
+    case.seen[torch.arange(tokens), case.columns] = True
+    for kept in (case.keys, case.values):
+        kept[:family, :, :shared] = kept[:1, :, :shared]
+    expected = case.torchs_own()
+    whole = shared // lanes.LANES * lanes.LANES  # what is read from there, in full lanes
+    for kept in (case.keys, case.values):
+        kept[1:family, :, :whole] = 1e6
+    homes = np.where(members, 0, case.slots.numpy())
+    found = case.attend(homes=homes, shared=np.where(members, shared, 0))
+    torch.testing.assert_close(found, expected)
 
 
 def test_large_scores_do_not_overflow():
-    query, keys, *rest = random_case(1, tokens=4, shared=2, group=1, size=16, depth=16, columns=32)
-    case = (query * 1e4, keys * 1e4, *rest)
-    found = lanes.attend(*case, None)
-    assert found.isfinite().all()
-    torch.testing.assert_close(found, torchs_own(*case))
+    small = random_case(1, tokens=9, slots=3, **SHAPE)
+    rest = (small.values, small.slots, small.columns, small.seen)
+    case = Case(small.query * 1e4, small.keys * 1e4, *rest)
+    assert case.attend().isfinite().all()
+    torch.testing.assert_close(case.attend(), case.torchs_own())
 
 
 def test_what_lies_behind_a_token_is_not_read():
     """Columns behind a token may hold another row's leavings, or NaN from memory never written."""
-    query, keys, values, where, own, seen = random_case(
-        2, tokens=5, shared=1, group=2, size=8, depth=8, columns=64
-    )
-    own[:] = 20
-    seen[:] = torch.arange(64) <= 20
-    dirty = keys.clone(), values.clone()
-    keys[:, :, 32:], values[:, :, 32:] = torch.nan, torch.nan
-    clean = lanes.attend(query, *dirty, where, own, seen, None)
-    assert torch.equal(lanes.attend(query, keys, values, where, own, seen, None), clean)
+    case = random_case(2, tokens=9, slots=3, **{**SHAPE, "columns": 64})
+    case.columns[:] = 20
+    case.seen[:] = torch.arange(64) <= 20
+    clean = case.attend()
+    case.keys[:, :, 32:], case.values[:, :, 32:] = torch.nan, torch.nan
+    assert torch.equal(case.attend(), clean)
 
 
-@pytest.mark.parametrize("threads", [2, 3, 8])
-def test_neither_threads_nor_neighbours_change_a_bit(threads):
-    query, keys, values, where, own, seen = random_case(
-        3, tokens=7, shared=2, group=3, size=16, depth=16, columns=48
-    )
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        alone = [
-            lanes.attend(
-                query[n : n + 1], keys, values, *(t[n : n + 1] for t in (where, own, seen)), None
-            )
-            for n in range(len(query))
-        ]
-        torch.set_num_threads(threads)
-        together = lanes.attend(query, keys, values, where, own, seen, None)
-    finally:
-        torch.set_num_threads(before)
-    assert torch.equal(together, torch.cat(alone))
+@pytest.mark.parametrize("size", [16, 128])
+def test_threads_change_no_bit_and_neighbours_hardly_one(size, monkeypatch):
+    monkeypatch.setattr(lanes, "_LEAST", 0)  # no product is too small for several threads
+    case = random_case(3, tokens=23, slots=4, **{**SHAPE, "size": size})
+    alone = case.attend(threads=1)
+    for threads in (2, 3, 8, 100):
+        assert torch.equal(case.attend(threads=threads), alone)
+    each = torch.cat([case.only(n).attend() for n in range(len(case.query))])
+    torch.testing.assert_close(each, alone, rtol=1e-5, atol=1e-6)
 
 
 def test_new_columns_are_put_in_their_places():
     kept = torch.zeros(3, 2, 4, 16).transpose(2, 3)
     new = torch.randn(2, 5, 4)
     slots, columns = torch.tensor([0, 2, 2, 1, 0]), torch.tensor([3, 0, 15, 7, 4])
-    lanes.store(kept, slots, columns, new)
+    lanes.store(kept, lanes.Reading.of(slots.numpy(), columns.numpy()), new)
     assert torch.equal(kept[slots, :, columns], new.transpose(0, 1))
     assert kept.count_nonzero() == new.numel()
