@@ -21,7 +21,7 @@ from work import REASONER, sweep_work
 PREFIX = 500
 NEW = 128
 LOOP_NEW = 32
-BATCHES = (1, 64)
+BATCH = 64
 
 
 def main() -> None:
@@ -36,10 +36,16 @@ def main() -> None:
 def section(model: Path, repetitions: int) -> Section:
     prefix = long_prefix(model)
     contenders = {"notebook loop, one row": notebook_loop(model, prefix)}
-    for batch in BATCHES:
-        decoding, whole = our_decoding(model, prefix, batch)
-        contenders[f"thinkscale, batch {batch}"] = decoding
-        contenders[f"thinkscale, batch {batch}, with the prefix's own pass"] = whole
+    rows = {
+        "one row": [prefix],
+        f"{BATCH} samples": [prefix] * BATCH,
+        # The same tokens, begun elsewhere: no two rows have anything in common.
+        f"{BATCH} prefixes": [prefix[n:] + prefix[:n] for n in range(BATCH)],
+    }
+    for name, prefixes in rows.items():
+        decoding, whole = our_decoding(model, prefixes)
+        contenders[f"thinkscale, {name}"] = decoding
+        contenders[f"thinkscale, {name}, prefill counted"] = whole
     threads = {name: n for name, (n, _) in measure.choose_threads(contenders).items()}
     runs = in_turns(measure.at_threads(contenders, threads), repetitions)
     loop = rates(runs["notebook loop, one row"])
@@ -58,10 +64,12 @@ def section(model: Path, repetitions: int) -> Section:
         rows,
         [
             "Calibration reasoner, fp32, greedy. Tokens per second of all rows together; the loop "
-            f"has one row, so the ratio at batch 1 is what one row gains. The loop made {LOOP_NEW} "
-            f"tokens a run, thinkscale {NEW} a row.",
-            "Without the prefix's own pass: the time of a run less that of one that makes a single "
-            "token. The loop has no such pass to subtract; it runs the prefix at every token.",
+            "has one row, so the ratio of one row is what a row gains. The loop made "
+            f"{LOOP_NEW} tokens a run, thinkscale {NEW} a row.",
+            f"{BATCH} samples: of the same prefix, which is run once. {BATCH} prefixes: no two "
+            "rows begin alike.",
+            "Where prefill is not counted: the time of a run less that of one that makes a single "
+            "token. The loop has no prefill to subtract; it runs the prefix at every token.",
             measure.how(repetitions),
         ],
     )
@@ -96,14 +104,14 @@ def notebook_loop(directory: Path, prefix: Sequence[int]) -> Callable[[], Run]:
 
 
 def our_decoding(
-    directory: Path, prefix: Sequence[int], batch: int
+    directory: Path, prefixes: Sequence[Sequence[int]]
 ) -> tuple[Callable[[], Run], Callable[[], Run]]:
-    """Decoding alone, and with the pass over the prefix."""
-    make = ours.loader(directory, batch)
+    """Decoding alone, and with the passes over the prefixes."""
+    make = ours.loader(directory, len(prefixes))
 
     def run(new: int) -> Run:
         engine = make(Sampling(temperature=0.0))
-        asked = ours.requests([prefix] * batch, [new] * batch)
+        asked = ours.requests(prefixes, [new] * len(prefixes))
         return timed(lambda: ours.complete(engine, asked))
 
     def decoding() -> Run:

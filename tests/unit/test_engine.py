@@ -334,6 +334,14 @@ def test_a_prompt_is_run_once_for_all_its_samples(way, tmp_path):
         assert answered(loaded.stream(eos=[-1], lanes=lanes), [request]) == [completion]
 
 
+def test_a_prompt_of_one_token_has_nothing_to_share(loaded):
+    requests = samples(loaded, ["x"], 3, max_new=5)
+    engine = loaded.stream(eos=[-1])
+    found = answered(engine, requests)
+    assert engine.usage().fed == 3 * 5
+    assert found == [answered(loaded.stream(eos=[-1]), [request])[0] for request in requests]
+
+
 def test_a_prompt_is_run_once_where_the_first_sample_ends_with_it(loaded):
     """Its row is released with its first token, before the others have begun."""
     requests = samples(loaded, PROMPTS[:1], 4, max_new=1)

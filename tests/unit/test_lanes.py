@@ -23,9 +23,9 @@ class Case:
     columns: torch.Tensor
     seen: torch.Tensor
 
-    def attend(self, scale=None, homes=None, shared=None, threads=None):
+    def attend(self, scale=None, homes=None, shared=None):
         given = (self.slots.numpy(), self.columns.numpy(), homes, shared)
-        reading = lanes.Reading.of(*given, threads=threads)
+        reading = lanes.Reading.of(*given)
         return lanes.attend(self.query, self.keys, self.values, reading, self.seen, scale)
 
     def only(self, n):
@@ -127,10 +127,16 @@ def test_what_lies_behind_a_token_is_not_read():
 def test_threads_change_no_bit_and_neighbours_hardly_one(size, monkeypatch):
     monkeypatch.setattr(lanes, "_LEAST", 0)  # no product is too small for several threads
     case = random_case(3, tokens=23, slots=4, **{**SHAPE, "size": size})
-    alone = case.attend(threads=1)
-    for threads in (2, 3, 8, 100):
-        assert torch.equal(case.attend(threads=threads), alone)
-    each = torch.cat([case.only(n).attend() for n in range(len(case.query))])
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = case.attend()
+        each = torch.cat([case.only(n).attend() for n in range(len(case.query))])
+        for threads in (2, 3, 8, 100):
+            torch.set_num_threads(threads)
+            assert torch.equal(case.attend(), alone)
+    finally:
+        torch.set_num_threads(before)
     torch.testing.assert_close(each, alone, rtol=1e-5, atol=1e-6)
 
 

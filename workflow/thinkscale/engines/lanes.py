@@ -39,7 +39,7 @@ class Reading:
     slots, columns: (N,), where a query's own token lies; it attends to none behind that. homes,
     shared: (N,), the slot whose first `shared` columns are read for it, as its own slot's are
     copies of those. blocks: (B + 1,), where each block of queries begins. parts: the first block
-    of each part of about as much work, and B.
+    of each part of about as much work, and B. work: columns that are read, about.
     """
 
     slots: np.ndarray
@@ -57,18 +57,19 @@ class Reading:
         columns: np.ndarray,
         homes: np.ndarray | None = None,
         shared: np.ndarray | None = None,
-        threads: int | None = None,
     ) -> "Reading":
         """Cut queries into blocks and parts. Neighbours of one slot or one home stand in a block.
 
-        threads: torch's number, where it is not said.
+        Without homes nothing is shared. There are as many parts as torch has threads, if there is
+        so much to do.
         """
         homes = slots if homes is None else homes
         shared = np.zeros_like(slots) if shared is None else shared // LANES * LANES
         blocks, work = _cut(slots, columns, homes, shared)
-        count = min(threads or torch.get_num_threads(), len(blocks) - 1)
+        count = min(torch.get_num_threads(), len(blocks) - 1)
         cuts = np.searchsorted(work, work[-1] * np.arange(1, count) / count) if count > 1 else ()
-        return cls(slots, columns, homes, shared, blocks, (0, *map(int, cuts), len(blocks) - 1), work[-1])
+        parts = (0, *map(int, cuts), len(blocks) - 1)
+        return cls(slots, columns, homes, shared, blocks, parts, int(work[-1]))
 
 
 def store(kept: torch.Tensor, reading: Reading, new: torch.Tensor) -> None:
@@ -149,6 +150,7 @@ def _attend(first, last, query, keys, values, reading, seen, scale, found):
     slots, columns, homes, shared, blocks = reading
     heads, groups, room = query.shape[1], values.shape[1], values.shape[3]
     weights = np.empty((BLOCK, room), np.float32)
+    # Columns are counted unsigned: an index that may be negative keeps a loop from vector units.
     ends = np.empty(BLOCK, np.uint64)
     for block in range(first, last):
         n, count = blocks[block], blocks[block + 1] - blocks[block]

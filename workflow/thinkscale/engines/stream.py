@@ -100,6 +100,7 @@ class Stream:
         self._admit()
         copies = plant([*self.rows.values()])
         self._make_room()
+        # Rows are put off from the last: where one stays, so does the one it copies from.
         held = {id(row) for row in self.rows.values()}
         copy_prompts([pair for pair in copies if id(pair[1]) in held], self.tree)
         packed = pack(self.rows.values(), self.tree, _PASS_TOKENS)
