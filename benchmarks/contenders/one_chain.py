@@ -15,8 +15,9 @@ def prepare(work: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         with tempfile.TemporaryDirectory() as journal:
             done = run_sweep(work, engine, Path(journal))
         texts: dict[str, dict[str, list[str]]] = {}
-        for row in done.responses.itertuples():
-            texts.setdefault(row.condition, {})[row.item_id] = [row.think_text, row.answer_text]
+        columns = done.responses[["condition", "item_id", "think_text", "answer_text"]]
+        for condition, item, *said in zip(*map(columns.get, columns), strict=True):
+            texts.setdefault(condition, {})[item] = said
         return {"sampled": done.usage.sampled, "responses": texts}
 
     return run

@@ -10,26 +10,22 @@ Nothing is padded, gathered or moved for it. What a query finds does not depend 
 share the work, and on its neighbours only as the products of matrices around it do: in last bits.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
+import numba
 import numpy as np
 import torch
-from numba import njit
+from numba import njit, prange
 
 LANES = 16  # columns are read in multiples of this, so that no loop has a remainder
 BLOCK = 4  # queries worked on at a time
-_LEAST = 4_000_000  # multiplications (half a millisecond) that are worth waking a thread for
 
 _f = np.float32
 _LOG2E, _LN2 = _f(1.4426950408889634), _f(0.6931471805599453)
 _START = np.uint64(0)
 _EXP = tuple(_f(c) for c in (1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720))
 # Sums may be reordered; unlike full "fastmath", nothing is assumed about infinities and NaN.
-_compiled = njit(
-    fastmath={"reassoc", "contract", "nsz"}, error_model="numpy", nogil=True, cache=True
-)
+_compiled = njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy", cache=True)
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Reading:
     slots, columns: (N,), where a query's own token lies; it attends to none behind that. homes,
     shared: (N,), the slot whose first `shared` columns are read for it, as its own slot's are
     copies of those. blocks: (B + 1,), where each block of queries begins. parts: the first block
-    of each part of about as much work, and B. work: columns that are read, about.
+    of each part of about as much work, and B.
     """
 
     slots: np.ndarray
@@ -47,8 +43,7 @@ class Reading:
     homes: np.ndarray
     shared: np.ndarray
     blocks: np.ndarray
-    parts: tuple[int, ...]
-    work: int
+    parts: np.ndarray
 
     @classmethod
     def of(
@@ -66,10 +61,10 @@ class Reading:
         homes = slots if homes is None else homes
         shared = np.zeros_like(slots) if shared is None else shared // LANES * LANES
         blocks, work = _cut(slots, columns, homes, shared)
-        count = min(torch.get_num_threads(), len(blocks) - 1)
-        cuts = np.searchsorted(work, work[-1] * np.arange(1, count) / count) if count > 1 else ()
-        parts = (0, *map(int, cuts), len(blocks) - 1)
-        return cls(slots, columns, homes, shared, blocks, parts, int(work[-1]))
+        count = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS, len(work))
+        cuts = np.searchsorted(work, work[-1] * np.arange(1, count) / count)
+        parts = np.array((0, *cuts, len(work)))
+        return cls(slots, columns, homes, shared, blocks, parts)
 
 
 def store(kept: torch.Tensor, reading: Reading, new: torch.Tensor) -> None:
@@ -102,20 +97,12 @@ def attend(
         _f(size**-0.5 if scale is None else scale),
         found.numpy(),
     )
-    if reading.work * heads * size < _LEAST:
-        _attend(0, reading.parts[-1], *given)
-        return found
-    first, *others = zip(reading.parts[:-1], reading.parts[1:], strict=True)
-    jobs = [_pool(len(others)).submit(_attend, *part, *given) for part in others]
-    _attend(*first, *given)
-    for job in jobs:
-        job.result()
+    if (threads := len(reading.parts) - 1) == 1:
+        _attend(*reading.parts, *given)
+    else:
+        numba.set_num_threads(threads)
+        _attend_parts(reading.parts, *given)
     return found
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads)
 
 
 @_compiled
@@ -185,6 +172,12 @@ def _attend(first, last, query, keys, values, reading, seen, scale, found):
                 for i in range(count):
                     own = values[slots[n + i], group]
                     _mix(weights[i : i + 1], own, begin, ends[i], mean[i : i + 1])
+
+
+@njit(parallel=True, cache=True)
+def _attend_parts(parts, query, keys, values, reading, seen, scale, found):
+    for n in prange(len(parts) - 1):
+        _attend(parts[n], parts[n + 1], query, keys, values, reading, seen, scale, found)
 
 
 @_compiled

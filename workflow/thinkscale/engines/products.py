@@ -17,7 +17,7 @@ def use_onednn(model: PreTrainedModel) -> None:
 
     Their sizes decide, and nothing that is measured: a model is computed alike in every run.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
         return
     for module in model.modules():
         # Layers that were made otherwise (quantized, brought in as needed) stay as they are.
