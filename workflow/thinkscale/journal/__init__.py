@@ -14,17 +14,16 @@ so that a power cut may cost the last second as well.
 
 import hashlib
 import json
+from array import array
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from thinkscale.engines.base import Completion, Engine, Request, Usage
 from thinkscale.journal.files import Kept, Writer
 from thinkscale.journal.record import line
 
-_VERSION = 2  # of what a key means
+_VERSION = 3  # of what a key means
 
 
 class Journaled:
@@ -119,8 +118,7 @@ class Journaled:
 
     def _key(self, request: Request) -> bytes:
         """Name a request by all that decides its tokens, but for its limit."""
-        rest = json.dumps([request.noise.hex(), request.position, request.stops])
-        found = hashlib.blake2b(self._identity, digest_size=16)
-        found.update(rest.encode())  # ends in its bracket: no two contents give the same bytes
-        found.update(np.asarray(request.prompt, dtype="<i4").tobytes())
-        return found.digest()
+        # The text ends in its bracket: no two contents give the same bytes.
+        rest = f"{request.noise.hex()} {request.position} {request.stops}".encode()
+        ids = array("i", request.prompt).tobytes()
+        return hashlib.blake2b(self._identity + rest + ids, digest_size=16).digest()

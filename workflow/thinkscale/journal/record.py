@@ -41,6 +41,7 @@ class Record:
 
 
 _RECORD = TypeAdapter(Record)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def line(key: bytes, max_new: int, completion: Completion) -> bytes:
@@ -52,7 +53,7 @@ def line(key: bytes, max_new: int, completion: Completion) -> bytes:
         "end_ids": completion.end_ids,
         "ids": completion.ids,
     }
-    text = json.dumps(values, separators=(",", ":")).encode()
+    text = _encode(values).encode()
     return checksum(text) + b" " + text + b"\n"
 
 
