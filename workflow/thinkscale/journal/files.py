@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,7 +55,7 @@ class Kept:
         return kept
 
     def add(self, key: bytes, path: Path, offset: int) -> None:
-        if not self.paths or self.paths[-1] != path:
+        if not self.paths or self.paths[-1] is not path:
             self.paths.append(path)
         place = len(self.paths) - 1 << _OFFSET_BITS | offset
         self.places[key] = (*self.places.get(key, ()), place)
@@ -114,7 +115,7 @@ class Writer:
         try:
             if self._file is None:
                 self._create()
-            offsets = [self._size + n for n in _starts(lines)]
+            *offsets, _ = accumulate(map(len, lines), initial=self._size)
             rest = memoryview(b"".join(lines))
             self._synced = False
             while rest:
@@ -176,13 +177,6 @@ def _sync_directory(directory: Path) -> None:
             raise
     finally:
         os.close(opened)
-
-
-def _starts(lines: Sequence[bytes]) -> Iterator[int]:
-    start = 0
-    for line in lines:
-        yield start
-        start += len(line)
 
 
 def _scan(path: Path) -> Iterator[tuple[bytes, int]]:
