@@ -43,17 +43,6 @@ def _products(
     return torch.bmm(weights.flatten(0, 1), value).view(rows, heads, width, -1)
 
 
-def _fused(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attn_mask: torch.Tensor,
-    scale: float | None,
-) -> torch.Tensor:
-    """torch's fused attention."""
-    return scaled_dot_product_attention(query, key, value, attn_mask=attn_mask, scale=scale)
-
-
 def attend(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -158,5 +147,5 @@ def _refuse_unknown(module: torch.nn.Module, tree: Tree | None, others: dict) ->
             )
 
 
-AttentionInterface.register(ATTENTION["sdpa"], partial(attend, kernel=_fused))
+AttentionInterface.register(ATTENTION["sdpa"], partial(attend, kernel=scaled_dot_product_attention))
 AttentionInterface.register(ATTENTION["eager"], partial(attend, kernel=_products))

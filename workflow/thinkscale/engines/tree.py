@@ -1,4 +1,4 @@
-"""Keys and values of many rows, each a tree of tokens, and attention over them.
+"""Keys and values of many rows, each a tree of tokens, and where a pass lies in them.
 
 A row (one item's sample) keeps what it computed in one slot: its prompt, its chain, the branches
 and the answers forked from it, column after column as they were run. Which columns a token attends
