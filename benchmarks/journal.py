@@ -7,24 +7,33 @@ from statistics import median
 import torch
 
 import measure
-from measure import Run, Section, in_turns, ratio, seconds, spread
-from ours import Swept, run_sweep, sweep_engine
+from measure import THREADS, Run, Section, in_turns, ratio, seconds, spread
+from ours import SweepEngine, Swept, run_sweep, sweep_engine
 from work import equally_spaced, sweep_work
 
 
 def main() -> None:
     parser = measure.arguments(__doc__, repetitions=11)
     parser.add_argument("--items", type=int, default=64, help="items of the bank")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=THREADS, help="torch threads, one table row each"
+    )
     options = parser.parse_args()
     measure.quiet()
-    torch.set_num_threads(options.threads)
     work = sweep_work(options.items, equally_spaced(39, 16), waits=(1, 2, 3))
-    measure.publish(section(work, options.repetitions, options.threads))
-
-
-def section(work: dict, repetitions: int, threads: int) -> Section:
     using = sweep_engine(work)
+    rows, notes = [], []
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        found, notes = compare(work, using, options.repetitions)
+        rows += [{"torch threads": threads, **row} for row in found]
+    measure.publish(Section("journal", "The journal's share of a sweep", rows, notes))
+
+
+def compare(
+    work: dict, using: SweepEngine, repetitions: int
+) -> tuple[list[dict[str, object]], list[str]]:
+    """Rows of the table, and what to know of them, with torch's threads as they are set."""
     journaled: list[Swept] = []
     recalled: list[Swept] = []
     sizes: list[int] = []
@@ -66,23 +75,19 @@ def section(work: dict, repetitions: int, threads: int) -> Section:
         for name, found in runs.items()
     ]
     sampled, kept = journaled[-1].usage.sampled, len(journaled[-1].responses)
-    return Section(
-        "journal",
-        "The journal's share of a sweep",
-        rows,
-        [
-            f"The sweep of `sweep.py`: {len(work['prompts'])} items, {kept} responses, {sampled} "
-            f"tokens sampled; its journal has {median(sizes) / 1e3:.0f} kB, on the disk of the "
-            f"system's temporary files. {threads} torch thread(s).",
-            "Inside the journal: the time in its submit, step, release and close less the time in "
-            "the engine's own, and opening it. The model is tiny, so that sampling is as cheap as "
-            "it gets; with a larger one the share falls.",
-            f"Answered from it: the same sweep again; {recalled[-1].recalled} tokens recalled, "
-            f"{recalled[-1].usage.sampled} sampled.",
-            f"Median (range) of {repetitions} repetitions, in turns in one run. Ratios are taken "
-            "within a repetition.",
-        ],
-    )
+    notes = [
+        f"The sweep of `sweep.py`: {len(work['prompts'])} items, {kept} responses, {sampled} "
+        f"tokens sampled; its journal has {median(sizes) / 1e3:.0f} kB, on the disk of the "
+        "system's temporary files.",
+        "Inside the journal: the time in its submit, step, release and close less the time in "
+        "the engine's own, and opening it. The model is tiny, so that sampling is as cheap as "
+        "it gets; with a larger one the share falls.",
+        f"Answered from it: the same sweep again; {recalled[-1].recalled} tokens recalled, "
+        f"{recalled[-1].usage.sampled} sampled.",
+        f"Median (range) of {repetitions} repetitions, in turns in one run. Ratios are taken "
+        "within a repetition.",
+    ]
+    return rows, notes
 
 
 def _percent(shares: list[float]) -> str:

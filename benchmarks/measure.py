@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import gc
 import os
 import platform
 import statistics
@@ -52,13 +53,15 @@ def in_turns(contenders: Mapping[str, Callable[[], Run]], repetitions: int) -> d
     """Run every contender once per repetition, another one first each time.
 
     Whatever else the machine does then falls on all of them alike; ratios are taken within a
-    repetition (`ratio`).
+    repetition (`ratio`). Garbage is collected before each run: with torch loaded that takes a
+    quarter of a second, and would fall on whichever run happens to fill Python's count.
     """
     runs: dict[str, list[Run]] = {name: [] for name in contenders}
     names = list(contenders)
     for repetition in range(repetitions):
         first = repetition % len(names)
         for name in names[first:] + names[:first]:
+            gc.collect()
             runs[name].append(contenders[name]())
     return runs
 

@@ -75,10 +75,11 @@ def run_sweep(work: Mapping[str, Any], using: SweepEngine, journal: Path | None)
     inner = Timed(using.make())
     engine, kept = inner, None
     if journal is not None:
+        opening = perf_counter()
         kept = Journaled(
             lambda: inner, journal, "benchmark", {}, name=inner.name, exact_tokens=True
         )
-        engine = Timed(kept, seconds=perf_counter() - began)
+        engine = Timed(kept, seconds=perf_counter() - opening)
     thought = think(
         "reasoner",
         {item: tuple(ids) for item, ids in work["prompts"].items()},

@@ -14,16 +14,17 @@ so that a power cut may cost the last second as well.
 
 import hashlib
 import json
-from array import array
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import to_json
 
 from thinkscale.engines.base import Completion, Engine, Request, Usage
 from thinkscale.journal.files import Kept, Writer
 from thinkscale.journal.record import line
 
-_VERSION = 3  # of what a key means
+_VERSION = 4  # of what a key means
 
 
 class Journaled:
@@ -83,11 +84,13 @@ class Journaled:
             return ended
         ended = self._engine.step()
         if ended:
-            asked = [self._asked.pop(ticket) for ticket, _ in ended]
-            lines = [line(*a, completion) for a, (_, completion) in zip(asked, ended, strict=True)]
+            keys, lines = [], []
+            for ticket, completion in ended:
+                key, max_new = self._asked.pop(ticket)
+                keys.append(key)
+                lines.append(line(key, max_new, completion))
             offsets = self._writer.append(lines)
-            for (key, _), offset in zip(asked, offsets, strict=True):
-                self._kept.add(key, self._writer.path, offset)
+            self._kept.add(self._writer.path, zip(keys, offsets, strict=True))
         self._writer.sync_if_due()
         return ended
 
@@ -118,7 +121,5 @@ class Journaled:
 
     def _key(self, request: Request) -> bytes:
         """Name a request by all that decides its tokens, but for its limit."""
-        # The text ends in its bracket: no two contents give the same bytes.
-        rest = f"{request.noise.hex()} {request.position} {request.stops}".encode()
-        ids = array("i", request.prompt).tobytes()
-        return hashlib.blake2b(self._identity + rest + ids, digest_size=16).digest()
+        asked = to_json((request.noise.hex(), request.position, request.stops, request.prompt))
+        return hashlib.blake2b(self._identity + asked, digest_size=16).digest()

@@ -6,7 +6,7 @@ import re
 import socket
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -48,17 +48,19 @@ class Kept:
             raise _unusable(directory, error) from error
         for path in (directory / name for name in names if name.endswith(".jsonl")):
             try:
-                for key, offset in _scan(path):
-                    kept.add(key, path, offset)
+                kept.add(path, _scan(path))
             except OSError as error:
                 raise _unusable(path, error) from error
         return kept
 
-    def add(self, key: bytes, path: Path, offset: int) -> None:
+    def add(self, path: Path, records: Iterable[tuple[bytes, int]]) -> None:
+        """Note records of a file, each by its key and offset."""
         if not self.paths or self.paths[-1] is not path:
             self.paths.append(path)
-        place = len(self.paths) - 1 << _OFFSET_BITS | offset
-        self.places[key] = (*self.places.get(key, ()), place)
+        file = len(self.paths) - 1 << _OFFSET_BITS
+        for key, offset in records:
+            before = self.places.get(key)
+            self.places[key] = (file | offset,) if before is None else (*before, file | offset)
 
     def find(self, key: bytes, request: Request) -> Completion | None:
         for place in reversed(self.places.get(key, ())):

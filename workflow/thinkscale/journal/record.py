@@ -1,11 +1,11 @@
 """A line of the journal: a checksum, and a completion as JSON."""
 
-import json
 import zlib
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from thinkscale.engines.base import Completion, Request
 
@@ -41,7 +41,6 @@ class Record:
 
 
 _RECORD = TypeAdapter(Record)
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def line(key: bytes, max_new: int, completion: Completion) -> bytes:
@@ -53,7 +52,7 @@ def line(key: bytes, max_new: int, completion: Completion) -> bytes:
         "end_ids": completion.end_ids,
         "ids": completion.ids,
     }
-    text = _encode(values).encode()
+    text = to_json(values)
     return checksum(text) + b" " + text + b"\n"
 
 
