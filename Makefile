@@ -23,7 +23,7 @@ plan: $(VENV)/.installed  ## say what the study will cost
 test: $(VENV)/.installed  ## run the tests
 	python -m pytest -n 2 --dist loadfile
 
-# Twenty minutes on two quiet cores; the tables go to benchmarks/results/. Installs
+# Half an hour on two quiet cores; the tables go to benchmarks/results/. Installs
 # lm-evaluation-harness into an environment of its own, benchmarks/.venv-lm-eval.
 bench: $(VENV)/.installed  ## measure speed side by side with others
 	python benchmarks/run.py

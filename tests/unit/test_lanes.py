@@ -14,7 +14,10 @@ from thinkscale.engines import lanes
 
 @dataclass(frozen=True)
 class Case:
-    """Queries, keys and values in lanes, where the queries lie and what they see."""
+    """Queries, keys and values in lanes, where the queries lie and what they see.
+
+    Keys and values of the queries' own tokens are handed in as new: where they belong is nothing.
+    """
 
     query: torch.Tensor
     keys: torch.Tensor
@@ -24,9 +27,12 @@ class Case:
     seen: torch.Tensor
 
     def attend(self, scale=None, homes=None, shared=None):
-        given = (self.slots.numpy(), self.columns.numpy(), homes, shared)
-        reading = lanes.Reading.of(*given)
-        return lanes.attend(self.query, self.keys, self.values, reading, self.seen, scale)
+        reading = lanes.Reading.of(self.slots.numpy(), self.columns.numpy(), homes, shared)
+        kept = self.keys.clone(), self.values.clone()
+        new = [tensor[self.slots, :, self.columns] for tensor in kept]
+        for tensor in kept:
+            tensor[self.slots, :, self.columns] = torch.nan
+        return lanes.attend(self.query, *new, *kept, reading, self.seen, scale)
 
     def only(self, n):
         """The case of one query."""
@@ -139,10 +145,12 @@ def test_threads_change_no_bit_and_neighbours_hardly_one(size):
     torch.testing.assert_close(each, alone, rtol=1e-5, atol=1e-6)
 
 
-def test_new_columns_are_put_in_their_places():
-    kept = torch.zeros(3, 2, 4, 16).transpose(2, 3)
-    new = torch.randn(2, 5, 4)
-    slots, columns = torch.tensor([0, 2, 2, 1, 0]), torch.tensor([3, 0, 15, 7, 4])
-    lanes.store(kept, lanes.Reading.of(slots.numpy(), columns.numpy()), new)
-    assert torch.equal(kept[slots, :, columns], new.transpose(0, 1))
-    assert kept.count_nonzero() == new.numel()
+def test_new_keys_and_values_are_put_in_their_places_and_nowhere_else():
+    slots, columns = torch.tensor([0, 0, 1, 2, 2]), torch.tensor([3, 4, 7, 0, 15])
+    reading = lanes.Reading.of(slots.numpy(), columns.numpy())
+    query, key, value = torch.randn(5, 4, 8), torch.randn(5, 2, 8), torch.randn(5, 2, 6)
+    keys, values = (torch.zeros(3, 2, size, 16).transpose(2, 3) for size in (8, 6))
+    lanes.attend(query, key, value, keys, values, reading, torch.eye(16)[columns] > 0)
+    for kept, new in ((keys, key), (values, value)):
+        assert torch.equal(kept[slots, :, columns], new)
+        assert kept.count_nonzero() == new.numel()

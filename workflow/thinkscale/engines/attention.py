@@ -59,12 +59,14 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Attend each packed token (1, heads, N, size) to its own path; returns (1, N, heads, size)."""
     _refuse_unknown(module, tree, others)
-    tree.store(module.layer_idx, where, key[0], value[0])
+    kept = tree.layer(module.layer_idx, key[0], value[0])
     queries = query[0].transpose(0, 1)  # (N, heads, size)
-    kept = tree.keys[module.layer_idx], tree.values[module.layer_idx]
     if where.reading is not None:
+        # (N, heads, size), as they lie in memory most often
+        new = key[0].transpose(0, 1), value[0].transpose(0, 1)
         seen = _seen(tree, where, sliding_window)
-        return lanes.attend(queries, *kept, where.reading, seen, scaling).unsqueeze(0), None
+        return lanes.attend(queries, *new, *kept, where.reading, seen, scaling).unsqueeze(0), None
+    tree.store(where, kept, (key[0], value[0]))
     out = queries.new_empty(*queries.shape[:2], value.shape[3])
     for panel in where.panels:
         groups = queries.shape[1] // key.shape[1]

@@ -26,6 +26,7 @@ _START = np.uint64(0)
 _EXP = tuple(_f(c) for c in (1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720))
 # Sums may be reordered; unlike full "fastmath", nothing is assumed about infinities and NaN.
 _compiled = njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy", cache=True)
+_parallel = njit(parallel=True, cache=True)
 
 
 @dataclass(frozen=True)
@@ -60,54 +61,53 @@ class Reading:
         """
         homes = slots if homes is None else homes
         shared = np.zeros_like(slots) if shared is None else shared // LANES * LANES
-        blocks, work = _cut(slots, columns, homes, shared)
-        count = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS, len(work))
-        cuts = np.searchsorted(work, work[-1] * np.arange(1, count) / count)
-        parts = np.array((0, *cuts, len(work)))
-        return cls(slots, columns, homes, shared, blocks, parts)
-
-
-def store(kept: torch.Tensor, reading: Reading, new: torch.Tensor) -> None:
-    """Put a pass's new (heads, N, size) into kept (slots, heads, columns, size)."""
-    new = new.transpose(0, 1).contiguous().numpy()  # most often it lies like this already
-    _store(kept.transpose(2, 3).numpy(), reading.slots, reading.columns, new)
+        threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+        return cls(slots, columns, homes, shared, *_cut(slots, columns, homes, shared, threads))
 
 
 def attend(
     query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
     keys: torch.Tensor,
     values: torch.Tensor,
     reading: Reading,
     seen: torch.Tensor,
     scale: float | None = None,
 ) -> torch.Tensor:
-    """Attend queries (N, heads, size) to keys and values (slots, key-value heads, columns, size).
+    """Put a pass's key and value (N, key-value heads, size) into keys and values
+    (slots, key-value heads, columns, size), then attend its queries (N, heads, size) to those.
 
     seen: (N, S), which columns a query attends to. Returns (N, heads, size), softmax(q k scale) v
     with a scale of 1 / sqrt(size) if None: Vaswani et al. (2017), equation 1.
     """
     tokens, heads, size = query.shape
     found = torch.zeros(tokens, heads, values.shape[3])
+    new = key.contiguous().numpy(), value.contiguous().numpy()
+    kept = keys.transpose(2, 3).numpy(), values.transpose(2, 3).numpy()
+    places = reading.slots, reading.columns, reading.homes, reading.shared, reading.blocks
     given = (
         query.contiguous().numpy(),
-        keys.transpose(2, 3).numpy(),
-        values.transpose(2, 3).numpy(),
-        (reading.slots, reading.columns, reading.homes, reading.shared, reading.blocks),
+        kept,
+        places,
         seen.contiguous().numpy(),
         _f(size**-0.5 if scale is None else scale),
         found.numpy(),
     )
+    # All is put in before any of it is read: tokens of one slot may be in several parts.
     if (threads := len(reading.parts) - 1) == 1:
+        _store(*reading.parts, new, kept, places)
         _attend(*reading.parts, *given)
     else:
         numba.set_num_threads(threads)
+        _store_parts(reading.parts, new, kept, places)
         _attend_parts(reading.parts, *given)
     return found
 
 
 @_compiled
-def _cut(slots, columns, homes, shared):
-    """Where blocks of queries begin, and the work of all up to each one's end."""
+def _cut(slots, columns, homes, shared, threads):
+    """Where blocks of queries begin, and parts of them for so many threads at most."""
     blocks, work = np.empty(len(slots) + 1, np.int64), np.empty(len(slots), np.int64)
     count, done, begin = 0, 0, 0
     for n in range(1, len(slots) + 1):
@@ -120,20 +120,28 @@ def _cut(slots, columns, homes, shared):
             count += 1
             begin = n
     blocks[count] = len(slots)
-    return blocks[: count + 1], work[:count]
+    threads = min(threads, count)
+    parts = np.empty(threads + 1, np.int64)
+    for part in range(threads):
+        parts[part] = np.searchsorted(work[:count], done * part / threads)
+    parts[threads] = count
+    return blocks[: count + 1], parts
 
 
 @_compiled
-def _store(kept, slots, columns, new):
-    tokens, heads, size = new.shape
-    for n in range(tokens):
-        for head in range(heads):
-            for d in range(size):
-                kept[slots[n], head, d, columns[n]] = new[n, head, d]
+def _store(first, last, new, kept, reading):
+    slots, columns, _, _, blocks = reading
+    for n in range(blocks[first], blocks[last]):
+        for which in range(2):  # keys, then values
+            found, there = new[which], kept[which]
+            for head in range(found.shape[1]):
+                for d in range(found.shape[2]):
+                    there[slots[n], head, d, columns[n]] = found[n, head, d]
 
 
 @_compiled
-def _attend(first, last, query, keys, values, reading, seen, scale, found):
+def _attend(first, last, query, kept, reading, seen, scale, found):
+    keys, values = kept
     slots, columns, homes, shared, blocks = reading
     heads, groups, room = query.shape[1], values.shape[1], values.shape[3]
     weights = np.empty((BLOCK, room), np.float32)
@@ -174,10 +182,16 @@ def _attend(first, last, query, keys, values, reading, seen, scale, found):
                     _mix(weights[i : i + 1], own, begin, ends[i], mean[i : i + 1])
 
 
-@njit(parallel=True, cache=True)
-def _attend_parts(parts, query, keys, values, reading, seen, scale, found):
+@_parallel
+def _store_parts(parts, new, kept, reading):
     for n in prange(len(parts) - 1):
-        _attend(parts[n], parts[n + 1], query, keys, values, reading, seen, scale, found)
+        _store(parts[n], parts[n + 1], new, kept, reading)
+
+
+@_parallel
+def _attend_parts(parts, query, kept, reading, seen, scale, found):
+    for n in prange(len(parts) - 1):
+        _attend(parts[n], parts[n + 1], query, kept, reading, seen, scale, found)
 
 
 @_compiled

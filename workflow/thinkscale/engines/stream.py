@@ -23,7 +23,7 @@ from thinkscale.errors import ThinkscaleError
 
 _PASS_TOKENS = 2048  # longer prompts are run in several passes, while others go on answering
 _MEASURE_SECONDS = 1.0  # asking the system for its free memory costs more than a small pass
-_COLUMNS = 64  # columns are made in multiples of this
+_COLUMNS = 128  # columns are made in multiples of this
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ side, (1, N), so that rows with one token and rows with many waste nothing on ea
 attention.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -110,18 +110,24 @@ class Tree:
     def drop_path(self, line: int) -> None:
         self._free_lines.append(line)
 
-    def store(self, layer: int, where: Pass, key: torch.Tensor, value: torch.Tensor) -> None:
-        """Put the keys and values (heads, N, size) of a pass into their columns."""
+    def layer(
+        self, layer: int, key: torch.Tensor, value: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The keys and values of a layer; made when first asked for, like these (heads, N, size)"""
         for store, new in ((self.keys, key), (self.values, value)):
-            heads, _, size = new.shape
             if layer not in store:
-                shape = (self.slots, heads, self.columns, size)
+                shape = (self.slots, len(new), self.columns, new.shape[2])
                 store[layer] = _empty(new, shape, self.in_lanes).zero_()
-            if self.in_lanes:
-                lanes.store(store[layer], where.reading, new)
-                continue
+        return self.keys[layer], self.values[layer]
+
+    def store(
+        self, where: Pass, kept: Iterable[torch.Tensor], found: Iterable[torch.Tensor]
+    ) -> None:
+        """Put a pass's keys and values, each (heads, N, size), into the columns of a layer's."""
+        for store, new in zip(kept, found, strict=True):
+            heads, _, size = new.shape
             lines = self._lines(where, heads).to(new.device)  # models may lie on several devices
-            store[layer].view(-1, size).index_copy_(0, lines, new.reshape(-1, size))
+            store.view(-1, size).index_copy_(0, lines, new.reshape(-1, size))
 
     def _lines(self, where: Pass, heads: int) -> torch.Tensor:
         """Where (heads, N) tokens' keys lie, as lines of (slots * heads * columns, size)."""
