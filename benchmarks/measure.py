@@ -66,14 +66,17 @@ def in_turns(contenders: Mapping[str, Callable[[], Run]], repetitions: int) -> d
     return runs
 
 
-def best_threads(run: Callable[[int], Run], tries: int = 4) -> tuple[int, float]:
+def best_threads(
+    run: Callable[[int], Run], tries: int = 4, least: float = 5.0
+) -> tuple[int, float]:
     """The number of threads a contender is fastest with, and its seconds then.
 
-    The tries warm it up as well; the best of them counts.
+    So many tries of each, and of short runs as many as fill `least` seconds. They warm it up as
+    well; the best of them counts.
     """
     choices = [n for n in THREADS if n <= (os.cpu_count() or 1)]
     found = {n: [] for n in choices}
-    for _ in range(tries):
+    while len(found[choices[-1]]) < tries or min(map(sum, found.values())) < least:
         for threads in reversed(choices):
             found[threads].append(run(threads).seconds)
     best = min(choices, key=lambda threads: min(found[threads]))

@@ -33,7 +33,7 @@ ENVIRONMENT = HERE / ".venv-lm-eval"
 
 
 def main() -> None:
-    parser = measure.arguments(__doc__, repetitions=5)
+    parser = measure.arguments(__doc__, repetitions=9)
     parser.add_argument("--items", type=int, default=64, help="items of the bank")
     parser.add_argument("--budgets", type=int, default=16, help="equally spaced budgets")
     parser.add_argument("--contenders", nargs="+", default=list(TITLES), help="any of these")
