@@ -53,8 +53,8 @@ def in_turns(contenders: Mapping[str, Callable[[], Run]], repetitions: int) -> d
     """Run every contender once per repetition, another one first each time.
 
     Whatever else the machine does then falls on all of them alike; ratios are taken within a
-    repetition (`ratio`). Garbage is collected before each run: with torch loaded that takes a
-    quarter of a second, and would fall on whichever run happens to fill Python's count.
+    repetition (`ratio`). This process's garbage is collected before each run: with torch loaded
+    that takes a quarter of a second, and would fall on whichever run fills Python's count.
     """
     runs: dict[str, list[Run]] = {name: [] for name in contenders}
     names = list(contenders)

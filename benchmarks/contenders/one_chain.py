@@ -16,7 +16,7 @@ def prepare(work: dict[str, Any]) -> Callable[[], dict[str, Any]]:
             done = run_sweep(work, engine, Path(journal))
         texts: dict[str, dict[str, list[str]]] = {}
         columns = done.responses[["condition", "item_id", "think_text", "answer_text"]]
-        for condition, item, *said in zip(*map(columns.get, columns), strict=True):
+        for condition, item, *said in columns.itertuples(index=False, name=None):
             texts.setdefault(condition, {})[item] = said
         return {"sampled": done.usage.sampled, "responses": texts}
 

@@ -113,7 +113,10 @@ class Tree:
     def layer(
         self, layer: int, key: torch.Tensor, value: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The keys and values of a layer; made when first asked for, like these (heads, N, size)"""
+        """The keys and values of a layer, (slots, heads, columns, size) each.
+
+        Made when first asked for, of the sizes of a pass's (heads, N, size).
+        """
         for store, new in ((self.keys, key), (self.values, value)):
             if layer not in store:
                 shape = (self.slots, len(new), self.columns, new.shape[2])
