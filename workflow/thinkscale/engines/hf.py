@@ -2,6 +2,7 @@
 
 from thinkscale.engines.attention import ATTENTION
 from thinkscale.engines.loading import Checkpoint, load_weights
+from thinkscale.engines.norms import use_fused_norms
 from thinkscale.engines.products import use_onednn
 from thinkscale.engines.sampling import Sampling
 from thinkscale.engines.stream import Settings, Stream
@@ -23,6 +24,7 @@ def open_engine(
     """
     model = load_weights(checkpoint, ATTENTION[attention])
     use_onednn(model)
+    use_fused_norms(model)
     settings = Settings(sampling, checkpoint.eos, len(checkpoint.tokenizer), batch_size, memory)
     stream = Stream(model, settings)
     check_supported(model, stream.device)
