@@ -29,15 +29,32 @@ def test_products_are_the_same(shape):
         torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_only_large_layers_in_float32_are_changed():
+def by_onednn(model, tokens):
+    """How many of a model's three products oneDNN does for so many tokens."""
+    with torch.inference_mode(), torch.profiler.profile() as profile:
+        model(torch.randn(tokens, 640))
+    names = [event.name for event in profile.events()]
+    assert (
+        names.count("aten::addmm")
+        + names.count("aten::mm")
+        + names.count("mkldnn::_linear_pointwise")
+        == 3
+    )
+    return names.count("mkldnn::_linear_pointwise")
+
+
+@pytest.mark.parametrize(("tokens", "expected"), [(1, 2), (1638, 2), (1639, 3)])
+def test_layers_that_are_large_and_others_given_much(tokens, expected):
+    model = Model()
+    use_onednn(model)
+    assert by_onednn(model, tokens) == expected
+
+
+def test_only_layers_in_float32_are_changed():
     model = Model()
     model.large.forward = made = lambda x: x[..., :512]  # as whoever brings weights in does
     use_onednn(model)
     assert model.large.forward is made
-    assert [name for name, m in model.named_children() if "forward" in vars(m)] == [
-        "large",
-        "plain",
-    ]
     half = Model(torch.bfloat16)
     use_onednn(half)
     assert not any("forward" in vars(module) for module in half.children())
