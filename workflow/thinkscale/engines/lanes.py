@@ -25,7 +25,10 @@ _LOG2E, _LN2 = _f(1.4426950408889634), _f(0.6931471805599453)
 _START = np.uint64(0)
 _EXP = tuple(_f(c) for c in (1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720))
 # Sums may be reordered; unlike full "fastmath", nothing is assumed about infinities and NaN.
-_compiled = njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy", cache=True)
+_math = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy", "cache": True}
+_compiled = njit(**_math)
+# Every array that is handed to a function of its own is counted, by all threads on one counter.
+_inlined = njit(inline="always", **_math)
 _parallel = njit(parallel=True, cache=True)
 
 
@@ -87,21 +90,20 @@ def attend(
     kept = keys.transpose(2, 3).numpy(), values.transpose(2, 3).numpy()
     places = reading.slots, reading.columns, reading.homes, reading.shared, reading.blocks
     given = (
+        reading.parts,
         query.contiguous().numpy(),
+        new,
         kept,
         places,
         seen.contiguous().numpy(),
         _f(size**-0.5 if scale is None else scale),
         found.numpy(),
     )
-    # All is put in before any of it is read: tokens of one slot may be in several parts.
     if (threads := len(reading.parts) - 1) == 1:
-        _store(*reading.parts, new, kept, places)
-        _attend(*reading.parts, *given)
+        _in_one(*given)
     else:
         numba.set_num_threads(threads)
-        _store_parts(reading.parts, new, kept, places)
-        _attend_parts(reading.parts, *given)
+        _in_parts(*given)
     return found
 
 
@@ -182,19 +184,22 @@ def _attend(first, last, query, kept, reading, seen, scale, found):
                     _mix(weights[i : i + 1], own, begin, ends[i], mean[i : i + 1])
 
 
+@_compiled
+def _in_one(parts, query, new, kept, reading, seen, scale, found):
+    _store(parts[0], parts[1], new, kept, reading)
+    _attend(parts[0], parts[1], query, kept, reading, seen, scale, found)
+
+
 @_parallel
-def _store_parts(parts, new, kept, reading):
+def _in_parts(parts, query, new, kept, reading, seen, scale, found):
+    # All is put in before any of it is read: tokens of one slot may be in several parts.
     for n in prange(len(parts) - 1):
         _store(parts[n], parts[n + 1], new, kept, reading)
-
-
-@_parallel
-def _attend_parts(parts, query, kept, reading, seen, scale, found):
     for n in prange(len(parts) - 1):
         _attend(parts[n], parts[n + 1], query, kept, reading, seen, scale, found)
 
 
-@_compiled
+@_inlined
 def _multiply(weights, asked, kept, begin, end):
     """Add the products of queries (Q, size) and keys (size, columns) to weights (Q, columns)."""
     count = len(asked)
@@ -253,7 +258,7 @@ def _multiply_one(weights, asked, kept, begin, end):
             weights[j] += q0 * k0[j]
 
 
-@_compiled
+@_inlined
 def _exponentials(weights, seen, scale):
     """Turn products into weights: exp(scale * product) over its sum, zero where not seen."""
     largest, reach = _f(-np.inf), weights.size
@@ -282,7 +287,7 @@ def _exponentials(weights, seen, scale):
         weights[j] /= total
 
 
-@_compiled
+@_inlined
 def _mix(weights, kept, begin, end, mean):
     """Add values (size, columns), weighted (Q, columns), to means (Q, size)."""
     count = len(mean)
