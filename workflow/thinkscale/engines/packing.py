@@ -18,7 +18,8 @@ _SHORT = 63  # columns; rows with fewer are not told apart by length
 
 @dataclass(frozen=True)
 class Packed:
-    """ids: (1, N). keep: indices of the tokens whose logits are wanted, in the order of `ready`.
+    """ids: (1, N). keep: indices of the tokens whose logits are wanted, in the order of `ready`,
+    or 0 for all.
 
     ready: leaves whose next token can be drawn after this pass. taken: leaves, their rows and how
     many of their tokens it runs.
@@ -26,7 +27,7 @@ class Packed:
 
     ids: torch.Tensor
     where: Pass
-    keep: torch.Tensor
+    keep: torch.Tensor | int
     ready: list[tuple[Row, Leaf]]
     taken: list[tuple[Row, Leaf, int]]
 
@@ -98,7 +99,8 @@ def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
         where = Pass(slots, columns, depths, seen, reading=reading)
     else:
         where = Pass(slots, columns, depths, seen, tuple(_panels(parts, tree)))
-    keep = torch.tensor(keep, dtype=torch.long, device=tree.device)
+    all_kept = len(keep) == len(ids)
+    keep = 0 if all_kept else torch.tensor(keep, dtype=torch.long, device=tree.device)
     return Packed(ids.unsqueeze(0), where, keep, ready, taken)
 
 

@@ -44,10 +44,12 @@ class Leaf:
             self.noise.extend(uniforms(self.request.noise, start, _NOISE_BLOCK).tolist())
         return self.noise[index]
 
-    def take(self, token: int, seconds: float) -> None:
+    def take(self, token: int, seconds: float) -> bool:
+        """Go on by a token that was drawn; returns whether it may be the last."""
         self.sampled.append(token)
         self.ids.append(token)
         self.seconds += seconds
+        return token in self.ends or len(self.sampled) == self.request.max_new
 
 
 @dataclass
@@ -73,6 +75,12 @@ class Row:
     def shared(self) -> int:
         """How many columns are, or may be, copied to rows with the same prompt."""
         return max(len(self.prompt) - 1, 0)
+
+    @property
+    def bound(self) -> int:
+        """How many columns its leaves may come to take."""
+        left = (leaf.request.max_new - len(leaf.sampled) for leaf in self.leaves)
+        return self.used + sum(left)
 
     def adopt(self, other: "Row") -> None:
         """Begin as another row did, whose prompt was run."""
@@ -129,6 +137,9 @@ class Row:
 
     def taken(self, most: int) -> list[tuple[Leaf, int]]:
         """Leaves and how many of their tokens to run next: one at least, `most` in all."""
+        if len(self.leaves) == 1:
+            leaf = self.leaves[0]
+            return [(leaf, min(len(leaf.ids) - leaf.run, most))]
         found = []
         for leaf in self.leaves:
             missing = len(leaf.ids) - leaf.run
@@ -148,11 +159,10 @@ def plant(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     returns (from, to) of those, whose keys and values are to be copied by `copy_prompts`.
     """
     copies, first = [], {}
-    if any(row.arrived and not row.used for row in rows):
+    arrived = [row for row in rows if row.arrived]
+    if not all(row.used for row in arrived):
         first = {row.prompt: row for row in reversed(rows) if row.used}
-    for row in rows:
-        if not row.arrived:
-            continue
+    for row in arrived:
         if not row.used:
             other = first.setdefault(row.arrived[0].request.prompt, row)
             if other.filled < other.shared:

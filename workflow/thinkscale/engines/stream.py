@@ -7,7 +7,7 @@ prompt or a forced end where it begins. A row that is released makes room for th
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from thinkscale.engines import memory
 from thinkscale.engines.attention import tree_for
 from thinkscale.engines.base import Completion, Request, Usage, split_at_end
+from thinkscale.engines.lanes import LANES
 from thinkscale.engines.packing import Packed, pack
 from thinkscale.engines.rows import Leaf, Row, compact, copy_prompts, plant
 from thinkscale.engines.sampling import Sampling, draw
@@ -23,7 +24,8 @@ from thinkscale.errors import ThinkscaleError
 
 _PASS_TOKENS = 2048  # longer prompts are run in several passes, while others go on answering
 _MEASURE_SECONDS = 1.0  # asking the system for its free memory costs more than a small pass
-_COLUMNS = 128  # columns are made in multiples of this
+_COLUMNS = 128  # columns that grow are made in multiples of this
+_ROOMY = 3  # times the columns needed: as many may be made at once
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Stream:
         self.waiting: OrderedDict[bytes, list[Leaf]] = OrderedDict()
         self.rows: dict[bytes, Row] = {}
         self.most_rows = settings.batch_size
-        self.used = Usage()
+        self.passes = self.fed = self.sampled = 0
+        self.seconds = 0.0
         self._ended: list[tuple[Hashable, Completion]] = []
         self._available, self._measured = 0, -_MEASURE_SECONDS  # bytes, when
         self._unpaid = 0.0  # seconds of passes that drew nothing
@@ -84,7 +87,7 @@ class Stream:
                 if not memory.is_out_of_memory(error):
                     raise
                 self._shrink(error)
-        self.used = replace(self.used, seconds=self.used.seconds + time.perf_counter() - began)
+        self.seconds += time.perf_counter() - began
         return ended
 
     @torch.inference_mode()
@@ -94,15 +97,17 @@ class Stream:
             row.vacated(self.tree)
 
     def usage(self) -> Usage:
-        return replace(self.used, peak_memory=memory.peak(self.device))
+        peak = memory.peak(self.device)
+        return Usage(self.passes, self.fed, self.sampled, self.seconds, peak)
 
     def _pass(self, began: float) -> list[tuple[Hashable, Completion]]:
         self._admit()
         copies = plant([*self.rows.values()])
         self._make_room()
         # Rows are put off from the last: where one stays, so does the one it copies from.
-        held = {id(row) for row in self.rows.values()}
-        copy_prompts([pair for pair in copies if id(pair[1]) in held], self.tree)
+        if copies:
+            held = {id(row) for row in self.rows.values()}
+            copy_prompts([pair for pair in copies if id(pair[1]) in held], self.tree)
         packed = pack(self.rows.values(), self.tree, _PASS_TOKENS)
         if not packed.ready:
             self._run(packed)
@@ -119,11 +124,10 @@ class Stream:
         ).tolist()
         seconds = (self._unpaid + time.perf_counter() - began) / len(drawn)
         self._unpaid = 0.0
-        self.used = replace(self.used, sampled=self.used.sampled + len(drawn))
+        self.sampled += len(drawn)
         ended = []
         for (row, leaf), token in zip(packed.ready, drawn, strict=True):
-            leaf.take(token, seconds)
-            if completion := self._ending(leaf, token):
+            if leaf.take(token, seconds) and (completion := self._completion(leaf)):
                 row.end(leaf, self.tree)
                 ended.append((leaf.ticket, completion))
             else:
@@ -142,19 +146,18 @@ class Stream:
         ).logits[0]
         for row, leaf, count in packed.taken:
             leaf.run += count
-            row.filled = max(row.filled, leaf.columns[leaf.run - 1] + 1)
+            if (last := leaf.columns[leaf.run - 1]) >= row.filled:
+                row.filled = last + 1
         # At once, as a row that waited for a prompt may lose it with the row that ran it.
         copy_prompts(plant([*self.rows.values()]), self.tree)
-        self.used = replace(
-            self.used, passes=self.used.passes + 1, fed=self.used.fed + packed.ids.shape[1]
-        )
+        self.passes += 1
+        self.fed += packed.ids.shape[1]
         return logits
 
-    def _ending(self, leaf: Leaf, token: int) -> Completion | None:
+    def _completion(self, leaf: Leaf) -> Completion | None:
+        """What a leaf has come to, if it has ended."""
         request = leaf.request
-        done = None
-        if token in leaf.ends:
-            done = split_at_end(leaf.sampled, request.stops, self.settings.eos)
+        done = split_at_end(leaf.sampled, request.stops, self.settings.eos)
         if done is None and len(leaf.sampled) == request.max_new:
             done = Completion(tuple(leaf.sampled), (), "length")
         return done and replace(done, seconds=leaf.seconds)
@@ -189,14 +192,23 @@ class Stream:
         if needed <= self.tree.columns and len(self.rows) <= self.tree.slots:
             return
         compact([*self.rows.values()], self.tree)
-        # A quarter more, so that growing costs little in all, unless only less will fit. (Not much
-        # more: attention over tensors with wide gaps between their rows is slower.)
-        for columns in (needed + needed // 4, needed):
-            columns = -(-columns // _COLUMNS) * _COLUMNS
+        for columns in self._roomy(needed):
             if self._fits(slots, columns):
                 self.tree.resize(slots, columns)
                 return
         self.tree.resize(len(self.rows), needed)
+
+    def _roomy(self, needed: int) -> Iterator[int]:
+        """Numbers of columns to make instead of what is needed now, best first.
+
+        What rows may ever ask for, if that is not much more: then nothing grows again. (Attention
+        over tensors with wide gaps between their rows is slower.) Else a quarter more.
+        """
+        most = max(row.bound for row in self.rows.values())
+        if most <= _ROOMY * needed:
+            yield -(-most // LANES) * LANES
+        for columns in (needed + needed // 4, needed):
+            yield -(-columns // _COLUMNS) * _COLUMNS
 
     def _fits(self, slots: int, columns: int) -> bool:
         return slots * columns * self._token_bytes <= self._limit()
