@@ -68,7 +68,8 @@ def code(*modules):
 
 def sampler_code():
     """Digest of the modules that decide which tokens are sampled: part of the journal's key."""
-    modules = ("base", "lanes", "packing", "rows", "sampling", "stream", "tree")
+    sampling = ("base", "packing", "rows", "sampling", "stream", "tree")
+    modules = (*sampling, "attention", "lanes", "norms", "products")
     return code(*(f"engines/{module}" for module in modules))
 
 
