@@ -27,7 +27,8 @@ _EXP = tuple(_f(c) for c in (1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720))
 # Sums may be reordered; unlike full "fastmath", nothing is assumed about infinities and NaN.
 _math = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy", "cache": True}
 _compiled = njit(**_math)
-# Every array that is handed to a function of its own is counted, by all threads on one counter.
+# Numba counts every array that is handed to a function, all threads on one counter: not where it
+# is inlined. (The loops themselves are called: to inline them too would take twice the compiling.)
 _inlined = njit(inline="always", **_math)
 _parallel = njit(parallel=True, cache=True)
 

@@ -20,8 +20,8 @@ def use_fused_norms(model: PreTrainedModel) -> None:
         # Modules that were made otherwise (brought in as needed) stay as they are.
         if weight is None or epsilon is None or "forward" in vars(module):
             continue
-        in_float32 = weight.device.type == "cpu" and weight.dtype == torch.float32
-        if in_float32 and len(inspect.signature(module.forward).parameters) == 1:
+        here = weight.device.type == "cpu" and weight.dtype == torch.float32 and weight.ndim == 1
+        if here and len(inspect.signature(module.forward).parameters) == 1:
             fused = partial(_norm, weight.detach().numpy(), np.float32(epsilon))
             given = torch.randn(2, *weight.shape, generator=torch.Generator().manual_seed(0))
             with torch.inference_mode():
