@@ -17,7 +17,7 @@ import measure
 import ours
 from measure import Run, Section, in_turns, seconds, spread, timed
 from shapes import QWEN2_1_5B, QWEN2_TINY, random_model
-from thinkscale.engines.sampling import Sampling
+from thinkscale.engines.transformers.sampling import Sampling
 
 PROMPT = 128
 NEW = 256

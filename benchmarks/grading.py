@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 
 import measure
-from thinkscale import contracts
+from thinkscale.data import contracts
 from thinkscale.grading.study import grade_study
 
 DRUGS = (

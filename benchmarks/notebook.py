@@ -15,7 +15,7 @@ import measure
 import ours
 from measure import Run, Section, in_turns, rates, ratio, spread, timed
 from shapes import without_ends
-from thinkscale.engines.sampling import Sampling
+from thinkscale.engines.transformers.sampling import Sampling
 from work import REASONER, sweep_work
 
 PREFIX = 500

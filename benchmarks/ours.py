@@ -9,16 +9,16 @@ from typing import Any
 import pandas as pd
 from transformers import AutoTokenizer
 
-from thinkscale.budget import Forcing
-from thinkscale.conditions import sweep
 from thinkscale.engines.base import Completion, Engine, Request, Usage, noise_key
-from thinkscale.engines.hf import open_engine
-from thinkscale.engines.loading import Loading, open_checkpoint
-from thinkscale.engines.sampling import Sampling
-from thinkscale.engines.stream import Stream
-from thinkscale.journal import Journaled
-from thinkscale.prompts import forcing
-from thinkscale.think import think
+from thinkscale.engines.journal import Journaled
+from thinkscale.engines.transformers.engine import open_engine
+from thinkscale.engines.transformers.loading import Loading, open_checkpoint
+from thinkscale.engines.transformers.sampling import Sampling
+from thinkscale.engines.transformers.stream import Stream
+from thinkscale.thinking.budget import Forcing
+from thinkscale.thinking.conditions import sweep
+from thinkscale.thinking.prompts import forcing
+from thinkscale.thinking.think import think
 
 
 def loader(

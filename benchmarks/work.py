@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from thinkscale.calibration.bank import generate_bank
 from thinkscale.calibration.tokens import ANSWER_PROMPT, THINK_END
 from thinkscale.calibration.traces import CONTINUATION
-from thinkscale.prompts import encode, encode_prompt, render, user_message
+from thinkscale.thinking.prompts import encode, encode_prompt, render, user_message
 
 ROOT = Path(__file__).resolve().parent.parent
 REASONER = ROOT / "resources" / "calibration" / "reasoner"

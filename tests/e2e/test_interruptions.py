@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 from scripted import forcing, ids, text
-from thinkscale.conditions import sweep
 from thinkscale.engines.base import Completion, Request, Usage, split_at_end, uniforms
-from thinkscale.journal import Journaled
-from thinkscale.think import think
+from thinkscale.engines.journal import Journaled
+from thinkscale.thinking.conditions import sweep
+from thinkscale.thinking.think import think
 
 KILLS, SLOTS = 30, 4
 STEP = 0.004  # seconds: a busy machine needs some to begin with what is then killed

@@ -16,8 +16,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 import tiny
 from test_study import snakemake
-from thinkscale import contracts
-from thinkscale.tables import read_table
+from thinkscale.data import contracts
+from thinkscale.data.tables import read_table
 
 REPOSITORY = Path(__file__).parents[2]
 ITEMS = 3

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from test_study import ITEMS, SAMPLES, planned, small_study, snakemake
-from thinkscale.tables import read_table
+from thinkscale.data.tables import read_table
 
 ROWS = ITEMS * SAMPLES
 

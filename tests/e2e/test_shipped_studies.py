@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stand_ins import REPOSITORY, study_with_stand_ins
-from thinkscale.tables import read_table
+from thinkscale.data.tables import read_table
 
 STUDIES = sorted((REPOSITORY / "config/studies").glob("*.yaml"))
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from thinkscale import contracts
-from thinkscale.tables import read_table
+from thinkscale.data import contracts
+from thinkscale.data.tables import read_table
 
 REPOSITORY = Path(__file__).parents[2]
 ITEMS, SAMPLES = 12, 2

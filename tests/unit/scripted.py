@@ -3,8 +3,8 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from thinkscale.budget import Forcing
 from thinkscale.engines.base import Completion, Ids, Request, Usage, split_at_end
+from thinkscale.thinking.budget import Forcing
 
 EOS = "$"
 
@@ -70,3 +70,17 @@ def forcing(**changes) -> Forcing:
         "max_swaps": 4,
     }
     return Forcing(**{**settings, **changes})
+
+
+PROMPT = "Q<\n"
+
+
+def passes(so_far: str, thoughts=("abcd", "ef", "g"), answer="X") -> str:
+    """Think `thoughts[n]` after n continuations, end, then answer."""
+    thinking = so_far.removeprefix(PROMPT)
+    if "|" in thinking:
+        spoken = thinking.split("|")[1].removeprefix("=")
+        return (answer + EOS)[len(spoken) :]
+    count = sum(thinking.count(mark) for mark in "WH")
+    current = thinking.replace("H", "W").split("W")[-1]
+    return (thoughts[min(count, len(thoughts) - 1)] + "|")[len(current) :]

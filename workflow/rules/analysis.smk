@@ -31,7 +31,7 @@ rule measure_accuracy:
         grader=STUDY.grading.graders[0],
         exclusion=exclusion(),
         models=MODELS,
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/tabulate.py"
 
@@ -62,7 +62,7 @@ rule correlate_difficulty:
         grader=STUDY.grading.graders[0],
         exclusion=exclusion(),
         models=MODELS,
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/tabulate.py"
 
@@ -93,7 +93,7 @@ rule compare_outcomes:
         grader=STUDY.grading.graders[0],
         exclusion=exclusion(),
         models=MODELS,
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/tabulate.py"
 
@@ -124,7 +124,7 @@ rule test_flips:
         grader=STUDY.grading.graders[0],
         exclusion=exclusion(),
         models=MODELS,
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/tabulate.py"
 
@@ -155,7 +155,7 @@ rule measure_token_change:
         grader=STUDY.grading.graders[0],
         exclusion=exclusion(),
         models=MODELS,
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/tabulate.py"
 
@@ -189,7 +189,7 @@ rule compare_models:
         grader=STUDY.grading.graders[0],
         exclusion=exclusion(),
         models=MODELS,
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/tabulate.py"
 
@@ -220,7 +220,7 @@ rule vote:
         grader=STUDY.grading.graders[0],
         exclusion=exclusion(),
         models=MODELS,
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/tabulate.py"
 
@@ -245,7 +245,7 @@ rule sum_ledger:
         "../../envs/analysis.yaml"
     params:
         models=MODELS,
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/sum_ledger.py"
 

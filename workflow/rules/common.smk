@@ -13,10 +13,10 @@ sys.path.insert(0, str(LIBRARY.parent))
 from thinkscale.config import parse_study, refuse_repeated_keys
 from thinkscale.config.corpora import tokenizer_file
 from thinkscale.config.judge import judge_model
-from thinkscale.digest import library_digest
+from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
-from thinkscale.job import share_library
-from thinkscale.preflight import check_bank, check_writable
+from thinkscale.jobs.job import share_library
+from thinkscale.jobs.preflight import check_bank, check_writable
 
 # Rules import the library from this checkout, in whichever environment they run.
 share_library(LIBRARY)
@@ -68,9 +68,8 @@ def code(*modules):
 
 def sampler_code():
     """Digest of the modules that decide which tokens are sampled: part of the journal's key."""
-    sampling = ("base", "packing", "rows", "sampling", "stream", "tree")
-    modules = (*sampling, "attention", "lanes", "norms", "products")
-    return code(*(f"engines/{module}" for module in modules))
+    parts = ("attention", "cpu", "packing", "rows", "sampling", "stream", "tree")
+    return code("engines/base", *(f"engines/transformers/{part}" for part in parts))
 
 
 def model_config(name):

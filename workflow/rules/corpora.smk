@@ -38,7 +38,14 @@ rule compare_tokens:
         divergence=STUDY.analyses.divergence.model_dump(),
         confidence=STUDY.analyses.confidence,
         seed=STUDY.seed,
-        code=code("stats", "prompts", "token_comparison", "corpora", "items/hub", "items/records"),
+        code=code(
+            "stats",
+            "thinking/prompts",
+            "jobs/token_comparison",
+            "corpora",
+            "items/hub",
+            "items/records",
+        ),
     script:
         "../scripts/compare_tokens.py"
 
@@ -77,6 +84,13 @@ rule measure_overlap:
         tokenizer=STUDY.analyses.contamination.tokenizer,
         tokenizers=tokenizer_settings(),
         confidence=STUDY.analyses.confidence,
-        code=code("stats", "prompts", "token_comparison", "corpora", "items/hub", "items/records"),
+        code=code(
+            "stats",
+            "thinking/prompts",
+            "jobs/token_comparison",
+            "corpora",
+            "items/hub",
+            "items/records",
+        ),
     script:
         "../scripts/measure_overlap.py"

@@ -28,7 +28,7 @@ rule draw_difficulty:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -62,7 +62,7 @@ rule draw_registration:
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
         exclusion=exclusion(),
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -96,7 +96,7 @@ rule draw_outcomes:
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
         exclusion=exclusion(),
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -129,7 +129,7 @@ rule draw_chain:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -159,7 +159,7 @@ rule draw_budgets:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -188,7 +188,7 @@ rule draw_waits:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -219,7 +219,7 @@ rule draw_lengths:
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
         exclusion=exclusion(),
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -251,7 +251,7 @@ rule draw_token_change:
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
         exclusion=exclusion(),
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -281,7 +281,7 @@ rule draw_token_scatter:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -311,7 +311,7 @@ rule draw_token_contributions:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -341,7 +341,7 @@ rule draw_overlap:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -370,7 +370,7 @@ rule draw_training:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"
 
@@ -399,6 +399,6 @@ rule draw_graders:
         models=MODELS,
         grader=STUDY.grading.graders[0],
         confidence=STUDY.analyses.confidence,
-        code=code("figures", "graded"),
+        code=code("figures", "data/graded"),
     script:
         "../scripts/draw.py"

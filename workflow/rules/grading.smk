@@ -19,7 +19,7 @@ rule grade:
     params:
         grading=grading_settings(),
         answer_prompts=answer_prompts(),
-        code=code("grading", "json_answers", "sections", "verdicts"),
+        code=code("grading", "data"),
     script:
         "../scripts/grade.py"
 
@@ -47,6 +47,6 @@ rule compare_graders:
         options=resampling("confidence", "n_boot"),
         models=MODELS,
         exclusion=exclusion(),
-        code=code("stats", "graded"),
+        code=code("stats", "data/graded"),
     script:
         "../scripts/compare_graders.py"

@@ -26,9 +26,7 @@ rule think:
         sampler=sampler_code(),
         conditions=STUDY.conditions.model_dump(),
         seed=STUDY.seed,
-        code=code(
-            "budget", "chain", "conditions", "engines", "inference", "journal", "prompts", "think"
-        ),
+        code=code("thinking", "engines", "jobs/inference"),
     script:
         "../scripts/think.py"
 

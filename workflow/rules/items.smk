@@ -41,6 +41,6 @@ rule write_corpus:
     params:
         n=lambda wildcards: corpus_config(wildcards.corpus).n,
         seed=STUDY.seed,
-        code=code("calibration", "training/corpus"),
+        code=code("calibration", "models/recipes/traces"),
     script:
         "../scripts/write_corpus.py"

@@ -27,17 +27,7 @@ rule judge:
         journal=judge_journal,
         sampler=sampler_code(),
         seed=STUDY.seed,
-        code=code(
-            "budget",
-            "chain",
-            "conditions",
-            "engines",
-            "inference",
-            "journal",
-            "judging",
-            "prompts",
-            "think",
-        ),
+        code=code("thinking", "engines", "jobs/inference", "jobs/judging"),
     script:
         "../scripts/judge.py"
 

@@ -25,7 +25,7 @@ rule derive_model:
         corpus=corpus_settings,
         thinking=thinking_settings,
         seed=STUDY.seed,
-        code=code("training", "corpora/rows", "corpora/source"),
+        code=code("models/recipes", "corpora/rows", "corpora/source"),
     script:
         "../scripts/derive_model.py"
 
@@ -48,7 +48,7 @@ rule register_model:
         fingerprint=expected_fingerprint,
         offline=works_offline,
         trust_remote_code=remote_code_trusted,
-        code=code("registry", "digest"),
+        code=code("models/registry", "data/digest"),
     script:
         "../scripts/register_model.py"
 
@@ -67,7 +67,7 @@ rule train_calibration_model:
         "../../envs/inference.yaml"
     threads: 1  # with more, sums are taken in another order and the weights differ
     params:
-        code=code("calibration", "training/corpus"),
+        code=code("calibration", "models/recipes/traces"),
     script:
         "../scripts/train_calibration_model.py"
 
@@ -91,6 +91,6 @@ rule measure_calibration_models:
     params:
         study=STUDY.model_dump(mode="json"),
         grader=STUDY.grading.graders[0],
-        code=code("calibration", "graded"),
+        code=code("calibration", "data/graded"),
     script:
         "../scripts/measure_calibration_models.py"

@@ -52,7 +52,7 @@ rule record_provenance:
     params:
         study=STUDY.model_dump(mode="json"),
         config=config,
-        code=code("provenance"),
+        code=code("report/provenance"),
     script:
         "../scripts/record_provenance.py"
 

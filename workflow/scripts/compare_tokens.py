@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from thinkscale import contracts
 from thinkscale.corpora.source import source_of
-from thinkscale.job import job
+from thinkscale.data import contracts
+from thinkscale.data.tables import write_table
+from thinkscale.jobs.job import job
+from thinkscale.jobs.token_comparison import compare_tokens, tokenizer_files
 from thinkscale.stats import Smoothing
-from thinkscale.tables import write_table
-from thinkscale.token_comparison import compare_tokens, tokenizer_files
 
 with job(snakemake):
     params, settings = snakemake.params, dict(snakemake.params.divergence)

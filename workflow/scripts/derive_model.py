@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from thinkscale.job import job
-from thinkscale.registry import verify
-from thinkscale.tables import write_table
-from thinkscale.think import require
-from thinkscale.training.corpus import TraceFormat, read_traces
+from thinkscale.data.tables import write_table
+from thinkscale.jobs.job import job
+from thinkscale.models.recipes.traces import TraceFormat, read_traces
+from thinkscale.models.registry import verify
+from thinkscale.thinking.think import require
 
 with job(snakemake):
     derive, corpus = dict(snakemake.params.derive), snakemake.params.corpus
@@ -17,7 +17,7 @@ with job(snakemake):
         require(package, extra="train")
     import torch
 
-    from thinkscale.training.sft import SftSettings, finetune
+    from thinkscale.models.recipes.sft import SftSettings, finetune
 
     torch.set_num_threads(snakemake.threads)
     form = TraceFormat(thinking["start"], thinking["end"][0], thinking["answer_prompt"])

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from thinkscale import contracts, figures, stats
-from thinkscale.graded import graded
-from thinkscale.job import job
-from thinkscale.tables import read_table
+from thinkscale import figures, stats
+from thinkscale.data import contracts
+from thinkscale.data.graded import graded
+from thinkscale.data.tables import read_table
+from thinkscale.jobs.job import job
 
 
 def frames(inputs) -> dict:

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from thinkscale.job import job
-from thinkscale.tables import read_table, write_table
+from thinkscale.data.tables import read_table, write_table
+from thinkscale.jobs.job import job
 
 with job(snakemake):
     frames = [read_table(path) for path in snakemake.input.losses]

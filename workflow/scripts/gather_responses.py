@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from thinkscale import contracts
-from thinkscale.job import job
+from thinkscale.data import contracts
+from thinkscale.jobs.job import job
 
 with job(snakemake):
     for name in ("chains", "responses"):

@@ -1,8 +1,8 @@
 """Judge every response by every configured grader."""
 
-from thinkscale import contracts
+from thinkscale.data import contracts
 from thinkscale.grading.study import grade_study
-from thinkscale.job import job
+from thinkscale.jobs.job import job
 
 with job(snakemake):
     judged = snakemake.input.verdicts

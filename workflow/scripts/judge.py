@@ -6,11 +6,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from thinkscale import contracts
 from thinkscale.config.inference import Inference
 from thinkscale.config.sweep import Conditions
-from thinkscale.job import job
-from thinkscale.think import require
+from thinkscale.data import contracts
+from thinkscale.jobs.job import job
+from thinkscale.thinking.think import require
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -19,9 +19,9 @@ with job(snakemake):
         require(package, extra="inference")
     import torch
 
-    from thinkscale.inference import checkpoint_of, prepare, run
-    from thinkscale.judging import own_judgement, questions, reserved_strings, verdicts
-    from thinkscale.progress import usage_line
+    from thinkscale.jobs.inference import checkpoint_of, prepare, run
+    from thinkscale.jobs.judging import own_judgement, questions, reserved_strings, verdicts
+    from thinkscale.jobs.progress import usage_line
 
     torch.set_num_threads(snakemake.threads)
     params, shard = snakemake.params, int(snakemake.wildcards.shard)

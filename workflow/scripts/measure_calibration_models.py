@@ -6,12 +6,12 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
-from thinkscale import contracts
 from thinkscale.calibration.measure import manifest, properties, token_divergence
 from thinkscale.calibration.pretrain import RECIPES
-from thinkscale.graded import graded
-from thinkscale.job import job
-from thinkscale.training.corpus import read_corpus
+from thinkscale.data import contracts
+from thinkscale.data.graded import graded
+from thinkscale.jobs.job import job
+from thinkscale.models.recipes.traces import read_corpus
 
 with job(snakemake):
     study = snakemake.params.study

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from thinkscale import contracts
 from thinkscale.corpora.source import source_of
-from thinkscale.job import job
-from thinkscale.tables import write_table
-from thinkscale.token_comparison import chosen_file, measure_overlap
+from thinkscale.data import contracts
+from thinkscale.data.tables import write_table
+from thinkscale.jobs.job import job
+from thinkscale.jobs.token_comparison import chosen_file, measure_overlap
 
 with job(snakemake):
     params = snakemake.params

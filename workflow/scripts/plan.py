@@ -6,12 +6,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from thinkscale import contracts
 from thinkscale.config.inference import Inference
-from thinkscale.job import job, progress
-from thinkscale.plan import plan, plan_unknown, table, text
-from thinkscale.tables import write_table
-from thinkscale.think import require
+from thinkscale.data import contracts
+from thinkscale.data.tables import write_table
+from thinkscale.jobs.job import job, progress
+from thinkscale.jobs.plan import plan, plan_unknown, table, text
+from thinkscale.thinking.think import require
 
 SECONDS = 20.0  # of the engine's time for a model's calibration
 BATCHES = 4  # rows of a calibration, in batches: enough for rows to begin where others end
@@ -22,7 +22,7 @@ with job(snakemake):
     import torch
     from tqdm import tqdm
 
-    from thinkscale.inference import configured_sweep, prepare
+    from thinkscale.jobs.inference import configured_sweep, prepare
 
     items = contracts.read(snakemake.input.study_items, "items")
     conditions = snakemake.params.conditions

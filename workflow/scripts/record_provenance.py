@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from thinkscale.job import job
-from thinkscale.provenance import provenance
+from thinkscale.jobs.job import job
+from thinkscale.report.provenance import provenance
 
 with job(snakemake):
     records = [json.loads(Path(path).read_text()) for path in snakemake.input.records]

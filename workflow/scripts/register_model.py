@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from thinkscale.job import job
-from thinkscale.registry import fetch, register
+from thinkscale.jobs.job import job
+from thinkscale.models.registry import fetch, register
 
 with job(snakemake):
     model, trusted = snakemake.params.model, snakemake.params.trust_remote_code
     if model["hub"] is not None:
-        from thinkscale.think import require
+        from thinkscale.thinking.think import require
 
         require("huggingface_hub", extra="inference")
         directory = fetch(model["hub"], model["revision"], trusted, snakemake.params.offline)

@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from thinkscale import contracts
 from thinkscale.config.items import Items
+from thinkscale.data import contracts
+from thinkscale.data.tables import write_table
 from thinkscale.items.bank import prepare_items
-from thinkscale.job import job
-from thinkscale.tables import write_table
+from thinkscale.jobs.job import job
 
 with job(snakemake):
     params, output = snakemake.params, snakemake.output

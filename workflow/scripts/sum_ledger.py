@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from thinkscale import contracts, stats
-from thinkscale.graded import in_study_order
-from thinkscale.job import job
-from thinkscale.tables import write_table
+from thinkscale import stats
+from thinkscale.data import contracts
+from thinkscale.data.graded import in_study_order
+from thinkscale.data.tables import write_table
+from thinkscale.jobs.job import job
 
 with job(snakemake):
     responses = contracts.read(snakemake.input.responses, "responses")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from thinkscale.job import job
+from thinkscale.data.tables import read_table
+from thinkscale.jobs.job import job
 from thinkscale.report.page import tables_page, text_page
 from thinkscale.report.summary import summary
-from thinkscale.tables import read_table
 
 with job(snakemake):
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}

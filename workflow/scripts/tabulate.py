@@ -1,9 +1,10 @@
 """Compute one table from the graded responses; `params.analysis` names it."""
 
-from thinkscale import contracts, stats
-from thinkscale.graded import graded, in_study_order
-from thinkscale.job import job
-from thinkscale.tables import read_table, write_table
+from thinkscale import stats
+from thinkscale.data import contracts
+from thinkscale.data.graded import graded, in_study_order
+from thinkscale.data.tables import read_table, write_table
+from thinkscale.jobs.job import job
 
 with job(snakemake):
     params = snakemake.params

@@ -5,10 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from thinkscale import contracts
 from thinkscale.config.inference import Inference
-from thinkscale.job import job
-from thinkscale.think import require
+from thinkscale.data import contracts
+from thinkscale.jobs.job import job
+from thinkscale.thinking.think import require
 
 # The model's files are registered by now: nothing is asked of the hub, by any library.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -18,8 +18,8 @@ with job(snakemake):
         require(package, extra="inference")
     import torch
 
-    from thinkscale.inference import prepare, run
-    from thinkscale.progress import usage_line
+    from thinkscale.jobs.inference import prepare, run
+    from thinkscale.jobs.progress import usage_line
 
     torch.set_num_threads(snakemake.threads)
     shard = int(snakemake.wildcards.shard)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from thinkscale.job import job
-from thinkscale.think import require
+from thinkscale.jobs.job import job
+from thinkscale.thinking.think import require
 
 with job(snakemake):
     require("torch", extra="inference")

@@ -17,7 +17,7 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 from thinkscale.calibration.bank import LABELS, MAX_STEPS, SlipLaw, draw_problem
 from thinkscale.calibration.tokens import build_tokenizer
 from thinkscale.calibration.traces import CLEAN, DRILLS, TraceLaw, draw_trace
-from thinkscale.training.corpus import Example, encode_row
+from thinkscale.models.recipes.traces import Example, encode_row
 
 CONTEXT = 512
 LETTER_WEIGHT = 4.0

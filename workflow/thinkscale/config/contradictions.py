@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from thinkscale.conditions import RESERVED, contradiction
 from thinkscale.config.corpora import corpus_faults, tokenizer_faults, tokenizer_file
 from thinkscale.config.items import item_faults
 from thinkscale.config.judge import JudgeModel
 from thinkscale.config.model import Study
 from thinkscale.config.models import Model
+from thinkscale.thinking.conditions import RESERVED, contradiction
 
 
 def contradictions(study: Study) -> Iterable[str]:

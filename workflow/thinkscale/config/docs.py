@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from thinkscale.config.model import Study
+from thinkscale.config.presets.banks import PRESETS, Preset
 from thinkscale.config.section import COLOUR_PATTERN, NAME_PATTERN
-from thinkscale.items.presets import PRESETS, Preset
 
 INTRODUCTION = """\
 # Configuration

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.types import StrictBool
 
+from thinkscale.config.presets.families import PRESETS
 from thinkscale.config.section import (
     Device,
     NonNegative,
@@ -15,7 +16,6 @@ from thinkscale.config.section import (
     unit,
     with_placeholders,
 )
-from thinkscale.presets import PRESETS
 
 # Arguments of `apply_chat_template` that prompts are made with.
 _RENDERING = {

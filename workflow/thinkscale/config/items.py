@@ -15,8 +15,8 @@ from thinkscale.config.columns import (
     has_answer,
     laid_over,
 )
+from thinkscale.config.presets.banks import DELIMITED, PRESETS
 from thinkscale.config.section import Positive, Section, Text, unit
-from thinkscale.items.presets import DELIMITED, PRESETS
 
 COMMIT = r"[0-9a-f]{40}"
 REPOSITORY = r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?"

@@ -16,7 +16,7 @@ from thinkscale.config.section import (
     unit,
     with_placeholders,
 )
-from thinkscale.verdicts import bare
+from thinkscale.data.verdicts import bare
 
 if TYPE_CHECKING:
     from thinkscale.config.model import Study

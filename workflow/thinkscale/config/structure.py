@@ -6,8 +6,8 @@ from pydantic import Field, field_validator, model_validator
 from pydantic.types import StrictBool
 
 from thinkscale.config.section import Positive, Section, Text, unit
-from thinkscale.json_answers import schema_fault
-from thinkscale.sections import heading_name
+from thinkscale.data.json_answers import schema_fault
+from thinkscale.data.sections import heading_name
 
 
 class RequiredSection(Section):

@@ -8,16 +8,16 @@ a figure that says what is missing. `save` writes SVG or PNG. `token_reader` ope
     save(accuracy_vs_budget(accuracy, models=names, style=style), "accuracy_vs_budget.svg")
 """
 
-from thinkscale.figures.agreement import grader_agreement
-from thinkscale.figures.chain import one_chain, token_reader
-from thinkscale.figures.contributions import item_overlap, token_contributions
-from thinkscale.figures.divergence import token_scatter
-from thinkscale.figures.items import difficulty_by_outcome, difficulty_histogram
-from thinkscale.figures.lengths import thinking_lengths, token_change
-from thinkscale.figures.registration import tokens_vs_difficulty
-from thinkscale.figures.style import Style, apply, save
-from thinkscale.figures.sweeps import accuracy_vs_budget, accuracy_vs_waits
-from thinkscale.figures.training import training_loss
+from thinkscale.figures.accuracy import accuracy_vs_budget, accuracy_vs_waits
+from thinkscale.figures.core.style import Style, apply, save
+from thinkscale.figures.difficulty import difficulty_by_outcome, difficulty_histogram
+from thinkscale.figures.grader_agreement import grader_agreement
+from thinkscale.figures.one_chain import one_chain, token_reader
+from thinkscale.figures.thinking_lengths import thinking_lengths, token_change
+from thinkscale.figures.token_contributions import item_overlap, token_contributions
+from thinkscale.figures.token_scatter import token_scatter
+from thinkscale.figures.tokens_vs_difficulty import tokens_vs_difficulty
+from thinkscale.figures.training_loss import training_loss
 
 __all__ = [
     "Style",

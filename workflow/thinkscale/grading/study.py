@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from thinkscale import contracts
+from thinkscale.data import contracts
 from thinkscale.grading.frames import COLUMNS, Prepared, grade_with, prepared
 
 BATCH = 20_000  # responses

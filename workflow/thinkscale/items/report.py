@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from thinkscale.files import replacing
+from thinkscale.data.files import replacing
+from thinkscale.data.tables import write_table
 from thinkscale.items.cleaning import REPORT_COLUMNS, Note
-from thinkscale.tables import write_table
 
 _AT_ONCE = 20_000  # lines held before they go to the file
 

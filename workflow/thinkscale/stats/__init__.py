@@ -4,14 +4,18 @@ There is one function for each table of `COLUMNS` that is computed, named like i
 they are made of are here too, for use on plain arrays. Nothing in this package needs torch.
 """
 
-from thinkscale.stats._agreement import grader_agreement
-from thinkscale.stats._columns import COLUMNS
-from thinkscale.stats._comparison import williams
-from thinkscale.stats._distributions import Smoothing, divergences
-from thinkscale.stats._divergence import divergence, divergence_tokens, piece_tokens
-from thinkscale.stats._intervals import Interval, clustered_mean
-from thinkscale.stats._ledger import ledger
-from thinkscale.stats._overlap import (
+from thinkscale.stats.consensus import cons_at_k, pass_at_k
+from thinkscale.stats.core.columns import COLUMNS
+from thinkscale.stats.core.distributions import Smoothing, divergences
+from thinkscale.stats.core.intervals import Interval, clustered_mean
+from thinkscale.stats.core.paired import hodges_lehmann, mcnemar_exact, signed_rank_p
+from thinkscale.stats.core.resampling import generator, holm, sign_flip
+from thinkscale.stats.core.sides import Documents, Groups, as_documents, piece_lengths, spans
+from thinkscale.stats.divergence import divergence, divergence_tokens, piece_tokens
+from thinkscale.stats.grader_agreement import grader_agreement
+from thinkscale.stats.ledger import ledger
+from thinkscale.stats.model_comparison import williams
+from thinkscale.stats.overlap import (
     Ngrams,
     contaminated,
     ngrams,
@@ -20,18 +24,14 @@ from thinkscale.stats._overlap import (
     overlap_summary,
     without_items,
 )
-from thinkscale.stats._paired import hodges_lehmann, mcnemar_exact, signed_rank_p
-from thinkscale.stats._registration import correlate, detectable_correlation
-from thinkscale.stats._resampling import generator, holm, sign_flip
-from thinkscale.stats._samples import cons_at_k, pass_at_k
-from thinkscale.stats._sides import Documents, Groups, as_documents, piece_lengths, spans
-from thinkscale.stats._tables_natural import (
+from thinkscale.stats.registration import correlate, detectable_correlation
+from thinkscale.stats.tables_natural import (
     consensus,
     model_comparison,
     outcome_difficulty,
     registration,
 )
-from thinkscale.stats._tables_sweep import accuracy, mcnemar, token_change
+from thinkscale.stats.tables_sweep import accuracy, mcnemar, token_change
 
 __all__ = [
     "COLUMNS",

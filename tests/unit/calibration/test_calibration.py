@@ -1,0 +1,400 @@
+"""The generated bank, the tokenizer, the traces and the training of the calibration models."""
+
+import dataclasses
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thinkscale.calibration.bank import (
+    LABELS,
+    Problem,
+    SlipLaw,
+    belongs_to_bank,
+    draw_options,
+    draw_problem,
+    generate_bank,
+    question_text,
+)
+from thinkscale.calibration.measure import (
+    against,
+    file_hashes,
+    properties,
+    requirements,
+    votes,
+)
+from thinkscale.calibration.tokens import (
+    ANSWER_PROMPT,
+    THINK_END,
+    build_tokenizer,
+    vocabulary_words,
+)
+from thinkscale.calibration.traces import CLEAN, CONTINUATION, TraceLaw, draw_trace
+from thinkscale.errors import ThinkscaleError
+from thinkscale.models.recipes.traces import TraceFormat, calibration_corpus, encode_row
+
+RESOURCES = Path(__file__).parents[3] / "resources" / "calibration"
+PROBLEM = Problem(3, (("+", 6), ("-", 5), ("-", 9)))
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return build_tokenizer()
+
+
+def encode(tokenizer, text):
+    return tokenizer.encode(text, add_special_tokens=False)
+
+
+# --- bank -----------------------------------------------------------------------------------
+
+
+def test_problem_by_hand():
+    assert PROBLEM.values == (3, 9, 4, 5)
+    assert PROBLEM.canonical == "3+6-5-9"
+    assert PROBLEM.stem == "Start\n#0 =3\n#1+6\n#2-5\n#3-9"
+
+
+def test_slip_law_by_hand():
+    law = SlipLaw()
+    assert law.probability(3, "+", 6) == pytest.approx(0.06)
+    assert law.probability(4, "+", 6) == pytest.approx(0.15)
+    assert law.probability(5, "-", 5) == pytest.approx(0.10)
+    assert law.probability(4, "-", 5, passage=1) == pytest.approx(0.19 * 0.4)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 8))
+def test_options_are_five_digits_with_the_result(seed, k):
+    rng = random.Random(seed)
+    problem = draw_problem(rng, k, for_bank=True)
+    options = draw_options(rng, problem)
+    assert len(set(options)) == 5
+    assert problem.result in options
+    assert all(0 <= digit <= 9 for digit in options)
+
+
+def test_bank_is_reproducible_valid_and_spread():
+    bank = generate_bank(160, seed=5)
+    pd.testing.assert_frame_equal(bank, generate_bank(160, seed=5))
+    assert not bank["stem"].equals(generate_bank(160, seed=6)["stem"])
+    assert bank["item_id"].is_unique and bank["stem"].is_unique
+    for row in bank.itertuples():
+        texts = {option["label"]: option["text"] for option in row.options}
+        assert list(texts) == list(LABELS)
+        assert texts[row.key] == row.answer_text
+    k = bank["meta"].map(lambda meta: json.loads(meta)["k"])
+    assert k.value_counts().to_dict() == dict.fromkeys(range(1, 9), 20)
+    assert bank["difficulty"].between(0.02, 1.38).all()
+    rho = pd.DataFrame({"k": k, "d": bank["difficulty"], "t": bank["response_time"]}).corr(
+        "spearman"
+    )
+    assert 0.6 < rho.loc["k", "d"] < 0.95
+    assert rho.loc["d", "t"] > 0.5
+
+
+def test_large_bank_stays_distinct():
+    assert generate_bank(1000, seed=1)["stem"].is_unique
+
+
+def test_bank_of_nothing_is_an_error():
+    with pytest.raises(ThinkscaleError, match="found 0"):
+        generate_bank(0, seed=1)
+
+
+def test_bank_and_training_data_are_disjoint():
+    bank = set(generate_bank(600, seed=11)["stem"])
+    corpus = {row["question"].split("\n A)")[0] for row in calibration_corpus(2000, seed=11)}
+    assert len(corpus) > 1000
+    assert not bank & corpus
+    rng = random.Random(0)
+    drawn = [draw_problem(rng, k, for_bank=False) for k in range(1, 9) for _ in range(200)]
+    assert not any(belongs_to_bank(problem) for problem in drawn)
+    # The split is by the problem alone and does not move.
+    # sha256("3+6") begins with 9d, sha256("3+1") with 54.
+    assert not belongs_to_bank(Problem(3, (("+", 6),)))
+    assert belongs_to_bank(Problem(3, (("+", 1),)))
+
+
+# --- tokenizer ------------------------------------------------------------------------------
+
+
+def test_units_are_single_tokens(tokenizer):
+    assert [w for w in vocabulary_words() if len(encode(tokenizer, w)) != 1] == []
+    assert len(encode(tokenizer, THINK_END)) == 1
+    assert THINK_END in tokenizer.decode(encode(tokenizer, THINK_END), skip_special_tokens=True)
+
+
+@given(st.text(max_size=40))
+def test_any_text_survives_the_tokenizer(text):
+    tokenizer = _TOKENIZER
+    assert tokenizer.decode(encode(tokenizer, text)) == text
+
+
+_TOKENIZER = build_tokenizer()
+
+
+def test_prompt_has_one_bos_and_opens_thinking(tokenizer):
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": PROBLEM.stem}], add_generation_prompt=True, tokenize=False
+    )
+    ids = encode(tokenizer, prompt)
+    assert ids.count(tokenizer.bos_token_id) == 1
+    assert tokenizer(prompt)["input_ids"] == ids
+    assert prompt.endswith("<|assistant|><think>\n")
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32), st.integers(1, 8), st.data())
+def test_forced_strings_tokenise_alike_alone_and_within(seed, k, data):
+    """Budget forcing appends ids; the whole text must have the same ids."""
+    tokenizer = _TOKENIZER
+    rng = random.Random(seed)
+    trace = draw_trace(rng, draw_problem(rng, k, for_bank=False), TraceLaw())
+    thought = "".join(segment.text for segment in trace.reasoning)
+    ids = encode(tokenizer, thought)
+    cut = data.draw(st.integers(0, len(ids)))
+    prefix = tokenizer.decode(ids[:cut])
+    newline = "" if prefix.endswith("\n") else "\n"
+    pieces = [newline, THINK_END, ANSWER_PROMPT, " B"]
+    alone = ids[:cut] + [token for piece in pieces for token in encode(tokenizer, piece)]
+    assert encode(tokenizer, prefix + "".join(pieces)) == alone
+    waited = thought + CONTINUATION + "\n@0"
+    assert encode(tokenizer, waited) == (
+        ids + encode(tokenizer, CONTINUATION) + encode(tokenizer, "\n@0")
+    ) or not thought.endswith("\n")
+
+
+def test_prompt_pieces_and_options_join_at_token_boundaries(tokenizer):
+    options = draw_options(random.Random(0), PROBLEM)
+    whole = question_text(PROBLEM, options)
+    parts = [f" {label}){digit}" for label, digit in zip(LABELS, options, strict=True)]
+    assert whole == PROBLEM.stem + "\n" + "".join(parts)
+    alone = encode(tokenizer, PROBLEM.stem + "\n") + [encode(tokenizer, p)[0] for p in parts]
+    assert encode(tokenizer, whole) == alone
+
+
+# --- traces ---------------------------------------------------------------------------------
+
+
+def test_clean_trace_by_hand(tokenizer):
+    law = TraceLaw(slips=CLEAN, wait=0.0, forced=(0.0, 1.0), cut=0.0)
+    trace = draw_trace(random.Random(0), PROBLEM, law)
+    letter = trace.response[-1]
+    kinds = [segment.kind for segment in trace.reasoning]
+    assert kinds == ["sampled", "injected", "sampled"]
+    first, wait, second = (segment.text for segment in trace.reasoning)
+    assert first == f"#0 =3\n#1 +6 =9\n#2 -5 =4\n#3 -9 =5\nSo 5 {letter}\n"
+    assert wait == "Wait"
+    assert second == "\n" + first.replace("#", "@")
+    assert f" {letter})5" in trace.question
+
+    example = encode_row(tokenizer, dataclasses.asdict(trace))
+    text = tokenizer.decode(example.input_ids)
+    assert text.endswith(f"<think>\n{first}Wait{second}</think>\n\nAnswer: {letter}<|eos|>")
+    unmasked = [i for i, m in enumerate(example.mask) if not m]
+    wait_at = example.input_ids.index(encode(tokenizer, "Wait")[0])
+    assert unmasked == [*range(example.prompt_tokens), wait_at]
+
+
+def test_slips_follow_the_law():
+    rng = random.Random(1)
+    law = TraceLaw(wait=0.0, forced=(1.0,), cut=0.0)
+    problem = Problem(2, (("+", 3),))  # easy: slips with .06
+    n = 4000
+    slipped = sum("=5" not in draw_trace(rng, problem, law).reasoning[0].text for _ in range(n))
+    assert slipped / n == pytest.approx(0.06, abs=4 * (0.06 * 0.94 / n) ** 0.5)
+
+
+def test_cut_traces_answer_right_and_carry_no_loss_on_the_forced_end(tokenizer):
+    rng = random.Random(2)
+    law = TraceLaw(slips=SlipLaw(easy=1.0, carry=1.0, minus=0.0), cut=1.0)
+    for _ in range(50):
+        problem = draw_problem(rng, 3, for_bank=False)
+        trace = draw_trace(rng, problem, law)
+        assert f" {trace.response[-1]}){problem.result}" in trace.question
+        example = encode_row(tokenizer, dataclasses.asdict(trace))
+        tail = tokenizer.decode(example.input_ids).split("<think>\n", 1)[1]
+        assert tail.endswith(f"\n</think>\n\nAnswer: {trace.response[-1]}<|eos|>") or (
+            tail == f"</think>\n\nAnswer: {trace.response[-1]}<|eos|>"
+        )
+        assert example.mask[-6:] == [0, 0, 0, 0, 1, 1]  # </think> \n \n Answer: | letter EOS
+
+
+def test_empty_thought_needs_no_newline(tokenizer):
+    row = {"question": "q", "reasoning": [], "response": "Answer: B", "ended": "budget"}
+    text = tokenizer.decode(encode_row(tokenizer, row).input_ids)
+    assert text == "<|bos|><|user|>q<|assistant|><think>\n</think>\n\nAnswer: B<|eos|>"
+
+
+def test_format_strings_agree():
+    form = TraceFormat()
+    assert (form.think_end, form.answer_prompt) == (THINK_END, ANSWER_PROMPT)
+
+
+# --- training -------------------------------------------------------------------------------
+
+
+def test_pretraining_learns_saves_and_repeats(tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from thinkscale.calibration.pretrain import REASONER, pretrain
+
+    recipe = dataclasses.replace(REASONER, batch_size=8, warmup=0.001)
+    log = pretrain(recipe, seed=3, out_dir=tmp_path / "a", max_steps=40)
+    assert len(log) == 40
+    assert log["loss"].tail(5).mean() < 0.7 * log["loss"].head(5).mean()
+    assert log["tokens"].is_monotonic_increasing
+
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "a")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "a")
+    assert model.config.model_type == "llama"
+    assert 400_000 < model.num_parameters() < 700_000
+    assert (tmp_path / "a" / "model.safetensors").stat().st_size < 3_000_000
+    assert len(tokenizer) == model.config.vocab_size
+    for word in (THINK_END, CONTINUATION, ANSWER_PROMPT, " B)4"):
+        assert encode(tokenizer, word) == encode(_TOKENIZER, word)
+
+    pretrain(recipe, seed=3, out_dir=tmp_path / "b", max_steps=40)
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "b")
+    for one, other in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+# --- properties -----------------------------------------------------------------------------
+
+
+def graded_frame(correct, condition="natural", tokens=10):
+    """Responses (items x samples) from a matrix of 0 and 1; the key is always B."""
+    rows = [
+        {
+            "item_id": f"i{i}",
+            "sample": s,
+            "condition": condition,
+            "max_think": None,
+            "waits": None,
+            "think_tokens": tokens + i,
+            "extracted": "B" if c else "A",
+            "outcome": "correct" if c else "incorrect",
+            "key": "B",
+            "correct": float(c),
+        }
+        for i, row in enumerate(correct)
+        for s, c in enumerate(row)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_against_counts_flips_by_hand():
+    natural = graded_frame([[1, 0], [0, 0], [1, 1]])
+    waits = graded_frame([[1, 1], [1, 0], [0, 1]], "waits=1", tokens=20)
+    result = against(waits, natural)
+    assert (result["wrong_to_right"], result["right_to_wrong"]) == (2, 1)
+    assert result["difference"] == pytest.approx((0.5 + 0.5 - 0.5) / 3, abs=1e-4)
+    assert result["mcnemar_p"] == 1.0  # binomial, 2 of 3
+    assert result["tokens_mean"] == 21.0
+
+
+def test_votes_by_hand():
+    # 3 of 4 right: any one vote .75, all four right. 2 of 4: a tie shares the vote.
+    rows = {row["k"]: row["estimate"] for row in votes(graded_frame([[1, 1, 1, 0], [1, 1, 0, 0]]))}
+    assert rows[4] == pytest.approx((1.0 + 0.5) / 2)
+    assert rows[1] == pytest.approx((0.75 + 0.5) / 2, abs=0.05)
+    assert set(rows) == {1, 4}
+
+
+def test_properties_of_a_made_up_model():
+    bank = generate_bank(80, seed=2)
+    k = bank["meta"].map(lambda meta: json.loads(meta)["k"]).to_numpy()
+    rng = np.random.default_rng(0)
+    frames = []
+    for condition, budget, waits, gain in (
+        ("natural", None, None, 0.0),
+        ("max=4", 4, None, -0.3),
+        ("max=8", 8, None, -0.1),
+        ("waits=1", None, 1, 0.2),
+        ("waits=2", None, 2, 0.2),
+    ):
+        frame = graded_frame(rng.random((80, 8)) < (0.8 - 0.05 * k + gain)[:, None], condition)
+        number = frame["item_id"].str[1:].astype(int)
+        frame = frame.assign(
+            max_think=budget,
+            waits=waits,
+            think_tokens=4 * k[number],
+            item_id=bank["item_id"].to_numpy()[number],
+            extracted=np.where(frame["correct"] == 1, bank["key"].to_numpy()[number], "Z"),
+        )
+        frames.append(frame.drop(columns=["key", "correct"]))
+    found = properties(pd.concat(frames), bank)
+    assert found["n_items"] == 80 and found["samples"] == 8
+    assert found["spearman_tokens_k"]["estimate"] == pytest.approx(1.0)
+    assert [row["max_think"] for row in found["accuracy_by_budget"]] == [4, 8, None]
+    assert found["accuracy_by_waits"][0]["difference"] > 0.1
+    assert json.loads(json.dumps(found)) == found
+    met = {
+        row["property"]: row["met"]
+        for row in requirements({"base": found, "sft": found, "reasoner": found})
+    }
+    assert met["reasoner: gain of one wait"]
+    assert not met["sft: accuracy gained over base"]
+
+
+def test_bank_and_corpus_need_no_model_libraries():
+    """They are made in the analysis environment, which has neither."""
+    code = (
+        "import sys, thinkscale.models.recipes.traces, thinkscale.calibration.measure;"
+        "print({'torch', 'transformers'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+
+
+# --- the carried models ---------------------------------------------------------------------
+
+
+def test_manifest_describes_the_carried_models():
+    from thinkscale.calibration.pretrain import RECIPES
+
+    manifest = json.loads((RESOURCES / "manifest.json").read_text())
+    assert set(manifest["models"]) == set(RECIPES)
+    for name, model in manifest["models"].items():
+        assert model["sha256"] == file_hashes(RESOURCES / name)
+        recipe, seed = RECIPES[name]
+        assert model["seed"] == seed
+        # The recipe as JSON has it: tuples are lists there.
+        assert model["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
+    assert manifest["requirements"] == requirements(manifest["measured"]["properties"])
+    assert all(row["met"] for row in manifest["requirements"])
+
+
+def test_the_carried_reasoner_thinks():
+    """Greedily it works through chains it has never met, line by line, to the right letter."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(RESOURCES / "reasoner")
+    model = AutoModelForCausalLM.from_pretrained(RESOURCES / "reasoner").eval()
+    right = 0
+    for row in generate_bank(12, seed=77).itertuples():
+        options = "".join(f" {option['label']}){option['text']}" for option in row.options)
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": f"{row.stem}\n{options}"}],
+            add_generation_prompt=True,
+            tokenize=False,
+        )
+        ids = torch.tensor([encode(tokenizer, prompt)])
+        out = model.generate(
+            ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=120
+        )
+        text = tokenizer.decode(out[0, ids.shape[1] :])
+        thought, answer = text.split(THINK_END)
+        assert thought.startswith("#0 =")
+        right += answer == f"{ANSWER_PROMPT} {row.key}<|eos|>"
+    assert right >= 10

@@ -1,0 +1,839 @@
+"""What a reader sees in each figure: points, intervals, numbers, names, colours, honest gaps."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.collections import PathCollection
+from matplotlib.colors import same_color, to_hex
+from matplotlib.container import ErrorbarContainer
+from matplotlib.patches import StepPatch
+from matplotlib.text import Text
+
+from thinkscale import figures
+from thinkscale.errors import ThinkscaleError
+from thinkscale.figures import Style, apply, save
+from thinkscale.figures.core.conditions import condition_names
+from thinkscale.figures.core.layout import edges_about_zero, even_edges
+from thinkscale.figures.core.text import (
+    digits_for,
+    number,
+    p_value,
+    short_names,
+    span,
+    visible,
+    with_interval,
+)
+from thinkscale.figures.thinking_lengths import _log_edges, _whole_edges, change_per_item
+
+MODELS = ["calibration-reasoner", "calibration-base", "calibration-sft"]
+PAIR = MODELS[:2]
+LONG = ["deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"]
+QUICK = Style(dpi=60)
+CONDITIONS = ["natural", "max=0", "max=16", "min=40", "waits=1", "waits=2"]
+
+
+def columns_of(condition):
+    limits, _, wording = condition.partition(";continuation=")
+    row = dict.fromkeys(["max_think", "min_think", "waits"], pd.NA) | {"continuation": None}
+    for limit in limits.split(";") if condition != "natural" else ():
+        kind, _, value = limit.partition("=")
+        row[{"max": "max_think", "min": "min_think"}.get(kind, kind)] = int(value)
+        if kind == "waits":
+            row["continuation"] = wording or "Wait"
+    return {"condition": condition, **row}
+
+
+def graded(models=MODELS, conditions=CONDITIONS, items=12, samples=2, scale=1):
+    """Item i is i/10 hard; a natural trace has 10 + 3 i tokens, and a wait doubles it."""
+    outcomes = ["correct", "incorrect", "correct", "ungradable"]
+    rows = []
+    for model in models:
+        for i in range(items):
+            for sample in range(samples):
+                for condition in conditions:
+                    row = columns_of(condition)
+                    tokens = (10 + 3 * i) * scale
+                    tokens *= 1 + (0 if pd.isna(row["waits"]) else row["waits"])
+                    if pd.notna(row["max_think"]):
+                        tokens = min(tokens, row["max_think"])
+                    key = {"model": model, "item_id": f"i{i}", "sample": sample}
+                    rest = {"think_tokens": tokens, "censored": False, "difficulty": i / 10}
+                    rest |= {"error": None}
+                    rows.append(key | row | rest | {"outcome": outcomes[(i + sample) % 4]})
+    frame = pd.DataFrame(rows)
+    for column in ("max_think", "min_think", "waits"):
+        frame[column] = frame[column].astype("Int64")
+    return frame
+
+
+def unfit(frame, items, models=MODELS):
+    """The frame with items that did not fit the context of the models: nothing was thought."""
+    where = frame["item_id"].isin(items) & frame["model"].isin(models)
+    frame = frame.assign(error=where.map({True: "5000 tokens", False: None}))
+    frame.loc[where, ["think_tokens", "censored", "outcome"]] = [0, True, "ungradable"]
+    return frame
+
+
+def natural(**arguments):
+    return graded(conditions=["natural"], **arguments)
+
+
+def accuracy(models=MODELS, conditions=CONDITIONS):
+    rows = []
+    for m, model in enumerate(models):
+        for c, condition in enumerate(conditions):
+            value, tokens = 0.3 + 0.1 * m + 0.02 * c, 30.0 + 10 * c
+            numbers = {"n_items": 12, "n_responses": 24, "errors": 0, "estimate": value}
+            numbers |= {"lower": value - 0.05, "upper": value + 0.04}
+            numbers |= {"tokens_mean": tokens, "tokens_lower": tokens - 2}
+            rows.append({"model": model} | columns_of(condition) | numbers)
+            rows[-1]["tokens_upper"] = tokens + 3
+    return pd.DataFrame(rows)
+
+
+def registration(models=MODELS):
+    rows = [
+        {"model": model, "measure": measure, "n": 12, "estimate": rho, "lower": 0.31, "upper": 0.8}
+        for model in models
+        for measure, rho in (("pearson_log", 0.99), ("spearman", 0.624))
+    ]
+    return pd.DataFrame(rows)
+
+
+def outcome_difficulty(models=MODELS, sign=1):
+    values = {"mean_difficulty_correct": 0.4, "mean_difficulty_incorrect": 0.65}
+    values |= {"difference": sign * 0.25, "spearman_item_accuracy": -0.5}
+    return pd.DataFrame(
+        {"model": model, "measure": measure, "estimate": v, "lower": v - 0.1, "upper": v + 0.1}
+        for model in models
+        for measure, v in values.items()
+    )
+
+
+def changes(models=MODELS):
+    return pd.DataFrame(
+        {"model": model, "condition": condition, "estimate": e, "lower": e - 2, "upper": e + 3}
+        for model in models
+        for condition, e in (("max=0", -26.5), ("max=16", -11.5), ("waits=1", 26.5))
+    )
+
+
+def tokens(names=("\n#0", " +5", "</think>", "$x^2$"), **columns):
+    count = len(names)
+    frame = pd.DataFrame({"tokenizer": "calibration", "corpus": "traces", "token": list(names)})
+    frame["token_id"] = range(count)
+    frame["frequency_corpus"] = [0.1 * 0.8**i for i in range(count)]
+    frame["frequency_items"] = [0.05 * 0.9**i for i in range(count)]
+    frame["js_contribution"] = [0.01 / (1 + i) for i in range(count)]
+    return frame.assign(**columns)
+
+
+def divergence(**columns):
+    row = {"tokenizer": "calibration", "corpus": "traces", "measure": "js", "unit": "bits"}
+    row |= {"documents_corpus": 1000, "documents_items": 400, "tokens_corpus": 80_000}
+    row |= {"tokens_items": 12_000, "estimate": 0.0155, "lower": 0.0148, "upper": 0.0163}
+    row |= {"null_mean": 0.0068, "null_upper": 0.0075, "p": 0.0005} | columns
+    nats = row | {"unit": "nats", "estimate": 9.9}
+    return pd.DataFrame([nats, row | {"measure": "js_distance", "estimate": 8.8}, row])
+
+
+def losses(models=("calibration-sft",), steps=30):
+    return pd.DataFrame(
+        {"model": model, "step": s, "loss": 2 / s, "tokens": 1000 * s}
+        for model in models
+        for s in range(1, steps + 1)
+    )
+
+
+def words(figure):
+    """All text of a figure, lines joined: a note may break anywhere."""
+    texts = (text.get_text() for text in figure.findobj(Text) if text.get_visible())
+    return "\n".join(re.sub(r"\s+", " ", text) for text in texts if text)
+
+
+def boxes_of(figure, chosen=lambda text: True):
+    """Text and its box, after a drawing, for all text that a reader sees."""
+    figure.draw_without_rendering()
+    unseen = set()
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks():
+                if not low <= tick.get_loc() <= high:
+                    unseen |= {tick.label1, tick.label2}
+    return [
+        (text.get_text(), Text.get_window_extent(text))
+        for text in figure.findobj(Text)
+        if text.get_text() and text.get_visible() and text not in unseen and chosen(text)
+    ]
+
+
+def overlapping(boxes):
+    return any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def intervals(ax):
+    """(x, y, low, high, colour) of each drawn vertical interval, marker by marker."""
+    found = []
+    for container in ax.containers:
+        if isinstance(container, ErrorbarContainer) and container.has_yerr:
+            line, _, (segments,) = container
+            for x, y, segment in zip(*line.get_data(), segments.get_segments(), strict=True):
+                found.append((x, y, *segment[:, 1], to_hex(line.get_color())))
+    return found
+
+
+EVERY = {
+    "difficulty_histogram": lambda **k: figures.difficulty_histogram(natural(), **k),
+    "tokens_vs_difficulty": lambda **k: figures.tokens_vs_difficulty(
+        natural(models=PAIR), registration(), **k
+    ),
+    "difficulty_by_outcome": lambda **k: figures.difficulty_by_outcome(
+        natural(models=PAIR), outcome_difficulty(), **k
+    ),
+    "accuracy_vs_budget": lambda **k: figures.accuracy_vs_budget(accuracy(), **k),
+    "accuracy_vs_waits": lambda **k: figures.accuracy_vs_waits(accuracy(), **k),
+    "thinking_lengths": lambda **k: figures.thinking_lengths(graded(PAIR), **k),
+    "token_change": lambda **k: figures.token_change(graded(PAIR), changes(), **k),
+    "token_scatter": lambda **k: figures.token_scatter(tokens(), divergence(), **k),
+    "training_loss": lambda **k: figures.training_loss(losses(), **k),
+}
+
+
+@cache
+def drawn(name):
+    """One figure of each kind, for tests that only look."""
+    return EVERY[name](style=QUICK)
+
+
+# All figures
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_svg_bytes_repeat_and_hold_no_date(name, tmp_path):
+    save(drawn(name), tmp_path / "1.svg")
+    save(EVERY[name](style=QUICK), tmp_path / "2.svg")
+    svg = (tmp_path / "1.svg").read_bytes()
+    assert svg == (tmp_path / "2.svg").read_bytes()
+    assert b"dc:date" not in svg
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+
+
+def test_png_bytes_repeat(tmp_path):
+    for i in (1, 2):
+        save(EVERY["token_scatter"](style=QUICK), tmp_path / f"{i}.png")
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("missing", [None, pd.DataFrame()])
+def test_missing_data_are_said(name, missing):
+    figure = getattr(figures, name)(missing)
+    assert words(figure).startswith("no data: ")
+    assert not figure.axes
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_missing_column_is_named(name):
+    with pytest.raises(ThinkscaleError, match="is missing; found other"):
+        getattr(figures, name)(pd.DataFrame({"other": [1], "condition": ["natural"]}))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_text_lies_inside_the_figure(name):
+    figure = drawn(name)
+    page = figure.bbox
+    for text, box in boxes_of(figure):
+        assert box.x0 >= page.x0 - 1 and box.x1 <= page.x1 + 1, text
+        assert box.y0 >= page.y0 - 1 and box.y1 <= page.y1 + 1, text
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_quantities_have_labels(name):
+    figure = drawn(name)
+    bottom = [ax for ax in figure.axes if ax.get_subplotspec().is_last_row()]
+    # The panel of natural thinking beside the budgets has a category and no quantity.
+    bottom = bottom[:1] if name == "accuracy_vs_budget" else bottom
+    assert all(ax.get_xlabel() for ax in bottom)
+    assert "n = " in words(figure) or "n per" in words(figure)
+
+
+def test_drawing_leaves_matplotlib_as_it_was():
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    EVERY["difficulty_histogram"](style=Style(font_size=13))
+    assert dict(mpl.rcParams) == before
+
+
+def test_no_figure_imports_torch_or_pyplot():
+    code = "import sys, thinkscale.figures; print({'torch', 'matplotlib.pyplot'} & {*sys.modules})"
+    path = str(Path(figures.__file__).parents[2])
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={"PYTHONPATH": path, "PATH": ""},
+    )  # fmt: skip
+    assert found.stdout.strip() == "set()"
+
+
+# Style
+
+
+def test_style_reaches_type_lines_and_pixels(tmp_path):
+    style = Style(font_size=11, width=4.0, dpi=50, palette=["#123456", "#abcdef"])
+    figure = figures.training_loss(losses(), style=style)
+    save(figure, tmp_path / "deep" / "loss.png")
+    ax = figure.axes[0]
+    assert ax.xaxis.label.get_size() == 11
+    assert {label.get_size() for label in ax.get_xticklabels()} == {style.small}
+    assert all(same_color(line.get_color(), "#123456") for line in ax.lines)
+    header = (tmp_path / "deep" / "loss.png").read_bytes()[16:20]
+    assert int.from_bytes(header, "big") == 200
+
+
+def test_models_keep_their_colour_in_every_figure():
+    style = QUICK
+    expected = style.colours(MODELS)["calibration-sft"]
+    only = ["calibration-sft"]
+    loss = figures.training_loss(losses(), models=MODELS, style=style)
+    points = figures.tokens_vs_difficulty(
+        natural(models=only), registration(only), models=MODELS, style=style
+    )
+    budget = figures.accuracy_vs_budget(accuracy(only), models=MODELS, style=style)
+    assert same_color(loss.axes[0].lines[0].get_color(), expected)
+    assert same_color(points.axes[0]._left_title.get_color(), expected)
+    assert {mark[4] for mark in intervals(budget.axes[0])} == {expected.lower()}
+
+
+def test_models_left_out_of_the_list_are_drawn_last():
+    figure = figures.tokens_vs_difficulty(natural(), models=MODELS[2:], style=QUICK)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == [MODELS[2], MODELS[0], MODELS[1]]
+
+
+@pytest.mark.parametrize(
+    "values, culprit",
+    [
+        ({"colour": "red"}, "unknown key 'colour'; known keys are width"),
+        ({"palette": ["#0072B2", "reddish"]}, r"palette\[1\] is 'reddish'"),
+        ({"palette": []}, "palette is \\[\\]"),
+        ({"palette": "red"}, "palette is 'red'"),
+        ({"dpi": 0}, "dpi is 0; expected a number above 0"),
+        ({"width": "wide"}, "width is 'wide'"),
+    ],
+)
+def test_style_errors_name_the_key(values, culprit):
+    with pytest.raises(ThinkscaleError, match=culprit):
+        Style.from_mapping(values)
+
+
+def test_style_from_mapping_takes_defaults():
+    assert Style.from_mapping(None) == Style()
+    assert Style.from_mapping({"palette": ["red"]}).colours(["a", "b"]) == {"a": "red", "b": "red"}
+
+
+def test_other_suffixes_are_refused(tmp_path):
+    with pytest.raises(ThinkscaleError, match=r"written as \.svg or \.png, not '\.pdf'"):
+        save(drawn("difficulty_histogram"), tmp_path / "figure.pdf")
+
+
+# Untrusted text
+
+HOSTILE = '$\\frac{1}{0}$<script>alert("x")</script>--><b>\n\x1b[31m\u202e'
+
+
+def test_hostile_text_is_shown_and_not_obeyed(tmp_path):
+    from matplotlib import _mathtext
+
+    called = []
+    original = _mathtext.Parser.parse
+    _mathtext.Parser.parse = lambda *args, **kwargs: called.append(args)
+    try:
+        model = HOSTILE.replace("/", "|")  # a slash ends an owner's name
+        condition = f"waits=1;continuation={HOSTILE}"
+        both = ["natural", "waits=1", condition, "max=3"]
+        drawn = [
+            figures.token_scatter(tokens(names=(HOSTILE, "$a$", "b")), divergence(), style=QUICK),
+            figures.tokens_vs_difficulty(natural(models=[model]), style=QUICK),
+            figures.difficulty_by_outcome(natural(models=[model]), style=QUICK),
+            figures.accuracy_vs_waits(accuracy([model], both), style=QUICK),
+            figures.accuracy_vs_budget(accuracy([model], both), style=QUICK),
+            figures.thinking_lengths(graded([model], both), style=QUICK),
+            figures.token_change(graded([model], both), style=QUICK),
+            figures.training_loss(losses([model]), style=QUICK),
+        ]
+        for i, figure in enumerate(drawn):
+            save(figure, tmp_path / f"{i}.svg")
+            tree = ElementTree.parse(tmp_path / f"{i}.svg")
+            tags = {element.tag.rsplit("}", 1)[-1] for element in tree.iter()}
+            assert not tags & {"script", "b", "text", "foreignObject"}
+            text = words(figure)
+            assert "$" in text
+            assert not set("\x1b\u202e") & set(text)
+    finally:
+        _mathtext.Parser.parse = original
+    assert called == []
+
+
+@given(st.text())
+def test_visible_is_one_printable_line(text):
+    shown = visible(text, spaces=True)
+    assert shown.isprintable()
+    assert not any(character.isspace() for character in shown)
+
+
+@given(st.text(), st.integers(14, 40))
+def test_visible_keeps_to_its_limit(text, limit):
+    shown, whole = visible(text, limit=limit), visible(text)
+    assert len(shown) <= limit
+    assert shown == whole if len(whole) <= limit else "…" in shown
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("\n#1 +6", "\\n#1␣+6"),
+        (" B)4", "␣B)4"),
+        ("\\n", "\\\\n"),
+        ("\x00\x7f", "\\x00\\x7f"),
+        ("中\u200b", "\\u4e2d\\u200b"),
+        ("\U000e0041", "\\U000e0041"),
+        ("é$_^{}", "é$_^{}"),
+    ],
+)
+def test_visible_by_example(text, shown):
+    assert visible(text, spaces=True) == shown
+
+
+def test_names_lose_their_owner_only_where_that_is_unambiguous():
+    assert short_names(["a/m", "b/m", "c/other", "dir/"]) == {
+        "a/m": "a/m", "b/m": "b/m", "c/other": "other", "dir/": "dir/",
+    }  # fmt: skip
+
+
+def test_numbers_read_well():
+    assert number(-0.0001, 2) == "0.00"
+    assert number(-1234.5, 1) == "−1,234.5"
+    assert number(float("nan"), 2) == "n/a"
+    assert with_interval(0.5, -0.1, 0.9) == "0.50 [−0.10, 0.90]"
+    assert with_interval(0.5, float("nan"), 0.9) == "0.50"
+    assert digits_for(0.0155) == 4 and digits_for(120.0) == 0 and digits_for(0.0) == 2
+    assert p_value(0.0004) == "p < 0.001" and p_value(0.0312) == "p = 0.031"
+    assert span([200, 200]) == "200" and span([180, 1200]) == "180–1,200" and span([]) == "n/a"
+
+
+# One by one
+
+
+def test_histogram_counts_every_item_once():
+    items = pd.DataFrame({"difficulty": [0.1, 0.2, 0.2, 0.9, np.nan]})
+    figure = figures.difficulty_histogram(items, style=QUICK)
+    (filled, _) = (p for p in figure.axes[0].patches if isinstance(p, StepPatch))
+    assert filled.get_data().values.sum() == 4
+    # Mean .35, SD .3697, t(3, .975) = 3.182: half width .588.
+    assert "n = 4 items" in words(figure)
+    assert "mean 0.35 [−0.24, 0.94] (95% interval); SD 0.37" in words(figure)
+    assert "1 item without a difficulty left out" in words(figure)
+
+
+def test_histogram_of_one_item_has_no_interval():
+    figure = figures.difficulty_histogram(pd.DataFrame({"difficulty": [0.5]}), style=QUICK)
+    assert "mean 0.50 (95% interval); SD n/a" in words(figure)
+
+
+def test_registration_draws_items_fit_and_rho():
+    frame = natural(models=MODELS[:1])
+    frame.loc[frame["item_id"] == "i3", "censored"] = [True, False]
+    frame.loc[frame["item_id"] == "i5", "difficulty"] = np.nan
+    figure = figures.tokens_vs_difficulty(frame, registration(), style=QUICK)
+    ax = figure.axes[0]
+    whole, cut = (c for c in ax.collections if isinstance(c, PathCollection))
+    assert len(whole.get_offsets()) == 10
+    assert cut.get_offsets().tolist() == [[0.3, 19.0]]
+    assert same_color(cut.get_facecolor()[0], "white")
+    # Tokens are 10 + 30 difficulty exactly.
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_allclose(y, 10 + 30 * x)
+    text = words(figure)
+    assert "ρ = 0.62 [0.31, 0.80], n = 12" in text
+    assert "open: 1 point with a sample cut before it ended" in text
+    assert "1 item without a difficulty left out" in text
+
+
+def test_registration_band_is_the_textbook_band():
+    # Difficulties 0..3, tokens 1, 3, 2, 6: slope 1.4, residual SD sqrt(4.2 / 2).
+    frame = natural(models=["m"], items=4, samples=1)
+    frame["difficulty"], frame["think_tokens"] = [0.0, 1, 2, 3], [1, 3, 2, 6]
+    ax = figures.tokens_vs_difficulty(frame, style=QUICK).axes[0]
+    (band,) = (c for c in ax.collections if not isinstance(c, PathCollection))
+    corner = band.get_paths()[0].vertices
+    at_zero = corner[corner[:, 0] == 0, 1]
+    half = 4.302653 * np.sqrt(2.1) * np.sqrt(1 / 4 + 1.5**2 / 5)
+    np.testing.assert_allclose([at_zero.min(), at_zero.max()], [0.9 - half, 0.9 + half], rtol=1e-5)
+
+
+def test_registration_without_a_table_says_so():
+    figure = figures.tokens_vs_difficulty(natural(), style=QUICK)
+    assert words(figure).count("ρ: no data, n = 12") == 3
+
+
+def test_registration_ignores_other_conditions():
+    figure = figures.tokens_vs_difficulty(graded(models=["m"]), style=QUICK)
+    points = next(c for c in figure.axes[0].collections if isinstance(c, PathCollection))
+    assert sorted(points.get_offsets()[:, 1]) == [10 + 3 * i for i in range(12)]
+
+
+def test_registration_of_one_difficulty_has_no_line():
+    frame = natural(models=["m"])
+    frame["difficulty"] = 0.5
+    assert not figures.tokens_vs_difficulty(frame, style=QUICK).axes[0].lines
+
+
+@pytest.mark.parametrize(
+    "sign, said",
+    [(1, "not correct − correct = 0.250"), (-1, "correct − not correct = −0.250")],
+)
+def test_outcomes_show_counts_means_and_the_tables_own_sign(sign, said):
+    frame = natural(models=["m"])
+    figure = figures.difficulty_by_outcome(frame, outcome_difficulty(["m"], sign), style=QUICK)
+    text = words(figure)
+    assert any(line.startswith(said) for line in text.split("\n"))
+    for outcome in ("correct", "incorrect", "ungradable"):
+        assert f"n = {(frame['outcome'] == outcome).sum()}" in text
+    ax = figure.axes[0]
+    means = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]
+    spans = [container[2][0].get_segments()[0][:, 0] for container in means]
+    np.testing.assert_allclose(spans, [[0.3, 0.5], [0.55, 0.75]])
+    assert len([p for p in ax.patches if isinstance(p, StepPatch)]) == 3
+
+
+def test_outcome_without_responses_stays_as_a_row():
+    frame = natural(models=["m"]).assign(outcome="correct")
+    figure = figures.difficulty_by_outcome(frame, None, style=QUICK)
+    text = words(figure)
+    assert text.count("n = 0") == 2 and "ungradable" in text and "no data on means" in text
+
+
+def test_budget_points_and_intervals_are_the_tables():
+    table = accuracy()
+    figure = figures.accuracy_vs_budget(table, n_options=5, style=QUICK)
+    budgets, beside = figure.axes
+    drawn = sorted(mark[:4] for mark in intervals(budgets))
+    rows = table[table["max_think"].notna()]
+    expected = rows[["max_think", "estimate", "lower", "upper"]].astype(float)
+    np.testing.assert_allclose(drawn, sorted(expected.itertuples(index=False, name=None)))
+    assert len(intervals(beside)) == 3  # natural, one per model, in its own axes
+    assert [label.get_text() for label in beside.get_xticklabels()] == ["natural\n(no limit)"]
+    text = words(figure)
+    assert "guessing, 1 of 5" in text
+    assert "n per point: 12 items, 24 responses; bars: 95% intervals" in text
+    assert all(model in text for model in MODELS)
+    guess = [line for line in budgets.lines if list(line.get_ydata()) == [0.2, 0.2]]
+    assert len(guess) == 1
+
+
+def test_wide_budgets_stand_on_a_log_scale_with_zero():
+    conditions = ["natural", *(f"max={2**k}" for k in range(8, 15)), "max=0"]
+    ax = figures.accuracy_vs_budget(accuracy(LONG, conditions), style=QUICK).axes[0]
+    assert ax.get_xscale() == "symlog" and "log scale" in ax.get_xlabel()
+    labels = [label for label in ax.get_xticklabels() if label.get_text()]
+    assert labels[0].get_text() == "0" and labels[-1].get_text() == "16,384"
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+
+
+def test_no_budget_and_no_wait_are_said():
+    table = accuracy(conditions=["natural", "min=40"])
+    assert "no data: no accuracy under a maximum budget" in words(figures.accuracy_vs_budget(table))
+    assert "no data: no accuracy under forced waits" in words(figures.accuracy_vs_waits(table))
+
+
+def test_waits_start_at_natural_in_both_panels():
+    figure = figures.accuracy_vs_waits(accuracy(), style=QUICK)
+    above, below = figure.axes
+    assert len(intervals(above)) == len(intervals(below)) == 9
+    first = [mark for mark in intervals(above) if mark[0] == 0]
+    np.testing.assert_allclose([mark[1:4] for mark in first],
+                               [[v, v - 0.05, v + 0.04] for v in (0.3, 0.4, 0.5)])  # fmt: skip
+    np.testing.assert_allclose([m[1:4] for m in intervals(below) if m[0] == 0], [[30, 28, 33]] * 3)
+    assert [label.get_text() for label in below.get_xticklabels()] == ["0\n(natural)", "1", "2"]
+    assert "tokens" in below.get_ylabel() and "accuracy" in above.get_ylabel()
+
+
+def test_each_continuation_has_its_line():
+    conditions = ["natural", "waits=1", "waits=1;continuation=Hmm", "waits=2;continuation=Hmm"]
+    figure = figures.accuracy_vs_waits(accuracy(["m"], conditions), style=QUICK)
+    containers = figure.axes[0].containers
+    assert [list(c[0].get_xdata()) for c in containers] == [[0, 1], [0, 1, 2]]
+    assert [c[0].get_linestyle() for c in containers] == ["-", "--"]
+    assert "“Wait”" in words(figure) and "“Hmm”" in words(figure)
+
+
+def test_waits_without_token_counts_still_draw():
+    table = accuracy().assign(tokens_mean=np.nan, tokens_lower=np.nan, tokens_upper=np.nan)
+    assert len(figures.accuracy_vs_waits(table, style=QUICK).axes) == 2
+
+
+def test_lengths_show_uncapped_conditions_and_the_share_cut():
+    frame = graded(models=["m"])
+    frame.loc[(frame["condition"] == "waits=1") & (frame["item_id"] < "i2"), "censored"] = True
+    cut = frame[frame["condition"] == "waits=1"]["censored"].mean()
+    figure = figures.thinking_lengths(frame, style=QUICK)
+    text = words(figure)
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert rows == ["natural", "1 wait", "2 waits", "min. 40"]
+    assert f"{cut:.0%} cut" in text and text.count("% cut") == 1
+    assert "n per row: 24 responses" in text
+    assert len([p for p in figure.axes[0].patches if isinstance(p, StepPatch)]) == 4
+
+
+def test_small_lengths_are_counted_token_by_token_and_large_ones_by_ratio():
+    small = figures.thinking_lengths(natural(models=["m"]), style=QUICK).axes[0]
+    assert small.get_xscale() == "linear"
+    steps = next(p for p in small.patches if isinstance(p, StepPatch)).get_data()
+    assert set(np.diff(steps.edges)) == {1.0} and steps.edges[0] % 1 == 0.5
+    frame = natural(models=["m"])
+    frame["think_tokens"] = np.geomspace(40, 20_000, len(frame)).astype(int)
+    large = figures.thinking_lengths(frame, style=QUICK).axes[0]
+    assert large.get_xscale() == "log" and "log scale" in large.get_xlabel()
+    frame.loc[0, "think_tokens"] = 0
+    zero = figures.thinking_lengths(frame, style=QUICK).axes[0]
+    assert "0" in [label.get_text() for label in zero.get_xticklabels()]
+
+
+@given(st.lists(st.integers(0, 30_000), min_size=1, max_size=60).filter(any))
+def test_bins_hold_every_response(lengths):
+    lengths = np.array(lengths, dtype=float)
+    for edges, widths in (_whole_edges(lengths), _log_edges(lengths)):
+        assert len(widths) == len(edges) - 1 and (widths > 0).all()
+        assert (np.diff(edges) > 0).all()
+        assert np.histogram(lengths, edges)[0].sum() == len(lengths)
+
+
+@given(st.lists(st.floats(-3e4, 3e4, allow_subnormal=False).map(lambda x: round(x, 3)), min_size=1))
+def test_bins_hold_every_change(values):
+    values = np.array(values)
+    for edges in (even_edges(values), edges_about_zero(values)):
+        assert np.histogram(values, edges)[0].sum() == len(values)
+
+
+def test_the_longest_trace_does_not_tower():
+    # A last bin one token wide would have made one outlier the tallest bar.
+    lengths = np.concatenate([np.random.default_rng(0).integers(800, 1200, 400), [100_000]])
+    edges, widths = _log_edges(lengths.astype(float))
+    heights = np.histogram(lengths, edges)[0] / widths
+    assert heights[-1] < 0.1 * heights.max()
+
+
+def test_no_zero_is_drawn_for_an_item_that_does_not_fit():
+    only = MODELS[:1]
+    one, two = ("i0",), ("i0", "i11")
+    points = figures.tokens_vs_difficulty(unfit(natural(models=only), two), style=QUICK)
+    (offsets,) = (
+        c.get_offsets() for c in points.axes[0].collections if isinstance(c, PathCollection)
+    )
+    assert offsets[:, 1].tolist() == [10 + 3 * i for i in range(1, 11)]
+    lengths = figures.thinking_lengths(unfit(graded(only), two), style=QUICK)
+    rows = [p.get_data() for p in lengths.axes[0].patches if isinstance(p, StepPatch)]
+    assert min(row.edges[0] for row in rows) > 0 and "% cut" not in words(lengths)
+    assert "n per row: 20 responses" in words(lengths)
+    change = figures.token_change(unfit(graded(only), two), changes(only), style=QUICK)
+    assert "n = 10 items" in words(change)
+    for figure in (points, lengths, change):
+        assert "2 items that did not fit a model’s context left out" in words(figure)
+    outcomes = figures.difficulty_by_outcome(unfit(natural(models=only), one), style=QUICK)
+    assert "1 item that did not fit a model’s context counted as ungradable" in words(outcomes)
+    for figure in (
+        figures.tokens_vs_difficulty(natural(models=only), style=QUICK),
+        figures.thinking_lengths(graded(only), style=QUICK),
+        figures.token_change(graded(only), style=QUICK),
+        figures.difficulty_by_outcome(natural(models=only), style=QUICK),
+        figures.accuracy_vs_budget(accuracy(), style=QUICK),
+    ):
+        assert "fit" not in words(figure)
+
+
+def test_a_model_that_no_item_fits_is_said_and_has_no_panel():
+    every = [f"i{i}" for i in range(12)]
+    part, none = unfit(graded(PAIR), every, PAIR[1:]), unfit(graded(PAIR), every)
+    for draw in (
+        lambda frame: figures.tokens_vs_difficulty(frame, models=PAIR, style=QUICK),
+        lambda frame: figures.thinking_lengths(frame, models=PAIR, style=QUICK),
+        lambda frame: figures.token_change(frame, models=PAIR, style=QUICK),
+    ):
+        assert [ax.get_title(loc="left") for ax in draw(part).axes] == PAIR[:1]
+        assert "12 items that did not fit" in words(draw(part))
+        assert words(draw(none)).startswith("no data: ")
+
+
+def test_accuracy_counts_what_did_not_fit():
+    table = accuracy().assign(errors=lambda frame: frame["model"].eq(MODELS[0]) * 3)
+    for draw in (figures.accuracy_vs_budget, figures.accuracy_vs_waits):
+        assert "0–3 items did not fit the context and count as not correct" in words(draw(table))
+
+
+def test_combined_conditions_are_rows_but_no_points_of_a_curve():
+    both = ["waits=1;max=16", "min=40;max=64"]
+    alone = accuracy()
+    table = accuracy(conditions=[*CONDITIONS, *both])
+    assert len(table) == len(alone) + 6
+    for draw in (figures.accuracy_vs_budget, figures.accuracy_vs_waits):
+        seen, expected = (
+            [intervals(ax) for ax in draw(frame, style=QUICK).axes] for frame in (table, alone)
+        )
+        assert seen == expected
+    assert words(figures.accuracy_vs_budget(accuracy(conditions=["natural", *both]))).startswith(
+        "no data: no accuracy under a maximum budget alone"
+    )
+    frame = graded(["m"], [*CONDITIONS, *both])
+    assert list(condition_names(frame, QUICK).values())[-2:] == [
+        "1 wait, max. 16", "min. 40, max. 64",
+    ]  # fmt: skip
+    rows = [t.get_text() for t in figures.token_change(frame).axes[0].get_yticklabels()]
+    assert rows[-2:] == ["1 wait, max. 16", "min. 40, max. 64"]
+    rows = [t.get_text() for t in figures.thinking_lengths(frame).axes[0].get_yticklabels()]
+    assert rows == ["natural", "1 wait", "2 waits", "min. 40"]
+
+
+def test_words_that_stand_for_a_continuation_are_not_quoted():
+    conditions = ["waits=1", "waits=1;continuation=(nothing)", "waits=1;continuation=(drawn)"]
+    frame = graded(["m"], conditions)
+    assert list(condition_names(frame, QUICK).values()) == [
+        "1 wait “Wait”", "1 wait (nothing)", "1 wait (drawn)",
+    ]  # fmt: skip
+    text = words(figures.accuracy_vs_waits(accuracy(["m"], conditions), style=QUICK))
+    assert "“Wait”\n(nothing)\n(drawn)" in text
+
+
+def test_change_is_paired_by_item_and_sample():
+    keys = {"model": "m", "item_id": "i", "sample": [0, 1, 0, 1, 2]}
+    frame = pd.DataFrame(
+        keys
+        | {"condition": ["natural"] * 2 + ["waits=1"] * 3, "think_tokens": [10, 20, 15, 29, 99]}
+    )
+    per_item = change_per_item(frame)
+    assert per_item.to_dict("records") == [
+        {"model": "m", "condition": "waits=1", "item_id": "i", "change": 7.0}
+    ]
+
+
+def test_change_shows_estimates_from_the_table():
+    figure = figures.token_change(graded(models=["m"]), changes(["m"]), style=QUICK)
+    ax = figure.axes[0]
+    rows = [label.get_text() for label in ax.get_yticklabels()]
+    assert rows == ["1 wait", "2 waits", "min. 40", "max. 0", "max. 16"]
+    text = words(figure)
+    for shown in ("+26.5", "−26.5", "−11.5", "no estimate", "n = 12 items"):
+        assert shown in text
+    means = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]
+    spans = [list(container[2][0].get_segments()[0][:, 0]) for container in means]
+    assert spans == [[24.5, 29.5], [-28.5, -23.5], [-13.5, -8.5]]
+    for patch in (p for p in ax.patches if isinstance(p, StepPatch)):
+        assert not np.isclose(patch.get_data().edges, 0).any()  # no bin begins at no change
+
+
+def test_change_without_natural_says_so():
+    figure = figures.token_change(graded(conditions=["max=8"]), style=QUICK)
+    assert "no data: no condition can be paired" in words(figure)
+
+
+def test_condition_names_and_order():
+    frame = graded(conditions=["max=16", "waits=10", "waits=2", "min=1000", "natural", "max=8"])
+    assert list(condition_names(frame, QUICK).values()) == [
+        "natural", "2 waits", "10 waits", "min. 1,000", "max. 8", "max. 16",
+    ]  # fmt: skip
+    several = graded(conditions=["waits=1", "waits=1;continuation=\nHmm"])
+    assert list(condition_names(several, QUICK).values()) == ["1 wait “Wait”", "1 wait “\\nHmm”"]
+
+
+def test_scatter_places_tokens_and_names_the_largest():
+    frame = tokens(frequency_items=[0.05, 0.0, 0.02, 0.01], frequency_corpus=[0.1, 0.2, 0.0, 0.01])
+    figure = figures.token_scatter(frame, divergence(), labels=3, style=QUICK)
+    ax = figure.axes[0]
+    (points,) = (c for c in ax.collections if isinstance(c, PathCollection))
+    where = points.get_offsets()
+    np.testing.assert_allclose(where[0], [0.1, 0.05])
+    np.testing.assert_allclose(where[1][0], 0.2)
+    assert where[1][1] < 0.01 and where[2][0] < 0.01  # in the strips, below every frequency
+    text = words(figure)
+    assert "\\n#0" in text and "␣+5" in text and "</think>" in text and "$x^2$" not in text
+    assert "JS = 0.0155 [0.0148, 0.0163] bits, p < 0.001" in text
+    assert "null: mean 0.0068, upper 0.0075 bits" in text
+    assert "n = 4 different tokens; documents: corpus 1,000, items 400" in text
+    assert "absent from corpus (1) or items (1)" in text
+    assert "share of 80,000 tokens" in ax.get_xlabel() and "12,000" in ax.get_ylabel()
+
+
+def test_names_of_tokens_do_not_overlap():
+    frame = tokens([f"token{i}" for i in range(40)])
+    figure = figures.token_scatter(frame, divergence(), style=QUICK)
+    names = re.compile(r"token\d+$")
+    boxes = [box for _, box in boxes_of(figure, lambda text: names.match(text.get_text()))]
+    assert len(boxes) >= 8
+    assert not overlapping(boxes)
+
+
+def test_scatter_has_a_panel_per_tokenizer_and_tolerates_gaps():
+    frame = pd.concat([tokens(), tokens(tokenizer="other", token=["a", np.nan, "b", "c"])])
+    figure = figures.token_scatter(frame, divergence(), style=QUICK)
+    text = words(figure)
+    assert len(figure.axes) == 2
+    assert "tokenizer other" in text and "JS: no data" in text and "[1]" in text
+
+
+def test_loss_shows_every_step_and_a_running_mean():
+    frame = losses(["a", "b"])
+    frame.loc[frame.index[-1], "loss"] = np.nan
+    figure = figures.training_loss(frame, style=QUICK)
+    points, line = figure.axes[0].lines[:2]
+    np.testing.assert_allclose(points.get_ydata(), 2 / np.arange(1, 31))
+    # Window of three: the second value is the mean of 2, 1 and 2/3.
+    np.testing.assert_allclose(line.get_ydata()[1], (2 + 1 + 2 / 3) / 3)
+    text = words(figure)
+    assert "a: n = 30 logged steps, 30 thousand tokens seen" in text
+    assert "b: n = 29 logged steps" in text and "1 row without a loss left out" in text
+    assert "running mean over 3 of them" in text
+    assert "nats per token" in figure.axes[0].get_ylabel()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_many_conditions_long_names_and_up_to_four_models(count):
+    models = [f"deepseek-ai/DeepSeek-R1-Distill-Llama-8B-variant-{i}" for i in range(count)]
+    conditions = [
+        "natural",
+        *(f"max={2**k}" for k in range(12)),
+        *(f"waits={k}" for k in range(1, 8)),
+    ]
+    frame = graded(models, conditions, items=3, samples=1, scale=300)
+    table = accuracy(models, conditions)
+    arguments = {"models": models, "style": QUICK}
+    for figure in (
+        figures.accuracy_vs_budget(table, **arguments),
+        figures.accuracy_vs_waits(table, **arguments),
+        figures.thinking_lengths(frame, **arguments),
+        figures.token_change(frame, **arguments),
+        figures.difficulty_by_outcome(frame, **arguments),
+    ):
+        text = words(figure)
+        assert all(f"DeepSeek-R1-Distill-Llama-8B-variant-{i}" in text for i in range(count))
+        assert "deepseek-ai" not in text
+        titles = {ax._left_title for ax in figure.axes}
+        assert not overlapping([box for _, box in boxes_of(figure, titles.__contains__)])
+
+
+def test_apply_switches_mathtext_off_only_inside():
+    import matplotlib as mpl
+
+    with apply(QUICK):
+        assert mpl.rcParams["text.parse_math"] is False
+    assert mpl.rcParams["text.parse_math"] is True

@@ -1,0 +1,256 @@
+"""The figure of one chain: which it is, where the forks lie, what its text shows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import same_color
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from tokenizers import Tokenizer, decoders, models
+
+from thinkscale import figures
+from thinkscale.figures import Style
+from thinkscale.figures.chain.ladder import said_of
+from thinkscale.figures.chain.ribbon import LINES, set_ribbon, token_text
+from thinkscale.figures.chain.thought import the_thought, width_of
+from thinkscale.figures.core.style import DEFAULT
+
+QUICK = Style(dpi=60)
+CONDITIONS = ("natural", "max=0", "max=4", "max=99", "waits=1", "waits=2;max=20")
+WAIT, HMM = 900, 901
+
+
+def study(lengths=(10,), model="m", continuations=("Wait",), after=9):
+    """A chain per length: so many tokens, then `after` more behind each of two continuations."""
+    chains, responses = [], []
+    for number, natural in enumerate(lengths):
+        key = {"model": model, "item_id": f"i{number}", "sample": 0}
+        for which, name in enumerate(continuations):
+            put_in = {"kind": "injected", "token_ids": [WAIT + which]}
+            more = {"kind": "sampled", "token_ids": list(range(100, 100 + after))}
+            first = {"kind": "sampled", "token_ids": list(range(natural))}
+            segments = [first, put_in, more, put_in, more]
+            chains.append(key | {"continuation": name, "segments": segments, "natural_end": True})
+        once = natural + 1 + after
+        at = {"natural": natural, "max=0": 0, "max=4": min(4, natural), "max=99": natural}
+        for which, name in enumerate(continuations):
+            end = f";continuation={name}" if which else ""
+            places = {f"waits=1{end}": once, f"waits=2;max=20{end}": once + 3}
+            for condition, tokens in places.items() if which else [*at.items(), *places.items()]:
+                cut = tokens in (0, 4) or "max=20" in condition
+                row = {"condition": condition, "think_tokens": tokens, "answer_tokens": 2}
+                row["continuation"] = name if "waits" in condition else np.nan
+                row |= {"stop": "budget" if cut else "natural", "forced_end_tokens": 3 * cut}
+                responses.append(key | row | {"answer_text": f" so {tokens}"})
+    responses = pd.DataFrame(responses)
+    grades = responses[["model", "item_id", "sample", "condition"]].copy()
+    grades["grader"], grades["outcome"] = "choice", "correct"
+    grades["extracted"] = "B"
+    other = grades.assign(grader="article", outcome="incorrect", extracted="Z")
+    return pd.DataFrame(chains), responses, pd.concat([grades, other], ignore_index=True)
+
+
+def words_of(ids):
+    return [{WAIT: "Wait", HMM: "Hmm"}.get(token, f" t{token}") for token in ids]
+
+
+def draw(frames, **options):
+    return figures.one_chain(*frames, style=QUICK, texts=words_of, **options)
+
+
+def words(figure):
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def thought_of(frames):
+    return the_thought(*frames, ["m"], "choice")
+
+
+def test_the_chain_is_the_first_of_median_length():
+    assert thought_of(study((30, 12, 5, 12, 40))).item_id == "i1"
+
+
+def test_an_even_number_takes_the_lower_of_the_middle_lengths():
+    assert thought_of(study((30, 12, 5, 18))).natural == 12
+
+
+def test_only_the_first_model_counts():
+    frames = [pd.concat(two) for two in zip(study((7,), "a"), study((9,), "b"), strict=True)]
+    assert the_thought(*(f.reset_index(drop=True) for f in frames), ["b", "a"], None).natural == 9
+
+
+def test_an_item_that_did_not_fit_is_not_chosen():
+    chains, responses, grades = study((3, 12, 14))
+    assert thought_of((chains[chains["item_id"] != "i1"], responses, grades)).natural == 3
+
+
+def test_conditions_at_one_place_are_one_fork_and_forks_come_in_order():
+    forks = thought_of(study()).forks
+    assert [(f.names, f.at, f.forced) for f in forks] == [
+        (("max=0",), 0, 3),
+        (("max=4",), 4, 3),
+        (("natural", "max=99"), 10, 0),
+        (("waits=1",), 20, 0),
+        (("waits=2;max=20",), 23, 3),
+    ]
+    assert [f.branch for f in forks] == [None, None, None, "Wait", "Wait"]
+
+
+def test_pieces_tell_who_wrote_them_and_where_thinking_ended():
+    thought = thought_of(study())
+    pieces = [*thought.trunk, *thought.branches[0].pieces]
+    assert [(p.kind, p.start, p.stop, p.ended) for p in pieces] == [
+        ("sampled", 0, 10, True),
+        ("injected", 10, 11, False),
+        ("sampled", 11, 20, True),
+        ("injected", 20, 21, False),
+        ("sampled", 21, 30, True),
+    ]
+
+
+def test_a_chain_cut_by_the_context_has_no_end():
+    chains, responses, grades = study()
+    chains = chains.assign(natural_end=False)
+    chains["segments"] = [segments[:1] for segments in chains["segments"]]
+    thought = thought_of((chains, responses, grades))
+    assert not thought.ended and not thought.branches
+    assert any("cut by the context after 10 tokens" in text for text in words(draw(
+        (chains, responses[responses["think_tokens"] <= 10], grades)
+    )))  # fmt: skip
+
+
+def test_every_condition_answer_and_token_of_a_short_chain_is_there():
+    found = words(draw(study(), grader="choice"))
+    for expected in ("max=0", "natural, max=99", "waits=2;max=20", "B correct", "Wait", " t9"):
+        assert expected in found, expected
+    assert found.count("end") == 3
+    ladder, ribbon = draw(study(), grader="choice").axes
+    assert "natural, max=99" in [label.get_text() for label in ladder.get_yticklabels()]
+    assert "natural, max=99" in [text.get_text() for text in ribbon.texts]
+    assert "Z incorrect" not in found
+    assert "Z incorrect" in words(draw(study(), grader="article"))
+
+
+def test_bars_are_to_the_scale_of_tokens():
+    figure = draw(study())
+    patches = figure.axes[0].findobj(Rectangle)
+    spans = {(p.get_x(), p.get_x() + p.get_width()) for p in patches if p.get_width()}
+    assert {(0, 10), (11, 20), (21, 30)} <= spans  # the chain
+    assert {(4, 7), (7, 9)} <= spans  # the end put in at a budget of 4, then the answer
+
+
+@pytest.mark.parametrize("palette", [["#0072B2"], ["#E69F00"], ["#0072B2", "#56B4E9"]])
+def test_what_is_put_in_has_another_colour_than_what_the_model_wrote(palette):
+    style = Style(dpi=60, palette=palette)
+    bars = figures.one_chain(*study(), style=style).axes[0].findobj(Rectangle)
+    colour = {(p.get_x(), p.get_width()): p.get_facecolor() for p in bars}
+    assert same_color(colour[0, 10], palette[0])
+    assert not same_color(colour[10, 1], palette[0]) and not same_color(colour[10, 1], "#56B4E9")
+
+
+def test_continuations_are_branches_beside_each_other():
+    thought = thought_of(study(continuations=("Wait", "Hmm")))
+    assert [branch.name for branch in thought.branches] == ["Wait", "Hmm"]
+    assert [fork.branch for fork in thought.forks[3:]] == ["Wait", "Wait", "Hmm", "Hmm"]
+    found = words(draw(study(continuations=("Wait", "Hmm"))))
+    assert {"thought once", "then “Wait”", "then “Hmm”", "then “Hmm”:"} <= set(found)
+
+
+def test_a_long_chain_keeps_what_lies_around_its_forks():
+    frames = study((3000,), after=2000)
+    ribbon = set_ribbon(thought_of(frames), texts_of(frames), 480, DEFAULT)
+    assert not ribbon.whole and len(ribbon.lines) <= LINES
+    cells = [cell for line in ribbon.lines for _, cell in line.cells]
+    shown = {cell.text for cell in cells}
+    assert {" t0", " t3", " t2999", "Wait", "end"} <= shown
+    left_out = sum(
+        int(cell.text.split()[1].replace(",", "")) for cell in cells if cell.kind == "gap"
+    )
+    kept = sum(cell.kind in ("sampled", "injected") for cell in cells)
+    assert left_out + kept == 3000 + 2 * 2001
+    labels = [label for line in ribbon.lines for *_, label in line.labels]
+    assert labels == ["max=0", "max=4", "natural, max=99", "waits=1", "waits=2;max=20"]
+
+
+def texts_of(frames):
+    return {name: words_of(ids) for name, ids in thought_of(frames).ids.items()}
+
+
+def test_text_stays_inside_and_labels_apart():
+    frames = study((40,), after=30)
+    ribbon = set_ribbon(thought_of(frames), texts_of(frames), 300, DEFAULT)
+    for line in ribbon.lines:
+        assert all(x + cell.width <= 300 for x, cell in line.cells)
+        spans = [
+            (level, x, x + width_of(w, DEFAULT.small, DEFAULT)) for _, x, level, w in line.labels
+        ]
+        for i, (level, start, stop) in enumerate(spans):
+            assert start >= 0 and stop <= 300
+            assert all(level != a or stop < b or c < start for a, b, c in spans[:i])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\nb", "a↵b"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("\u202eabc", "\\u202eabc"),
+        ("$x^2$", "$x^2$"),
+        ("\U000f0000", "\\U000f0000"),
+    ],
+)
+def test_untrusted_tokens_are_seen(text, shown):
+    assert token_text(text, DEFAULT) == shown
+
+
+def test_long_words_are_cut():
+    assert len(token_text("x" * 500, DEFAULT)) == 18
+    assert "…" in token_text("x" * 500, DEFAULT)
+
+
+def test_untrusted_text_draws_and_stays_on_the_figure():
+    frames = study()
+    frames[1]["answer_text"] = "\u202e$\\frac{$ \x00\n" * 50
+    frames[2]["extracted"], frames[2]["outcome"] = np.nan, "ungradable"
+    figure = figures.one_chain(
+        *frames, style=QUICK, texts=lambda ids: ["$\\frac{\u202e" + "y" * 99 for _ in ids]
+    )
+    figure.draw_without_rendering()
+    width = figure.bbox.width
+    ladder, ribbon = figure.axes
+    for text in [*figure.texts, *ladder.texts, *ribbon.texts, *ladder.get_yticklabels()]:
+        assert 0 <= text.get_window_extent().x0 <= text.get_window_extent().x1 <= width
+        assert not text.get_parse_math(), text.get_text()
+    assert said_of(thought_of(frames).forks[0], QUICK)[0].startswith("“\\u202e")
+
+
+def test_without_a_tokenizer_the_rows_remain(tmp_path):
+    assert figures.token_reader(tmp_path / "tokenizer.json") is None
+    found = words(figures.one_chain(*study(), style=QUICK))
+    assert "max=0" in found and " t9" not in found
+    assert any("no tokenizer.json" in text.replace("\n", " ") for text in found)
+
+
+def test_characters_of_several_tokens_come_whole(tmp_path):
+    alphabet = {"Ġ": 0, "Ã": 1, "©": 2, "a": 3}  # "é" is the two bytes Ã and ©
+    tokenizer = Tokenizer(models.BPE(alphabet, []))
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    read = figures.token_reader(tmp_path / "tokenizer.json")
+    assert read([3, 0, 1, 2, 77, 3]) == ["a", " ", "", "é", "<77>", "a"]
+
+
+def test_nothing_to_draw_says_so():
+    chains, responses, grades = study()
+    assert "no data" in words(figures.one_chain(None, responses, grades, style=QUICK))[0]
+    nothing = figures.one_chain(chains, responses, grades[:0], style=QUICK)
+    assert "no data" in words(nothing)[0]
+    assert "no data" in words(figures.one_chain(chains[:0], responses, grades, style=QUICK))[0]
+    ungraded = figures.one_chain(chains, responses, grades, grader="other", style=QUICK)
+    assert "graded" in words(ungraded)[0]
+
+
+def test_the_same_figure_is_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        figures.save(draw(study()), tmp_path / f"{name}.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

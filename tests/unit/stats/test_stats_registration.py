@@ -1,0 +1,154 @@
+"""Correlations of thinking length with difficulty."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pingouin
+import pytest
+from scipy import stats as ss
+
+from thinkscale import stats
+from thinkscale.stats.registration import MEASURES, kendall_statistic, rank_statistic
+
+FEW = {"n_boot": 200, "n_permutations": 200, "seed": 1}
+
+
+def bank(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    difficulty = rng.normal(size=n).round(1)  # rounded, so that there are ties
+    stem = (50 + 10 * difficulty + rng.normal(0, 10, n)).round()
+    tokens = (30 + 4 * difficulty + 0.2 * stem + rng.normal(0, 5, n)).round()
+    return (
+        tokens,
+        difficulty,
+        pd.DataFrame({"stem_chars": stem, "n_options": rng.integers(4, 6, n)}),
+    )
+
+
+@pytest.mark.parametrize(("n", "expected"), [(100, 0.277), (466, 0.129)])
+def test_detectable_correlation_at_80_percent_power(n, expected):
+    assert round(stats.detectable_correlation(n), 3) == expected
+
+
+def test_detectable_correlation_agrees_with_pingouin():
+    # pingouin also corrects z for bias, of order r / n.
+    assert stats.detectable_correlation(80) == pytest.approx(
+        pingouin.power_corr(n=80, power=0.8), abs=0.005
+    )
+    assert np.isnan(stats.detectable_correlation(3))
+
+
+def test_estimates_are_the_libraries():
+    tokens, difficulty, covariates = bank()
+    found = {
+        m: stats.correlate(m, tokens, difficulty, covariates, **FEW).estimate for m in MEASURES
+    }
+    partial = pingouin.partial_corr(
+        covariates.assign(x=tokens, y=difficulty), "x", "y", list(covariates), method="spearman"
+    )
+    assert found["spearman"] == pytest.approx(ss.spearmanr(tokens, difficulty).statistic)
+    assert found["pearson_log"] == pytest.approx(ss.pearsonr(np.log(tokens), difficulty).statistic)
+    assert found["kendall"] == pytest.approx(ss.kendalltau(tokens, difficulty).statistic)
+    assert found["partial_spearman"] == pytest.approx(partial["r"].iloc[0])
+
+
+def test_statistics_of_resamples_are_the_libraries():
+    tokens, difficulty, covariates = bank(25)
+    index = np.random.default_rng(4).integers(0, 25, (6, 25))
+    held = covariates.to_numpy(float).T
+    rho = rank_statistic(tokens, difficulty)(index)
+    tau = kendall_statistic(tokens, difficulty)(index)
+    partial = rank_statistic(tokens, difficulty, *held)(index)
+    for row, one, two, three in zip(index, rho, tau, partial, strict=True):
+        x, y = tokens[row], difficulty[row]
+        frame = pd.DataFrame({"x": x, "y": y, "a": held[0][row], "b": held[1][row]})
+        expected = pingouin.partial_corr(frame, "x", "y", ["a", "b"], method="spearman")
+        assert one == pytest.approx(ss.spearmanr(x, y).statistic)
+        assert two == pytest.approx(ss.kendalltau(x, y).statistic)
+        assert three == pytest.approx(expected["r"].iloc[0])
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_p_agrees_with_the_parametric_one(measure):
+    tokens, difficulty, covariates = bank(80, seed=3)
+    tokens = tokens + np.random.default_rng(9).normal(0, 14, 80).round()
+    tokens -= tokens.min() - 1
+    expected = {
+        "spearman": lambda: ss.spearmanr(tokens, difficulty).pvalue,
+        "pearson_log": lambda: ss.pearsonr(np.log(tokens), difficulty).pvalue,
+        "kendall": lambda: ss.kendalltau(tokens, difficulty).pvalue,
+        "partial_spearman": lambda: pingouin.partial_corr(
+            covariates.assign(x=tokens, y=difficulty), "x", "y", list(covariates), method="spearman"
+        )["p_val"].iloc[0],
+    }[measure]()
+    found = stats.correlate(
+        measure, tokens, difficulty, covariates, n_boot=20, n_permutations=4000, seed=1
+    )
+    assert found.p == pytest.approx(expected, abs=0.02)
+    assert found.lower < found.estimate < found.upper
+
+
+def test_exact_permutation_of_few_items():
+    # Four items in order: of 24 orders only this one reaches rho = 1, and p is two-sided.
+    found = stats.correlate(
+        "spearman", np.arange(4.0), np.arange(4.0), n_boot=20, n_permutations=24
+    )
+    assert found.p == pytest.approx(2 / 24) and found.p_method == "exact permutation"
+
+
+def test_length_alone_leaves_no_partial_correlation():
+    rng = np.random.default_rng(2)
+    stem = rng.normal(size=400)
+    tokens, difficulty = stem + rng.normal(0, 0.5, 400), stem + rng.normal(0, 0.5, 400)
+    covariates = pd.DataFrame({"stem_chars": stem, "n_options": 5})
+    raw = stats.correlate("spearman", tokens + 9, difficulty, covariates, **FEW)
+    partial = stats.correlate("partial_spearman", tokens + 9, difficulty, covariates, **FEW)
+    assert raw.lower > 0.7 and partial.lower < 0 < partial.upper and partial.p > 0.05
+    assert "n_options left out: constant" in partial.method
+
+
+def test_interval_covers_a_known_correlation():
+    rho = 0.5
+    spearman = 6 / np.pi * np.arcsin(rho / 2)  # of a bivariate normal
+    rng = np.random.default_rng(7)
+    covered = 0
+    for seed in range(150):
+        x, y = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], 80).T
+        found = stats.correlate(
+            "spearman", x + 9, y, confidence=0.9, n_boot=300, n_permutations=0, seed=seed
+        )
+        covered += found.lower <= spearman <= found.upper
+    assert 0.82 <= covered / 150 <= 0.97
+
+
+@pytest.mark.parametrize(
+    ("tokens", "difficulty", "reason"),
+    [
+        ([5.0, 6], [1.0, 2], "2 items"),
+        ([5.0] * 6, [1.0, 2, 3, 4, 5, 6], "tokens do not vary"),
+        ([1.0, 2, 3, 4, 5, 6], [0.5] * 6, "difficulty does not vary"),
+    ],
+)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_what_cannot_be_estimated_says_why(measure, tokens, difficulty, reason, recwarn):
+    covariates = pd.DataFrame({"stem_chars": range(len(tokens))})
+    found = stats.correlate(measure, tokens, difficulty, covariates, **FEW)
+    assert np.isnan([found.estimate, found.lower, found.p]).all() and reason in found.method
+    assert not recwarn.list
+
+
+def test_tokens_of_zero_and_covariates_that_explain_all():
+    zero = stats.correlate("pearson_log", [0.0, 1, 2, 5], [1.0, 2, 3, 3.5], **FEW)
+    assert "log(tokens + 1)" in zero.method and zero.estimate > 0.9
+    x = np.arange(12.0)
+    all_ = stats.correlate("partial_spearman", x, x[::-1], pd.DataFrame({"stem_chars": x}), **FEW)
+    assert np.isnan(all_.estimate) and "explain" in all_.method
+
+
+def test_466_items_take_seconds():
+    tokens, difficulty, covariates = bank(466)
+    start = time.process_time()
+    for measure in MEASURES:
+        stats.correlate(measure, tokens, difficulty, covariates, n_boot=2000, n_permutations=2000)
+    assert time.process_time() - start < 15  # 3 s where it was written

@@ -1,0 +1,414 @@
+"""The tables: columns, numbers by hand, laws, and what they do with poor data."""
+
+import gc
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thinkscale import stats
+from thinkscale.errors import ThinkscaleError
+from thinkscale.stats.core.columns import LEDGER
+
+# statsmodels collects garbage whenever it corrects p values; what is imported need not be walked.
+gc.freeze()
+
+FEW = {"n_boot": 100, "n_permutations": 100, "seed": 3}
+
+
+def responses(models=("a", "b"), items=12, samples=4, seed=0, **changes):
+    """A graded frame in which harder items get longer thinking and more mistakes."""
+    rng = np.random.default_rng(seed)
+    difficulty = rng.normal(size=items)
+    cells = [
+        ("natural", None, None, None, None),
+        ("max=8", 8, None, None, None),
+        ("max=16", 16, None, None, None),
+        ("min=40", None, 40, None, "Wait"),
+        ("waits=1", None, None, 1, "Wait"),
+    ]
+    rows = []
+    for model in models:
+        natural = np.maximum(1, 20 + 6 * difficulty[:, None] + rng.normal(0, 4, (items, samples)))
+        luck = rng.random((items, samples))
+        for condition, most, least, waits, continuation in cells:
+            for item in range(items):
+                for sample in range(samples):
+                    tokens = int(natural[item, sample]) * (1 + (waits or 0))
+                    cut = most is not None and tokens > most
+                    tokens = max(min(tokens, most or tokens), least or 0)
+                    right = luck[item, sample] < 0.7 - 0.2 * difficulty[item] - 0.3 * cut
+                    silent = luck[item, sample] > 0.97
+                    outcome = "ungradable" if silent else "correct" if right else "incorrect"
+                    rows.append(
+                        {
+                            "model": model,
+                            "item_id": f"i{item}",
+                            "sample": sample,
+                            "condition": condition,
+                            "max_think": most,
+                            "min_think": least,
+                            "waits": waits,
+                            "continuation": continuation,
+                            "think_tokens": tokens,
+                            "censored": cut,
+                            "outcome": outcome,
+                            "extracted": None if silent else "A" if right else "BC"[sample % 2],
+                            "difficulty": difficulty[item],
+                            "cluster_id": None,
+                            "stem_chars": 40 + int(5 * rng.normal()),
+                            "n_options": 5,
+                            "error": None,
+                        }
+                    )
+    frame = pd.DataFrame(rows).assign(**changes)
+    for column in ("max_think", "min_think", "waits"):
+        frame[column] = frame[column].astype("Int64")
+    return frame
+
+
+def unfit(graded, items, model="a"):
+    """The graded frame with items that did not fit the context of `model`."""
+    where = graded["item_id"].isin(items) & (graded["model"] == model)
+    nothing = {"think_tokens": 0, "censored": True, "outcome": "ungradable", "extracted": None}
+    graded = graded.assign(error=graded["error"].astype(object))
+    graded.loc[where, list(nothing)] = list(nothing.values())
+    graded.loc[where, "error"] = "the prompt has 5000 tokens"
+    return graded
+
+
+def tables(graded, pairs=(("a", "b"),)):
+    permuted = {key: FEW[key] for key in ("n_permutations", "seed")}
+    return {
+        "accuracy": stats.accuracy(graded),
+        "registration": stats.registration(graded, **FEW),
+        "outcome_difficulty": stats.outcome_difficulty(graded, **FEW),
+        "mcnemar": stats.mcnemar(graded, **permuted),
+        "token_change": stats.token_change(graded),
+        "model_comparison": stats.model_comparison(graded, pairs, **FEW),
+        "consensus": stats.consensus(graded, [1, 2, 4]),
+    }
+
+
+def test_columns_are_exactly_the_contract():
+    for name, table in tables(responses()).items():
+        assert list(table.columns) == stats.COLUMNS[name], name
+        assert table["method"].str.len().gt(10).all(), name
+
+
+def test_order_of_rows_changes_nothing_and_seed_fixes_all():
+    graded = responses()
+    expected = tables(graded)
+    for name, table in tables(graded.sample(frac=1, random_state=1)).items():
+        pd.testing.assert_frame_equal(table, expected[name], obj=name)
+
+
+def test_another_model_changes_no_row_of_the_first():
+    two, one = tables(responses()), responses()
+    one = one[one["model"] == "a"]
+    for make in (stats.registration, stats.outcome_difficulty):
+        pd.testing.assert_frame_equal(
+            make(one, **FEW), two[make.__name__].query("model == 'a'").reset_index(drop=True)
+        )
+
+
+def test_accuracy_by_hand():
+    graded = responses(models=["a"], items=2, samples=2).query("condition == 'natural'")
+    graded = graded.assign(outcome=["correct", "ungradable", "correct", "incorrect"])
+    graded = graded.assign(think_tokens=[1, 2, 3, 6], censored=[True, False, False, False])
+    row = stats.accuracy(graded).iloc[0]
+    assert (row["n_items"], row["n_responses"], row["estimate"]) == (2, 4, 0.5)
+    assert (row["ungradable"], row["censored"], row["tokens_mean"]) == (0.25, 0.25, 3)
+
+
+def test_conditions_come_in_order():
+    order = ["natural", "max=8", "max=16", "min=40", "waits=1"]
+    assert stats.accuracy(responses())["condition"].tolist() == order * 2
+    assert stats.mcnemar(responses(), **{k: FEW[k] for k in ("seed",)})["max_think"][0] == 8
+
+
+def test_flips_by_hand_with_a_pair_missing():
+    graded = responses(models=["a"], items=4, samples=1)
+    graded = graded[graded["condition"].isin(["natural", "max=8"])].assign(
+        outcome=[
+            *["correct", "incorrect", "incorrect", "correct"],
+            *["incorrect", "correct", "correct", "correct"],
+        ]
+    )
+    row = stats.mcnemar(graded).iloc[0]
+    counts = ["both_correct", "wrong_to_right", "right_to_wrong", "both_wrong", "n_pairs"]
+    assert row[counts].tolist() == [1, 2, 1, 0, 4]
+    assert row["estimate"] == 0.25 and row["p"] == 1 and row["p_clustered"] == 1
+    assert stats.mcnemar(graded.iloc[1:]).iloc[0]["n_pairs"] == 3
+
+
+def test_dependent_pairs_do_not_count_as_evidence():
+    # Ten copies of every sample make the exact McNemar p tiny, and leave the clustered p alone.
+    graded = responses(models=["a"], items=8, samples=1)
+    graded = graded[graded["condition"].isin(["natural", "waits=1"])].assign(
+        outcome=["incorrect"] * 6 + ["correct"] * 2 + ["correct"] * 6 + ["incorrect"] * 2
+    )
+    copies = pd.concat([graded.assign(sample=i) for i in range(10)])
+    one, ten = (stats.mcnemar(frame, n_permutations=256).iloc[0] for frame in (graded, copies))
+    assert ten["p"] < 1e-4 < one["p"]
+    assert ten["p_clustered"] == one["p_clustered"] == pytest.approx(2 * 37 / 256)
+    assert (ten["lower"], ten["upper"]) == pytest.approx((one["lower"], one["upper"]))
+
+
+def test_given_clusters_widen_intervals():
+    graded = responses(items=30)
+    clustered = graded.assign(cluster_id=graded["difficulty"].gt(0).map({True: "x", False: "y"}))
+    alone, together = (stats.accuracy(frame).iloc[0] for frame in (graded, clustered))
+    assert together["upper"] - together["lower"] > 2 * (alone["upper"] - alone["lower"])
+    assert "2 clusters" in together["method"]
+
+
+def test_holm_is_within_the_model():
+    found = stats.mcnemar(responses(), n_permutations=200)
+    for _, rows in found.groupby("model"):
+        assert rows["p_holm"].to_numpy() == pytest.approx(stats.holm(rows["p_clustered"]))
+
+
+def test_token_change_is_per_item():
+    graded = responses(models=["a"], items=8, samples=2)
+    found = stats.token_change(graded).set_index("condition")
+    natural = graded.query("condition == 'natural'").groupby("item_id")["think_tokens"].mean()
+    assert found.loc["waits=1", "mean_change"] == pytest.approx(natural.mean())
+    assert (found.loc["waits=1", "lower"] > 0) and (found.loc["waits=1", "n_pairs"] == 16)
+    assert found.loc["max=8", "upper"] < 0
+
+
+def test_items_without_difficulty_are_left_out_and_counted():
+    graded = responses()
+    graded.loc[graded["item_id"].isin(["i0", "i1"]), "difficulty"] = np.nan
+    found = stats.registration(graded, **FEW)
+    assert (found["n"] == 10).all() and found["method"].str.contains("2 items without").all()
+    none = stats.registration(graded.assign(difficulty=None), **FEW)
+    assert none["estimate"].isna().all() and (none["n"] == 0).all()
+    assert (stats.outcome_difficulty(graded, **FEW)["n_items"] == 10).all()
+
+
+def test_outcome_difficulty_by_hand():
+    graded = responses(models=["a"], items=4, samples=1).query("condition == 'natural'")
+    graded = graded.assign(
+        difficulty=[1.0, 2, 3, 6], outcome=["correct", "correct", "incorrect", "ungradable"]
+    )
+    found = stats.outcome_difficulty(graded, **FEW).set_index("measure")["estimate"]
+    assert found["mean_difficulty_correct"] == 1.5 and found["mean_difficulty_incorrect"] == 4.5
+    assert found["difference"] == 3
+    assert found["spearman_item_accuracy"] == pytest.approx(-2 / np.sqrt(5))
+
+
+def test_comparison_is_paired_over_common_items_and_changes_sign():
+    graded = responses()
+    graded = graded[~((graded["model"] == "b") & (graded["item_id"] == "i0"))]
+    there = stats.model_comparison(graded, [("a", "b")], **FEW).set_index("measure")
+    back = stats.model_comparison(graded, [("b", "a")], **FEW).set_index("measure")
+    assert (there["n"] == 11).all()
+    assert there["estimate"].to_numpy() == pytest.approx(-back["estimate"].to_numpy())
+    assert (there["value_b"] - there["value_a"]).to_numpy() == pytest.approx(there["estimate"])
+    with pytest.raises(ThinkscaleError, match="no responses of model c; found a, b"):
+        stats.model_comparison(graded, [("a", "c")])
+
+
+def test_comparison_of_a_model_with_itself_finds_nothing():
+    found = stats.model_comparison(responses(), [("a", "a")], **FEW).set_index("measure")
+    assert (found["estimate"] == 0).all()
+    assert np.isnan(found.loc["spearman_difficulty", "p"])
+    assert found.loc["accuracy", "p"] == 1
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 1000))
+def test_one_sample_by_consensus_is_accuracy(seed):
+    graded = responses(seed=seed)
+    votes = stats.consensus(graded, [1]).set_index(["model", "measure"])
+    natural = stats.accuracy(graded).query("condition == 'natural'").set_index("model")
+    for model in ("a", "b"):
+        for measure in ("cons", "pass"):
+            row = votes.loc[(model, measure)]
+            for bound in ("estimate", "lower", "upper"):
+                assert row[bound] == pytest.approx(natural.loc[model, bound])
+
+
+def test_consensus_without_enough_samples_is_missing():
+    graded = responses()
+    graded = graded[~((graded["item_id"] == "i3") & (graded["sample"] > 1))]
+    found = stats.consensus(graded, [4, 9]).set_index(["model", "measure", "k"])
+    assert found.loc[("a", "pass", 4), "n_items"] == 11
+    assert "1 items with fewer than 4" in found.loc[("a", "pass", 4), "method"]
+    assert np.isnan(found.loc[("a", "cons", 9), "estimate"])
+    with pytest.raises(ThinkscaleError, match="k: found 0"):
+        stats.consensus(graded, [0])
+
+
+def test_a_grader_that_extracts_nothing_votes_by_outcome():
+    found = stats.consensus(responses().assign(extracted=None), [1]).set_index("measure")
+    assert found.loc["cons", "estimate"].to_numpy() == pytest.approx(found.loc["pass", "estimate"])
+
+
+def counted(graded):
+    """`graded` with what else the ledger sums."""
+    names = {*LEDGER} - {"think_tokens", "censored", "alone_tokens"}
+    return graded.assign(**dict.fromkeys(names, 2), alone_tokens=5, seconds=0.5)
+
+
+def usage(*rows):
+    return [dict(zip(("model", "chains", "peak_memory_bytes"), row, strict=True)) for row in rows]
+
+
+USAGE = usage(("a", 40, 3 * 2**20), ("a", 8, 5 * 2**20), ("b", 48, None))
+
+
+def test_ledger_sums():
+    found = stats.ledger(counted(responses()), USAGE)
+    assert list(found.columns) == stats.COLUMNS["ledger"]
+    cut = responses().query("condition=='max=8' and model=='a'")["censored"].sum()
+    row = found.query("condition == 'max=8' and model == 'a'").iloc[0]
+    assert (row["n_responses"], row["errors"], row["censored"]) == (48, 0, cut)
+    assert (row["new_tokens"], row["alone_tokens"], row["shared_tokens"]) == (96, 240, 144)
+    assert row["seconds"] == 24
+    assert found["chains"].eq(48).all()
+    peaks = found.groupby("model")["peak_memory_mib"]
+    assert (peaks.first()["a"], peaks.count()["b"]) == (5, 0)  # nothing was sampled for b
+    with pytest.raises(ThinkscaleError, match="usage of model b: no number of chains"):
+        stats.ledger(counted(responses()), USAGE[:2])
+
+
+def test_ledger_leaves_out_what_was_never_asked():
+    graded = unfit(counted(responses()), ["i0", "i1"])
+    row = stats.ledger(graded, USAGE).query("condition == 'natural' and model == 'a'").iloc[0]
+    assert (row["n_responses"], row["errors"]) == (48, 2)
+    assert (row["prompt_tokens"], row["seconds"], row["censored"]) == (2 * 40, 20, 0)
+    none = stats.ledger(unfit(graded, graded["item_id"]), USAGE).query("model == 'a'")
+    assert (none["errors"] == 12).all() and (none["new_tokens"] == 0).all()
+
+
+def test_items_that_do_not_fit_are_not_correct_and_have_no_tokens():
+    graded = responses()
+    part, rest = unfit(graded, ["i0", "i1"]), graded[~graded["item_id"].isin(["i0", "i1"])]
+    found, without = stats.accuracy(part), stats.accuracy(rest)
+    assert found["errors"].tolist() == [2] * 5 + [0] * 5
+    assert (found["n_items"] == 12).all() and (found["n_responses"] == 48).all()
+    found, without = found[:5], without[:5]
+    assert found["estimate"].to_numpy() == pytest.approx(without["estimate"] * 10 / 12)
+    assert found["ungradable"].to_numpy() == pytest.approx((without["ungradable"] * 10 + 2) / 12)
+    tokens = ["tokens_mean", "tokens_lower", "tokens_upper", "censored"]
+    pd.testing.assert_frame_equal(found[tokens], without[tokens])
+    assert found["method"].str.contains("2 items that did not fit the context count as not").all()
+    none = stats.accuracy(unfit(graded, graded["item_id"]))[:5]
+    assert (none["estimate"] == 0).all() and (none["ungradable"] == 1).all()
+    assert none[tokens].isna().all(axis=None) and (none["errors"] == 12).all()
+
+
+def test_items_that_do_not_fit_are_left_out_and_counted():
+    graded = responses()
+    part, rest = unfit(graded, ["i0", "i1"]), graded[~graded["item_id"].isin(["i0", "i1"])]
+    with_them, without_them = tables(part), tables(rest)
+    for name in ("registration", "mcnemar", "token_change", "model_comparison"):
+        found, without = with_them[name], without_them[name]
+        if name != "model_comparison":  # there, both models lose the item
+            found, without = (table.query("model == 'a'") for table in (found, without))
+        assert (found["errors"] == 2).all() and (without["errors"] == 0).all(), name
+        notes = found["method"]
+        assert notes.str.contains("2 items that did not fit the context.* left out").all(), name
+        same = [column for column in found if column not in ("errors", "method")]
+        pd.testing.assert_frame_equal(found[same], without[same], obj=name)
+
+
+def test_an_item_is_left_out_once_and_for_one_reason():
+    graded = responses()
+    graded.loc[graded["item_id"].isin(["i0", "i5"]), "difficulty"] = np.nan
+    row = stats.registration(unfit(graded, ["i0", "i1"]), **FEW).iloc[0]
+    assert (row["n"], row["errors"]) == (9, 1) and "2 items without difficulty" in row["method"]
+    assert row["without_difficulty"] == 2
+
+
+def test_items_that_do_not_fit_stay_mistakes_where_tokens_do_not_matter():
+    graded = responses(models=["a"])
+    part = unfit(graded, ["i0", "i1"])
+    wrong = part.assign(error=None)
+    for make, options in ((stats.outcome_difficulty, FEW), (stats.consensus, {"ks": [1, 4]})):
+        found, expected = make(part, **options), make(wrong, **options)
+        assert (found.pop("errors") == 2).all() and (expected.pop("errors") == 0).all()
+        same = [column for column in found if column != "method"]
+        pd.testing.assert_frame_equal(found[same], expected[same])
+
+
+def test_combined_conditions_are_conditions_of_their_own():
+    graded = responses(models=["a"])
+    waits = graded.query("condition == 'waits=1'")
+    both = waits.assign(condition="waits=1;max=16", max_think=16, think_tokens=16)
+    least = waits.assign(condition="min=4;max=16", waits=pd.NA, min_think=4, max_think=16)
+    drawn = waits.assign(condition="waits=1;continuation=(drawn)", continuation="(drawn)")
+    frame = pd.concat([graded, both, least, drawn])
+    order = ["natural", "max=8", "max=16", "min=40", "min=4;max=16"]
+    order += ["waits=1", "waits=1;continuation=(drawn)", "waits=1;max=16"]
+    assert stats.accuracy(frame)["condition"].tolist() == order
+    ledger = stats.ledger(counted(frame), USAGE)
+    assert ledger["condition"].tolist() == order
+    changes = stats.token_change(frame).set_index("condition")
+    assert changes.index.tolist() == order[1:]
+    alone = stats.token_change(graded).set_index("condition")
+    assert changes.loc["waits=1", "estimate"] == alone.loc["waits=1", "estimate"]
+    assert changes.loc["waits=1;max=16", "estimate"] != alone.loc["max=16", "estimate"]
+    row = stats.mcnemar(frame, n_permutations=100).set_index("condition").loc["waits=1;max=16"]
+    assert (row["waits"], row["max_think"], row["continuation"]) == (1, 16, "Wait")
+
+
+POOR = {
+    "one item": lambda g: g[g["item_id"] == "i0"],
+    "two items": lambda g: g[g["item_id"].isin(["i0", "i1"])],
+    "four items": lambda g: g[g["item_id"].isin(["i0", "i1", "i2", "i3"])],
+    "one sample": lambda g: g[g["sample"] == 0],
+    "all correct": lambda g: g.assign(outcome="correct", extracted="A"),
+    "none correct": lambda g: g.assign(outcome="incorrect", extracted="B"),
+    "all ungradable": lambda g: g.assign(outcome="ungradable", extracted=None),
+    "no difficulty": lambda g: g.assign(difficulty=np.nan),
+    "one difficulty": lambda g: g.assign(difficulty=0.1),
+    "tokens alike": lambda g: g.assign(think_tokens=7),
+    "one stem length": lambda g: g.assign(stem_chars=30),
+    "only natural": lambda g: g[g["condition"] == "natural"],
+    "no natural": lambda g: g[g["condition"] != "natural"],
+    "one cluster": lambda g: g.assign(cluster_id="c"),
+    "one item fits": lambda g: unfit(g, [f"i{i}" for i in range(1, 12)]),
+    "none fits one model": lambda g: unfit(g, g["item_id"]),
+    "none fits": lambda g: unfit(unfit(g, g["item_id"]), g["item_id"], "b"),
+    "nothing": lambda g: g.iloc[:0],
+}
+
+
+@pytest.mark.parametrize("case", POOR)
+def test_poor_data_neither_crash_nor_warn(case, recwarn):
+    graded = POOR[case](responses())
+    pairs = [("a", "b")] if case not in ("nothing", "no natural") else []
+    for name, table in tables(graded, pairs).items():
+        assert list(table.columns) == stats.COLUMNS[name]
+        missing = table[table["estimate"].isna()]
+        said = missing["method"].str.contains("not estimated")
+        assert said.all(), missing["method"].tolist()
+        bare = table[table["lower"].isna() & table["estimate"].notna()]
+        assert bare["method"].str.contains("no .*interval").all(), bare["method"].tolist()
+    assert not recwarn.list
+
+
+def test_errors_name_the_column_the_value_and_the_row():
+    graded = responses()
+    with pytest.raises(ThinkscaleError, match="no column stem_chars"):
+        stats.accuracy(graded.drop(columns="stem_chars"))
+    with pytest.raises(ThinkscaleError, match="outcome holds maybe; expected correct"):
+        stats.accuracy(graded.replace({"outcome": {"correct": "maybe"}}))
+    with pytest.raises(
+        ThinkscaleError, match="item_id i0, sample 0, condition natural occurs twice"
+    ):
+        stats.accuracy(pd.concat([graded, graded.iloc[:1]]))
+
+
+def test_statistics_and_report_leave_torch_out():
+    code = "import sys, thinkscale.stats, thinkscale.report; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)})
+    assert done.returncode == 0

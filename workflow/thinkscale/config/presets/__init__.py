@@ -1,0 +1,1 @@
+"""Known banks and families of models."""

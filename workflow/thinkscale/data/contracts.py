@@ -1,0 +1,329 @@
+"""The data contracts: one schema for each frame that travels between steps.
+
+The only place that reads and writes parquet. A frame is checked against its contract when it is
+written and again when it is read, so that a step never meets a column it does not know.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from thinkscale.data.columns import BOOL, FLOAT, IDS, INT, TEXT, same_kind, to_arrow, to_pandas
+from thinkscale.data.files import replacing
+from thinkscale.errors import ThinkscaleError
+
+OPTION = pa.struct([pa.field(name, TEXT, nullable=False) for name in ("label", "text")])
+SEGMENT = pa.struct([pa.field("kind", TEXT, False), pa.field("token_ids", IDS, False)])
+
+
+def _contract(columns: dict[str, pa.DataType], nullable: str = "") -> pa.Schema:
+    return pa.schema([pa.field(n, kind, n in nullable.split()) for n, kind in columns.items()])
+
+
+_RESPONSE_KEYS = {"model": TEXT, "item_id": TEXT, "sample": INT, "condition": TEXT}
+LEDGER = (
+    "prompt_tokens",
+    "think_natural",
+    "think_injected",
+    "think_tokens",
+    "forced_end_tokens",
+    "answer_tokens",
+    "new_tokens",
+    "alone_tokens",
+    "waits_done",
+)
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "items": _contract(
+        {
+            "item_id": TEXT,
+            "stem": TEXT,
+            "options": pa.list_(OPTION),  # empty for free response
+            "key": TEXT,  # label of the right option; null for free response
+            "answer_text": TEXT,
+            "difficulty": FLOAT,  # higher = harder
+            "difficulty_raw": FLOAT,  # as in the bank
+            "response_time": FLOAT,  # seconds
+            "cluster_id": TEXT,
+            "meta": TEXT,  # JSON object
+        },
+        nullable="key answer_text difficulty difficulty_raw response_time cluster_id",
+    ),
+    "chains": _contract(
+        {
+            "model": TEXT,
+            "item_id": TEXT,
+            "sample": INT,
+            "continuation": TEXT,
+            "segments": pa.list_(SEGMENT),
+            "natural_end": BOOL,
+            "prompt_token_ids": IDS,
+        },
+        nullable="continuation prompt_token_ids",
+    ),
+    "responses": _contract(
+        {
+            **_RESPONSE_KEYS,
+            "max_think": INT,
+            "min_think": INT,
+            "waits": INT,
+            "continuation": TEXT,
+            **dict.fromkeys(LEDGER, INT),
+            "stop": TEXT,
+            "answer_stop": TEXT,
+            "censored": BOOL,
+            "think_text": TEXT,
+            "answer_text": TEXT,
+            "seconds": FLOAT,
+            "engine": TEXT,
+            "exact_tokens": BOOL,
+            "error": TEXT,  # why nothing was asked: the prompt does not fit; null otherwise
+        },
+        nullable="max_think min_think waits continuation error",
+    ),
+    "grades": _contract(
+        {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
+        nullable="extracted",
+    ),
+    "verdicts": _contract(
+        {
+            **_RESPONSE_KEYS,
+            "judge": TEXT,
+            "prompt": TEXT,  # all that the judge was given, as its tokens say; null if not asked
+            "thinking": TEXT,
+            "verdict_text": TEXT,  # all that it said behind its thinking
+            "stop": TEXT,
+            "answer_stop": TEXT,
+            "error": TEXT,  # why nothing was asked; null otherwise
+        },
+        nullable="prompt error",
+    ),
+}
+
+# Columns whose values together name a row once.
+KEYS = {
+    "items": ("item_id",),
+    "chains": ("model", "item_id", "sample", "continuation"),
+    "responses": ("model", "item_id", "sample", "condition"),
+    "grades": ("model", "item_id", "sample", "condition", "grader"),
+    "verdicts": ("model", "item_id", "sample", "condition", "judge"),
+}
+
+# Closed vocabularies.
+_STOPS = ("natural", "budget", "context")
+_ANSWER_STOPS = ("eos", "limit", "none")  # none: nothing was asked
+WORDS = {
+    ("responses", "stop"): _STOPS,
+    ("responses", "answer_stop"): _ANSWER_STOPS,
+    ("verdicts", "stop"): (*_STOPS, "none"),
+    ("verdicts", "answer_stop"): _ANSWER_STOPS,
+    ("grades", "outcome"): ("correct", "incorrect", "ungradable"),
+}
+
+# Columns a frame may lack when it is written; they become null.
+OPTIONAL = {"chains": ("prompt_token_ids",)}
+
+
+def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read the parquet file at `path` under contract `name`, all columns or those asked for.
+
+    Raises ThinkscaleError if the file is missing, is not parquet, or breaks the contract.
+    """
+    schema = _schema(name)
+    path = Path(path)
+    if not path.is_file():
+        raise ThinkscaleError(f"{path}: no such file; expected the {name} table.")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ThinkscaleError(f"{path}: not readable as parquet ({error}).") from error
+    table = _check_table(table, schema, name, str(path))
+    if columns is not None:
+        table = table.select(list(columns))
+    return pd.DataFrame(
+        {field.name: to_pandas(table.column(field.name), field) for field in table.schema}
+    )
+
+
+def write(frame: pd.DataFrame, path: str | Path, name: str) -> None:
+    """Write `frame` to `path` as parquet under contract `name`; whole or not at all.
+
+    Columns may come in any order and are written in the contract's. Raises ThinkscaleError naming
+    the column and row (0-based position in the frame) of the first value that breaks the contract.
+    """
+    schema = _schema(name)
+    _check_names(list(frame.columns), schema, name, str(path))
+    arrays = [
+        to_arrow(frame[field.name], field, f"{path}, {name}")
+        if field.name in frame.columns
+        else pa.nulls(len(frame), field.type)
+        for field in schema
+    ]
+    table = _check_table(pa.table(arrays, schema=schema), schema, name, str(path))
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def count(path: str | Path) -> int:
+    """Number of rows of the parquet file at `path`."""
+    return _open(Path(path), "").metadata.num_rows
+
+
+def batches(
+    path: str | Path, name: str, columns: Sequence[str], rows: int
+) -> Iterator[pd.DataFrame]:
+    """Some columns of the file at `path` under contract `name`, at most `rows` rows at a time.
+
+    Of the columns asked for, kinds and values are checked as `read` does. That keys occur once is
+    not checked again, for it takes all rows at once.
+    """
+    schema = _schema(name)
+    file = _open(Path(path), name)
+    _check_names(file.schema_arrow.names, schema, name, str(path))
+    fields = [schema.field(column) for column in columns]
+    for batch in file.iter_batches(rows, columns=list(columns)):
+        table = pa.Table.from_batches([batch])
+        frame = {}
+        for field in fields:
+            column = _checked(table.column(field.name), field, name, str(path))
+            frame[field.name] = to_pandas(column, field)
+        yield pd.DataFrame(frame)
+
+
+def write_batches(frames: Iterable[pd.DataFrame], path: str | Path, name: str) -> None:
+    """Write frames one after another to one file, as `write` does; keys are not compared.
+
+    Row numbers in errors count from the frame's beginning.
+    """
+    schema = _schema(name)
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        for frame in frames:
+            _check_names(list(frame.columns), schema, name, str(path))
+            arrays = []
+            for field in schema:
+                column = to_arrow(frame[field.name], field, f"{path}, {name}")
+                if isinstance(column, pa.Array):
+                    column = pa.chunked_array([column])
+                arrays.append(_checked(column, field, name, str(path)))
+            writer.write_table(pa.table(arrays, schema=schema))
+
+
+def _open(path: Path, name: str) -> pq.ParquetFile:
+    if not path.is_file():
+        raise ThinkscaleError(f"{path}: no such file; expected the {name} table.")
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise ThinkscaleError(f"{path}: not readable as parquet ({error}).") from error
+
+
+def _checked(column: pa.ChunkedArray, field: pa.Field, name: str, where: str) -> pa.ChunkedArray:
+    """`column` in the contract's type, or an error at the first value that breaks it."""
+    if not same_kind(column.type, field.type):
+        raise ThinkscaleError(
+            f"{where}: column {field.name} is {column.type}, expected {field.type}."
+        )
+    column = column.cast(field.type)
+    _check_values(column, field, WORDS.get((name, field.name)), where)
+    return column
+
+
+def _schema(name: str) -> pa.Schema:
+    if name not in SCHEMAS:
+        raise ThinkscaleError(f"No contract is called {name!r}; there are {', '.join(SCHEMAS)}.")
+    return SCHEMAS[name]
+
+
+def _check_names(found: list[str], schema: pa.Schema, name: str, where: str) -> None:
+    optional = OPTIONAL.get(name, ())
+    missing = [n for n in schema.names if n not in found and n not in optional]
+    unknown = [str(n) for n in found if n not in schema.names]
+    twice = sorted({n for n in found if found.count(n) > 1})
+    problems = [
+        f"{what}: {', '.join(names)}"
+        for what, names in (("missing", missing), ("unknown", unknown), ("repeated", twice))
+        if names
+    ]
+    if problems:
+        raise ThinkscaleError(
+            f"{where}: columns do not match the {name} contract ({'; '.join(problems)})."
+        )
+
+
+def _check_table(table: pa.Table, schema: pa.Schema, name: str, where: str) -> pa.Table:
+    """`table` in the contract's order and types, or an error at the first breach."""
+    _check_names(table.column_names, schema, name, where)
+    for extra in OPTIONAL.get(name, ()):
+        if extra not in table.column_names:
+            field = schema.field(extra)
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    table = table.select(schema.names)
+    columns = []
+    for field in schema:
+        column = _checked(table.column(field.name), field, name, where)
+        columns.append(column)
+    table = pa.table(columns, schema=schema)
+    _check_keys(table, name, where)
+    if name in ("responses", "verdicts"):
+        _check_errors(table, where)
+    return table
+
+
+def _check_values(
+    column: pa.ChunkedArray, field: pa.Field, words: tuple[str, ...] | None, where: str
+) -> None:
+    if not field.nullable and column.null_count:
+        row = column.is_null().to_pylist().index(True)
+        raise ThinkscaleError(f"{where}: column {field.name}, row {row} has no value.")
+    if pa.types.is_floating(field.type):
+        values = column.to_numpy()
+        infinite = np.isinf(values)
+        if infinite.any():
+            row = int(infinite.argmax())
+            raise ThinkscaleError(
+                f"{where}: column {field.name}, row {row} is {values[row]}; "
+                "expected a finite number."
+            )
+    if words:
+        for word in column.unique().to_pylist():
+            if word not in words:
+                row = column.to_pylist().index(word)
+                raise ThinkscaleError(
+                    f"{where}: column {field.name}, row {row} is {word!r}; "
+                    f"expected one of {', '.join(words)}."
+                )
+
+
+def _check_errors(table: pa.Table, where: str) -> None:
+    """Nothing was asked exactly where an error says why: else a zero would pass for a count."""
+    silent = pc.equal(table["answer_stop"], "none").to_numpy()
+    differ = silent != table["error"].is_valid().to_numpy()
+    if differ.any():
+        row = int(differ.argmax())
+        found = "no error" if silent[row] else f"the error {table['error'][row].as_py()!r}"
+        raise ThinkscaleError(
+            f"{where}: row {row} has answer_stop {table['answer_stop'][row].as_py()!r} and "
+            f"{found}; expected an error where answer_stop is 'none', and nowhere else."
+        )
+
+
+def _check_keys(table: pa.Table, name: str, where: str) -> None:
+    keys = table.select(list(KEYS[name])).to_pandas()
+    again = keys.duplicated()
+    if again.any():
+        second = int(again.to_numpy().argmax())
+        # Missing equals missing here, as it does for duplicated().
+        filled = keys.astype(object).where(keys.notna(), None)
+        first = filled.apply(tuple, axis=1).tolist().index(tuple(filled.iloc[second]))
+        values = ", ".join(f"{k}={v}" for k, v in keys.iloc[second].items())
+        raise ThinkscaleError(
+            f"{where}: rows {first} and {second} of {name} have the same key ({values})."
+        )

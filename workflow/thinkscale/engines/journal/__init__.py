@@ -1,0 +1,125 @@
+"""The journal: what was sampled is kept as it is sampled, by content, and not sampled again.
+
+It stands between budget forcing and an engine. A killed run replays from it; a study with one
+more budget, wait, sample or item finds there all it shares with the study before.
+
+Every process writes a file of its own and nothing writes into a file of another, so nothing is
+locked; readers see all files of the directory. A line is a record: a checksum, and JSON.
+
+What is lost when: a record is handed to the operating system in the step in which it ended, so
+that killing the process, with any signal, costs only what was still being sampled. The disk is
+told to hold it at most a second later (later where telling takes the disk long, see `Writer`),
+so that a power cut may cost the last second as well.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from thinkscale.engines.base import Completion, Engine, Request, Usage
+from thinkscale.engines.journal.files import Kept, Writer
+from thinkscale.engines.journal.record import line
+
+_VERSION = 4  # of what a key means
+
+
+class Journaled:
+    """An engine that remembers; see `Engine`.
+
+    open_engine makes the engine that samples (it loads the weights); called at the first request
+    that the journal cannot answer, and never without one. directory: where the journal's files
+    are. writer: how the name of this process's file begins. identity: what decides tokens apart
+    from the request (the weights' fingerprint, number type, sampling), as JSON values.
+    recalled: tokens answered from the journal so far.
+
+    Use it as a context, or call `close`. Raises ThinkscaleError where the directory cannot be
+    read or written; what it holds stays readable.
+    """
+
+    def __init__(
+        self,
+        open_engine: Callable[[], Engine],
+        directory: Path,
+        writer: str,
+        identity: dict[str, Any],
+        *,
+        name: str,
+        exact_tokens: bool,
+    ) -> None:
+        self.name = name
+        self.exact_tokens = exact_tokens
+        self.recalled = 0
+        self._open_engine = open_engine
+        self._engine: Engine | None = None
+        self._kept = Kept.of(directory)
+        self._writer = Writer(directory, writer)
+        self._asked: dict[Hashable, tuple[bytes, int]] = {}  # of the engine: key, limit
+        self._rows: set[bytes] = set()  # noise of rows the engine knows of
+        self._ready: list[tuple[Hashable, Completion]] = []
+        text = json.dumps([_VERSION, identity], sort_keys=True)
+        self._identity = hashlib.blake2b(text.encode(), digest_size=32).digest()
+
+    def submit(self, ticket: Hashable, request: Request) -> None:
+        """See `Engine.submit`; only what the journal lacks reaches the engine."""
+        key = self._key(request)
+        known = self._kept.find(key, request)
+        if known is not None:
+            self.recalled += known.sampled
+            self._ready.append((ticket, known))
+            return
+        if self._engine is None:
+            self._engine = self._open_engine()
+        self._asked[ticket] = key, request.max_new
+        self._rows.add(request.noise)
+        self._engine.submit(ticket, request)
+
+    def step(self) -> list[tuple[Hashable, Completion]]:
+        """See `Engine.step`; the engine rests while there are answers from the journal."""
+        if self._ready:
+            ended, self._ready = self._ready, []
+            return ended
+        ended = self._engine.step()
+        if ended:
+            keys, lines = [], []
+            for ticket, completion in ended:
+                key, max_new = self._asked.pop(ticket)
+                keys.append(key)
+                lines.append(line(key, max_new, completion))
+            offsets = self._writer.append(lines)
+            self._kept.add(self._writer.path, zip(keys, offsets, strict=True))
+        self._writer.sync_if_due()
+        return ended
+
+    def release(self, noise: bytes) -> None:
+        """See `Engine.release`."""
+        if noise in self._rows:
+            self._rows.remove(noise)
+            self._engine.release(noise)
+
+    def usage(self) -> Usage:
+        """What the engine did; nothing, where it was not needed."""
+        return Usage() if self._engine is None else self._engine.usage()
+
+    def find(self, request: Request) -> Completion | None:
+        """The completion of a request, if the journal has it."""
+        return self._kept.find(self._key(request), request)
+
+    def close(self) -> None:
+        """Tell the disk to hold what was written."""
+        self._kept.close()
+        self._writer.close()
+
+    def __enter__(self) -> "Journaled":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _key(self, request: Request) -> bytes:
+        """Name a request by all that decides its tokens, but for its limit."""
+        asked = to_json((request.noise.hex(), request.position, request.stops, request.prompt))
+        return hashlib.blake2b(self._identity + asked, digest_size=16).digest()

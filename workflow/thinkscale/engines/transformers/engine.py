@@ -1,0 +1,31 @@
+"""The embedded engine: a causal language model through transformers, sampled in one stream."""
+
+from thinkscale.engines.transformers.attention import ATTENTION
+from thinkscale.engines.transformers.cpu.norms import use_fused_norms
+from thinkscale.engines.transformers.cpu.products import use_onednn
+from thinkscale.engines.transformers.loading import Checkpoint, load_weights
+from thinkscale.engines.transformers.sampling import Sampling
+from thinkscale.engines.transformers.stream import Settings, Stream
+from thinkscale.engines.transformers.supported import check_supported
+
+
+def open_engine(
+    checkpoint: Checkpoint,
+    sampling: Sampling,
+    batch_size: int,
+    memory: int | None = None,
+    attention: str = "sdpa",
+) -> Stream:
+    """Load a checkpoint's weights and return an engine that samples from them.
+
+    batch_size: rows side by side at most. memory: bytes for keys and values, by default what is
+    free less a margin. attention: `sdpa` (torch's fused kernels) or `eager` (plain products).
+    Raises ThinkscaleError as `load_weights` does, or if the architecture is not supported.
+    """
+    model = load_weights(checkpoint, ATTENTION[attention])
+    use_onednn(model)
+    use_fused_norms(model)
+    settings = Settings(sampling, checkpoint.eos, len(checkpoint.tokenizer), batch_size, memory)
+    stream = Stream(model, settings)
+    check_supported(model, stream.device)
+    return stream

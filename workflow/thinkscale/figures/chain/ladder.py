@@ -1,0 +1,168 @@
+"""A chain as bars to the scale of tokens, and under it a row for each place of a fork."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+
+from thinkscale.figures.chain.thought import Fork, Thought
+from thinkscale.figures.core.layout import count_axis
+from thinkscale.figures.core.style import Style
+from thinkscale.figures.core.text import visible
+
+_MARKS = {"correct": ("o", True), "incorrect": ("o", False), "ungradable": ("x", True)}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours by who wrote what, and the height of a row in points."""
+
+    sampled: str
+    injected: str
+    forced: str
+    row: float
+
+
+def bars_of(thought: Thought) -> int:
+    """Rows the chain itself takes: one, or one more for each branch."""
+    return 1 if len(thought.branches) < 2 else 1 + len(thought.branches)
+
+
+def bar_labels(thought: Thought, style: Style) -> list[str]:
+    if bars_of(thought) == 1:
+        return ["thought once"]
+    return ["thought once", *(f"then {_quoted(b.name, style)}" for b in thought.branches)]
+
+
+def _quoted(text: str | None, style: Style) -> str:
+    return f"“{visible(text, limit=14, style=style)}”"
+
+
+def draw_ladder(
+    ax: Axes,
+    thought: Thought,
+    labels: Sequence[str],
+    said: Sequence[tuple[str, str]],
+    longest: int,
+    look: Look,
+    style: Style,
+) -> None:
+    """The chain as bars at the top, and under it a row for each fork."""
+    bars = bars_of(thought)
+    low = -(bars + len(thought.forks) + 0.1)
+    ax.set_xlim(0, longest)
+    ax.set_ylim(low, 0.6)
+    rows = [float(-i) for i in range(bars)]
+    rows += [-(bars + 0.4 + i) for i in range(len(thought.forks))]
+    ax.set_yticks(rows, labels)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("thinking tokens", fontsize=style.small)
+    count_axis(ax.xaxis)
+
+    colours = {"sampled": look.sampled, "injected": look.injected}
+    level = {
+        branch.name: 0.0 if bars == 1 else rows[1 + i] for i, branch in enumerate(thought.branches)
+    }
+    drawn = [(piece, 0.0) for piece in thought.trunk]
+    drawn += [(piece, level[branch.name]) for branch in thought.branches for piece in branch.pieces]
+    point = longest / (72 * ax.get_position().width * ax.figure.get_figwidth())
+    for piece, y in drawn:
+        # What is put in lies over the bar a little higher, so that one token of it shows.
+        half = 0.36 if piece.kind == "injected" else 0.28
+        width = piece.stop - piece.start
+        if piece.kind == "injected" and width:
+            width = max(width, 3 * point)  # one token of it among thousands is seen, too
+        ax.add_patch(
+            Rectangle(
+                (piece.start, y - half),
+                width,
+                2 * half,
+                facecolor=colours[piece.kind],
+                edgecolor="none",
+                zorder=3 if piece.kind == "injected" else 2,
+            )
+        )
+        if piece.ended:
+            ax.plot(
+                [piece.stop] * 2,
+                [y - 0.46, y + 0.46],
+                color=style.ink,
+                lw=1.4,
+                zorder=4,
+                clip_on=False,
+            )
+    if bars > 1:
+        bottom = min(level.values())
+        ax.plot([thought.natural] * 2, [0, bottom], color=style.ink, lw=0.6, zorder=1)
+    for fork, words, y in zip(thought.forks, said, rows[bars:], strict=True):
+        ax.plot(
+            [fork.at] * 2, [level.get(fork.branch, 0.0), y], color=style.faint, lw=0.8, zorder=0
+        )
+        ax.plot([0, fork.at], [y, y], color=style.muted, lw=0.7, zorder=1)
+        _draw_fork(ax, fork, words, y, look, style)
+
+
+def _draw_fork(
+    ax: Axes, fork: Fork, words: tuple[str, str], y: float, look: Look, style: Style
+) -> None:
+    """What was written for this fork alone, to scale, then its outcome and its words."""
+    for start, stop, colour in (
+        (fork.at, fork.at + fork.forced, look.forced),
+        (fork.at + fork.forced, fork.end, look.sampled),
+    ):
+        if stop > start:
+            ax.add_patch(
+                Rectangle((start, y - 0.16), stop - start, 0.32, facecolor=colour, lw=0, zorder=2)
+            )
+    marker, filled = _MARKS[fork.outcome]
+    ax.plot(
+        [fork.end],
+        [y],
+        marker=marker,
+        color=style.ink,
+        markerfacecolor=style.ink if filled else "white",
+        markeredgewidth=0.9,
+        markersize=style.marker_size + 0.5,
+        zorder=5,
+        clip_on=False,
+    )
+    ax.annotate(
+        " ".join(words),
+        (fork.end, y),
+        (6, 0),
+        textcoords="offset points",
+        va="center_baseline",
+        fontsize=style.small,
+        annotation_clip=False,
+        zorder=4,
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
+    )
+
+
+def said_of(fork: Fork, style: Style) -> tuple[str, str]:
+    """The answer as extracted (as written, where nothing could be), and whether it was right."""
+    if fork.extracted is not None:
+        return visible(fork.extracted.strip(), limit=24, style=style) or "“”", fork.outcome
+    return f"“{visible(fork.answer.strip(), limit=24, style=style)}”", fork.outcome
+
+
+def handles_of(thought: Thought, look: Look, style: Style) -> list:
+    pieces = [*thought.trunk, *(p for branch in thought.branches for p in branch.pieces)]
+    handles: list = [Patch(color=look.sampled, label="written by the model")]
+    if any(piece.kind == "injected" for piece in pieces):
+        handles.append(Patch(color=look.injected, label="continuation put in"))
+    if any(fork.forced for fork in thought.forks):
+        handles.append(Patch(color=look.forced, label="end put in"))
+    bare = {"ls": "", "color": style.ink}
+    if any(piece.ended for piece in pieces):
+        handles.append(Line2D([], [], marker="|", ms=7, mew=1.4, label="natural end", **bare))
+    for outcome in dict.fromkeys(fork.outcome for fork in thought.forks):
+        marker, filled = _MARKS[outcome]
+        face = style.ink if filled else "white"
+        handles.append(Line2D([], [], marker=marker, mfc=face, ms=4.5, label=outcome, **bare))
+    return handles

@@ -1,0 +1,260 @@
+"""Thinking as text: a cell for each token, tinted by who wrote it, with forks marked between.
+
+What is long is shown around its forks and seams only, as much of it as fits a number of lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+
+from thinkscale.figures.chain.thought import Fork, Piece, Thought, width_of
+from thinkscale.figures.core.style import Style
+from thinkscale.figures.core.text import plural, visible
+
+LINES = 9
+"""Lines of text a figure should have at most; forks that lie far apart may need more."""
+_REACHES = (10**9, 48, 32, 24, 18, 14, 11, 9, 7, 5, 4, 3)
+_MOST_LINES = 24
+_WORD = 18  # characters of one token
+
+
+@dataclass(frozen=True)
+class Cell:
+    """kind: sampled, injected, end (a natural end), gap (left out) or name (of a branch)."""
+
+    kind: str
+    text: str
+    width: float
+    forks: tuple[Fork, ...] = ()
+
+
+@dataclass
+class Line:
+    cells: list[tuple[float, Cell]] = field(default_factory=list)
+    labels: list[tuple[float, float, int, str]] = field(default_factory=list)
+    """Tick, left edge of the words, level under the cells, words."""
+
+    @property
+    def levels(self) -> int:
+        return 1 + max((level for *_, level, _ in self.labels), default=-1)
+
+
+@dataclass(frozen=True)
+class Ribbon:
+    """Lines of cells in points; `whole` where nothing is left out."""
+
+    lines: tuple[Line, ...]
+    height: float
+    whole: bool
+    unseen: int
+
+
+def set_ribbon(
+    thought: Thought, texts: Mapping[str | None, Sequence[str]], width: float, style: Style
+) -> Ribbon:
+    """Break the thinking into lines of `width` points, leaving out as little as it takes."""
+    for reach in _REACHES:
+        blocks = _blocks(thought, texts, reach, style)
+        lines = [line for block in blocks for line in _break(block, width, style)]
+        if len(lines) <= LINES:
+            break
+    shown = lines[:_MOST_LINES]
+    seen = sum(len(line.labels) for line in shown)
+    unseen = sum(len(line.labels) for line in lines) - seen
+    whole = not any(cell.kind == "gap" for line in lines for _, cell in line.cells)
+    return Ribbon(tuple(shown), sum(_high(line, style) for line in shown), whole, unseen)
+
+
+def _high(line: Line, style: Style) -> float:
+    return 1.75 * style.small + 1.3 * style.small * line.levels + 3
+
+
+def _blocks(
+    thought: Thought, texts: Mapping[str | None, Sequence[str]], reach: int, style: Style
+) -> list[list[Cell]]:
+    """Cells that run on: trunk and branch where there is one, else each for itself."""
+    parts = [(None, thought.trunk)] + [(b.name, b.pieces) for b in thought.branches]
+    several = len(thought.branches) > 1
+    blocks: list[list[Cell]] = []
+    for name, pieces in parts:
+        forks = [fork for fork in thought.forks if fork.branch == name]
+        cells = _cells(pieces, texts[name], forks, reach, style)
+        if several and name is not None:
+            words = f"then “{visible(name, limit=14, style=style)}”:"
+            cells = [Cell("name", words, width_of(words, style.small, style) + 4), *cells]
+        if several or not blocks:
+            blocks.append(cells)
+        else:
+            blocks[-1] += cells
+    return blocks
+
+
+def _cells(
+    pieces: Sequence[Piece],
+    texts: Sequence[str],
+    forks: Sequence[Fork],
+    reach: int,
+    style: Style,
+) -> list[Cell]:
+    """One cell a token, or several tokens that make one character; gaps between windows."""
+    first = pieces[0].start
+    points = {p for piece in pieces for p in (piece.start, piece.stop)} | {f.at for f in forks}
+    # More of what an answer saw last than of what came after it.
+    wanted = (
+        {t for p in points for t in range(max(first, p - reach), p + reach // 2)}
+        if (reach < len(texts))
+        else range(first, first + len(texts))
+    )
+    cells: list[Cell] = []
+    if first == 0 and pieces[0].kind == "sampled":
+        cells.append(Cell("start", "", 2.0, tuple(f for f in forks if f.at == 0 and f.forced)))
+    left_out = 0
+
+    def close_gap() -> None:
+        nonlocal left_out
+        if left_out:
+            words = f"… {plural(left_out, 'token')} …"
+            cells.append(Cell("gap", words, width_of(words, style.small, style) + 8))
+            left_out = 0
+
+    for piece in pieces:
+        pending, here = "", ()
+        for token in range(piece.start, piece.stop):
+            pending += texts[token - first]
+            here += tuple(f for f in forks if f.at == token + 1 and (f.stop != "natural"))
+            if not pending and token + 1 < piece.stop:
+                continue  # bytes of a character that is not whole yet
+            if token in wanted:
+                close_gap()
+                shown = token_text(pending, style) or "\N{REPLACEMENT CHARACTER}"
+                cells.append(Cell(piece.kind, shown, width_of(shown, style.small, style) + 3, here))
+            else:
+                left_out += 1
+            pending, here = "", ()
+        if piece.ended:
+            close_gap()
+            ending = tuple(f for f in forks if f.at == piece.stop and f.stop == "natural")
+            words = "end"
+            cells.append(Cell("end", words, width_of(words, style.small, style) + 6, ending))
+    close_gap()
+    return cells
+
+
+def token_text(text: str, style: Style, limit: int = _WORD) -> str:
+    """A token as a reader sees it: line breaks as arrows, the rest of the unseen as escapes."""
+    arrow = visible("\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", style=style)
+    arrow = arrow if len(arrow) == 1 else "\\n"
+    shown = arrow.join(visible(part, style=style) for part in text.split("\n"))
+    return shown if len(shown) <= limit else visible(text, limit=limit, style=style)
+
+
+def joined_names(fork: Fork, room: float, style: Style) -> str:
+    """The conditions that share a fork: as many as fit into `room` points, and how many more."""
+    names = [visible(name, limit=32, style=style) for name in fork.names]
+    for count in range(len(names), 1, -1):
+        more = f" +{len(names) - count}" if count < len(names) else ""
+        shown = ", ".join(names[:count]) + more
+        if width_of(shown, style.small, style) <= room:
+            return shown
+    return names[0] + (f" +{len(names) - 1}" if len(names) > 1 else "")
+
+
+def _break(cells: Sequence[Cell], width: float, style: Style) -> list[Line]:
+    lines, x = [Line()], 0.0
+    for cell in cells:
+        if x + cell.width > width and x > 0:
+            lines.append(Line())
+            x = 0.0
+        lines[-1].cells.append((x, cell))
+        x += cell.width
+        for fork in cell.forks:
+            _label(lines[-1], x, fork, width, style)
+    return lines
+
+
+def _label(line: Line, tick: float, fork: Fork, width: float, style: Style) -> None:
+    """Put a fork's name under its tick, at the first level where it has room."""
+    words = joined_names(fork, 0.3 * width, style)
+    long = width_of(words, style.small, style)
+    start = tick + 1 if tick + 1 + long <= width else max(0.0, tick - long - 5)
+    taken = [
+        (left, level, width_of(text, style.small, style)) for _, left, level, text in line.labels
+    ]
+    level = 0
+    while any(
+        at == level and start < left + wide + 5 and left < start + long + 5
+        for left, at, wide in taken
+    ):
+        level += 1
+    line.labels.append((tick, start, level, words))
+
+
+def draw_ribbon(ax: Axes, ribbon: Ribbon, colours: Mapping[str, str], style: Style) -> None:
+    """Draw the lines on an axes whose units become points."""
+    box = ax.get_window_extent()
+    ax.set_xlim(0, box.width * 72 / ax.figure.dpi)
+    ax.set_ylim(-ribbon.height, 0)
+    ax.set_axis_off()
+    high = 1.55 * style.small
+    top = 0.0
+    for line in ribbon.lines:
+        middle = top - high / 2
+        for x, cell in line.cells:
+            _draw_cell(ax, x, middle, high, cell, colours, style)
+        for tick, start, level, words in line.labels:
+            base = top - high - 1.3 * style.small * (level + 0.75)
+            ax.plot([tick, tick], [top, base], color=style.ink, lw=0.9, zorder=4)
+            # On white, so that the tick of a name further down does not cross it.
+            ax.text(
+                start + 1.5,
+                base - 1,
+                words,
+                fontsize=style.small,
+                va="baseline",
+                zorder=5,
+                bbox={"boxstyle": "square,pad=0", "facecolor": "white", "edgecolor": "none"},
+            )
+        top -= _high(line, style)
+
+
+def _draw_cell(
+    ax: Axes,
+    x: float,
+    middle: float,
+    high: float,
+    cell: Cell,
+    colours: Mapping[str, str],
+    style: Style,
+) -> None:
+    how = {"fontsize": style.small, "ha": "center", "va": "center_baseline"}
+    if cell.kind in colours:
+        face, ink = _tint(colours[cell.kind], 0.2 if cell.kind == "sampled" else 0.55), style.ink
+    elif cell.kind == "end":
+        face, ink = colours["sampled"], "white"
+    else:
+        face, ink = "none", style.muted
+    if face != "none":
+        ax.add_patch(
+            Rectangle(
+                (x, middle - high / 2),
+                cell.width,
+                high,
+                facecolor=face,
+                edgecolor="white",
+                lw=0.6,
+                zorder=1,
+            )
+        )
+    if cell.text:
+        ax.text(x + cell.width / 2, middle, cell.text, color=ink, zorder=2, **how)
+
+
+def _tint(colour: str, share: float) -> tuple[float, float, float]:
+    """The colour mixed with white."""
+    red, green, blue = (1 - share * (1 - part) for part in to_rgb(colour))
+    return red, green, blue

@@ -1,0 +1,179 @@
+"""Which chain is drawn, its pieces, and the forks of its conditions: frames in, plain data out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import pandas as pd
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+from thinkscale.figures.core.style import Style
+
+KEY = ["model", "item_id", "sample"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A segment's place in its chain, in tokens; `ended` where thinking ended there by itself."""
+
+    kind: str
+    start: int
+    stop: int
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What follows the first natural end under one continuation."""
+
+    name: str | None
+    pieces: tuple[Piece, ...]
+
+    @property
+    def end(self) -> int:
+        return self.pieces[-1].stop
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Conditions whose answer was forked at the same place in the same way, and that answer.
+
+    branch: the continuation it lies behind; None up to the first natural end.
+    at, forced, said: tokens of thinking seen, of the end put in, of the answer.
+    """
+
+    names: tuple[str, ...]
+    branch: str | None
+    at: int
+    stop: str
+    forced: int
+    said: int
+    answer: str
+    extracted: str | None
+    outcome: str
+
+    @property
+    def end(self) -> int:
+        return self.at + self.forced + self.said
+
+
+@dataclass(frozen=True)
+class Thought:
+    """All that was thought about one item in one sample: a trunk, its branches, the forks.
+
+    ids: token ids of the trunk (under None) and of each branch behind it (under its name).
+    """
+
+    model: str
+    item_id: str
+    sample: int
+    trunk: tuple[Piece, ...]
+    branches: tuple[Branch, ...]
+    forks: tuple[Fork, ...]
+    ids: Mapping[str | None, Sequence[int]]
+
+    @property
+    def natural(self) -> int:
+        return self.trunk[-1].stop
+
+    @property
+    def ended(self) -> bool:
+        return self.trunk[-1].ended
+
+
+def the_thought(
+    chains: pd.DataFrame,
+    responses: pd.DataFrame,
+    grades: pd.DataFrame,
+    models: Sequence[str],
+    grader: str | None,
+) -> Thought | None:
+    """The first model's chain of median natural length, the first of those in study order.
+
+    With an even number of chains the lower of the two middle lengths counts as the median. None
+    where no natural response of that model has a chain.
+    """
+    known = pd.MultiIndex.from_frame(chains[KEY])
+    natural = responses[responses["condition"] == "natural"]
+    natural = natural[pd.MultiIndex.from_frame(natural[KEY]).isin(known)]
+    lengths = natural.loc[natural["model"] == models[0], "think_tokens"]
+    if lengths.empty:
+        return None
+    middle = lengths.quantile(0.5, interpolation="lower")
+    row = natural.loc[lengths.index[lengths == middle][0]]
+    own = {name: frame[_same(frame, row)] for name, frame in (("c", chains), ("r", responses))}
+    marks = grades[_same(grades, row)]
+    marks = marks[marks["grader"] == (grader or grades["grader"].iloc[0])]
+    return _assemble(row, own["c"], own["r"], marks)
+
+
+def _same(frame: pd.DataFrame, row: pd.Series) -> pd.Series:
+    return (frame[KEY] == row[KEY]).all(axis=1)
+
+
+def _assemble(
+    row: pd.Series, chains: pd.DataFrame, responses: pd.DataFrame, marks: pd.DataFrame
+) -> Thought:
+    trunk: tuple[Piece, ...] = ()
+    branches, ids = [], {}
+    for chain in chains.itertuples():
+        pieces, start = [], 0
+        for index, segment in enumerate(chain.segments):
+            stop = start + len(segment["token_ids"])
+            last = index == len(chain.segments) - 1
+            # Whatever is put in was put in at a natural end.
+            ended = segment["kind"] == "sampled" and (bool(chain.natural_end) if last else True)
+            pieces.append(Piece(segment["kind"], start, stop, ended))
+            start = stop
+        flat = [token for segment in chain.segments for token in segment["token_ids"]]
+        trunk = (pieces[0],)
+        ids[None] = flat[: pieces[0].stop]
+        if len(pieces) > 1:
+            name = chain.continuation if isinstance(chain.continuation, str) else ""
+            branches.append(Branch(name, tuple(pieces[1:])))
+            ids[name] = flat[pieces[0].stop :]
+    forks = _forks(responses, marks, trunk[-1].stop, [branch.name for branch in branches])
+    return Thought(
+        str(row["model"]),
+        str(row["item_id"]),
+        int(row["sample"]),
+        trunk,
+        tuple(branches),
+        forks,
+        ids,
+    )
+
+
+def _forks(
+    responses: pd.DataFrame, marks: pd.DataFrame, natural: int, branches: Sequence[str]
+) -> tuple[Fork, ...]:
+    """Forks by place along the trunk, then along each branch; equal ones are one."""
+    graded = responses.merge(marks[["condition", "extracted", "outcome"]], on="condition")
+    merged: dict[Fork, tuple[str, ...]] = {}
+    for row in graded.itertuples():
+        behind = row.continuation if row.continuation in branches else next(iter(branches), None)
+        fork = Fork(
+            names=(),
+            branch=behind if row.think_tokens > natural else None,
+            at=int(row.think_tokens),
+            stop=row.stop,
+            forced=int(row.forced_end_tokens),
+            said=int(row.answer_tokens),
+            answer=str(row.answer_text),
+            extracted=row.extracted if isinstance(row.extracted, str) else None,
+            outcome=row.outcome,
+        )
+        merged[fork] = (*merged.get(fork, ()), row.condition)
+    place = {None: 0} | {name: 1 + i for i, name in enumerate(branches)}
+    forks = [replace(fork, names=names) for fork, names in merged.items()]
+    return tuple(sorted(forks, key=lambda fork: (place[fork.branch], fork.at, fork.forced == 0)))
+
+
+@lru_cache(maxsize=4096)
+def width_of(text: str, size: float, style: Style) -> float:
+    """Width of a line of text in points."""
+    font = FontProperties(family=style.font, size=size)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]

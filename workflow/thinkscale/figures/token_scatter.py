@@ -1,0 +1,265 @@
+"""How far the fine-tuning corpus is from the test items: token frequencies in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.transforms import Bbox
+
+from thinkscale.figures.core.layout import (
+    empty_figure,
+    finish,
+    is_empty,
+    note,
+    require,
+)
+from thinkscale.figures.core.style import DEFAULT, Style, apply
+from thinkscale.figures.core.text import (
+    characters,
+    digits_for,
+    fold,
+    number,
+    p_value,
+    power_of_ten,
+    span,
+    visible,
+    with_interval,
+)
+
+SIDES = ("frequency_corpus", "frequency_items")
+
+
+def token_scatter(
+    divergence_tokens: pd.DataFrame | None,
+    divergence: pd.DataFrame | None = None,
+    *,
+    labels: int = 12,
+    confidence: float = 0.95,
+    style: Style = DEFAULT,
+) -> Figure:
+    """Frequency of each token in the corpus against the items, on log scales.
+
+    One panel per tokenizer and corpus. Tokens absent from one side lie in the strip at its
+    margin. Of the tokens more frequent in the corpus, and of those more frequent in the items,
+    the `labels` / 2 that contribute most to the Jensen-Shannon divergence are named; the
+    divergence, its interval and its null come from `divergence`.
+    """
+    with apply(style):
+        if is_empty(divergence_tokens):
+            return empty_figure("no token frequencies: no corpus was compared", style)
+        needed = ["tokenizer", "corpus", "token_id", "token", *SIDES, "js_contribution"]
+        require(divergence_tokens, needed, "divergence_tokens")
+        present = divergence_tokens[(divergence_tokens[list(SIDES)] > 0).any(axis=1)]
+        if present.empty:
+            return empty_figure("no token occurs in corpus or items", style)
+        groups = list(present.groupby(["tokenizer", "corpus"], sort=False, dropna=False))
+
+        columns = 1 if len(groups) == 1 else 2
+        rows = -(-len(groups) // columns)
+        width = style.width if columns == 1 else style.wide
+        height = rows * (style.width + 0.95 * style.font_size / 8)
+        figure = Figure(figsize=(width, height), dpi=style.dpi, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.05, h_pad=0.03, hspace=0.05)
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for spare in list(grid.flat)[len(groups) :]:
+            spare.remove()
+        placed, sizes = [], []
+        for ax, ((tokenizer, corpus), tokens) in zip(grid.flat, groups, strict=False):
+            row = _js_row(divergence, tokenizer, corpus)
+            where = _scatter(ax, tokens, style)
+            _head(ax, tokenizer, corpus, row, style)
+            for axis, side in ((ax.xaxis, "corpus"), (ax.yaxis, "items")):
+                total = "" if row is None else f"{int(row[f'tokens_{side}']):,} "
+                axis.set_label_text(f"frequency in {side} (share of {total}tokens)")
+            if row is not None:
+                sizes.append((int(row["documents_corpus"]), int(row["documents_items"])))
+            placed.append((ax, tokens, where))
+        text = f"n = {span(len(tokens) for _, tokens, _ in placed)} different tokens"
+        if sizes:
+            corpora, items = zip(*sizes, strict=True)
+            text += f"; documents: corpus {span(corpora)}, items {span(items)}"
+        absent = [span((tokens[side] <= 0).sum() for _, tokens, _ in placed) for side in SIDES]
+        if absent != ["0", "0"]:
+            text += f"; shaded: absent from corpus ({absent[0]}) or items ({absent[1]})"
+        text += (
+            "; diagonal: equal frequency; named: on either side of it, what adds most to the "
+            f"Jensen-Shannon divergence (JS, with {confidence:.0%} interval)"
+        )
+        note(figure, text, style)
+        finish(figure)  # the layout must stand before labels can avoid each other
+        for ax, tokens, where in placed:
+            _name_tokens(ax, tokens, where, labels, style)
+        return figure
+
+
+def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
+    """Draw the tokens; returns where each one lies, shape (n, 2), in data coordinates."""
+    shares = tokens[list(SIDES)].to_numpy(dtype=float)
+    absent = shares <= 0
+    # One range for both axes, so that equal frequencies lie on the diagonal.
+    low = np.floor(np.log10(shares[~absent].min()) * 2) / 2
+    high = np.ceil(np.log10(shares.max()) * 2) / 2
+    low, high = low - 0.1, max(high, low + 1) + 0.1
+    strip = 0.1 * (high - low) if absent.any() else 0.0
+    # Golden-ratio steps spread the absent over the strip, the same way every time.
+    spread = (np.arange(len(shares)) * 0.6180339887) % 1
+    inside = low - strip * (0.2 + 0.6 * spread)
+    with np.errstate(divide="ignore"):
+        where = 10 ** np.where(absent, inside[:, None], np.log10(shares))
+
+    limits = (10 ** (low - strip), 10**high)
+    ax.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
+    ax.set_box_aspect(1)
+    ax.plot([10**low, 10**high], [10**low, 10**high], color=style.muted, linewidth=0.7, zorder=1)
+    if strip:
+        ax.axvspan(limits[0], 10**low, color=style.faint, alpha=0.5, linewidth=0, zorder=0)
+        ax.axhspan(limits[0], 10**low, color=style.faint, alpha=0.5, linewidth=0, zorder=0)
+    ax.scatter(
+        where[:, 0], where[:, 1], s=(0.7 * style.marker_size) ** 2, color=style.muted, alpha=0.45,
+        linewidths=0, zorder=2, rasterized=len(where) > 5000,
+    )  # fmt: skip
+    powers = np.arange(np.ceil(low), np.floor(high) + 1).astype(int)
+    if len(powers) > 6:
+        powers = powers[:: -(-len(powers) // 6)]
+    ticks = [10.0**power for power in powers]
+    words = [power_of_ten(power) for power in powers]
+    if strip:
+        ticks, words = [10 ** (low - strip / 2), *ticks], ["0", *words]
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+        axis.set_ticks(ticks, words)
+    return where
+
+
+def _head(ax: Axes, tokenizer: str, corpus: str, row: pd.Series | None, style: Style) -> None:
+    """Above the axes: which corpus and tokenizer, JS with its interval and null."""
+    room = characters(0.8 * style.width, style.small)
+    lines = [
+        f"corpus {visible(corpus, limit=2 * room, style=style)}",
+        f"tokenizer {visible(tokenizer, limit=2 * room, style=style)}",
+    ]
+    if len(lines[0]) + len(lines[1]) + 2 <= room:
+        lines = [", ".join(lines)]
+    if row is None:
+        lines.append("JS: no data")
+    else:
+        digits = max(digits_for(float(row["estimate"])), digits_for(float(row["null_mean"]), 2))
+        value = with_interval(row["estimate"], row["lower"], row["upper"], digits)
+        null = [number(float(row[column]), digits) for column in ("null_mean", "null_upper")]
+        lines.append(f"JS = {value} bits, {p_value(float(row['p']))}")
+        lines.append(f"null: mean {null[0]}, upper {null[1]} bits")
+    ax.annotate(
+        "\n".join(fold(line, room) for line in lines),
+        (0, 1),
+        (0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="bottom",
+        fontsize=style.small,
+        linespacing=1.25,
+        annotation_clip=False,
+    )
+
+
+def _js_row(table: pd.DataFrame | None, tokenizer: str, corpus: str) -> pd.Series | None:
+    if is_empty(table):
+        return None
+    needed = ["tokenizer", "corpus", "measure", "unit", "documents_corpus", "documents_items"]
+    needed += ["tokens_corpus", "tokens_items", "estimate", "lower", "upper"]
+    require(table, [*needed, "null_mean", "null_upper", "p"], "divergence")
+    rows = table[
+        (table["tokenizer"] == tokenizer)
+        & (table["corpus"] == corpus)
+        & (table["measure"] == "js")
+        & (table["unit"] == "bits")
+        & table["estimate"].notna()
+    ]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _name_tokens(
+    ax: Axes, tokens: pd.DataFrame, where: np.ndarray, count: int, style: Style
+) -> None:
+    """Name the tokens with the largest contributions where their names hide nothing.
+
+    Each name takes the nearest free place on rings about its point. One that finds none is left
+    out, and its point is not marked either.
+    """
+    per_point = ax.figure.dpi / 72
+    points = ax.transData.transform(where)
+    inside = ax.get_window_extent()
+    largest = _largest(tokens, count)
+    half = 0.5 * style.marker_size * per_point
+    taken = [Bbox.from_extents(*(points[i] - half), *(points[i] + half)) for i in largest]
+    for i in largest:
+        name = tokens["token"].iloc[i]
+        if pd.isna(name):
+            name = f"[{tokens['token_id'].iloc[i]}]"
+        text = ax.annotate(
+            visible(name, spaces=True, limit=16, style=style),
+            where[i],
+            (0, 0),
+            textcoords="offset points",
+            ha="left",
+            va="bottom",
+            fontsize=style.small,
+            parse_math=False,
+            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
+        )
+        size = Text.get_window_extent(text).size  # of the name alone, without its line
+        corner = _free_corner(points[i], size, per_point, inside, taken)
+        if corner is None:
+            text.remove()
+            continue
+        taken.append(Bbox.from_bounds(*corner, *size))
+        text.set_position((corner - points[i]) / per_point)
+        text.arrow_patch.set_visible(_gap(points[i], corner, size) > 8 * per_point)
+        ax.plot(
+            *where[i], "o", color=style.ink, markersize=0.75 * style.marker_size, markeredgewidth=0
+        )
+
+
+def _largest(tokens: pd.DataFrame, count: int) -> np.ndarray:
+    """Places of the tokens that contribute most: half from each side, as far as it has them."""
+    order = tokens["js_contribution"].to_numpy(dtype=float).argsort(kind="stable")[::-1]
+    corpus = (tokens["frequency_corpus"] > tokens["frequency_items"]).to_numpy()[order]
+    first, second = order[corpus], order[~corpus]
+    half = min(len(first), max(count - len(second), -(-count // 2)))
+    chosen = np.concatenate([first[:half], second[: count - half]])
+    return order[np.isin(order, chosen)]
+
+
+def _free_corner(
+    point: np.ndarray, size: np.ndarray, per_point: float, inside: Bbox, taken: list[Bbox]
+) -> np.ndarray | None:
+    """Lower left corner (pixels) of the nearest place inside the axes that covers nothing."""
+    for radius, angle in _rings():
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        # The side of the box that faces the point touches the ring.
+        corner = point + radius * per_point * direction - size * (1 - direction) / 2
+        box = Bbox.from_bounds(*corner, *size)
+        within = np.all(corner >= inside.min) and np.all(corner + size <= inside.max)
+        if within and not any(box.overlaps(other) for other in taken):
+            return corner
+    return None
+
+
+def _gap(point: np.ndarray, corner: np.ndarray, size: np.ndarray) -> float:
+    """Distance of a point from a box, in pixels."""
+    return float(np.hypot(*np.maximum(0, np.maximum(corner - point, point - corner - size))))
+
+
+def _rings() -> Iterator[tuple[float, float]]:
+    """Distances (points) and angles to try, nearest first; sideways before up and down."""
+    for radius in (5, 10, 17, 26, 38, 52):
+        for degrees in (30, 150, -30, -150, 0, 180, 60, 120, -60, -120, 90, -90):
+            yield radius, np.deg2rad(degrees)

@@ -1,0 +1,175 @@
+"""One model's part of a study: its prompts and forcing, its journal, and how it is opened.
+
+What runs a model and what plans to run it share this, so that what one samples the other finds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from thinkscale.config.inference import Inference
+from thinkscale.engines.base import Engine
+from thinkscale.engines.journal import Journaled
+from thinkscale.engines.transformers.engine import open_engine
+from thinkscale.engines.transformers.loading import Checkpoint, Loading, open_checkpoint
+from thinkscale.engines.transformers.memory import GIB
+from thinkscale.engines.transformers.sampling import Sampling
+from thinkscale.engines.transformers.stream import Stream
+from thinkscale.jobs.plan import Work
+from thinkscale.jobs.progress import Progress, usage_record
+from thinkscale.models.registry import verify
+from thinkscale.thinking.conditions import Condition, sweep
+from thinkscale.thinking.prompts import encode_prompt, forcing, render, user_message
+from thinkscale.thinking.think import Thought, think
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model without its weights, and all it is to be asked. identity: see `Journaled`."""
+
+    record: Mapping[str, Any]
+    checkpoint: Checkpoint
+    work: Work
+    identity: dict[str, Any]
+    settings: Inference
+
+    def open(self) -> Engine:
+        """Load the weights, having seen that they are still those that were registered."""
+        verify(self.record)
+        memory = self.settings.memory
+        return open_engine(
+            self.checkpoint,
+            _sampling(self.settings),
+            self.settings.batch_size,
+            None if memory is None else int(memory * GIB),
+            self.settings.attention,
+        )
+
+    def journal(self, directory: Path, writer: str) -> Journaled:
+        return Journaled(
+            self.open,
+            directory,
+            writer,
+            self.identity,
+            name=Stream.name,
+            exact_tokens=Stream.exact_tokens,
+        )
+
+
+def prepare(
+    record: Mapping[str, Any],
+    items: pd.DataFrame,
+    settings: Inference,
+    conditions: Mapping[str, Any],
+    *,
+    seed: int,
+    code: str,
+    checkpoint: Checkpoint | None = None,
+) -> Prepared:
+    """Make ready to run a model, from its record.
+
+    items: by the contract. conditions: the study's, as its configuration has them. code: digest of
+    the code that samples. checkpoint: the model's, where it is open already. Raises ThinkscaleError
+    if the model's directory is at fault.
+    """
+    checkpoint = checkpoint or checkpoint_of(record, settings)
+    form, thinking = settings.prompt, settings.thinking
+    prompts = {
+        item["item_id"]: encode_prompt(
+            checkpoint.tokenizer,
+            render(
+                checkpoint.tokenizer,
+                user_message(item, form.template, form.option, form.separator),
+                system=form.system,
+                examples=[example.model_dump() for example in form.examples],
+                start=thinking.start,
+                template_options=thinking.template_options,
+            ),
+        )
+        for item in items.to_dict("records")
+    }
+    forced = forcing(
+        checkpoint.tokenizer,
+        end=thinking.end,
+        answer_prompt=thinking.answer_prompt,
+        continuations=conditions["continuations"],
+        continuation_choice=conditions["continuation_choice"],
+        max_answer=settings.max_answer_tokens,
+        max_swaps=conditions["max_swaps"],
+    )
+    # All that decides tokens, the sampler's own code and libraries among it: after a change of
+    # those a rerun must not be answered with what was sampled before.
+    identity = {
+        "code": code,
+        "versions": {package: version(package) for package in ("torch", "transformers")},
+        "engine": Stream.name,
+        "fingerprint": record["fingerprint"],
+        "attention": settings.attention,
+        "sampling": asdict(_sampling(settings)),
+        **checkpoint.identity(),
+    }
+    work = Work(
+        prompts, configured_sweep(conditions), forced, checkpoint.context, settings.samples, seed
+    )
+    return Prepared(record, checkpoint, work, identity, settings)
+
+
+def checkpoint_of(record: Mapping[str, Any], settings: Inference) -> Checkpoint:
+    """Open what a record stands for, without its weights."""
+    loading = Loading(
+        settings.dtype,
+        settings.device,
+        settings.device_map,
+        settings.quantization,
+        settings.trust_remote_code,
+    )
+    return open_checkpoint(Path(record["directory"]), loading, settings.context)
+
+
+def configured_sweep(conditions: Mapping[str, Any]) -> dict[str, Condition]:
+    """Return the conditions of a study, by name, from the values of its configuration."""
+    return sweep(**{k: v for k, v in conditions.items() if v is not None and k != "max_swaps"})
+
+
+def _sampling(settings: Inference) -> Sampling:
+    return Sampling(settings.temperature, settings.top_p, settings.top_k)
+
+
+def run(
+    prepared: Prepared, directory: Path, shard: int, shards: int, *, verb: str = "think"
+) -> tuple[Thought, dict[str, Any]]:
+    """Think about all that is prepared, with the journal of `directory` and a progress bar.
+
+    shard, shards: which part of the items this is, and of how many. verb: what the bar says is
+    done. Returns the thought and the job's usage (`usage_record`). Raises as the engine does.
+    """
+    work, model = prepared.work, prepared.record["name"]
+    journal = prepared.journal(directory, f"{shard}-of-{shards}")
+    total = len(work.prompts) * work.samples
+    with journal, Progress(model, total, journal.usage, verb=verb) as progress:
+        thought = think(
+            model,
+            work.prompts,
+            work.conditions,
+            journal,
+            work.forcing,
+            prepared.checkpoint.tokenizer.decode,
+            context=work.context,
+            samples=work.samples,
+            seed=work.seed,
+            in_flight=2 * prepared.settings.batch_size,
+            watch=progress.watch,
+        )
+    usage = usage_record(
+        thought,
+        journal.usage(),
+        recalled=journal.recalled,
+        device=prepared.checkpoint.device_type,
+        model=model,
+        shard=shard,
+    )
+    return thought, usage

@@ -1,0 +1,1 @@
+"""How a model is derived from a parent."""

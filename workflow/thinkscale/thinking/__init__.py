@@ -1,0 +1,1 @@
+"""The method, without a tensor."""

@@ -1,0 +1,213 @@
+"""Budget forcing (s1, arXiv 2501.19393, section 3.1) over token ids: think, force, fork, answer.
+
+`respond` is a generator: it yields what it wants sampled and is sent what was. It knows nothing
+of models, tensors or batches, so it can be read, and tested, token by token.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from thinkscale.engines.base import Completion, Ids, Request
+from thinkscale.thinking.chain import Chain, Prefix, Segment, cut, satisfied
+from thinkscale.thinking.conditions import DRAWN, Condition
+
+Asking = Generator[list[Request], list[Completion], "Row"]
+
+
+@dataclass(frozen=True)
+class Forcing:
+    """What budget forcing puts in and listens for, as token ids.
+
+    think_end: markers that end thinking; the first is the one put in.
+    ends_in_newline: whether the text of these ids ends in a newline.
+    max_answer: tokens an answer may have. max_swaps: natural ends a minimum budget may pass.
+    drawn: what the continuation `DRAWN` draws from.
+    """
+
+    think_end: tuple[Ids, ...]
+    newline: Ids
+    answer_prompt: Ids
+    continuations: Mapping[str, Ids]
+    ends_in_newline: Callable[[Ids], bool]
+    max_answer: int
+    max_swaps: int
+    drawn: tuple[Ids, ...] = ()
+
+    def continuation(self, name: str, noise: bytes, put_in: int) -> Ids:
+        """What is put in at a natural end, after `put_in` others in this row (key `noise`).
+
+        A draw depends on the row and on how many came before alone, so that every condition, and
+        every batch, order or shard, sees the same.
+        """
+        if name != DRAWN:
+            return self.continuations[name]
+        digest = blake2b(put_in.to_bytes(8, "little"), key=noise, digest_size=8, person=b"continue")
+        return self.drawn[int.from_bytes(digest.digest(), "little") * len(self.drawn) >> 64]
+
+    @property
+    def lookahead(self) -> int:
+        """Tokens it may take, beyond a marker's first, to know that it is one."""
+        return max(map(len, self.think_end)) - 1
+
+    def room(self, context: int, prompt: Ids) -> int:
+        """Thinking tokens that fit beside the prompt, a forced end and the longest answer."""
+        forced = len(self.newline) + len(self.think_end[0]) + len(self.answer_prompt)
+        return context - len(prompt) - forced - self.max_answer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One condition's response: what it saw, what was forced, what it said.
+
+    forced_end: newline, marker and answer prompt we put in; empty where the model ended itself.
+    new_tokens: sampled for this condition beyond what earlier conditions of the row had sampled.
+    alone_tokens: what the condition would have sampled without the others.
+    """
+
+    prefix: Prefix
+    forced_end: Ids
+    completion: Completion
+    new_tokens: int
+    alone_tokens: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """All of one item's sample: its chains (one per continuation) and an answer per condition.
+
+    seconds: engine time of everything sampled for it.
+    """
+
+    prompt: Ids
+    chains: tuple[Chain, ...]
+    answers: Mapping[str, Answer]
+    seconds: float
+
+
+def respond(
+    prompt: Ids, noise: bytes, conditions: Mapping[str, Condition], forcing: Forcing, context: int
+) -> Asking:
+    """Think about one prompt once and answer under every condition.
+
+    Yields lists of requests, expects their completions in the same order, returns the `Row`.
+    `prompt` already opens thinking; `conditions` hold the natural one, since thinking runs to its
+    natural end whatever the budgets (`sweep` sees to it). The caller has seen that `forcing.room`
+    is not negative.
+    """
+    room = forcing.room(context, prompt)
+    [completion] = yield [Request(prompt, room, forcing.think_end, noise, position=0)]
+    seconds = completion.seconds
+    thought = Chain(None, (_sampled(completion),))
+    wanted = dict.fromkeys(condition.continuation for condition in conditions.values())
+    branches = {name: replace(thought, continuation=name) for name in wanted}
+
+    while reaches := _reaches(branches, conditions, forcing, room):
+        for name, reach in reaches.items():
+            chain = branches[name]
+            injected = forcing.continuation(name, noise, put_in=len(chain.segments) // 2)
+            left = reach - len(chain.ids)
+            branches[name] = _append(chain, Segment("injected", injected[:left]))
+        # What was put in may have taken all that was left.
+        going_on = {n: reach for n, reach in reaches.items() if len(branches[n].ids) < reach}
+        asked = [
+            _go_on(prompt, branches[name], noise, forcing, min(room, reach + forcing.lookahead))
+            for name, reach in going_on.items()
+        ]
+        completions = (yield asked) if asked else []
+        for name, completion in zip(going_on, completions, strict=True):
+            branches[name] = _append(branches[name], _sampled(completion))
+            seconds += completion.seconds
+
+    forks = {
+        name: _fork(prompt, cut(branches[c.continuation], c, forcing.max_swaps), forcing)
+        for name, c in conditions.items()
+    }
+    asked = {
+        (fork.before, fork.position): Request(
+            fork.before, forcing.max_answer, (), noise, fork.position
+        )
+        for fork in forks.values()
+    }
+    said = dict(zip(asked, (yield list(asked.values())), strict=True))
+    chains = tuple(
+        chain for chain in branches.values() if len(branches) == 1 or chain.continuation is not None
+    )
+    seconds += sum(completion.seconds for completion in said.values())
+    return Row(prompt, chains, _account(forks, said, forcing.lookahead), seconds)
+
+
+@dataclass(frozen=True)
+class _Fork:
+    """Where an answer begins: every id before it, and the index of its first random number."""
+
+    prefix: Prefix
+    before: Ids
+    forced_end: Ids
+    position: int
+
+
+def _reaches(
+    branches: Mapping[str | None, Chain],
+    conditions: Mapping[str, Condition],
+    forcing: Forcing,
+    room: int,
+) -> dict[str, int]:
+    """Branches that some condition needs to go on, and how long their chains may become.
+
+    No longer than the largest maximum among those conditions: what lies beyond it, no answer sees
+    (but for an end that begins before it, hence the lookahead).
+    """
+    reaches: dict[str, int] = {}
+    for condition in conditions.values():
+        name = condition.continuation
+        if not satisfied(branches[name], condition, forcing.max_swaps):
+            most = room if condition.max_think is None else min(room, condition.max_think)
+            reaches[name] = max(reaches.get(name, 0), most)
+    return reaches
+
+
+def _go_on(prompt: Ids, chain: Chain, noise: bytes, forcing: Forcing, reach: int) -> Request:
+    # Dropped ends have used up random numbers: the same number twice, in the same place, would
+    # draw the same end again.
+    dropped = sum(len(segment.end_ids) for segment in chain.segments)
+    ids = chain.ids
+    return Request(prompt + ids, reach - len(ids), forcing.think_end, noise, len(ids) + dropped)
+
+
+def _fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> _Fork:
+    """Close the prefix: by the marker the model itself wrote, or by what we put in."""
+    sampled_end = prefix.end.end_ids if prefix.end else ()
+    if prefix.stop != "natural":
+        newline = () if forcing.ends_in_newline(prompt + prefix.ids) else forcing.newline
+        kept, forced_end = (), newline + forcing.think_end[0] + forcing.answer_prompt
+    elif prefix.end.by_eos:
+        kept, forced_end = (), forcing.think_end[0]
+    else:
+        kept, forced_end = sampled_end, ()
+    position = prefix.length + prefix.dropped + len(sampled_end) + len(forced_end)
+    return _Fork(prefix, prompt + prefix.ids + kept + forced_end, forced_end, position)
+
+
+def _account(
+    forks: Mapping[str, _Fork], said: Mapping[tuple[Ids, int], Completion], lookahead: int
+) -> dict[str, Answer]:
+    """Charge every sampled token once, to the first condition that needs it."""
+    charged: dict = {}
+    answers = {}
+    for name, fork in forks.items():
+        asked = (fork.before, fork.position)
+        completion = said[asked]
+        used = {**fork.prefix.sampled_by_piece(lookahead), asked: completion.sampled}
+        new = sum(max(0, count - charged.get(piece, 0)) for piece, count in used.items())
+        charged |= {piece: max(count, charged.get(piece, 0)) for piece, count in used.items()}
+        answers[name] = Answer(fork.prefix, fork.forced_end, completion, new, sum(used.values()))
+    return answers
+
+
+def _sampled(completion: Completion) -> Segment:
+    return Segment("sampled", completion.ids, completion.end_ids, completion.stop == "eos")
+
+
+def _append(chain: Chain, segment: Segment) -> Chain:
+    return replace(chain, segments=(*chain.segments, segment))

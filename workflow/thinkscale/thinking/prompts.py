@@ -1,0 +1,120 @@
+"""From an item to token ids, and from marker strings to what budget forcing puts in."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any, Literal
+
+from thinkscale.engines.base import Ids
+from thinkscale.thinking.budget import Forcing
+from thinkscale.thinking.conditions import continuation_name
+
+# Enough for any newline: no tokenizer spreads one over more tokens than this.
+_TAIL = 8
+# What may stand before and behind a marker and change its tokens: the first word of a text has a
+# space of its own in SentencePiece, and ":\n" is one token in most byte-level BPEs.
+_BEFORE = ("", "\n", ".")
+_BEHIND = ("", "\n", "\n\n")
+
+CHOICE_TEMPLATE = (
+    "{stem}\n\n{options}\n\nChoose the best option. End with the line `Answer: ` and its letter."
+)
+FREE_TEMPLATE = "{stem}\n\nEnd with the line `Answer: ` and the answer."
+
+
+def user_message(item: Mapping[str, Any], template: str | None, option: str, separator: str) -> str:
+    """Fill an item's stem and options into the prompt's template.
+
+    Without a template, an item with options is asked for a letter, one without for its answer.
+    """
+    if template is None:
+        template = CHOICE_TEMPLATE if len(item["options"]) else FREE_TEMPLATE
+    options = separator.join(
+        option.format(label=choice["label"], text=choice["text"]) for choice in item["options"]
+    )
+    return template.format(stem=item["stem"], options=options)
+
+
+def render(
+    tokenizer,
+    message: str,
+    *,
+    system: str | None = None,
+    examples: Sequence[Mapping[str, str]] = (),
+    start: str = "<think>\n",
+    template_options: Mapping[str, Any] | None = None,
+) -> str:
+    """Apply the chat template with its generation prompt and make sure thinking is open.
+
+    examples: earlier turns, each with the texts `user` and `assistant`.
+    template_options: what the template reads besides the messages, as Qwen3's `enable_thinking`.
+    A tokenizer without a chat template gets the texts as they are: a blank line between turns, and
+    each answer on the line after its question.
+    """
+    if tokenizer.chat_template is None:
+        turns = [f"{example['user']}\n{example['assistant']}" for example in examples]
+        text = "\n\n".join(part for part in (system, *turns, message) if part) + "\n"
+    else:
+        messages = [{"role": "system", "content": system}] if system else []
+        for example in examples:
+            messages += [{"role": role, "content": example[role]} for role in ("user", "assistant")]
+        messages.append({"role": "user", "content": message})
+        text = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, **(template_options or {})
+        )
+    return text if text.rstrip().endswith(start.rstrip()) else text + start
+
+
+def encode_prompt(tokenizer, text: str) -> Ids:
+    """Encode rendered text with exactly one BOS, if the tokenizer begins its texts with one."""
+    ids = encode(tokenizer, text)
+    bos = tokenizer.bos_token_id
+    begins_with_bos = bos is not None and tokenizer("").input_ids[:1] == [bos]
+    return (bos, *ids) if begins_with_bos and ids[:1] != (bos,) else ids
+
+
+def encode(tokenizer, text: str) -> Ids:
+    """Encode a piece of text by itself; a BOS inside a trace would be a new beginning."""
+    return tuple(tokenizer(text, add_special_tokens=False).input_ids)
+
+
+def spellings(tokenizer, markers: Sequence[str]) -> tuple[Ids, ...]:
+    """The token sequences that say one of `markers` in running text.
+
+    The first is the first marker by itself, the one to put in. The others are what the tokenizer
+    makes of a marker behind and before other text. A sequence that begins with another is left out:
+    the shorter one ends thinking before it.
+    """
+    found: dict[Ids, None] = {}
+    for marker, before, behind in product(markers, _BEFORE, _BEHIND):
+        context, whole = encode(tokenizer, before), encode(tokenizer, before + marker + behind)
+        # Otherwise the marker's first character has become part of a token of the text before.
+        if whole[: len(context)] == context:
+            found[whole[len(context) :]] = None
+    first, *others = found
+    shadowed = {ids for ids in others if any(ids[:n] in found for n in range(1, len(ids)))}
+    return (first, *(ids for ids in others if ids not in shadowed))
+
+
+def forcing(
+    tokenizer,
+    *,
+    end: Sequence[str],
+    answer_prompt: str,
+    continuations: Sequence[str],
+    continuation_choice: Literal["each", "drawn"] = "each",
+    max_answer: int,
+    max_swaps: int,
+) -> Forcing:
+    """Encode the strings of budget forcing for one tokenizer."""
+    texts = {continuation_name(text): encode(tokenizer, text) for text in continuations}
+    return Forcing(
+        think_end=spellings(tokenizer, end),
+        # A marker that begins with a newline brings its own.
+        newline=() if end[0].startswith("\n") else encode(tokenizer, "\n"),
+        answer_prompt=encode(tokenizer, answer_prompt),
+        continuations={} if continuation_choice == "drawn" else texts,
+        ends_in_newline=lambda ids: tokenizer.decode(ids[-_TAIL:]).endswith("\n"),
+        max_answer=max_answer,
+        max_swaps=max_swaps,
+        drawn=tuple(texts.values()) if continuation_choice == "drawn" else (),
+    )

@@ -1,1 +1,0 @@
-"""Supervised fine-tuning of a causal language model on reasoning traces."""
