@@ -28,9 +28,10 @@ test: $(VENV)/.installed  ## run the tests
 bench: $(VENV)/.installed  ## measure speed side by side with others
 	python benchmarks/run.py
 
-lint: $(VENV)/.installed  ## check the style
+lint: $(VENV)/.installed  ## check the style, and who imports whom
 	ruff check .
 	ruff format --check .
+	lint-imports
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
