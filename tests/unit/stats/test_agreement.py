@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from thinkscale import figures, stats
+from thinkscale import figures
 from thinkscale.errors import ThinkscaleError
 from thinkscale.report._grading import agreement
+from thinkscale.stats import grader_agreement
 from thinkscale.stats.grader_agreement import OUTCOMES, kappa
 
 NAMES = ("choice", "article", "exact")
+KEYS = ["model", "item_id", "sample", "condition"]
 
 
 def grades_of(outcomes, items=30, models=("m",), conditions=("natural", "max=8")):
@@ -44,8 +46,11 @@ def noisy(rng):
 
 
 def compared(grades, items=None, **options):
-    table = stats.grader_agreement(grades, bank() if items is None else items, **options)
-    assert list(table.columns) == stats.COLUMNS["grader_agreement"]
+    wide = grades.pivot(index=KEYS, columns="grader", values="outcome")
+    wide = wide[[name for name in NAMES if name in wide]].add_prefix("outcome_").reset_index()
+    graded = wide.merge(bank() if items is None else items, on="item_id").assign(excluded=False)
+    table = grader_agreement.tabulate(graded, **options)
+    assert list(table.columns) == grader_agreement.COLUMNS
     return table
 
 
@@ -151,8 +156,8 @@ def test_no_natural_condition():
 
 
 def test_missing_column():
-    with pytest.raises(ThinkscaleError, match="no column outcome"):
-        stats.grader_agreement(grades_of(noisy).drop(columns="outcome"), bank())
+    with pytest.raises(ThinkscaleError, match="no column cluster_id"):
+        compared(grades_of(noisy), bank().drop(columns="cluster_id"))
 
 
 def test_sentences():

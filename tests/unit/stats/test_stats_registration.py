@@ -8,8 +8,13 @@ import pingouin
 import pytest
 from scipy import stats as ss
 
-from thinkscale import stats
-from thinkscale.stats.registration import MEASURES, kendall_statistic, rank_statistic
+from thinkscale.stats.registration import (
+    MEASURES,
+    correlate,
+    detectable_correlation,
+    kendall_statistic,
+    rank_statistic,
+)
 
 FEW = {"n_boot": 200, "n_permutations": 200, "seed": 1}
 
@@ -28,22 +33,20 @@ def bank(n=60, seed=0):
 
 @pytest.mark.parametrize(("n", "expected"), [(100, 0.277), (466, 0.129)])
 def test_detectable_correlation_at_80_percent_power(n, expected):
-    assert round(stats.detectable_correlation(n), 3) == expected
+    assert round(detectable_correlation(n), 3) == expected
 
 
 def test_detectable_correlation_agrees_with_pingouin():
     # pingouin also corrects z for bias, of order r / n.
-    assert stats.detectable_correlation(80) == pytest.approx(
+    assert detectable_correlation(80) == pytest.approx(
         pingouin.power_corr(n=80, power=0.8), abs=0.005
     )
-    assert np.isnan(stats.detectable_correlation(3))
+    assert np.isnan(detectable_correlation(3))
 
 
 def test_estimates_are_the_libraries():
     tokens, difficulty, covariates = bank()
-    found = {
-        m: stats.correlate(m, tokens, difficulty, covariates, **FEW).estimate for m in MEASURES
-    }
+    found = {m: correlate(m, tokens, difficulty, covariates, **FEW).estimate for m in MEASURES}
     partial = pingouin.partial_corr(
         covariates.assign(x=tokens, y=difficulty), "x", "y", list(covariates), method="spearman"
     )
@@ -82,7 +85,7 @@ def test_p_agrees_with_the_parametric_one(measure):
             covariates.assign(x=tokens, y=difficulty), "x", "y", list(covariates), method="spearman"
         )["p_val"].iloc[0],
     }[measure]()
-    found = stats.correlate(
+    found = correlate(
         measure, tokens, difficulty, covariates, n_boot=20, n_permutations=4000, seed=1
     )
     assert found.p == pytest.approx(expected, abs=0.02)
@@ -91,9 +94,7 @@ def test_p_agrees_with_the_parametric_one(measure):
 
 def test_exact_permutation_of_few_items():
     # Four items in order: of 24 orders only this one reaches rho = 1, and p is two-sided.
-    found = stats.correlate(
-        "spearman", np.arange(4.0), np.arange(4.0), n_boot=20, n_permutations=24
-    )
+    found = correlate("spearman", np.arange(4.0), np.arange(4.0), n_boot=20, n_permutations=24)
     assert found.p == pytest.approx(2 / 24) and found.p_method == "exact permutation"
 
 
@@ -102,8 +103,8 @@ def test_length_alone_leaves_no_partial_correlation():
     stem = rng.normal(size=400)
     tokens, difficulty = stem + rng.normal(0, 0.5, 400), stem + rng.normal(0, 0.5, 400)
     covariates = pd.DataFrame({"stem_chars": stem, "n_options": 5})
-    raw = stats.correlate("spearman", tokens + 9, difficulty, covariates, **FEW)
-    partial = stats.correlate("partial_spearman", tokens + 9, difficulty, covariates, **FEW)
+    raw = correlate("spearman", tokens + 9, difficulty, covariates, **FEW)
+    partial = correlate("partial_spearman", tokens + 9, difficulty, covariates, **FEW)
     assert raw.lower > 0.7 and partial.lower < 0 < partial.upper and partial.p > 0.05
     assert "n_options left out: constant" in partial.method
 
@@ -115,7 +116,7 @@ def test_interval_covers_a_known_correlation():
     covered = 0
     for seed in range(150):
         x, y = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], 80).T
-        found = stats.correlate(
+        found = correlate(
             "spearman", x + 9, y, confidence=0.9, n_boot=300, n_permutations=0, seed=seed
         )
         covered += found.lower <= spearman <= found.upper
@@ -133,16 +134,16 @@ def test_interval_covers_a_known_correlation():
 @pytest.mark.parametrize("measure", MEASURES)
 def test_what_cannot_be_estimated_says_why(measure, tokens, difficulty, reason, recwarn):
     covariates = pd.DataFrame({"stem_chars": range(len(tokens))})
-    found = stats.correlate(measure, tokens, difficulty, covariates, **FEW)
+    found = correlate(measure, tokens, difficulty, covariates, **FEW)
     assert np.isnan([found.estimate, found.lower, found.p]).all() and reason in found.method
     assert not recwarn.list
 
 
 def test_tokens_of_zero_and_covariates_that_explain_all():
-    zero = stats.correlate("pearson_log", [0.0, 1, 2, 5], [1.0, 2, 3, 3.5], **FEW)
+    zero = correlate("pearson_log", [0.0, 1, 2, 5], [1.0, 2, 3, 3.5], **FEW)
     assert "log(tokens + 1)" in zero.method and zero.estimate > 0.9
     x = np.arange(12.0)
-    all_ = stats.correlate("partial_spearman", x, x[::-1], pd.DataFrame({"stem_chars": x}), **FEW)
+    all_ = correlate("partial_spearman", x, x[::-1], pd.DataFrame({"stem_chars": x}), **FEW)
     assert np.isnan(all_.estimate) and "explain" in all_.method
 
 
@@ -150,5 +151,5 @@ def test_466_items_take_seconds():
     tokens, difficulty, covariates = bank(466)
     start = time.process_time()
     for measure in MEASURES:
-        stats.correlate(measure, tokens, difficulty, covariates, n_boot=2000, n_permutations=2000)
+        correlate(measure, tokens, difficulty, covariates, n_boot=2000, n_permutations=2000)
     assert time.process_time() - start < 15  # 3 s where it was written

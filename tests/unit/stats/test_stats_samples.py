@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thinkscale import stats
-from thinkscale.stats.consensus import subsets
+from thinkscale.stats.consensus import cons_at_k, pass_at_k, subsets
 
 RNG = np.random.default_rng(0)
 
@@ -16,20 +15,20 @@ RNG = np.random.default_rng(0)
 def cons(answers, key, k):
     answers = np.array(list(answers), dtype=object)
     answers[answers == "?"] = None
-    return stats.cons_at_k(answers, answers == key, subsets(len(answers), k, n_draws=5000, rng=RNG))
+    return cons_at_k(answers, answers == key, subsets(len(answers), k, n_draws=5000, rng=RNG))
 
 
 def test_pass_by_hand():
-    assert stats.pass_at_k(5, 2, 2) == pytest.approx(1 - 3 / 10)
-    assert stats.pass_at_k(5, 0, 3) == 0 and stats.pass_at_k(5, 3, 3) == 1
-    assert np.isnan(stats.pass_at_k(3, 2, 4))
+    assert pass_at_k(5, 2, 2) == pytest.approx(1 - 3 / 10)
+    assert pass_at_k(5, 0, 3) == 0 and pass_at_k(5, 3, 3) == 1
+    assert np.isnan(pass_at_k(3, 2, 4))
 
 
 @settings(deadline=None)  # a shared machine may stall
 @given(st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
 def test_pass_rises_with_k_and_starts_at_accuracy(case):
     n, c = case
-    values = [stats.pass_at_k(n, c, k) for k in range(1, n + 1)]
+    values = [pass_at_k(n, c, k) for k in range(1, n + 1)]
     assert values[0] == pytest.approx(c / n)
     assert all(b >= a - 1e-12 for a, b in itertools.pairwise(values))
     assert values[-1] == pytest.approx(float(c > 0))
@@ -50,7 +49,7 @@ def test_ungradable_do_not_vote():
 
 
 def test_agreed_wrong_beats_pass():
-    assert cons("BBBA", "A", 4) == 0 and stats.pass_at_k(4, 1, 4) == 1
+    assert cons("BBBA", "A", 4) == 0 and pass_at_k(4, 1, 4) == 1
 
 
 @settings(deadline=None)  # a shared machine may stall
@@ -60,7 +59,7 @@ def test_cons_laws(answers, data):
     value = cons(answers, "A", k)
     c = answers.count("A")
     assert cons(answers, "A", 1) == pytest.approx(c / len(answers))
-    assert 0 <= value <= stats.pass_at_k(len(answers), c, k) + 1e-12
+    assert 0 <= value <= pass_at_k(len(answers), c, k) + 1e-12
     assert value == pytest.approx(cons(sorted(answers), "A", k))
 
 
@@ -70,5 +69,5 @@ def test_drawn_subsets_are_near_all_of_them():
     drawn = subsets(12, 5, n_draws=500, rng=np.random.default_rng(1))
     assert len(every) == 792 and len(drawn) == 500
     assert (drawn.sum(axis=1) == 5).all()
-    exact = stats.cons_at_k(answers, answers == "A", every)
-    assert stats.cons_at_k(answers, answers == "A", drawn) == pytest.approx(exact, abs=0.06)
+    exact = cons_at_k(answers, answers == "A", every)
+    assert cons_at_k(answers, answers == "A", drawn) == pytest.approx(exact, abs=0.06)

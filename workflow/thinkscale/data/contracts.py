@@ -38,6 +38,24 @@ LEDGER = (
     "waits_done",
 )
 
+_RESPONSE = {
+    **_RESPONSE_KEYS,
+    "max_think": INT,
+    "min_think": INT,
+    "waits": INT,
+    "continuation": TEXT,
+    **dict.fromkeys(LEDGER, INT),
+    "stop": TEXT,
+    "answer_stop": TEXT,
+    "censored": BOOL,
+    "think_text": TEXT,
+    "answer_text": TEXT,
+    "seconds": FLOAT,
+    "engine": TEXT,
+    "exact_tokens": BOOL,
+    "error": TEXT,  # why nothing was asked: the prompt does not fit; null otherwise
+}
+
 SCHEMAS: dict[str, pa.Schema] = {
     "items": _contract(
         {
@@ -66,25 +84,22 @@ SCHEMAS: dict[str, pa.Schema] = {
         },
         nullable="continuation prompt_token_ids",
     ),
-    "responses": _contract(
+    "responses": _contract(_RESPONSE, nullable="max_think min_think waits continuation error"),
+    # And for every grader of the study a column of outcomes; see FAMILIES.
+    "graded": _contract(
         {
-            **_RESPONSE_KEYS,
-            "max_think": INT,
-            "min_think": INT,
-            "waits": INT,
-            "continuation": TEXT,
-            **dict.fromkeys(LEDGER, INT),
-            "stop": TEXT,
-            "answer_stop": TEXT,
-            "censored": BOOL,
-            "think_text": TEXT,
-            "answer_text": TEXT,
-            "seconds": FLOAT,
-            "engine": TEXT,
-            "exact_tokens": BOOL,
-            "error": TEXT,  # why nothing was asked: the prompt does not fit; null otherwise
+            **{name: kind for name, kind in _RESPONSE.items() if not name.endswith("_text")},
+            "outcome": TEXT,  # by the study's first grader
+            "extracted": TEXT,
+            "difficulty": FLOAT,
+            "response_time": FLOAT,
+            "cluster_id": TEXT,
+            "stem_chars": INT,
+            "n_options": INT,
+            "excluded": BOOL,  # whether the study leaves the item out
         },
-        nullable="max_think min_think waits continuation error",
+        nullable="max_think min_think waits continuation error extracted difficulty response_time "
+        "cluster_id",
     ),
     "grades": _contract(
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
@@ -110,6 +125,7 @@ KEYS = {
     "items": ("item_id",),
     "chains": ("model", "item_id", "sample", "continuation"),
     "responses": ("model", "item_id", "sample", "condition"),
+    "graded": ("model", "item_id", "sample", "condition"),
     "grades": ("model", "item_id", "sample", "condition", "grader"),
     "verdicts": ("model", "item_id", "sample", "condition", "judge"),
 }
@@ -117,34 +133,45 @@ KEYS = {
 # Closed vocabularies.
 _STOPS = ("natural", "budget", "context")
 _ANSWER_STOPS = ("eos", "limit", "none")  # none: nothing was asked
+_OUTCOMES = ("correct", "incorrect", "ungradable")
 WORDS = {
     ("responses", "stop"): _STOPS,
     ("responses", "answer_stop"): _ANSWER_STOPS,
+    ("graded", "stop"): _STOPS,
+    ("graded", "answer_stop"): _ANSWER_STOPS,
     ("verdicts", "stop"): (*_STOPS, "none"),
     ("verdicts", "answer_stop"): _ANSWER_STOPS,
-    ("grades", "outcome"): ("correct", "incorrect", "ungradable"),
+    ("grades", "outcome"): _OUTCOMES,
+    ("graded", "outcome"): _OUTCOMES,
+    ("graded", "outcome_"): _OUTCOMES,
 }
 
 # Columns a frame may lack when it is written; they become null.
 OPTIONAL = {"chains": ("prompt_token_ids",)}
 
+# How further columns begin, of which a study has its own; they are text and may be null.
+FAMILIES = {"graded": "outcome_"}
+
 
 def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read the parquet file at `path` under contract `name`, all columns or those asked for.
 
-    Raises ThinkscaleError if the file is missing, is not parquet, or breaks the contract.
+    Raises ThinkscaleError if the file is missing, is not parquet, or breaks the contract; of
+    columns that are not asked for, only the names are looked at.
     """
-    schema = _schema(name)
     path = Path(path)
-    if not path.is_file():
-        raise ThinkscaleError(f"{path}: no such file; expected the {name} table.")
+    file = _open(path, name)
+    found = file.schema_arrow.names
+    schema = _schema(name, found)
+    _check_names(found, schema, name, str(path))
+    wanted = None if columns is None else list(columns)
     try:
-        table = pq.read_table(path)
+        table = file.read(wanted)
     except (pa.ArrowException, OSError) as error:
         raise ThinkscaleError(f"{path}: not readable as parquet ({error}).") from error
+    if wanted is not None:
+        schema = pa.schema([schema.field(column) for column in wanted])
     table = _check_table(table, schema, name, str(path))
-    if columns is not None:
-        table = table.select(list(columns))
     return pd.DataFrame(
         {field.name: to_pandas(table.column(field.name), field) for field in table.schema}
     )
@@ -156,7 +183,7 @@ def write(frame: pd.DataFrame, path: str | Path, name: str) -> None:
     Columns may come in any order and are written in the contract's. Raises ThinkscaleError naming
     the column and row (0-based position in the frame) of the first value that breaks the contract.
     """
-    schema = _schema(name)
+    schema = _schema(name, frame.columns)
     _check_names(list(frame.columns), schema, name, str(path))
     arrays = [
         to_arrow(frame[field.name], field, f"{path}, {name}")
@@ -232,14 +259,19 @@ def _checked(column: pa.ChunkedArray, field: pa.Field, name: str, where: str) ->
             f"{where}: column {field.name} is {column.type}, expected {field.type}."
         )
     column = column.cast(field.type)
-    _check_values(column, field, WORDS.get((name, field.name)), where)
+    family = FAMILIES.get(name)
+    known = family if family and field.name.startswith(family) else field.name
+    _check_values(column, field, WORDS.get((name, known)), where)
     return column
 
 
-def _schema(name: str) -> pa.Schema:
+def _schema(name: str, found: Iterable[str] = ()) -> pa.Schema:
+    """The contract, with the columns of its family that a frame or file was found to have."""
     if name not in SCHEMAS:
         raise ThinkscaleError(f"No contract is called {name!r}; there are {', '.join(SCHEMAS)}.")
-    return SCHEMAS[name]
+    schema, family = SCHEMAS[name], FAMILIES.get(name)
+    own = [column for column in found if family and str(column).startswith(family)]
+    return pa.schema([*schema, *(pa.field(column, TEXT) for column in own)])
 
 
 def _check_names(found: list[str], schema: pa.Schema, name: str, where: str) -> None:
@@ -259,20 +291,16 @@ def _check_names(found: list[str], schema: pa.Schema, name: str, where: str) -> 
 
 
 def _check_table(table: pa.Table, schema: pa.Schema, name: str, where: str) -> pa.Table:
-    """`table` in the contract's order and types, or an error at the first breach."""
-    _check_names(table.column_names, schema, name, where)
+    """`table` in the order and types of `schema`, or an error at the first breach."""
     for extra in OPTIONAL.get(name, ()):
-        if extra not in table.column_names:
+        if extra in schema.names and extra not in table.column_names:
             field = schema.field(extra)
             table = table.append_column(field, pa.nulls(len(table), field.type))
-    table = table.select(schema.names)
-    columns = []
-    for field in schema:
-        column = _checked(table.column(field.name), field, name, where)
-        columns.append(column)
+    columns = [_checked(table.column(field.name), field, name, where) for field in schema]
     table = pa.table(columns, schema=schema)
-    _check_keys(table, name, where)
-    if name in ("responses", "verdicts"):
+    if {*KEYS[name]} <= {*schema.names}:
+        _check_keys(table, name, where)
+    if {"answer_stop", "error"} <= {*schema.names}:
         _check_errors(table, where)
     return table
 

@@ -1,32 +1,75 @@
-"""Responses with their grades and their items: what every analysis starts from."""
+"""The graded frame: one row a response, with what every analysis starts from.
+
+It is joined once, from responses, grades and items, by the contract `graded`: keys, condition,
+ledger, the outcome by every grader (`outcome_<grader>`), that of the study's first with what it
+extracted (`outcome`, `extracted`), the item's properties, and whether the study leaves the item
+out. It holds no texts of items, thinking or answers.
+"""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-KEYS = ["model", "item_id", "sample", "condition"]
+from thinkscale.data import contracts
+from thinkscale.errors import ThinkscaleError
+
+KEYS = list(contracts.KEYS["responses"])
+# What is read of the responses: all of the contract but texts.
+RESPONSE_COLUMNS = [
+    name
+    for name in contracts.SCHEMAS["responses"].names
+    if name in contracts.SCHEMAS["graded"].names
+]
 
 
-def graded(
-    responses: pd.DataFrame, grades: pd.DataFrame, items: pd.DataFrame, grader: str
+def join(
+    responses: pd.DataFrame,
+    grades: pd.DataFrame,
+    items: pd.DataFrame,
+    graders: Sequence[str],
+    excluded: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Join one grader's grades and the items' facts to the responses; one row a response.
+    """Join grades and the items' facts to the responses, which keep their order.
 
-    Adds extracted, outcome, `correct` (an ungradable response is not correct), difficulty,
-    cluster_id, stem_chars (characters of the stem) and n_options.
+    graders: the study's, its first the one that analyses go by. excluded: ids of items that the
+    study leaves out (`contaminated`). Adds stem_chars (characters of the stem) and n_options.
+    Raises ThinkscaleError if no item is left.
     """
-    judged = grades.loc[grades["grader"] == grader, [*KEYS, "extracted", "outcome"]]
-    facts = items[["item_id", "difficulty", "cluster_id"]].assign(
-        stem_chars=items["stem"].str.len(), n_options=items["options"].map(len)
+    judged = grades.pivot(index=KEYS, columns="grader", values="outcome")[list(graders)]
+    first = grades.loc[grades["grader"] == graders[0], [*KEYS, "outcome", "extracted"]]
+    facts = items[["item_id", "difficulty", "response_time", "cluster_id"]].assign(
+        stem_chars=items["stem"].str.len(),
+        n_options=items["options"].map(len),
+        excluded=items["item_id"].isin(excluded),
     )
-    frame = responses.merge(judged, on=KEYS, how="left", validate="one_to_one").merge(
-        facts, on="item_id", how="left", validate="many_to_one"
+    if len(facts) and facts["excluded"].all():
+        raise ThinkscaleError(
+            f"`analyses.contamination.exclude_above` leaves out all {len(facts)} items; raise it, "
+            "or look at tables/overlap.csv for what overlaps"
+        )
+    return (
+        responses[RESPONSE_COLUMNS]
+        .merge(first, on=KEYS, how="left", validate="one_to_one")
+        .merge(facts, on="item_id", how="left", validate="many_to_one")
+        .merge(judged.add_prefix("outcome_").reset_index(), on=KEYS, how="left")
     )
-    return frame.assign(correct=frame["outcome"] == "correct")
+
+
+def contaminated(
+    overlap: pd.DataFrame, exclude_above: float, corpora: Sequence[str] | None = None
+) -> list[str]:
+    """Ids of the items of whose n-grams more than this share (0..1) occurs in one of the corpora.
+
+    overlap: the table of that name. corpora: None for all of them.
+    """
+    counts = overlap["share"] > exclude_above
+    if corpora is not None:
+        counts &= overlap["corpus"].isin(corpora)
+    return sorted(overlap.loc[counts, "item_id"].unique())
 
 
 def in_study_order(table: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
-    """Put a table's models in the order of the configuration; within a model nothing moves."""
+    """Put a table's models in the order of `models`; within a model nothing moves."""
     if "model" not in table.columns:
         return table
     place = {model: index for index, model in enumerate(models)}

@@ -2,10 +2,94 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.special import gammaln
+
+from thinkscale.errors import ThinkscaleError
+from thinkscale.stats.core import frame
+from thinkscale.stats.core.intervals import clustered_mean, undefined
+from thinkscale.stats.core.resampling import generator
+
+COLUMNS = [
+    *["model", "measure", "k", "n_items", "samples", "errors", "n_excluded"],
+    *["estimate", "lower", "upper", "method"],
+]
+
+
+def tabulate(
+    graded: pd.DataFrame,
+    ks: Sequence[int],
+    *,
+    n_draws: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """cons@k (plurality of k samples) and pass@k (any of k), natural condition, for every model.
+
+    Items with fewer than k samples are missing for that k. Subsets are enumerated if there are at
+    most `n_draws`, else that many are drawn. `samples` is the least number an item counted has.
+    An item that did not fit the context is not correct.
+    """
+    for k in ks:
+        if k < 1:
+            raise ThinkscaleError(f"consensus k: found {k}; expected 1 or more.")
+    rows = []
+    for model, own in frame.by_model(frame.prepare(graded)):
+        votes = ballots(frame.natural(own))
+        items = [
+            (
+                group["ballot"].to_numpy(object),
+                group["correct"].to_numpy(bool),
+                cluster,
+                group["fits"].all(),
+            )
+            for (_, cluster), group in votes.groupby(["item_id", "cluster"], sort=True)
+        ]
+        for k in sorted(set(ks)):
+            used = [item for item in items if len(item[0]) >= k]
+            sizes = sorted({len(answers) for answers, *_ in used})
+            members = {
+                n: subsets(n, k, n_draws=n_draws, rng=generator(seed, model, f"{n} {k}"))
+                for n in sizes
+            }
+            values = {
+                "cons": [cons_at_k(a, c, members[len(a)]) for a, c, *_ in used],
+                "pass": [pass_at_k(len(c), int(c.sum()), k) for _, c, *_ in used],
+            }
+            how = {
+                "cons": f"plurality, ties averaged, {_subsets_in_words(sizes, k, n_draws)}",
+                "pass": "1 - C(n - c, k) / C(n, k)",
+            }
+            note = ""
+            if len(used) < len(items):
+                note = f"; {len(items) - len(used)} items with fewer than {k} samples left out"
+            for measure, per_item in values.items():
+                interval = (
+                    clustered_mean(
+                        np.array(per_item),
+                        np.array([cluster for _, _, cluster, _ in used]),
+                        confidence=confidence,
+                        bounds=(0.0, 1.0),
+                    )
+                    if used
+                    else undefined(f"not estimated: no item has {k} samples")
+                )
+                rows.append(
+                    {
+                        "model": model,
+                        "measure": measure,
+                        "k": k,
+                        "n_items": len(used),
+                        "samples": sizes[0] if sizes else 0,
+                        "errors": sum(not fits for *_, fits in used),
+                        **interval.bounds(),
+                        "method": f"{how[measure]}; {interval.method}{note}",
+                    }
+                )
+    return frame.table(rows, COLUMNS, graded)
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float:
@@ -60,19 +144,21 @@ def cons_at_k(answers: np.ndarray, correct: np.ndarray, members: np.ndarray) -> 
     return float(np.mean((leading @ credit) / np.maximum(leading.sum(axis=1), 1)))
 
 
-def ballots(frame: pd.DataFrame) -> pd.DataFrame:
+def ballots(responses: pd.DataFrame) -> pd.DataFrame:
     """Add `ballot`, what each graded response votes for; None where it is ungradable.
 
     A grader that judges without extracting an answer (a substring rule) gives no label to vote
     for; there the outcome itself is the vote.
     """
-    votes = frame["extracted"].astype(object)
-    votes = votes.where(frame["extracted"].notna(), "outcome: " + frame["outcome"].astype(str))
-    return frame.assign(ballot=votes.where(frame["outcome"] != "ungradable", None))
+    votes = responses["extracted"].astype(object)
+    votes = votes.where(
+        responses["extracted"].notna(), "outcome: " + responses["outcome"].astype(str)
+    )
+    return responses.assign(ballot=votes.where(responses["outcome"] != "ungradable", None))
 
 
-def how(sizes: list[int], k: int, n_draws: int) -> str:
-    """In words, which subsets of k samples were looked at for items of these numbers of samples."""
+def _subsets_in_words(sizes: list[int], k: int, n_draws: int) -> str:
+    """Which subsets of k samples were looked at, for items of these numbers of samples."""
     if all(math.comb(n, k) <= n_draws for n in sizes):
         return "all subsets"
     return f"{n_draws} random subsets"

@@ -6,57 +6,48 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from thinkscale.stats.core.frame import require
+from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import bootstrap, clustered_mean
 from thinkscale.stats.core.resampling import generator
 
 OUTCOMES = ("correct", "incorrect", "ungradable")
 COLUMNS = [
-    *["model", "condition", "measure", "grader", "other", "n_items", "n_responses"],
+    *["model", "condition", "measure", "grader", "other", "n_items", "n_responses", "n_excluded"],
     *["estimate", "lower", "upper", "method"],
 ]
 ALL = "all conditions"
-_KEYS = ["model", "item_id", "sample", "condition"]
+OUTCOME = "outcome_"  # and a grader's name: the column of its outcomes
 
 
-def grader_agreement(
-    grades: pd.DataFrame,
-    items: pd.DataFrame,
-    *,
-    confidence: float = 0.95,
-    n_boot: int = 2000,
-    seed: int = 0,
+def tabulate(
+    graded: pd.DataFrame, *, confidence: float = 0.95, n_boot: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
     """Each model's accuracy under each grader, and how each two graders agree.
 
     Measures, for the natural condition and for all conditions together: `accuracy` and `ungradable`
     (shares of all responses, intervals clustered by item), `agreement` (share of responses to which
     `grader` and `other` give one outcome) and `kappa` (Cohen's, on the outcomes correct, incorrect,
-    ungradable; interval from resampled items). Graders come in the order of `grades`.
+    ungradable; interval from resampled items). Graders come in the order of their columns.
 
     Raises ThinkscaleError for a missing column. A response that one of two graders did not judge
     does not enter their comparison.
     """
-    require(grades, [*_KEYS, "grader", "outcome"], "grades")
-    require(items, ["item_id", "cluster_id"], "items")
-    given = items.set_index("item_id")["cluster_id"]
-    own = "item:" + grades["item_id"].astype(str)
-    cluster = "cluster:" + grades["item_id"].map(given).astype(str)
-    frame = grades.assign(cluster=cluster.where(grades["item_id"].map(given).notna(), own))
-    frame = frame.sort_values(_KEYS, kind="stable", ignore_index=True)
-    graders = list(pd.unique(grades["grader"]))
+    frame.require(graded, [*frame.KEYS, "cluster_id", "excluded"], "graded responses")
+    own = frame.included(graded).sort_values(frame.KEYS, kind="stable", ignore_index=True)
+    own = own.assign(cluster=frame.clusters(own))
+    graders = [name.removeprefix(OUTCOME) for name in own.columns if name.startswith(OUTCOME)]
     rows = []
-    for model, condition, part in _parts(frame):
+    for model, condition, part in _parts(own):
         head = {"model": model, "condition": condition}
-        judged = {name: part[part["grader"] == name] for name in graders}
-        for name, own in judged.items():
-            rows += [head | row for row in _shares(name, own, confidence)]
+        judged = {name: part[part[OUTCOME + name].notna()] for name in graders}
+        for name in graders:
+            rows += [head | row for row in _shares(name, judged[name], confidence)]
         for first, second in combinations(graders, 2):
-            pairs = judged[first].merge(judged[second], on=_KEYS, suffixes=("", "_other"))
             rng = generator(seed, model, condition, first, second)
-            found = _agreement(pairs, confidence=confidence, n_boot=n_boot, rng=rng)
+            both = judged[first][judged[first][OUTCOME + second].notna()]
+            found = _agreement(both, first, second, confidence=confidence, n_boot=n_boot, rng=rng)
             rows += [head | {"grader": first, "other": second} | row for row in found]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return frame.table(rows, COLUMNS, graded)
 
 
 def kappa(counts: np.ndarray) -> np.ndarray:
@@ -72,11 +63,11 @@ def kappa(counts: np.ndarray) -> np.ndarray:
         return np.where(chance < 1 - 1e-12, (observed - chance) / (1 - chance), np.nan)
 
 
-def _parts(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    for model in sorted(frame["model"].unique()):
-        own = frame[frame["model"] == model]
-        if (own["condition"] == "natural").any():
-            yield model, "natural", own[own["condition"] == "natural"]
+def _parts(responses: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for model, own in frame.by_model(responses):
+        natural = frame.natural(own)
+        if len(natural):
+            yield model, "natural", natural
         yield model, ALL, own
 
 
@@ -84,7 +75,7 @@ def _shares(name: str, judged: pd.DataFrame, confidence: float) -> list[dict]:
     rows = []
     for measure, outcome in (("accuracy", "correct"), ("ungradable", "ungradable")):
         found = clustered_mean(
-            judged["outcome"].eq(outcome),
+            judged[OUTCOME + name].eq(outcome),
             judged["cluster"].to_numpy(),
             confidence=confidence,
             bounds=(0.0, 1.0),
@@ -104,20 +95,25 @@ def _shares(name: str, judged: pd.DataFrame, confidence: float) -> list[dict]:
 
 
 def _agreement(
-    pairs: pd.DataFrame, *, confidence: float, n_boot: int, rng: np.random.Generator
+    pairs: pd.DataFrame,
+    first: str,
+    second: str,
+    *,
+    confidence: float,
+    n_boot: int,
+    rng: np.random.Generator,
 ) -> list[dict]:
+    columns = [OUTCOME + first, OUTCOME + second]
     size = {"n_items": pairs["item_id"].nunique(), "n_responses": len(pairs)}
     same = clustered_mean(
-        pairs["outcome"].eq(pairs["outcome_other"]),
+        pairs[columns[0]].eq(pairs[columns[1]]),
         pairs["cluster"].to_numpy(),
         confidence=confidence,
         bounds=(0.0, 1.0),
     )
     codes, found = pd.factorize(pairs["item_id"])
     cells = np.zeros((len(OUTCOMES), len(OUTCOMES), len(found)))
-    places = [
-        pd.Index(OUTCOMES).get_indexer(pairs[column]) for column in ("outcome", "outcome_other")
-    ]
+    places = [pd.Index(OUTCOMES).get_indexer(pairs[column]) for column in columns]
     np.add.at(cells, (*places, codes), 1)
 
     def statistic(index: np.ndarray) -> np.ndarray:

@@ -5,14 +5,19 @@ from typing import Any
 
 import pandas as pd
 
+from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
-from thinkscale.stats.core import frame as _frame
-from thinkscale.stats.core.columns import COLUMNS, LEDGER
+from thinkscale.stats.core import frame
 
+SUMS = [*contracts.LEDGER, "censored"]
+COLUMNS = [
+    *["model", "condition", "n_responses", "errors", *SUMS, "shared_tokens", "seconds"],
+    *["chains", "peak_memory_mib"],
+]
 MEBIBYTE = 2**20
 
 
-def ledger(responses: pd.DataFrame, usage: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def tabulate(graded: pd.DataFrame, usage: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Sums of the token counts of every model and condition, and what the model took as a whole.
 
     `n_responses` counts all responses and `errors` the items among them that did not fit the
@@ -28,11 +33,11 @@ def ledger(responses: pd.DataFrame, usage: Sequence[Mapping[str, Any]]) -> pd.Da
     `usage` holds one record for each inference job, with its model, chains and peak_memory_bytes.
     Raises ThinkscaleError if a model has none.
     """
-    needed = [*_frame.KEYS, *_frame.CONDITION[1:], *LEDGER, "seconds", "error"]
-    _frame.require(responses, needed, "responses")
+    needed = [*frame.KEYS, *frame.CONDITION[1:], *SUMS, "seconds", "error"]
+    frame.require(graded, needed, "graded responses")
     jobs = pd.DataFrame(usage, columns=["model", "chains", "peak_memory_bytes"])
     rows = []
-    for model, own in _frame.by_model(responses.assign(fits=responses["error"].isna())):
+    for model, own in frame.by_model(graded.assign(fits=graded["error"].isna())):
         mine = jobs[jobs["model"] == model]
         if mine.empty or mine["chains"].isna().any():
             raise ThinkscaleError(f"usage of model {model}: no number of chains.")
@@ -40,19 +45,19 @@ def ledger(responses: pd.DataFrame, usage: Sequence[Mapping[str, Any]]) -> pd.Da
             "chains": int(mine["chains"].sum()),
             "peak_memory_mib": mine["peak_memory_bytes"].astype(float).max() / MEBIBYTE,
         }
-        for cell, group in _frame.by_condition(own):
+        for cell, group in frame.by_condition(own):
             made = group[group["fits"]]
-            sums = {column: int(made[column].sum()) for column in LEDGER}
+            sums = {column: int(made[column].sum()) for column in SUMS}
             rows.append(
                 {
                     "model": model,
                     "condition": cell["condition"],
                     "n_responses": len(group),
-                    "errors": _frame.unfit_items(group),
+                    "errors": frame.unfit_items(group),
                     **sums,
                     "shared_tokens": sums["alone_tokens"] - sums["new_tokens"],
                     "seconds": float(made["seconds"].sum()),
                     **whole,
                 }
             )
-    return _frame.typed(rows, COLUMNS["ledger"])
+    return frame.table(rows, COLUMNS)

@@ -1,21 +1,27 @@
 """Difficulty against outcome: are the items a model gets wrong the ones people find hard?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
+from thinkscale.stats.core import frame
+from thinkscale.stats.core.correlations import pearson, rank_statistic
 from thinkscale.stats.core.intervals import bootstrap
 from thinkscale.stats.core.resampling import generator, permutation_of_pairs
-from thinkscale.stats.registration import pearson, rank_statistic
 
-MEASURES = (
-    "mean_difficulty_correct",
-    "mean_difficulty_incorrect",
-    "difference",
-    "spearman_item_accuracy",
-)
+COLUMNS = [
+    *["model", "measure", "n_items", "n_responses", "errors", "n_excluded"],
+    *["estimate", "lower", "upper", "p", "method"],
+]
+MEASURES = {  # in words
+    "mean_difficulty_correct": "mean difficulty over correct responses",
+    "mean_difficulty_incorrect": "mean difficulty over responses not correct",
+    "difference": "mean difficulty not correct minus correct",
+    "spearman_item_accuracy": "Spearman of item accuracy and difficulty",
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,52 @@ class Outcome:
     upper: float
     p: float
     method: str
+
+
+def tabulate(
+    graded: pd.DataFrame,
+    *,
+    confidence: float = 0.95,
+    n_boot: int = 2000,
+    n_permutations: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Difficulty of the items answered rightly and not, natural condition, for every model.
+
+    Not correct are incorrect and ungradable responses, and items that did not fit the context.
+    """
+    rows = []
+    for model, own in frame.by_model(frame.prepare(graded)):
+        items = frame.per_item(frame.natural(own))
+        used = items[items["difficulty"].notna()]
+        left_out = len(items) - len(used)
+        errors = int((~used["fits"]).sum())
+        note = frame.unfit_note(errors, "count as not correct")
+        note += f"; {left_out} items without difficulty left out" if left_out else ""
+        for measure in MEASURES:
+            result = by_outcome(
+                measure,
+                used["difficulty"].to_numpy(),
+                used["correct"].to_numpy(),
+                used["samples"].to_numpy(),
+                confidence=confidence,
+                n_boot=n_boot,
+                n_permutations=n_permutations,
+                seed=seed,
+                names=("outcome", model),
+            )
+            rows.append(
+                {
+                    "model": model,
+                    "measure": measure,
+                    "n_items": len(used),
+                    "n_responses": int(used["samples"].sum()),
+                    "errors": errors,
+                    **asdict(result),
+                    "method": result.method + "; uncorrected" + note,
+                }
+            )
+    return frame.table(rows, COLUMNS, graded)
 
 
 def by_outcome(
@@ -59,8 +111,8 @@ def by_outcome(
         with np.errstate(invalid="ignore", divide="ignore"):
             return (weights * values).sum(axis=-1) / weights.sum(axis=-1)
 
-    name, reason = _describe(measure, n, difficulty, correct, wrong)
-    if reason:
+    name = MEASURES[measure]
+    if reason := _impossible(measure, difficulty, correct, wrong):
         return Outcome(np.nan, np.nan, np.nan, np.nan, f"{name}; not estimated: {reason}")
     rng = generator(seed, *names, measure)
     resample = {"confidence": confidence, "n_boot": n_boot, "rng": rng}
@@ -92,26 +144,20 @@ def by_outcome(
     return Outcome(interval.estimate, interval.lower, interval.upper, p, method)
 
 
-def _describe(measure, n, difficulty, correct, wrong) -> tuple[str, str]:
-    """The measure in words, and why it cannot be had from these data, if so."""
-    if measure not in MEASURES:
-        raise ValueError(f"unknown measure {measure!r}; expected one of {', '.join(MEASURES)}")
-    reason = "" if n >= 3 else f"{n} items with a difficulty, at least 3 are needed"
-    needs_correct = measure in ("mean_difficulty_correct", "difference")
-    needs_wrong = measure in ("mean_difficulty_incorrect", "difference")
-    if not reason and needs_correct and not correct.sum():
-        reason = "no correct response"
-    if not reason and needs_wrong and not wrong.sum():
-        reason = "no incorrect response"
+def _impossible(
+    measure: str, difficulty: np.ndarray, correct: np.ndarray, wrong: np.ndarray
+) -> str:
+    """Why the measure cannot be had from these data; empty where it can."""
+    if len(difficulty) < 3:
+        return f"{len(difficulty)} items with a difficulty, at least 3 are needed"
     if measure == "spearman_item_accuracy":
-        if not reason and np.ptp(difficulty) == 0:
-            reason = "difficulty does not vary"
-        if not reason and np.ptp(correct / (correct + wrong)) == 0:
-            reason = "accuracy does not vary over items"
-        return "Spearman of item accuracy and difficulty", reason
-    name = {
-        "mean_difficulty_correct": "mean difficulty over correct responses",
-        "mean_difficulty_incorrect": "mean difficulty over responses not correct",
-        "difference": "mean difficulty not correct minus correct",
-    }[measure]
-    return name, reason
+        if np.ptp(difficulty) == 0:
+            return "difficulty does not vary"
+        return (
+            "accuracy does not vary over items" if np.ptp(correct / (correct + wrong)) == 0 else ""
+        )
+    if measure != "mean_difficulty_incorrect" and not correct.sum():
+        return "no correct response"
+    if measure != "mean_difficulty_correct" and not wrong.sum():
+        return "no incorrect response"
+    return ""

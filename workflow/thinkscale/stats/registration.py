@@ -1,15 +1,21 @@
 """Registration: how far the length of thinking follows human difficulty, across items."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import linalg, stats
 
+from thinkscale.stats.core import frame
+from thinkscale.stats.core.correlations import pearson, rank_statistic
 from thinkscale.stats.core.intervals import bootstrap
 from thinkscale.stats.core.resampling import generator, permutation_of_pairs
 
+COLUMNS = [
+    *["model", "measure", "n", "without_difficulty", "errors", "n_excluded"],
+    *["estimate", "lower", "upper", "p", "p_method", "censored", "detectable", "method"],
+]
 MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
 KENDALL_PERMUTATIONS_UP_TO = 1000  # items; each permutation costs the square of their number
 
@@ -24,6 +30,66 @@ class Correlation:
     p: float
     p_method: str
     method: str
+
+    @classmethod
+    def missing(cls, why: str) -> "Correlation":
+        return cls(np.nan, np.nan, np.nan, np.nan, "", why)
+
+
+def tabulate(
+    graded: pd.DataFrame,
+    *,
+    confidence: float = 0.95,
+    n_boot: int = 2000,
+    n_permutations: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Correlations of natural thinking length with difficulty, across items, for every model.
+
+    Per item the mean thinking tokens over samples. Items without a difficulty are left out and
+    counted in `without_difficulty`, those that did not fit the context are left out and counted in
+    `errors`; `censored` is the share of natural responses, of the items kept, whose thinking was
+    cut; `detectable` is the smallest correlation found with 80 % power.
+    """
+    rows = []
+    for model, own in frame.by_model(frame.prepare(graded)):
+        responses = frame.natural(own)
+        items = frame.per_item(responses)
+        known = items["difficulty"].notna()
+        used = items[known & items["fits"]]
+        errors = int((known & ~items["fits"]).sum())
+        kept = responses["item_id"].isin(used.index)
+        notes = "; mean tokens over samples; uncorrected" + frame.unfit_note(errors, "left out")
+        if not known.all():
+            notes += f"; {(~known).sum()} items without difficulty left out"
+        if used["cluster"].nunique() < len(used):
+            notes += "; items taken as independent, though some share a cluster"
+        for measure in MEASURES:
+            result = correlate(
+                measure,
+                used["tokens"].to_numpy(),
+                used["difficulty"].to_numpy(),
+                used[["stem_chars", "n_options"]],
+                confidence=confidence,
+                n_boot=n_boot,
+                n_permutations=n_permutations,
+                seed=seed,
+                names=("registration", model),
+            )
+            rows.append(
+                {
+                    "model": model,
+                    "measure": measure,
+                    "n": len(used),
+                    "without_difficulty": int((~known).sum()),
+                    "errors": errors,
+                    **asdict(result),
+                    "censored": responses.loc[kept, "censored"].mean() if kept.any() else np.nan,
+                    "detectable": detectable_correlation(len(used), confidence=confidence),
+                    "method": result.method + notes,
+                }
+            )
+    return frame.table(rows, COLUMNS, graded)
 
 
 def detectable_correlation(n: int, *, power: float = 0.8, confidence: float = 0.95) -> float:
@@ -56,9 +122,8 @@ def correlate(
     """
     tokens, difficulty = np.asarray(tokens, float), np.asarray(difficulty, float)
     n = len(tokens)
-    reason = _impossible(n, tokens, difficulty)
-    if reason:
-        return Correlation(np.nan, np.nan, np.nan, np.nan, "", f"not estimated: {reason}")
+    if reason := _impossible(n, tokens, difficulty):
+        return Correlation.missing(f"not estimated: {reason}")
     rng = generator(seed, *names, measure)
     permute = {"n_permutations": n_permutations, "rng": rng}
     resample = {"confidence": confidence, "n_boot": n_boot, "rng": rng}
@@ -82,14 +147,12 @@ def correlate(
     elif measure == "partial_spearman":
         held, name = _covariates(covariates)
         if n < held.shape[1] + 4:
-            return Correlation(
-                np.nan, np.nan, np.nan, np.nan, "", f"{name}; not estimated: {n} items are too few"
-            )
+            return Correlation.missing(f"{name}; not estimated: {n} items are too few")
         rest = _residuals(held, n)
         fixed, moved = (rest(stats.rankdata(column)) for column in (tokens, difficulty))
         if min(fixed @ fixed, moved @ moved) < 1e-9 * n**3:
             why = "the covariates explain tokens or difficulty wholly"
-            return Correlation(np.nan, np.nan, np.nan, np.nan, "", f"{name}; not estimated: {why}")
+            return Correlation.missing(f"{name}; not estimated: {why}")
         interval = bootstrap(n, rank_statistic(tokens, difficulty, *held.T), **resample)
         interval = replace(interval, estimate=_partial_spearman(tokens, difficulty, held))
         # Freedman and Lane (1983): permute the part of difficulty's ranks that the covariates
@@ -113,36 +176,7 @@ def _impossible(n: int, tokens: np.ndarray, difficulty: np.ndarray) -> str:
     return ""
 
 
-def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson's r along the last axis, broadcasting the others; NaN where a side is constant."""
-    a = a - a.mean(axis=-1, keepdims=True)
-    b = b - b.mean(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = (a * b).sum(axis=-1) / np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
-    return np.clip(r, -1, 1)
-
-
-def rank_statistic(x: np.ndarray, y: np.ndarray, *held: np.ndarray):
-    """Spearman's rho of x and y, `held` constant, as a function of item indices (..., n).
-
-    Ranks are taken anew in every resample. The partial correlation comes from the inverse of the
-    ranks' covariance matrix, as in pingouin, here for all resamples at once.
-    """
-
-    def statistic(index: np.ndarray) -> np.ndarray:
-        ranks = [stats.rankdata(column[index], axis=-1) for column in (x, y, *held)]
-        if not held:
-            return pearson(*ranks)
-        centred = np.stack(ranks, axis=-2) - (index.shape[-1] + 1) / 2  # (..., columns, n)
-        precision = np.linalg.pinv(centred @ centred.swapaxes(-1, -2), hermitian=True)
-        scale = precision[..., 0, 0] * precision[..., 1, 1]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(scale > 0, -precision[..., 0, 1] / np.sqrt(scale), np.nan)
-
-    return statistic
-
-
-def kendall_statistic(x: np.ndarray, y: np.ndarray):
+def kendall_statistic(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Kendall's tau-b as a function of item indices (..., n).
 
     A resample is a vector w of how often each item was drawn; concordance and ties are quadratic
@@ -185,13 +219,13 @@ def _kendall_p(tokens, difficulty, n_permutations, rng) -> tuple[float, str]:
 
 def _covariates(covariates: pd.DataFrame | None) -> tuple[np.ndarray, str]:
     """The covariates that vary, shape (n, c), and the measure's name with what was left out."""
-    frame = pd.DataFrame() if covariates is None else covariates
-    held = [column for column in frame if frame[column].nunique(dropna=False) > 1]
-    constant = [column for column in frame if column not in held]
+    given = pd.DataFrame() if covariates is None else covariates
+    held = [column for column in given if given[column].nunique(dropna=False) > 1]
+    constant = [column for column in given if column not in held]
     name = "partial Spearman given " + (" and ".join(held) or "nothing")
     if constant:
         name += f" ({' and '.join(constant)} left out: constant)"
-    return frame[held].to_numpy(float).reshape(len(frame), len(held)), name
+    return given[held].to_numpy(float).reshape(len(given), len(held)), name
 
 
 def _partial_spearman(tokens: np.ndarray, difficulty: np.ndarray, held: np.ndarray) -> float:

@@ -1,42 +1,52 @@
-"""A condition against natural on the same items and samples: flips and token change."""
+"""Change of thinking tokens from natural on the same items and samples."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
+from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Interval, percent, undefined
-from thinkscale.stats.core.resampling import sign_flip
+from thinkscale.stats.core.resampling import holm_within, sign_flip
 
 EXACT_SIGNED_RANK_UP_TO = 50  # items; beyond, the normal approximation is used, as in R
 ENUMERATED_UP_TO = 13  # changes; 2^13 sign patterns
 
-
-@dataclass(frozen=True)
-class Flips:
-    """Pairs by outcome before and after, and the exact McNemar p of the two kinds of flips."""
-
-    both_correct: int
-    wrong_to_right: int
-    right_to_wrong: int
-    both_wrong: int
-    p: float
+COLUMNS = [
+    *["model", *frame.CONDITION, "n_items", "n_pairs", "errors", "n_excluded"],
+    *["estimate", "lower", "upper", "mean_change", "p", "p_holm", "method"],
+]
 
 
-def mcnemar_exact(before: np.ndarray, after: np.ndarray) -> Flips:
-    """Count flips between two boolean arrays of shape (n,) and test them (exact McNemar).
+def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Change of thinking tokens from natural, per item the mean over paired samples.
 
-    p is the two-sided binomial p of wrong-to-right among all flips at one half: 1 where nothing
-    flipped, missing where there are no pairs. Pairs are taken as independent.
+    `estimate` is Hodges and Lehmann's, `mean_change` the plain mean over items, both in tokens.
+    Items that did not fit the context are left out and counted in `errors`.
     """
-    before, after = np.asarray(before, bool), np.asarray(after, bool)
-    gained, lost = int((~before & after).sum()), int((before & ~after).sum())
-    p = np.nan
-    if before.size:
-        p = float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    both, neither = int((before & after).sum()), int((~before & ~after).sum())
-    return Flips(both, gained, lost, neither, p)
+    rows = []
+    for model, cell, pairs, errors in frame.against_natural(graded):
+        change = pairs["think_tokens"] - pairs["think_tokens_natural"]
+        means = change.groupby(pairs["item_id"]).mean().to_numpy(float)
+        interval = hodges_lehmann(means, confidence=confidence)
+        p, how = signed_rank_p(means)
+        rows.append(
+            {
+                "model": model,
+                **cell,
+                "n_items": len(means),
+                "n_pairs": len(pairs),
+                "errors": errors,
+                **interval.bounds(),
+                "mean_change": means.mean() if len(means) else np.nan,
+                "p": p,
+                "method": f"{interval.method}; p Wilcoxon signed-rank on item means "
+                f"({np.count_nonzero(means)} changed, zeros dropped, {how}); "
+                "p_holm Holm within the model" + frame.unfit_note(errors, "left out"),
+            }
+        )
+    return frame.table(holm_within(rows, "p", "model"), COLUMNS, graded)
 
 
 def hodges_lehmann(changes: np.ndarray, *, confidence: float = 0.95) -> Interval:

@@ -16,7 +16,7 @@ from thinkscale.errors import ThinkscaleError
 CONDITION = ["condition", "max_think", "min_think", "waits", "continuation"]
 KEYS = ["model", "item_id", "sample", "condition"]
 NEEDED = [
-    *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored", "error"],
+    *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored", "error", "excluded"],
     *["outcome", "extracted", "difficulty", "cluster_id", "stem_chars", "n_options"],
 ]
 OUTCOMES = {"correct", "incorrect", "ungradable"}
@@ -34,9 +34,9 @@ def require(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
 def prepare(graded: pd.DataFrame) -> pd.DataFrame:
     """Return the graded frame checked, sorted by its keys, with `correct`, `cluster` and `fits`.
 
-    `correct` is outcome == "correct": an ungradable response counts as not correct. `cluster` is
-    the item's cluster_id, or the item itself where it has none. `fits` is false where the prompt
-    did not fit the context; there `think_tokens` is missing.
+    Rows of excluded items are left out. `correct` is outcome == "correct": an ungradable response
+    counts as not correct. `cluster` is the item's cluster_id, or the item itself where it has none.
+    `fits` is false where the prompt did not fit the context; there `think_tokens` is missing.
 
     Raises ThinkscaleError for a missing column, an unknown outcome, or two rows of one model,
     item, sample and condition.
@@ -54,9 +54,7 @@ def prepare(graded: pd.DataFrame) -> pd.DataFrame:
         row = graded.loc[twice, KEYS].iloc[0]
         named = ", ".join(f"{key} {row[key]}" for key in KEYS)
         raise ThinkscaleError(f"graded responses: {named} occurs twice; expected one row for each.")
-    frame = graded.sort_values(KEYS, kind="stable", ignore_index=True)
-    own = "item:" + frame["item_id"].astype(str)
-    given = "cluster:" + frame["cluster_id"].astype(str)
+    frame = included(graded).sort_values(KEYS, kind="stable", ignore_index=True)
     fits = frame["error"].isna().to_numpy(bool)
     return frame.assign(
         item_id=frame["item_id"].astype(str),
@@ -65,8 +63,20 @@ def prepare(graded: pd.DataFrame) -> pd.DataFrame:
         fits=fits,
         think_tokens=np.where(fits, frame["think_tokens"].to_numpy(float), np.nan),
         difficulty=pd.to_numeric(frame["difficulty"]).to_numpy(float, na_value=np.nan),
-        cluster=given.where(frame["cluster_id"].notna(), own),
+        cluster=clusters(frame),
     )
+
+
+def included(graded: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the items that the study does not leave out."""
+    return graded[~graded["excluded"].astype(bool)]
+
+
+def clusters(frame: pd.DataFrame) -> pd.Series:
+    """Of each row the item's cluster, or the item itself where it has none."""
+    own = "item:" + frame["item_id"].astype(str)
+    given = "cluster:" + frame["cluster_id"].astype(str)
+    return given.where(frame["cluster_id"].notna(), own)
 
 
 def by_model(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -145,9 +155,24 @@ def pairs_with_natural(
     return pairs[pairs["fits"]], unfit_items(pairs)
 
 
-def typed(rows: list[dict], columns: Sequence[str]) -> pd.DataFrame:
-    """Rows as a frame with exactly `columns`; the condition's limits become nullable integers."""
+def against_natural(graded: pd.DataFrame) -> Iterator[tuple[str, dict, pd.DataFrame, int]]:
+    """Yield model, condition, its pairs with natural and the number of items left out of them."""
+    for model, own in by_model(prepare(graded)):
+        for cell, group in by_condition(own):
+            if cell["condition"] != "natural":
+                yield model, cell, *pairs_with_natural(own, group)
+
+
+def table(
+    rows: list[dict], columns: Sequence[str], graded: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Rows as a frame with exactly `columns`; the condition's limits become nullable integers.
+
+    graded: where `n_excluded`, how many items the study leaves out, is counted from.
+    """
     frame = pd.DataFrame(rows, columns=list(columns))
+    if graded is not None:
+        frame["n_excluded"] = graded.loc[graded["excluded"].astype(bool), "item_id"].nunique()
     for column in ("max_think", "min_think", "waits"):
         if column in frame:
             frame[column] = pd.array(frame[column], dtype="Int64")

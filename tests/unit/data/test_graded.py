@@ -1,0 +1,108 @@
+"""The graded frame: joined once, whole, without texts, with what the study leaves out marked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from thinkscale.data import contracts, graded
+from thinkscale.errors import ThinkscaleError
+
+GRADERS = ["choice", "article"]
+
+
+def responses():
+    """Two models, two items, two samples, natural and cut."""
+    rows = [
+        {"model": model, "item_id": item, "sample": sample, "condition": condition}
+        for model in ("b", "a")
+        for item in ("q2", "q1")
+        for sample in (0, 1)
+        for condition in ("natural", "max=8")
+    ]
+    frame = pd.DataFrame(rows)
+    most = frame["condition"].map({"max=8": 8}).astype("Int64")
+    return frame.assign(
+        max_think=most, min_think=pd.array([None] * len(frame), "Int64"),
+        waits=pd.array([None] * len(frame), "Int64"), continuation=None,
+        **dict.fromkeys(contracts.LEDGER, 3), stop="natural", answer_stop="eos", censored=False,
+        think_text="so", answer_text="A", seconds=0.1, engine="scripted", exact_tokens=True,
+        error=None,
+    )  # fmt: skip
+
+
+def grades(of):
+    keys = of[graded.KEYS].sample(frac=1, random_state=0)
+    right = keys["item_id"].eq("q1")
+    parts = [
+        keys.assign(
+            grader=grader,
+            extracted=np.where(right, "A", None) if grader == "choice" else None,
+            outcome=np.where(right ^ (grader == "article"), "correct", "ungradable"),
+            detail="",
+        )
+        for grader in GRADERS
+    ]
+    return pd.concat(parts)
+
+
+ITEMS = pd.DataFrame(
+    {
+        "item_id": ["q1", "q2"],
+        "stem": ["What is it?", "And?"],
+        "options": [[{"label": "A", "text": "x"}, {"label": "B", "text": "y"}], []],
+        "difficulty": [0.1, np.nan],
+        "response_time": [np.nan, 30.0],
+        "cluster_id": ["c", None],
+    }
+)
+
+
+def joined(excluded=()):
+    of = responses()
+    return graded.join(of, grades(of), ITEMS, GRADERS, excluded)
+
+
+def test_every_response_once_in_its_order_with_the_outcome_of_every_grader(tmp_path):
+    contracts.write(joined(), tmp_path / "g.parquet", "graded")
+    found = contracts.read(tmp_path / "g.parquet", "graded")
+    pd.testing.assert_frame_equal(found[graded.KEYS], responses()[graded.KEYS], check_dtype=False)
+    first, second = found.iloc[0], found[found["item_id"] == "q1"].iloc[0]
+    assert (first["outcome"], first["outcome_choice"], first["outcome_article"]) == (
+        "ungradable", "ungradable", "correct",
+    )  # fmt: skip
+    assert (second["outcome"], second["extracted"]) == ("correct", "A")
+    assert list(found.columns)[-2:] == ["outcome_choice", "outcome_article"]  # the study's order
+    assert (first["stem_chars"], first["n_options"], first["response_time"]) == (4, 0, 30.0)
+    assert (second["stem_chars"], second["n_options"], second["difficulty"]) == (11, 2, 0.1)
+    assert not {"think_text", "answer_text", "stem"} & {*found.columns}
+
+
+def test_what_the_study_leaves_out_is_marked_and_stays():
+    found = joined(["q2"])
+    assert len(found) == len(responses())
+    assert found.groupby("item_id")["excluded"].all().to_dict() == {"q1": False, "q2": True}
+    with pytest.raises(ThinkscaleError, match="exclude_above` leaves out all 2 items"):
+        joined(["q1", "q2"])
+
+
+def test_items_are_contaminated_above_a_share():
+    overlap = pd.DataFrame(
+        {
+            "item_id": ["a", "b", "c", "a", "b"],
+            "corpus": ["one", "one", "one", "two", "two"],
+            "share": [0.2, 0.0, np.nan, 0.0, 0.9],
+        }
+    )
+    assert graded.contaminated(overlap, 0.0) == ["a", "b"]
+    assert graded.contaminated(overlap, 0.2) == ["b"]
+    assert graded.contaminated(overlap, 0.0, ["one"]) == ["a"]
+
+
+def test_a_response_that_was_not_graded_breaks_the_contract(tmp_path):
+    of = responses()
+    frame = graded.join(of, grades(of.iloc[1:]), ITEMS, GRADERS)
+    with pytest.raises(ThinkscaleError, match="column outcome, row 0 has no value"):
+        contracts.write(frame, tmp_path / "g.parquet", "graded")
+    frame = joined().assign(outcome_article="maybe")
+    with pytest.raises(ThinkscaleError, match="outcome_article, row 0 is 'maybe'"):
+        contracts.write(frame, tmp_path / "g.parquet", "graded")

@@ -1,0 +1,88 @@
+"""Flips of outcomes against natural on the same items and samples, tested."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from thinkscale.stats.core import frame
+from thinkscale.stats.core.intervals import clustered_mean
+from thinkscale.stats.core.resampling import cluster_sums, generator, holm_within, sign_flip
+
+COLUMNS = [
+    *["model", *frame.CONDITION, "n_items", "n_pairs", "errors", "n_excluded", "both_correct"],
+    *["wrong_to_right", "right_to_wrong", "both_wrong", "estimate", "lower", "upper"],
+    *["p", "p_clustered", "p_holm", "method"],
+]
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Pairs by outcome before and after, and the exact McNemar p of the two kinds of flips."""
+
+    both_correct: int
+    wrong_to_right: int
+    right_to_wrong: int
+    both_wrong: int
+    p: float
+
+
+def mcnemar_exact(before: np.ndarray, after: np.ndarray) -> Flips:
+    """Count flips between two boolean arrays of shape (n,) and test them (exact McNemar).
+
+    p is the two-sided binomial p of wrong-to-right among all flips at one half: 1 where nothing
+    flipped, missing where there are no pairs. Pairs are taken as independent.
+    """
+    before, after = np.asarray(before, bool), np.asarray(after, bool)
+    gained, lost = int((~before & after).sum()), int((before & ~after).sum())
+    p = np.nan
+    if before.size:
+        p = float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    both, neither = int((before & after).sum()), int((~before & ~after).sum())
+    return Flips(both, gained, lost, neither, p)
+
+
+def tabulate(
+    graded: pd.DataFrame,
+    *,
+    confidence: float = 0.95,
+    n_permutations: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Accuracy of every condition against natural, on pairs of the same item and sample.
+
+    `p` is the exact McNemar test, which takes pairs as independent; `p_clustered` flips the sign
+    of whole clusters (items), which does not, and `p_holm` corrects it within the model. Items that
+    did not fit the context say nothing about a condition; they are left out, `errors` counts them.
+    """
+    rows = []
+    for model, cell, pairs, errors in frame.against_natural(graded):
+        before = pairs["correct_natural"].to_numpy(bool)
+        after = pairs["correct"].to_numpy(bool)
+        flips = mcnemar_exact(before, after)
+        difference = after.astype(float) - before
+        clusters = pairs["cluster"].to_numpy()
+        interval = clustered_mean(difference, clusters, confidence=confidence, bounds=(-1.0, 1.0))
+        p_clustered, how = sign_flip(
+            cluster_sums(difference, clusters),
+            n_permutations=n_permutations,
+            rng=generator(seed, "mcnemar", model, cell["condition"]),
+        )
+        rows.append(
+            {
+                "model": model,
+                **cell,
+                "n_items": pairs["item_id"].nunique(),
+                "n_pairs": len(pairs),
+                "errors": errors,
+                **asdict(flips),
+                **interval.bounds(),
+                "p_clustered": p_clustered,
+                "method": f"paired difference, {interval.method}; p exact McNemar; "
+                f"p_clustered sign-flip of clusters: {how}; "
+                "p_holm Holm on p_clustered within the model"
+                + frame.unfit_note(errors, "left out"),
+            }
+        )
+    return frame.table(holm_within(rows, "p_clustered", "model"), COLUMNS, graded)
