@@ -41,6 +41,7 @@ def checked_study():
 
 STUDY = checked_study()
 MODELS = [model.name for model in STUDY.models]
+SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 JUDGE = judge_model(STUDY)
@@ -120,7 +121,7 @@ def overlap_table():
 
 
 def exclusion():
-    """By which overlap with which corpora items are left out of tables."""
+    """By which overlap with which corpora the study leaves items out."""
     return STUDY.analyses.contamination.model_dump(include={"exclude_above", "corpora"})
 
 
@@ -210,8 +211,8 @@ def shards(kind, suffix="parquet"):
 def compared_pairs():
     """Pairs of models on the same items: those asked for, else each derived with its parent."""
     if STUDY.analyses.compare is not None:
-        return [list(pair) for pair in STUDY.analyses.compare]
-    return [[m.derive.parent, m.name] for m in STUDY.models if m.derive is not None]
+        return {"pairs": [list(pair) for pair in STUDY.analyses.compare]}
+    return {"pairs": [[m.derive.parent, m.name] for m in STUDY.models if m.derive is not None]}
 
 
 def table(name):
@@ -222,45 +223,45 @@ def figure(name):
     return {kind: results("figures", f"{name}.{kind}") for kind in ("svg", "png")}
 
 
-TABLES = [
-    "items",
-    "accuracy",
-    "registration",
-    "outcome_difficulty",
-    "mcnemar",
-    "token_change",
-    "model_comparison",
-    "consensus",
-    "ledger",
-]
-FIGURES = [
-    "difficulty_histogram",
-    "tokens_vs_difficulty",
-    "difficulty_by_outcome",
-    "one_chain",
-    "accuracy_vs_budget",
-    "accuracy_vs_waits",
-    "thinking_lengths",
-    "token_change",
-]
-
-CORPUS_TABLES = ["divergence", "divergence_tokens", "overlap", "overlap_summary"]
-CORPUS_FIGURES = ["token_scatter", "token_contributions", "item_overlap"]
+# What the study asks for, in the order of the rules that make it; these register it themselves.
+TABLES, FIGURES = [], []
 
 
-def study_tables():
-    """Tables this study has: some need a corpus or a derived model."""
-    names = TABLES + (CORPUS_TABLES if CORPORA else [])
-    names += ["grader_agreement"] if len(STUDY.grading.graders) > 1 else []
-    return [table(name) for name in names + (["training_loss"] if DERIVED else [])]
+def shown_table(name, category, title, *, caption="table", when=True, path=None):
+    """A table of the study (`when` it has one), at its place in the report."""
+    TABLES.extend([table(name)] if when else [])
+    return report(
+        path or table(name),
+        caption=f"../report/{caption}.rst",
+        category=category,
+        labels={"result": f"table: {title}"},
+    )
 
 
-def study_figures():
-    """Figures this study has, each as SVG and PNG."""
-    names = FIGURES + (CORPUS_FIGURES if CORPORA else [])
-    names += ["grader_agreement"] if len(STUDY.grading.graders) > 1 else []
-    names += ["training_loss"] if DERIVED else []
-    return [path for name in names for path in figure(name).values()]
+def tabulated(name, *shown, **how):
+    """The same as the output of a rule that is made of `tabulate`, whose wildcard is the name."""
+    return shown_table(name, *shown, **how, path=table(f"{{name,{name}}}"))
+
+
+def drawn(name, category, title, when=True):
+    """A figure of the study (`when` it has one), as SVG at its place in the report and as PNG."""
+    FIGURES.extend(figure(name).values() if when else [])
+    made = figure(f"{{name,{name}}}")
+    made["svg"] = report(
+        made["svg"],
+        caption=f"../report/{name}.rst",
+        category=category,
+        labels={"result": f"figure: {title}"},
+    )
+    return made
+
+
+def analysis_code(wildcards):
+    return code("data", "stats/core", f"stats/{wildcards.name}")
+
+
+def figure_code(wildcards):
+    return code("data", "figures/core", f"figures/{wildcards.name}")
 
 
 def analyses(*keys):

@@ -13,17 +13,9 @@ rule compare_tokens:
         records=[results("models", f"{name}.json") for name in MODELS],
         tokenizers=tokenizer_paths(),
     output:
-        divergence=report(
-            table("divergence"),
-            caption="../report/table.rst",
-            category="Corpus and items",
-            labels={"result": "table: divergence"},
-        ),
-        tokens=report(
-            table("divergence_tokens"),
-            caption="../report/table.rst",
-            category="Corpus and items",
-            labels={"result": "table: tokens that differ most"},
+        divergence=shown_table("divergence", "Corpus and items", "divergence", when=CORPORA),
+        tokens=shown_table(
+            "divergence_tokens", "Corpus and items", "tokens that differ most", when=CORPORA
         ),
     log:
         log_of("compare_tokens.log"),
@@ -58,17 +50,9 @@ rule measure_overlap:
         records=[results("models", f"{name}.json") for name in MODELS],
         tokenizers=tokenizer_paths(),
     output:
-        overlap=report(
-            table("overlap"),
-            caption="../report/table.rst",
-            category="Corpus and items",
-            labels={"result": "table: overlap of each item"},
-        ),
-        summary=report(
-            table("overlap_summary"),
-            caption="../report/table.rst",
-            category="Corpus and items",
-            labels={"result": "table: overlap of items and corpora"},
+        overlap=shown_table("overlap", "Corpus and items", "overlap of each item", when=CORPORA),
+        summary=shown_table(
+            "overlap_summary", "Corpus and items", "overlap of items and corpora", when=CORPORA
         ),
     log:
         log_of("measure_overlap.log"),

@@ -24,29 +24,24 @@ rule grade:
         "../scripts/grade.py"
 
 
-rule compare_graders:
-    """Accuracy under each grader, and Cohen's kappa between them."""
+rule join_graded:
+    """Join responses, grades and what analyses need of items: what every analysis starts from."""
     input:
+        responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
         overlap=overlap_table(),
     output:
-        table=report(
-            table("grader_agreement"),
-            caption="../report/table.rst",
-            category="Grading",
-            labels={"result": "table: graders compared"},
-        ),
+        graded=results("graded.parquet"),
     log:
-        log_of("compare_graders.log"),
+        log_of("join_graded.log"),
     benchmark:
-        time_of("compare_graders.tsv")
+        time_of("join_graded.tsv")
     conda:
         "../../envs/analysis.yaml"
     params:
-        options=resampling("confidence", "n_boot"),
-        models=MODELS,
+        graders=STUDY.grading.graders,
         exclusion=exclusion(),
-        code=code("stats", "data/graded"),
+        code=code("data"),
     script:
-        "../scripts/compare_graders.py"
+        "../scripts/join_graded.py"

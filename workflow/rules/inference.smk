@@ -46,4 +46,4 @@ rule gather_responses:
     conda:
         "../../envs/analysis.yaml"
     script:
-        "../scripts/gather_responses.py"
+        "../scripts/gather.py"

@@ -8,12 +8,7 @@ rule subset_items:
     output:
         study_items=results("items.parquet"),
         report=results("items_report.csv"),
-        facts=report(
-            table("items"),
-            caption="../report/items.rst",
-            category="Items",
-            labels={"result": "table: the bank and what was left out"},
-        ),
+        facts=shown_table("items", "Items", "the bank and what was left out", caption="items"),
     log:
         log_of("subset_items.log"),
     benchmark:

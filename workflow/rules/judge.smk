@@ -45,4 +45,4 @@ rule gather_verdicts:
     conda:
         "../../envs/analysis.yaml"
     script:
-        "../scripts/gather_verdicts.py"
+        "../scripts/gather.py"

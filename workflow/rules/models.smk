@@ -75,8 +75,7 @@ rule train_calibration_model:
 rule measure_calibration_models:
     """Write the calibration models' manifest from a study of them; see its configuration."""
     input:
-        responses=results("responses.parquet"),
-        grades=results("grades.parquet"),
+        graded=results("graded.parquet"),
         study_items=results("items.parquet"),
         corpora=[corpus_file(name) for name in CORPORA],
         manifest="resources/calibration/manifest.json",
@@ -90,7 +89,6 @@ rule measure_calibration_models:
         "../../envs/inference.yaml"
     params:
         study=STUDY.model_dump(mode="json"),
-        grader=STUDY.grading.graders[0],
-        code=code("calibration", "data/graded"),
+        code=code("calibration", "data"),
     script:
         "../scripts/measure_calibration_models.py"

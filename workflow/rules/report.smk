@@ -4,7 +4,7 @@
 rule summarize:
     """Sentences, each made from the tables."""
     input:
-        tables=study_tables(),
+        tables=TABLES,
     output:
         summary=results("summary.md"),
         page=report(
@@ -60,8 +60,8 @@ rule record_provenance:
 rule render_report:
     """One self-contained page with every figure, table and caption."""
     input:
-        study_tables(),
-        study_figures(),
+        TABLES,
+        FIGURES,
         results("summary.md"),
         results("provenance.json"),
         config=results("config.yaml"),
@@ -89,6 +89,6 @@ rule render_report:
 rule reported:
     """What the report shows."""
     input:
-        study_tables(),
-        study_figures(),
+        TABLES,
+        FIGURES,
         results("summary.md"),

@@ -1,4 +1,4 @@
-"""Put all shards together."""
+"""Put the shards of each contract together, those of an input under its name."""
 
 import pandas as pd
 
@@ -6,6 +6,6 @@ from thinkscale.data import contracts
 from thinkscale.jobs.job import job
 
 with job(snakemake):
-    for name in ("chains", "responses"):
-        frames = [contracts.read(path, name) for path in snakemake.input[name]]
-        contracts.write(pd.concat(frames, ignore_index=True), snakemake.output[name], name)
+    for name, path in snakemake.output.items():
+        frames = [contracts.read(shard, name) for shard in snakemake.input[name]]
+        contracts.write(pd.concat(frames, ignore_index=True), path, name)

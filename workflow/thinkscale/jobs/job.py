@@ -1,25 +1,82 @@
-"""What every script of the workflow does first: log, and end cleanly on a user's error."""
+"""What every script of the workflow does first: log, read its inputs, and end cleanly."""
 
+import importlib.util
+import json
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from thinkscale.data import contracts
+from thinkscale.data.tables import read_table
 from thinkscale.errors import ThinkscaleError
 
 
 @contextmanager
 def job(snakemake) -> Iterator[None]:
-    """Run a rule's work; a ThinkscaleError becomes one message, in the log too, and exit code 1."""
+    """Run a rule's work; where it fails, the log says why, the console in one line, and exit 1.
+
+    A ThinkscaleError is a message for the user. Of any other exception the log has the traceback,
+    and the console the log's path.
+    """
     log = Path(snakemake.log[0])
     log.write_text("", encoding="utf-8")
     try:
         yield
-    except ThinkscaleError as error:
-        message = f"thinkscale: {snakemake.rule}: {error}"
-        log.write_text(message + "\n", encoding="utf-8")
-        sys.exit(message)
+    except Exception as error:
+        if isinstance(error, ThinkscaleError):
+            message = told = f"thinkscale: {snakemake.rule}: {error}\n"
+        else:
+            message = traceback.format_exc()
+            what = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+            told = f"thinkscale: {snakemake.rule}: {what} (traceback: {log})\n"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(message)
+        sys.exit(told.rstrip("\n"))
+
+
+def inputs(given) -> dict[str, Any]:
+    """Read a rule's inputs: under their names in the rule, or else under those of their files.
+
+    given: `snakemake.input`. Tables and frames by contract become frames, JSON its values; several
+    files under one name are a list.
+    """
+    named = dict(given.items())
+    taken = {path for paths in named.values() for path in _several(paths)}
+    found = {
+        name: _read(paths) if isinstance(paths, str) else [_read(path) for path in paths]
+        for name, paths in named.items()
+    }
+    return found | {Path(path).stem: _read(path) for path in given if path not in taken}
+
+
+def _several(paths: str | Iterable[str]) -> Iterable[str]:
+    return [paths] if isinstance(paths, str) else paths
+
+
+def _read(path: str) -> Any:
+    match Path(path).suffix:
+        case ".csv":
+            return read_table(path)
+        case ".parquet":
+            return contracts.read(path, Path(path).stem)
+        case ".json":
+            return json.loads(Path(path).read_text(encoding="utf-8"))
+        case suffix:
+            raise ValueError(f"{path}: no way to read {suffix!r}")
+
+
+def require(package: str, extra: str) -> None:
+    """Say which extra to install where a package is missing, before anything imports it."""
+    if importlib.util.find_spec(package) is None:
+        raise ThinkscaleError(
+            f"the package {package} is not installed here; install it with "
+            f"`pip install 'thinkscale[{extra}]'` (in a checkout: `pip install -e '.[{extra}]'`) "
+            "or run snakemake with --use-conda"
+        )
 
 
 def progress(rows: Iterable, total: int, label: str, unit: str) -> Iterable:

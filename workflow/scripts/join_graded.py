@@ -1,0 +1,19 @@
+"""Join responses, grades and items to the frame that every analysis starts from."""
+
+from thinkscale.data import contracts, graded
+from thinkscale.data.tables import read_table
+from thinkscale.jobs.job import job
+
+with job(snakemake):
+    params, given = snakemake.params, snakemake.input
+    excluded = ()
+    if given.overlap:
+        excluded = graded.contaminated(read_table(given.overlap), **params.exclusion)
+    frame = graded.join(
+        contracts.read(given.responses, "responses", graded.RESPONSE_COLUMNS),
+        contracts.read(given.grades, "grades"),
+        contracts.read(given.study_items, "items"),
+        params.graders,
+        excluded,
+    )
+    contracts.write(frame, snakemake.output.graded, "graded")
