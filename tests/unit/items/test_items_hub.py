@@ -145,20 +145,24 @@ def test_a_split_is_read_and_then_read_without_the_hub(hub):
 def test_offline_and_not_cached(hub):
     said = message(offline=True)
     command = f"hf download me/bank --repo-type dataset --revision {COMMIT}"
-    assert "me/bank@0123456789ab (main/test): offline" in said
+    assert "me/bank@0123456789ab (main/test) is not in the local cache" in said
+    assert "`offline` is true" in said
     assert command in said
     assert not hub.asked
 
 
 def test_another_commit_in_the_cache_does_not_stand_in(hub):
     read(revision=OTHER, config=None, split="train")
-    assert "not in the cache" in message(offline=True)
+    assert "not in the local cache" in message(offline=True)
 
 
 def test_a_download_that_broke_off_does_not_stand_in(hub):
     hub.broken.add("main/test-00001-of-00002.jsonl")
     assert "hub cannot be reached" in message()
-    assert "not in the cache, or not whole" in message(offline=True)
+    said = message(offline=True)
+    assert (
+        "is not in the local cache" in said and "incomplete: " in said and "00001-of-00002" in said
+    )
     hub.broken.clear()
     assert len(read()) == 3
 

@@ -1,16 +1,23 @@
 """Corpora, and what is asked of them."""
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
-from pydantic.types import StrictBool
 
-from thinkscale.config.section import Name, NotASwitch, Positive, Section, Text, unit
+from thinkscale.config.hub import (
+    Commit,
+    DataSetId,
+    ModelId,
+    Offline,
+    Split,
+    Subset,
+    hub_faults,
+    one_place_faults,
+)
+from thinkscale.config.section import Name, NotASwitch, Positive, Section, Text, repeated, unit
 
-COMMIT = r"[0-9a-f]{40}"
 Role = Literal["question", "reasoning", "response"]
 ItemsText = Literal["stem", "stem_and_options", "prompt"]
 
@@ -24,19 +31,11 @@ class Corpus(Section):
         description="`calibration` for generated traces, or a path: JSON, JSONL, CSV, TSV or "
         "Parquet, and for the format `text` any file, `.gz` too. Expected unless `hub` is given.",
     )
-    hub: Text | None = Field(
-        None, description="Id of a Hugging Face data set, instead of `source`: `owner/name`."
-    )
-    revision: Text | None = Field(
-        None, description="Commit of the hub data set, 40 hexadecimal digits; needed with `hub`."
-    )
-    config: Text | None = Field(
-        None, description="Subset of the hub data set. Default: its only or default one."
-    )
-    split: Text | None = Field(None, description="Split of the hub data set; needed with `hub`.")
-    offline: StrictBool = Field(
-        False, description="Read the hub data set from the cache only; never ask the hub."
-    )
+    hub: DataSetId = None
+    revision: Commit = None
+    config: Subset = None
+    split: Split = None
+    offline: Offline = False
     format: Literal["traces", "columns", "messages", "text"] = Field(
         "traces",
         description="`traces`: a question, reasoning and a response in three columns, which is "
@@ -90,11 +89,9 @@ class NamedTokenizer(Section):
     path: Text | None = Field(
         None, description="A `tokenizer.json`, or the directory that holds it."
     )
-    hub: Text | None = Field(None, description="Model on the hub whose tokenizer it is.")
-    revision: Text | None = Field(
-        None, description="Commit of the hub model, 40 hexadecimal digits; needed with `hub`."
-    )
-    offline: StrictBool = Field(False, description="Never ask the hub; read its cache.")
+    hub: ModelId = None
+    revision: Commit = None
+    offline: Offline = False
 
 
 _ITEMS_TEXT = (
@@ -160,21 +157,8 @@ class Contamination(Section):
 
 def corpus_faults(corpus: Corpus, key: str) -> Iterable[str]:
     """Yield what is wrong between keys of a corpus that are each well-formed."""
-    where = f"{key}` ({corpus.name})"
-    if (corpus.source is None) == (corpus.hub is None):
-        found = "neither" if corpus.source is None else "both"
-        yield f"`{where}: found {found}; expected one of `source`, `hub`"
-    if corpus.hub is None:
-        for name in ("revision", "config", "split"):
-            if (found := getattr(corpus, name)) is not None:
-                yield f"`{key}.{name}` ({corpus.name}): found {found!r}; expected it with `hub`"
-    else:
-        yield from revision_faults(corpus.revision, key, corpus.name, "hub data set")
-        if corpus.split is None:
-            yield (
-                f"`{key}.split` ({corpus.name}): missing; expected the split of the hub data set, "
-                "as in `train`"
-            )
+    yield from one_place_faults(corpus, key, "source")
+    yield from hub_faults(corpus, key, "data set")
     if corpus.format == "columns" and not corpus.columns:
         yield f"`{key}.columns` ({corpus.name}): missing; expected the columns to compare"
     if corpus.columns and corpus.format != "columns":
@@ -187,13 +171,8 @@ def corpus_faults(corpus: Corpus, key: str) -> Iterable[str]:
     if corpus.format != "traces" and corpus.source == "calibration":
         yield f"`{key}.format` ({corpus.name}): found {corpus.format!r}; expected 'traces'"
     for name in ("compare", "columns", "roles"):
-        listed = getattr(corpus, name) or []
-        repeated = [value for value in listed if listed.count(value) > 1]
-        if repeated:
-            yield (
-                f"`{key}.{name}` ({corpus.name}): {repeated[0]!r} is repeated; expected each value "
-                "once"
-            )
+        for value in repeated(getattr(corpus, name) or [])[:1]:
+            yield f"`{key}.{name}` ({corpus.name}): {value!r} is repeated; expected each value once"
 
 
 def tokenizer_faults(
@@ -206,15 +185,8 @@ def tokenizer_faults(
         if entry.name in taken:
             yield f"`{key}.name`: found {entry.name!r} again; expected a name of its own"
         taken.append(entry.name)
-        if (entry.path is None) == (entry.hub is None):
-            found = "neither" if entry.path is None else "both"
-            yield f"`{key}` ({entry.name}): found {found}; expected one of `path`, `hub`"
-        if entry.hub is not None:
-            yield from revision_faults(entry.revision, key, entry.name, "hub model")
-        elif entry.revision is not None:
-            yield (
-                f"`{key}.revision` ({entry.name}): found {entry.revision!r}; expected it with `hub`"
-            )
+        yield from one_place_faults(entry, key, "path")
+        yield from hub_faults(entry, key, "model")
     asked = contamination.tokenizer
     if asked is not None and asked not in taken:
         yield (
@@ -237,13 +209,3 @@ def tokenizer_faults(
 def tokenizer_file(path: str) -> Path:
     """The tokenizer.json that a path means: itself, or the one in the directory."""
     return Path(path, "tokenizer.json") if Path(path).is_dir() else Path(path)
-
-
-def revision_faults(revision: str | None, key: str, name: str, what: str) -> Iterable[str]:
-    if revision is None:
-        yield f"`{key}.revision` ({name}): missing; expected the commit of the {what}"
-    elif not re.fullmatch(COMMIT, revision):
-        yield (
-            f"`{key}.revision` ({name}): found {revision!r}; expected a commit of the {what}, 40 "
-            "hexadecimal digits (a branch or tag can stand for another tomorrow)"
-        )

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.types import StrictBool
 
+from thinkscale.config.hub import Offline
 from thinkscale.config.presets.families import PRESETS
 from thinkscale.config.section import (
     Device,
@@ -135,11 +136,7 @@ class Inference(Section):
     trust_remote_code: StrictBool = Field(
         False, description="Run code that comes with the model. Leave off unless you have read it."
     )
-    offline: StrictBool = Field(
-        False,
-        description="Never ask the hub: a model that is not in the local cache is an error that "
-        "says what to download.",
-    )
+    offline: Offline = False
     batch_size: Positive = Field(
         32,
         description="Rows (samples of items) run side by side, at most; fewer where memory "

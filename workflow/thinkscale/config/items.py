@@ -1,6 +1,5 @@
 """The item bank of a study."""
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -15,11 +14,18 @@ from thinkscale.config.columns import (
     has_answer,
     laid_over,
 )
+from thinkscale.config.hub import (
+    Commit,
+    DataSetId,
+    Offline,
+    Split,
+    Subset,
+    hub_faults,
+    one_place_faults,
+)
 from thinkscale.config.presets.banks import DELIMITED, PRESETS
 from thinkscale.config.section import Positive, Section, Text, unit
 
-COMMIT = r"[0-9a-f]{40}"
-REPOSITORY = r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?"
 Delimiter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 
 
@@ -48,19 +54,11 @@ class Items(Section):
         description="`calibration` for the generated bank, or a path to CSV, TSV, JSON, JSONL or "
         "Parquet, from the directory Snakemake runs in. Expected unless `hub` is given.",
     )
-    hub: Text | None = Field(
-        None, description="Id of a Hugging Face data set, instead of `source`: `owner/name`."
-    )
-    revision: Text | None = Field(
-        None, description="Commit of the hub data set, 40 hexadecimal digits; needed with `hub`."
-    )
-    config: Text | None = Field(
-        None, description="Subset of the hub data set. Default: its only or default one."
-    )
-    split: Text | None = Field(None, description="Split of the hub data set; needed with `hub`.")
-    offline: StrictBool = Field(
-        False, description="Read the hub data set from the cache only; never ask the hub."
-    )
+    hub: DataSetId = None
+    revision: Commit = None
+    config: Subset = None
+    split: Split = None
+    offline: Offline = False
     delimiter: Delimiter | None = Field(
         None, description="What separates the cells of a CSV or TSV. Default: comma, or tab."
     )
@@ -127,11 +125,9 @@ class Items(Section):
 
 def item_faults(items: Items) -> Iterable[str]:
     """Yield what is wrong between keys of `items` that are each well-formed."""
-    if (items.source is None) == (items.hub is None):
-        found = "neither" if items.source is None else "both"
-        yield f"`items`: found {found}; expected one of `source`, `hub`"
-        return
-    if items.source == "calibration":
+    if unplaced := list(one_place_faults(items, "items", "source")):
+        yield from unplaced
+    elif items.source == "calibration":
         if items.preset is not None:
             yield (
                 f"`items.preset`: found {items.preset!r}; expected none with the generated bank, "
@@ -141,8 +137,18 @@ def item_faults(items: Items) -> Iterable[str]:
             yield (
                 f"`items.n`: found {items.n}; expected at most `items.bank_size`, {items.bank_size}"
             )
-        return
-    yield from _place_faults(items)
+    else:
+        yield from _bank_faults(items)
+
+
+def _bank_faults(items: Items) -> Iterable[str]:
+    yield from hub_faults(items, "items", "data set")
+    delimited = items.source is not None and items.source.lower().endswith(DELIMITED)
+    if items.delimiter is not None and not delimited:
+        yield (
+            f"`items.delimiter`: found {items.delimiter!r}; expected it with a source that ends in "
+            f"{', '.join(DELIMITED)}"
+        )
     yield from column_faults(items.columns)
     if items.preset != "open" and not has_answer(items.columns):
         yield (
@@ -150,28 +156,3 @@ def item_faults(items: Items) -> Iterable[str]:
             "`option_columns`, `correct_option`, or `answer_text` for free response (for tasks "
             "with nothing to compare with: `items.preset: open`)"
         )
-
-
-def _place_faults(items: Items) -> Iterable[str]:
-    for name in ("revision", "config", "split") if items.hub is None else ():
-        if (found := getattr(items, name)) is not None:
-            yield f"`items.{name}`: found {found!r}; expected it with `items.hub`"
-    delimited = items.source is not None and items.source.lower().endswith(DELIMITED)
-    if items.delimiter is not None and not delimited:
-        yield (
-            f"`items.delimiter`: found {items.delimiter!r}; expected it with a source that ends in "
-            f"{', '.join(DELIMITED)}"
-        )
-    if items.hub is None:
-        return
-    if not re.fullmatch(REPOSITORY, items.hub):
-        yield f"`items.hub`: found {items.hub!r}; expected the id of a data set, `owner/name`"
-    if items.revision is None:
-        yield "`items.revision`: missing; expected the hub commit to read"
-    elif not re.fullmatch(COMMIT, items.revision):
-        yield (
-            f"`items.revision`: found {items.revision!r}; expected a commit of the hub data set, "
-            "40 hexadecimal digits (a branch or tag can stand for another tomorrow)"
-        )
-    if items.split is None:
-        yield "`items.split`: missing; expected the split of the hub data set, as in `test`"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.types import StrictBool
 
+from thinkscale.config.hub import Commit, ModelId
 from thinkscale.config.inference import Inference
 from thinkscale.config.section import Fingerprint, Name, NotASwitch, Positive, Section, unit
 
@@ -56,14 +57,8 @@ class Model(Section):
         description="Directory of a model (config, tokenizer, safetensors), from the directory "
         "Snakemake runs in.",
     )
-    hub: str | None = Field(
-        None, description="Model id on the Hugging Face hub, as `organisation/name`."
-    )
-    revision: str | None = Field(
-        None,
-        description="Commit of the hub model, all 40 digits. Needed with `hub`, so that a rerun is "
-        "a rerun.",
-    )
+    hub: ModelId = None
+    revision: Commit = None
     fingerprint: Fingerprint | None = Field(
         None,
         description="What the content of the weights and the tokenizer must be: `fingerprint` in "

@@ -40,6 +40,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def repeated(values: Sequence[Any]) -> list[Any]:
+    """The values that are there more than once, each of them once."""
+    return list(dict.fromkeys(value for value in values if values.count(value) > 1))
+
+
 def with_placeholders(text: str, *, needed: Sequence[str], possible: Sequence[str] = ()) -> str:
     """Return a template's text. Raises ValueError unless its placeholders are the ones known."""
     known = [*needed, *possible]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from thinkscale.data.hub import in_short, refusals
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items.records import Record, table_records
 
@@ -47,51 +48,18 @@ def snapshot(place: HubSet) -> Path:
     Raises ThinkscaleError if they cannot be had.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
 
-    def download(offline: bool) -> Path:
+    at = {"kind": "data set", "offline": place.offline}
+    with refusals(str(place), place.repository, place.revision, **at):
         return Path(
             snapshot_download(
                 place.repository,
                 repo_type="dataset",
                 revision=place.revision,
                 allow_patterns=list(WANTED),
-                local_files_only=offline,
+                local_files_only=place.offline,
             )
         )
-
-    try:
-        return download(place.offline)
-    except GatedRepoError as error:
-        raise ThinkscaleError(
-            f"{place}: the data set is gated; accept its conditions on the hub and log in with "
-            "`hf auth login`."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ThinkscaleError(
-            f"{place}: there is no data set {place.repository} on the hub, or it is private; "
-            "expected its id as `owner/name`."
-        ) from error
-    except RevisionNotFoundError as error:
-        raise ThinkscaleError(
-            f"{place}: the data set has no commit {place.revision}; expected one of its own."
-        ) from error
-    except HFValidationError as error:
-        raise ThinkscaleError(f"{place}: {_in_short(error)}") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        reason = "offline" if place.offline else f"the hub cannot be reached ({_in_short(error)})"
-        raise ThinkscaleError(
-            f"{place}: {reason}, and the data set is not in the cache, or not whole. Where there "
-            f"is a network, run `hf download {place.repository} --repo-type dataset --revision "
-            f"{place.revision}`; on another machine, copy its cache (HF_HOME) here."
-        ) from error
 
 
 def hub_records(
@@ -111,9 +79,4 @@ def hub_records(
         batches = rows.with_format("arrow").iter(batch_size=_BATCH)
         yield from table_records(batches, str(place))
     except (ValueError, FileNotFoundError, DatasetsError, pa.ArrowException) as error:
-        raise ThinkscaleError(f"{place}: {_in_short(error)}") from error
-
-
-def _in_short(error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
-    return said if len(said) <= 300 else said[:297] + "..."
+        raise ThinkscaleError(f"{place}: {in_short(error)}") from error
