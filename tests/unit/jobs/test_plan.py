@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import PROMPT, Scripted, forcing, ids, passes
+from thinkscale.data.conditions import NOTHING
 from thinkscale.engines.base import Completion, Usage
 from thinkscale.engines.drive import drive
 from thinkscale.engines.journal import Journaled
@@ -16,7 +17,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.plan import Work, calibrate, plan, plan_unknown, survey, table, text
 from thinkscale.thinking.bound import most_sampled
 from thinkscale.thinking.budget import respond
-from thinkscale.thinking.conditions import NOTHING, sweep
+from thinkscale.thinking.conditions import sweep
 
 
 def short(**changes):

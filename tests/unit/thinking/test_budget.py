@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import EOS, PROMPT, Scripted, forcing, ids, passes, text
+from thinkscale.data.conditions import DRAWN
 from thinkscale.engines.base import noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.thinking.budget import respond
-from thinkscale.thinking.conditions import DRAWN, NATURAL, Condition, sweep
+from thinkscale.thinking.conditions import NATURAL, Condition, sweep
 from thinkscale.thinking.think import ledger
 
 

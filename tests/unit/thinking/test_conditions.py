@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from thinkscale.data import tables
+from thinkscale.data.conditions import DRAWN, NOTHING, RESERVED
 from thinkscale.errors import ThinkscaleError
-from thinkscale.thinking.conditions import DRAWN, NATURAL, NOTHING, RESERVED, Condition, sweep
+from thinkscale.thinking.conditions import NATURAL, Condition, sweep
 
 WITHIN = {"waits": 2, "max_think": 64}
 AT_LEAST = {"min_think": 40, "max_think": 64}

@@ -1,60 +1,53 @@
 """What is wrong between keys that are each well-formed, and files that are not there."""
 
 import difflib
-import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from thinkscale.config.corpora import corpus_faults, tokenizer_faults, tokenizer_file
+from thinkscale.config.hub import hub_faults
 from thinkscale.config.items import item_faults
-from thinkscale.config.judge import JudgeModel
 from thinkscale.config.model import Study
-from thinkscale.config.models import Model
-from thinkscale.thinking.conditions import RESERVED, contradiction
+from thinkscale.config.section import repeated
+from thinkscale.data.conditions import RESERVED, contradiction
 
 
 def contradictions(study: Study) -> Iterable[str]:
     """Yield what is wrong between keys that are each well-formed."""
-    names = [model.name for model in study.models]
-    for name, count in Counter(names).items():
-        if count > 1:
-            yield f"`models`: the name {name!r} is used {count} times; expected unique names"
+    models = [model.name for model in study.models]
     corpora = [corpus.name for corpus in study.corpora]
-    for name, count in Counter(corpora).items():
-        if count > 1:
-            yield f"`corpora`: the name {name!r} is used {count} times; expected unique names"
-    lists = {
-        **{
-            f"conditions.{key}": getattr(study.conditions, key) or []
-            for key in ("max_think", "min_think", "waits", "continuations")
-        },
-        "grading.graders": study.grading.graders,
-        "analyses.consensus_k": study.analyses.consensus_k,
-    }
-    for key, values in lists.items():
-        repeated = [value for value, count in Counter(values).items() if count > 1]
-        if repeated:
-            yield f"`{key}`: {repeated[0]!r} is repeated; expected each value once"
+    for key, names in (("models", models), ("corpora", corpora)):
+        for name in repeated(names):
+            count = names.count(name)
+            yield f"`{key}`: the name {name!r} is used {count} times; expected unique names"
     yield from _sweep_contradictions(study)
     for index in range(len(study.models)):
-        yield from _model_contradictions(study, index, names, corpora)
+        yield from _model_contradictions(study, index, models, corpora)
     for pair in study.analyses.compare or []:
-        for name in set(pair) - set(names):
-            yield f"`analyses.compare`: found {name!r}; expected one of {', '.join(names)}"
+        for name in set(pair) - set(models):
+            yield f"`analyses.compare`: found {name!r}; expected one of {', '.join(models)}"
         if pair[0] == pair[1]:
             yield f"`analyses.compare`: found {pair[0]!r} with itself; expected two models"
+    yield from _repeated_values("analyses.consensus_k", study.analyses.consensus_k)
     for index, corpus in enumerate(study.corpora):
         yield from corpus_faults(corpus, f"corpora[{index}]")
     yield from tokenizer_faults(
-        study.analyses.divergence, study.analyses.contamination, names, corpora
+        study.analyses.divergence, study.analyses.contamination, models, corpora
     )
     yield from item_faults(study.items)
-    yield from _grading_contradictions(study, names)
+    yield from _grading_contradictions(study, models)
+
+
+def _repeated_values(key: str, values: Sequence[Any]) -> Iterable[str]:
+    for value in repeated(values)[:1]:
+        yield f"`{key}`: {value!r} is repeated; expected each value once"
 
 
 def _sweep_contradictions(study: Study) -> Iterable[str]:
     asked = study.conditions
+    for key in ("max_think", "min_think", "waits", "continuations"):
+        yield from _repeated_values(f"conditions.{key}", getattr(asked, key) or [])
     for text in set(asked.continuations).intersection(RESERVED):
         yield (
             f"`conditions.continuations`: found {text!r}, which tables use as a word of their own; "
@@ -73,12 +66,13 @@ def _model_contradictions(
 ) -> Iterable[str]:
     model, key = study.models[index], f"models[{index}]"
     given = [k for k in ("path", "hub", "derive") if getattr(model, k) is not None]
-    if len(given) != 1:
+    if len(given) == 1:
+        yield from hub_faults(model, key, "model")
+    else:
         yield (
             f"`{key}` ({model.name}): found {', '.join(given) or 'none of them'}; "
             "expected exactly one of `path`, `hub`, `derive`"
         )
-    yield from _revision_faults(model, key)
     if model.derive is None:
         return
     if model.derive.corpus not in corpora:
@@ -95,10 +89,9 @@ def _model_contradictions(
     parents = {m.name: m.derive.parent for m in study.models if m.derive is not None}
     parent, seen = model.derive.parent, [model.name]
     if parent not in names:
-        near = difflib.get_close_matches(parent, names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         yield (
-            f"`{key}.derive.parent` ({model.name}): there is no model {parent!r}{hint} "
+            f"`{key}.derive.parent` ({model.name}): there is no model {parent!r}"
+            f"{_hint(parent, names)} "
             f"(expected one of {', '.join(n for n in names if n != model.name)})"
         )
     while parent in parents and parent not in seen:
@@ -112,24 +105,14 @@ def _model_contradictions(
         )
 
 
-def _revision_faults(model: Model | JudgeModel, key: str) -> Iterable[str]:
-    if model.hub is not None and model.revision is None:
-        yield f"`{key}.revision` ({model.name}): missing; expected the hub commit to run"
-    elif (
-        model.hub is not None
-        and model.path is None
-        and not re.fullmatch(r"[0-9a-f]{40}", model.revision)
-    ):
-        yield (
-            f"`{key}.revision` ({model.name}): found {model.revision!r}; expected a commit of the "
-            "hub repository, 40 hexadecimal digits (a branch or tag can stand for another tomorrow)"
-        )
-    if model.revision is not None and model.hub is None:
-        yield f"`{key}.revision` ({model.name}): found {model.revision!r}; expected it with `hub`"
+def _hint(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
     grading = study.grading
+    yield from _repeated_values("grading.graders", grading.graders)
     if "structure" in grading.graders and grading.structure.empty:
         yield (
             "`grading.structure`: found nothing to grade by; expected `sections`, `json_schema`, "
@@ -143,22 +126,21 @@ def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
     model, key = grading.judge.model, "grading.judge.model"
     given = [k for k in ("path", "hub") if getattr(model, k) is not None]
     if not given and model.name not in names:
-        near = difflib.get_close_matches(model.name, names, n=1)
         yield (
-            f"`{key}.name`: there is no model {model.name!r}"
-            f"{f'; did you mean {near[0]!r}?' if near else ''} (expected one of "
-            f"{', '.join(names)}, or `path` or `hub` beside it)"
+            f"`{key}.name`: there is no model {model.name!r}{_hint(model.name, names)} (expected "
+            f"one of {', '.join(names)}, or `path` or `hub` beside it)"
         )
     elif given and model.name in names:
         yield (
             f"`{key}.name`: found {model.name!r}, a model of the study, with `{given[0]}`; "
             "expected another name, or the name alone"
         )
-    if len(given) > 1:
-        yield f"`{key}` ({model.name}): found path, hub; expected at most one of them"
     if not given and model.fingerprint is not None:
         yield f"`{key}.fingerprint`: found beside a name alone; expected it in `models`"
-    yield from _revision_faults(model, key)
+    if len(given) > 1:
+        yield f"`{key}` ({model.name}): found path, hub; expected at most one of them"
+    else:
+        yield from hub_faults(model, key, "model")
 
 
 def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:

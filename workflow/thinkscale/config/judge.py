@@ -1,11 +1,11 @@
 """A model that judges what other models answered."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
-from thinkscale.config.inference import Inference, Prompt
-from thinkscale.config.models import Model
+from thinkscale.config.hub import Commit, ModelId
+from thinkscale.config.inference import Inference
 from thinkscale.config.section import (
     Fingerprint,
     Name,
@@ -17,9 +17,6 @@ from thinkscale.config.section import (
     with_placeholders,
 )
 from thinkscale.data.verdicts import bare
-
-if TYPE_CHECKING:
-    from thinkscale.config.model import Study
 
 # The lines around what is judged; put there by `judging`, whatever the template is.
 OPENING, CLOSING = "<judged_answer>", "</judged_answer>"
@@ -49,8 +46,8 @@ class JudgeModel(Section):
         ..., description="Name of a model of the study; with `path` or `hub`, a name of its own."
     )
     path: str | None = Field(None, description="As in `models`.")
-    hub: str | None = Field(None, description="As in `models`.")
-    revision: str | None = Field(None, description="As in `models`.")
+    hub: ModelId = None
+    revision: Commit = None
     fingerprint: Fingerprint | None = Field(None, description="As in `models`.")
     inference: Inference = Field(
         Inference(),
@@ -117,24 +114,3 @@ class Judge(Section):
         if not {"correct", "incorrect"} <= set(value.values()):
             raise ValueError("one verdict at least for `correct` and one for `incorrect`")
         return value
-
-
-def judge_model(study: "Study") -> Model | None:
-    """The study's judge as a model with its own settings; None where there is no judge."""
-    judge = study.grading.judge
-    if judge is None:
-        return None
-    given = judge.model
-    own = {
-        "prompt": Prompt(system=judge.system, template="{stem}"),
-        "samples": 1,
-        "temperature": 0.0,
-        "top_p": 1.0,
-        "top_k": 0,
-        "max_answer_tokens": judge.max_answer_tokens,
-    }
-    inference = given.inference.model_copy(update=own)
-    if given.path is None and given.hub is None:
-        found = next(model for model in study.models if model.name == given.name)
-        return found.model_copy(update={"inference": inference})
-    return Model(**given.model_dump(exclude={"inference"}), inference=inference)

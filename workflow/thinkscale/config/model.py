@@ -9,7 +9,7 @@ from pydantic import Field
 from thinkscale.config.analyses import Analyses, Figures
 from thinkscale.config.corpora import Corpus
 from thinkscale.config.grading import Grading
-from thinkscale.config.inference import Inference
+from thinkscale.config.inference import Inference, Prompt
 from thinkscale.config.items import Items
 from thinkscale.config.models import Model
 from thinkscale.config.section import Name, NonNegative, Section
@@ -32,3 +32,24 @@ class Study(Section):
     grading: Grading = Field(Grading(), description="How answers are judged.")
     analyses: Analyses = Field(Analyses(), description="Settings of the statistics.")
     figures: Figures = Field(Figures(), description="The look of every figure.")
+
+
+def judge_model(study: Study) -> Model | None:
+    """The study's judge as a model with its own settings; None where there is no judge."""
+    judge = study.grading.judge
+    if judge is None:
+        return None
+    given = judge.model
+    own = {
+        "prompt": Prompt(system=judge.system, template="{stem}"),
+        "samples": 1,
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "max_answer_tokens": judge.max_answer_tokens,
+    }
+    inference = given.inference.model_copy(update=own)
+    if given.path is None and given.hub is None:
+        found = next(model for model in study.models if model.name == given.name)
+        return found.model_copy(update={"inference": inference})
+    return Model(**given.model_dump(exclude={"inference"}), inference=inference)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from thinkscale.data.conditions import NOTHING
 from thinkscale.figures.core.conditions import COLUMNS, is_budget, is_natural, is_waits, wording
 from thinkscale.figures.core.layout import (
     bars,
@@ -26,7 +27,6 @@ from thinkscale.figures.core.layout import (
 )
 from thinkscale.figures.core.style import DEFAULT, Style, apply
 from thinkscale.figures.core.text import characters, number, short_names, span
-from thinkscale.thinking.conditions import NOTHING
 
 ESTIMATE = ("model", *COLUMNS, "n_items", "n_responses", "errors", "estimate", "lower", "upper")
 LINES = ("-", "--", ":", "-.")

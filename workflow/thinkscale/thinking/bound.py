@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from thinkscale.data.conditions import DRAWN
 from thinkscale.thinking.budget import Forcing
-from thinkscale.thinking.conditions import DRAWN, Condition
+from thinkscale.thinking.conditions import Condition
 
 
 def most_sampled(room: int, conditions: Mapping[str, Condition], forcing: Forcing) -> int:

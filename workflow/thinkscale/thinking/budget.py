@@ -8,9 +8,10 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from thinkscale.data.conditions import DRAWN
 from thinkscale.engines.base import Completion, Ids, Request
 from thinkscale.thinking.chain import Chain, Prefix, Segment, cut, satisfied
-from thinkscale.thinking.conditions import DRAWN, Condition
+from thinkscale.thinking.conditions import Condition
 
 Asking = Generator[list[Request], list[Completion], "Row"]
 

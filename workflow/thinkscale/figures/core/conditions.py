@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from thinkscale.data.conditions import RESERVED
 from thinkscale.figures.core.style import Style
 from thinkscale.figures.core.text import plural, visible
-from thinkscale.thinking.conditions import RESERVED
 
 COLUMNS = ("condition", "max_think", "min_think", "waits", "continuation")
 
