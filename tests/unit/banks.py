@@ -2,8 +2,7 @@
 
 from thinkscale.config.items import Items
 from thinkscale.items.bank import Prepared, prepare
-from thinkscale.items.cleaning import Origin
-from thinkscale.items.raw import RawItem
+from thinkscale.items.item import Origin, RawItem
 
 COLUMNS = {
     "stem": "q",

@@ -18,7 +18,7 @@ rule subset_items:
     params:
         settings=STUDY.items.model_dump(),
         seed=STUDY.seed,
-        code=code("items", "calibration/bank"),
+        code=code("items", "calibration/bank", "jobs/items"),
     script:
         "../scripts/subset_items.py"
 

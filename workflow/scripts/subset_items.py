@@ -6,12 +6,12 @@ from pathlib import Path
 from thinkscale.config.items import Items
 from thinkscale.data import contracts
 from thinkscale.data.tables import write_table
-from thinkscale.items.bank import prepare_items
+from thinkscale.jobs.items import study_items
 from thinkscale.jobs.job import job
 
 with job(snakemake):
     params, output = snakemake.params, snakemake.output
-    prepared = prepare_items(Items(**params.settings), params.seed, Path(output.report))
+    prepared = study_items(Items(**params.settings), params.seed, Path(output.report))
     contracts.write(prepared.items, output.study_items, "items")
     write_table(prepared.facts, output.facts)
     if prepared.warning:

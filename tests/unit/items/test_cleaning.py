@@ -23,7 +23,7 @@ from thinkscale.items.cleaning import (
     tidy_whitespace,
 )
 from thinkscale.items.duplicates import content, content_digest, near_duplicates, repeated
-from thinkscale.items.keys import find_key
+from thinkscale.items.options import find_key
 
 
 def message(call, *arguments, **named) -> str:

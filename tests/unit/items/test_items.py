@@ -14,6 +14,7 @@ from thinkscale.data import contracts
 from thinkscale.data.tables import read_table, write_table
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items.bank import Prepared, prepare_items
+from thinkscale.jobs import items as job
 from thinkscale.jobs.preflight import check_bank
 from thinkscale.report.summary import summary
 
@@ -158,15 +159,15 @@ def test_a_large_bank_is_not_held(monkeypatch):
 
 
 def test_the_calibration_bank_is_what_its_generator_makes():
-    found = prepare_items(Items(source="calibration", bank_size=60), 3)
+    found = job.study_items(Items(source="calibration", bank_size=60), 3)
     bank = generate_bank(60, 3).set_index("item_id")
     pd.testing.assert_frame_equal(
         found.items.set_index("item_id"), bank.loc[found.items["item_id"]]
     )
     assert len(found.report) == 0 and found.warning is None
-    part = prepare_items(Items(source="calibration", bank_size=60, n=10), 3).items
+    part = job.study_items(Items(source="calibration", bank_size=60, n=10), 3).items
     assert part["item_id"].tolist() == found.items["item_id"].tolist()[:10]
-    scaled = prepare_items(
+    scaled = job.study_items(
         Items(source="calibration", bank_size=60, n=10, difficulty_scale="min_max"), 3
     ).items
     assert scaled["item_id"].tolist() == part["item_id"].tolist()

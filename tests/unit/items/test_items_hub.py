@@ -13,7 +13,7 @@ import pytest
 
 from thinkscale.config.items import Items
 from thinkscale.errors import ThinkscaleError
-from thinkscale.items.sources import raw_items, source_of
+from thinkscale.items.sources import Source, raw_items
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "fedcba9876543210fedcba9876543210fedcba98"
@@ -117,7 +117,7 @@ def hub(tmp_path, monkeypatch):
 
 
 def read(**keys):
-    return list(raw_items(source_of(Items(**{**BANK, **keys}), seed=1)))
+    return list(raw_items(Source(Items(**{**BANK, **keys}), seed=1)))
 
 
 def message(**keys):

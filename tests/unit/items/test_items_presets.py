@@ -9,7 +9,7 @@ import pytest
 
 from thinkscale.config.items import Items, item_faults
 from thinkscale.config.presets.banks import PRESETS
-from thinkscale.items.sources import raw_items, source_of
+from thinkscale.items.sources import Source, raw_items
 
 SAMPLES = Path(__file__).parents[3] / "resources/samples"
 FILES = {
@@ -27,7 +27,7 @@ FILES = {
 def items_of(preset, path, seed=1, **keys):
     settings = Items(preset=preset, source=str(path), **keys)
     assert not list(item_faults(settings))
-    return list(raw_items(source_of(settings, seed)))
+    return list(raw_items(Source(settings, seed)))
 
 
 def sample(preset, **keys):

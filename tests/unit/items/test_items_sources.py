@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from thinkscale.config.items import Items
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items.cells import as_json, last_boxed
-from thinkscale.items.keys import find_key
-from thinkscale.items.options import moved_key, shuffled
-from thinkscale.items.sources import columns_of, raw_items, source_of
+from thinkscale.items.options import find_key, moved_key, shuffled
+from thinkscale.items.sources import Source, columns_of, raw_items
 
 MAPPING = {"stem": "q", "options": "o", "key": "k", "difficulty": "d", "item_id": "id"}
 RECORDS = [
@@ -36,7 +35,7 @@ def csv_file(tmp_path, text, name="bank.csv", **how):
 
 
 def source(path, columns=MAPPING, seed=1, **keys):
-    return source_of(Items(source=str(path), columns=columns, **keys), seed)
+    return Source(Items(source=str(path), columns=columns, **keys), seed)
 
 
 def read(path, columns=MAPPING, seed=1, **keys):
@@ -120,7 +119,7 @@ def test_a_column_that_begins_late_is_a_column(tmp_path):
     records = [{"question": f"Q{i}", "answer": "1"} for i in range(1500)]
     late = {"question": "Q", "answer": "2", "difficulty": 3, "note": "x"}
     path = jsonl(tmp_path, [*records, late])
-    there = source_of(Items(preset="free_response", source=str(path)), 1)
+    there = Source(Items(preset="free_response", source=str(path)), 1)
     items = list(raw_items(there))
     assert [item.difficulty for item in items[-2:]] == [None, 3.0]
     assert json.loads(items[-1].meta) == {"note": "x"}
@@ -295,7 +294,7 @@ def test_answers_within_text(tmp_path):
 def test_levels_as_difficulty(tmp_path):
     records = [{"problem": "p", "level": v, "answer": "1"} for v in (5, "Level 3", "Level ?", "2")]
     path = jsonl(tmp_path, records)
-    items = raw_items(source_of(Items(preset="math", source=str(path)), 1))
+    items = raw_items(Source(Items(preset="math", source=str(path)), 1))
     assert [item.difficulty for item in items] == [5.0, 3.0, None, 2.0]
 
 
@@ -303,10 +302,10 @@ def test_the_answer_is_taken_from_the_solution_only_without_an_answer(tmp_path):
     record = {"problem": "p", "solution": r"\boxed{2}"}
     path = jsonl(tmp_path, [record])
     settings = Items(preset="math", source=str(path))
-    [item] = raw_items(source_of(settings, 1))
+    [item] = raw_items(Source(settings, 1))
     assert (item.answer_text, item.meta) == ("2", "{}")
     path.write_text(json.dumps(record | {"answer": "3"}))
-    [item] = raw_items(source_of(settings, 1))
+    [item] = raw_items(Source(settings, 1))
     assert item.answer_text == "3"
     assert json.loads(item.meta) == {"solution": r"\boxed{2}"}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from banks import prepared, raw
 from thinkscale.errors import ThinkscaleError
-from thinkscale.items.raw import RawItem
+from thinkscale.items.item import RawItem
 
 
 def bank(n: int, difficulty=None, **values) -> list[RawItem]:

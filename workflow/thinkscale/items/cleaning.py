@@ -6,15 +6,14 @@ duplicates.py.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import ftfy
 
 from thinkscale.config.cleaning import Cleaning
-from thinkscale.errors import ThinkscaleError
-from thinkscale.items.keys import expected_keys, find_key, named_by_text
-from thinkscale.items.raw import RawItem
+from thinkscale.items.cells import shown
+from thinkscale.items.item import Cleaned, Note, Options, Origin, RawItem
+from thinkscale.items.options import expected_keys, find_key, named_by_text
 
 # Only what went wrong in decoding. ftfy's other repairs (straight quotes, ligatures, HTML entities,
 # full-width letters) change text that nobody broke.
@@ -73,63 +72,9 @@ def fold(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What a bank and its columns are called, for messages, and what its items must have.
-
-    columns: name of the column behind each field of an item; a field that is not mapped is absent.
-    """
-
-    where: str
-    columns: Mapping[str, str] = field(default_factory=dict)
-    key_counts_from: int | None = None
-
-    @property
-    def has_options(self) -> bool:
-        return "options" in self.columns
-
-    @property
-    def has_answers(self) -> bool:
-        """Whether answers can be compared with anything; not so for open tasks."""
-        return not self.columns.keys().isdisjoint(("key", "answer_text"))
-
-    def problem(self, raw: RawItem, what: str, *names: str) -> ThinkscaleError:
-        """An error that names the file, the row and the column of the first of `names` there is."""
-        columns = [self.columns[name] for name in names if name in self.columns]
-        column = f", column {columns[0]}" if columns else ""
-        return ThinkscaleError(f"{self.where}, row {raw.row}{column} {what}.")
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One line of items_report.csv."""
-
-    item_id: str
-    row: int
-    field: str
-    action: str
-    before: str | None = None
-    after: str | None = None
-
-
-REPORT_COLUMNS = Note.__match_args__
-
 MISSING_KEY = "no key"
 UNKNOWN_KEY = "key not among the options"
 EQUAL_OPTIONS = "equal options"
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """An item after cleaning. dropped: why it is left out, one of the three reasons above."""
-
-    raw: RawItem
-    stem: str
-    options: tuple[tuple[str, str], ...]
-    key: str | None
-    answer_text: str | None
-    notes: tuple[Note, ...]
-    dropped: str | None = None
 
 
 def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
@@ -199,7 +144,7 @@ def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
         if cleaning.duplicate_options == "error":
             raise origin.problem(
                 raw,
-                f"has option {label} {which} ({_short(text)}); expected options that differ",
+                f"has option {label} {which} ({shown(text)}); expected options that differ",
                 "options",
             )
         if cleaning.duplicate_options == "drop_item":
@@ -211,7 +156,7 @@ def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
     return Cleaned(raw, stem, options, key, answer, tuple(notes))
 
 
-def _equal(options: tuple[tuple[str, str], ...]) -> list[tuple[str, str, str]]:
+def _equal(options: Options) -> list[tuple[str, str, str]]:
     """(label, label of the first that says the same, text) of options that repeat another."""
     first: dict[str, str] = {}
     found = ((label, first.setdefault(fold(text), label), text) for label, text in options)
@@ -257,20 +202,15 @@ def skeletons(raw: RawItem) -> list[bytes]:
     return [skeleton(raw.stem), *(skeleton(text) for _, text in raw.options)]
 
 
-def _expected(origin: Origin, options) -> str:
+def _expected(origin: Origin, options: Options) -> str:
     return f"expected one of {expected_keys(options, origin.key_counts_from)}"
 
 
-def _unknown(origin: Origin, raw_key: str, said: str, options) -> str:
+def _unknown(origin: Origin, raw_key: str, said: str, options: Options) -> str:
     several = named_by_text(said, options)
     if len(several) > 1 and origin.key_counts_from is None:
-        return f"has the key {_short(raw_key)}, the text of options {' and '.join(several)}"
+        return f"has the key {shown(raw_key)}, the text of options {' and '.join(several)}"
     return (
-        f"has the key {_short(raw_key)}, which is not among the options; "
+        f"has the key {shown(raw_key)}, which is not among the options; "
         f"{_expected(origin, options)}"
     )
-
-
-def _short(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."

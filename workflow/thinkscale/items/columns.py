@@ -1,13 +1,12 @@
 """Which of a mapping's columns a bank has: from `items.columns` to the names in one file."""
 
 import string
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from rapidfuzz import process
 
-from thinkscale.config.columns import Columns
-from thinkscale.config.items import Exclusion
+from thinkscale.config.items import Items
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items.cells import shown
 
@@ -49,32 +48,26 @@ class Found:
     cluster: str | None = None
     item_id: str | None = None
 
-    def used(self) -> frozenset[str]:
+    @property
+    def template_columns(self) -> list[str]:
+        return [column for _, column in self.template if column is not None]
+
+    def used(self) -> frozenset[str | None]:
         """The columns that are not left for `meta`."""
         single = (getattr(self, name) for name in SINGLE)
-        return frozenset(
-            name
-            for name in (*single, *self._stems(), *self.option_columns, *self.other_options)
-            if name is not None
-        )
-
-    def _stems(self) -> tuple[str | None, ...]:
-        return tuple(column for _, column in self.template)
+        listed = (*self.template_columns, *self.option_columns, *self.other_options)
+        return frozenset((*single, *listed))
 
 
 def find_columns(
-    mapping: Columns,
-    exclude: Iterable[Exclusion],
-    names: Collection[str],
-    where: str,
-    settled: Found | None = None,
+    settings: Items, names: Collection[str], where: str, settled: Found | None = None
 ) -> Found:
-    """Choose, for each field, the first of its candidates among `names`.
+    """Choose, for each field of `items.columns`, the first of its candidates among `names`.
 
     settled: what was found among fewer names; it stays. Raises ThinkscaleError for a column that
     is mapped and not there, or if none of the columns that may hold the answer is.
     """
-    single = {}
+    mapping, single = settings.columns, {}
     for field in SINGLE:
         listed = getattr(mapping, field) or []
         wanted = [name for name in listed if name is not None]
@@ -92,10 +85,10 @@ def find_columns(
     if found.answer_text is not None:
         found = replace(found, solution=None)
     several = {
-        "stem_template": [c for _, c in found.template if c is not None],
+        "stem_template": found.template_columns,
         "option_columns": found.option_columns,
         "other_options": found.other_options,
-        "exclude": [exclusion.column for exclusion in exclude],
+        "exclude": [exclusion.column for exclusion in settings.exclude],
     }
     for field, columns in several.items():
         for column in columns:

@@ -8,7 +8,7 @@ from rapidfuzz import fuzz, process
 
 from thinkscale.config.cleaning import Cleaning
 from thinkscale.items.cleaning import Cleaned, clean_text, fold
-from thinkscale.items.raw import RawItem
+from thinkscale.items.item import RawItem
 
 # An item with fewer characters of ASCII is hardly known by its skeleton (another script, symbols).
 _TELLING = 16

@@ -7,7 +7,6 @@ itself would fall back on whatever revision it finds cached when the hub cannot 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -42,40 +41,30 @@ class HubSet:
         return self.repository.rpartition("/")[2]
 
 
-def snapshot(place: HubSet) -> Path:
-    """The directory that holds the data set's files, downloaded if they are not cached.
-
-    Raises ThinkscaleError if they cannot be had.
-    """
-    from huggingface_hub import snapshot_download
-
-    at = {"kind": "data set", "offline": place.offline}
-    with refusals(str(place), place.repository, place.revision, **at):
-        return Path(
-            snapshot_download(
-                place.repository,
-                repo_type="dataset",
-                revision=place.revision,
-                allow_patterns=list(WANTED),
-                local_files_only=place.offline,
-            )
-        )
-
-
 def hub_records(
     repository: str, revision: str, config: str | None, split: str, offline: bool = False
 ) -> Iterator[Record]:
     """Yield (row, cells) for each row of the split, counted from 1, in constant memory.
 
-    Raises ThinkscaleError if the data set cannot be had, or has no such subset or split.
+    Files that are not cached are downloaded first. Raises ThinkscaleError if they cannot be had, or
+    the data set has no such subset or split.
     """
-    place = HubSet(repository, revision, config, split, offline)
-    directory = snapshot(place)
+    from huggingface_hub import snapshot_download
+
+    place = HubSet(repository, revision, config, split)
+    with refusals(str(place), repository, revision, kind="data set", offline=offline):
+        directory = snapshot_download(
+            repository,
+            repo_type="dataset",
+            revision=revision,
+            allow_patterns=list(WANTED),
+            local_files_only=offline,
+        )
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
 
     try:
-        rows = load_dataset(str(directory), config, split=split, streaming=True)
+        rows = load_dataset(directory, config, split=split, streaming=True)
         batches = rows.with_format("arrow").iter(batch_size=_BATCH)
         yield from table_records(batches, str(place))
     except (ValueError, FileNotFoundError, DatasetsError, pa.ArrowException) as error:

@@ -1,34 +1,29 @@
 """From one record of a bank to an item, through the columns that were found in it."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from thinkscale.config.columns import Columns
-from thinkscale.config.items import Exclusion
+from thinkscale.config.items import Items
 from thinkscale.items.cells import as_json, last_boxed, number, problem, shown, text
 from thinkscale.items.columns import Found
-from thinkscale.items.options import Options, lettered, listed, moved_key, shuffled
-from thinkscale.items.raw import RawItem
+from thinkscale.items.item import Options, RawItem
+from thinkscale.items.options import lettered, listed, moved_key, shuffled
 
 
 def reader(
-    where: str,
-    name: str,
-    found: Found,
-    mapping: Columns,
-    exclude: Iterable[Exclusion],
-    seed: int,
+    where: str, name: str, found: Found, settings: Items, seed: int
 ) -> Callable[[int, dict[str, object]], RawItem]:
     """A function from a record (row, cells) to its item, for a bank with these columns.
 
     where: what messages call the bank. name: what items without an id are called after. What does
     not change between records is done once, here. The function raises ThinkscaleError.
     """
-    used = found.used()
+    mapping, used = settings.columns, found.used()
     get_stem, get_options = _stem(where, found), _options(where, found)
     get_answer = _answer(where, found, mapping)
     level = re.compile(mapping.difficulty_pattern) if mapping.difficulty_pattern else None
-    rules = [(rule.column, frozenset(rule.values)) for rule in exclude]
+    rules = [(rule.column, frozenset(rule.values)) for rule in settings.exclude]
 
     def cell(row: int, cells: dict[str, object], column: str | None) -> str | None:
         """The text of a cell; None if it is blank, or its column not mapped."""

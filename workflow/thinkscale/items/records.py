@@ -32,11 +32,7 @@ _BATCH = 2048
 
 
 def read_records(
-    path: str | Path,
-    *,
-    delimiter: str | None = None,
-    encoding: str = "utf-8",
-    header: bool = True,
+    path: str | Path, delimiter: str | None = None, encoding: str = "utf-8", header: bool = True
 ) -> Iterator[Record]:
     """Yield (row, cells) for each record of the file; the suffix says the format.
 

@@ -1,25 +1,24 @@
 """An item bank as a stream of items: records of a file or hub data set, read through a mapping.
 
 >>> settings = Items(preset="gsm8k", source="gsm8k_test.jsonl")
->>> for item in raw_items(source_of(settings, seed=1)):
+>>> for item in raw_items(Source(settings, seed=1)):
 ...     item.row, item.stem, item.answer_text
 """
 
 from array import array
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
-from thinkscale.config.columns import Columns
-from thinkscale.config.items import Exclusion, Items
+from thinkscale.config.items import Items
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items.cells import shown, text
 from thinkscale.items.columns import Found, find_columns
 from thinkscale.items.hub import HubSet, hub_records
-from thinkscale.items.raw import RawItem
+from thinkscale.items.item import RawItem
 from thinkscale.items.reading import reader
 from thinkscale.items.records import NOTATION, Record, read_records
 
@@ -29,19 +28,17 @@ _HEAD = 1000
 
 @dataclass(frozen=True)
 class Source:
-    """Where a bank is, in which form, and what its columns mean.
+    """The bank that a study names: its keys of `items`, and the seed of shuffled options."""
 
-    place: a file, or a data set of the hub. columns, exclude, delimiter, encoding and header are
-    the keys of `items` (config/README.md). seed: of the order of shuffled options.
-    """
+    settings: Items
+    seed: int
 
-    place: Path | HubSet
-    columns: Columns
-    exclude: tuple[Exclusion, ...] = ()
-    delimiter: str | None = None
-    encoding: str = "utf-8"
-    header: bool = True
-    seed: int = 0
+    @property
+    def place(self) -> Path | HubSet:
+        asked = self.settings
+        if asked.source is not None:
+            return Path(asked.source)
+        return HubSet(asked.hub, asked.revision, asked.config, asked.split, asked.offline)
 
     def __str__(self) -> str:
         return str(self.place)
@@ -51,25 +48,23 @@ class Source:
         """What items are called after that have no id of their own."""
         return self.place.stem if isinstance(self.place, Path) else self.place.name
 
+    @property
+    def fixed(self) -> bool:
+        """Whether every record has all the columns there are."""
+        return isinstance(self.place, HubSet) or self.place.suffix.lower() not in NOTATION
 
-def source_of(settings: Items, seed: int) -> Source:
-    """The bank that a study names."""
-    place = (
-        Path(settings.source)
-        if settings.source is not None
-        else HubSet(
-            settings.hub, settings.revision, settings.config, settings.split, settings.offline
-        )
-    )
-    return Source(
-        place,
-        settings.columns,
-        tuple(settings.exclude),
-        settings.delimiter,
-        settings.encoding,
-        settings.header,
-        seed,
-    )
+    def records(self) -> Iterator[Record]:
+        if isinstance(self.place, HubSet):
+            return hub_records(*astuple(self.place))
+        asked = self.settings
+        return read_records(self.place, asked.delimiter, asked.encoding, asked.header)
+
+    def columns(self, names: Collection[str], settled: Found | None = None) -> Found:
+        """Which of the mapped columns are among these names; `settled` stays."""
+        return find_columns(self.settings, names, str(self), settled)
+
+    def reader(self, found: Found) -> Callable[[int, dict[str, object]], RawItem]:
+        return reader(str(self), self.name, found, self.settings, self.seed)
 
 
 def raw_items(source: Source, rows: Collection[int] | None = None) -> Iterator[RawItem]:
@@ -81,13 +76,13 @@ def raw_items(source: Source, rows: Collection[int] | None = None) -> Iterator[R
     is found after the last item, and only where all rows are read.
     """
     records, found, known = _begin(source)
-    fixed, read = _fixed(source), _reader(source, found)
+    fixed, read = source.fixed, source.reader(found)
     digests = array("q")
     for row, cells in records:
         if not fixed and not cells.keys() <= known:
             known |= cells.keys()
-            found = _found(source, known, found)
-            read = _reader(source, found)
+            found = source.columns(known, found)
+            read = source.reader(found)
         if rows is not None and row not in rows:
             continue
         item = read(row, cells)
@@ -107,47 +102,20 @@ def columns_of(source: Source) -> Found:
 
 def _begin(source: Source) -> tuple[Iterator[Record], Found, set[str]]:
     """The bank's records, its columns and their names, as far as its beginning tells them."""
-    records = _records(source)
+    records = source.records()
     head = list(islice(records, _HEAD))
     if not head:
         raise ThinkscaleError(f"{source}: the item bank is empty; expected at least one item.")
     names = dict.fromkeys(name for _, cells in head for name in cells)
     try:
-        found = _found(source, names)
+        found = source.columns(names)
     except ThinkscaleError:
-        if _fixed(source) or len(head) < _HEAD:
+        if source.fixed or len(head) < _HEAD:
             raise
         # A key that only later records have is a column as well.
-        names = dict.fromkeys(name for _, cells in _records(source) for name in cells)
-        found = _found(source, names)
+        names = dict.fromkeys(name for _, cells in source.records() for name in cells)
+        found = source.columns(names)
     return chain(head, records), found, set(names)
-
-
-def _fixed(source: Source) -> bool:
-    """Whether every record has all the columns there are."""
-    return isinstance(source.place, HubSet) or source.place.suffix.lower() not in NOTATION
-
-
-def _reader(source: Source, found: Found) -> Callable[[int, dict[str, object]], RawItem]:
-    return reader(str(source), source.name, found, source.columns, source.exclude, source.seed)
-
-
-def _records(source: Source) -> Iterator[Record]:
-    if isinstance(source.place, HubSet):
-        place = source.place
-        return hub_records(
-            place.repository, place.revision, place.config, place.split, place.offline
-        )
-    return read_records(
-        source.place,
-        delimiter=source.delimiter,
-        encoding=source.encoding,
-        header=source.header,
-    )
-
-
-def _found(source: Source, names: Collection[str], settled: Found | None = None) -> Found:
-    return find_columns(source.columns, source.exclude, names, str(source), settled)
 
 
 def _check_ids(source: Source, found: Found, digests: array) -> None:
@@ -158,7 +126,7 @@ def _check_ids(source: Source, found: Found, digests: array) -> None:
     if not repeated:
         return
     first: dict[str, int] = {}
-    for row, cells in _records(source):
+    for row, cells in source.records():
         item_id = text(str(source), row, found.item_id, cells.get(found.item_id)).strip()
         if hash(item_id) in repeated and first.setdefault(item_id, row) != row:
             raise ThinkscaleError(

@@ -14,7 +14,7 @@ from thinkscale.config.cleaning import Cleaning
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items.cleaning import Origin, clean, skeletons, surely_clean
 from thinkscale.items.duplicates import content, content_digest, repeated
-from thinkscale.items.raw import RawItem
+from thinkscale.items.item import RawItem
 from thinkscale.items.subset import place_hash
 
 # Reads a bank: all of it, or the items of these rows only; in the order of the file.
