@@ -6,60 +6,48 @@ from pydantic import Field
 from pydantic.types import StrictInt
 
 from thinkscale.config.corpora import Contamination, Divergence
-from thinkscale.config.section import Colour, Name, NotASwitch, Positive, Section, Share, unit
+from thinkscale.config.section import Colour, Name, NotASwitch, Positive, Section, Share, setting
 
 
 class Analyses(Section):
     """Settings of the statistics."""
 
-    confidence: Share = Field(0.95, description="Level of every interval.")
-    n_boot: Positive = Field(
-        2000, description="Bootstrap resamples of items.", json_schema_extra=unit("times")
+    confidence: Share = setting(0.95, "Level of every interval.")
+    n_boot: Positive = setting(2000, "Bootstrap resamples of items.", "times")
+    n_permutations: Positive = setting(5000, "Permutations per test.", "times")
+    consensus_k: list[Positive] = setting(
+        [1, 2, 4, 8], "Group sizes k of cons@k and pass@k.", "samples", min_length=1
     )
-    n_permutations: Positive = Field(
-        5000, description="Permutations per test.", json_schema_extra=unit("times")
-    )
-    consensus_k: list[Positive] = Field(
-        [1, 2, 4, 8],
-        min_length=1,
-        description="Group sizes k of cons@k and pass@k.",
-        json_schema_extra=unit("samples"),
-    )
-    compare: list[tuple[Name, Name]] | None = Field(
+    compare: list[tuple[Name, Name]] | None = setting(
         None,
-        description="Pairs of models compared on the same items. Default: each derived model with "
-        "its parent.",
+        "Pairs of models compared on the same items. Default: each derived model with its parent.",
     )
-    divergence: Divergence = Field(Divergence(), description="Comparing corpora with items.")
-    contamination: Contamination = Field(
-        Contamination(), description="Items that a model may know from a corpus."
+    divergence: Divergence = setting(Divergence(), "Comparing corpora with items.")
+    contamination: Contamination = setting(
+        Contamination(), "Items that a model may know from a corpus."
     )
 
 
 class Figures(Section):
     """The look of every figure."""
 
-    palette: list[Colour] = Field(
+    palette: list[Colour] = setting(
         ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"],
+        "Colours of models in the order of the config, as `#rrggbb`, in quotes.",
         min_length=1,
-        description="Colours of models in the order of the config, as `#rrggbb`, in quotes.",
     )
-    width: Annotated[float, Field(ge=2, le=20), NotASwitch] = Field(
-        3.5,
-        description="Width of figures with one column of panels.",
-        json_schema_extra=unit("inches"),
+    width: Annotated[float, Field(ge=2, le=20), NotASwitch] = setting(
+        3.5, "Width of figures with one column of panels.", "inches"
     )
-    wide: Annotated[float, Field(ge=2, le=40), NotASwitch] = Field(
-        7.0,
-        description="Width of figures with several columns of panels.",
-        json_schema_extra=unit("inches"),
+    wide: Annotated[float, Field(ge=2, le=40), NotASwitch] = setting(
+        7.0, "Width of figures with several columns of panels.", "inches"
     )
-    height: Annotated[float, Field(ge=0.5, le=20), NotASwitch] = Field(
-        2.0, description="Height of one panel.", json_schema_extra=unit("inches")
+    height: Annotated[float, Field(ge=0.5, le=20), NotASwitch] = setting(
+        2.0, "Height of one panel.", "inches"
     )
-    font_size: Annotated[float, Field(ge=4, le=30), NotASwitch] = Field(
-        8.0, description="Type size.", json_schema_extra=unit("points")
+    font_size: Annotated[float, Field(ge=4, le=30), NotASwitch] = setting(
+        8.0, "Type size.", "points"
     )
-    dpi: Annotated[StrictInt, Field(ge=50, le=1200)] = Field(
-        300, description="Resolution of the PNG files.", json_schema_extra=unit("pixels per inch")
+    dpi: Annotated[StrictInt, Field(ge=50, le=1200)] = setting(
+        300, "Resolution of the PNG files.", "pixels per inch"
     )

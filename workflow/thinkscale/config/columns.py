@@ -5,10 +5,10 @@ import string
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, field_validator
 from pydantic.types import StrictBool
 
-from thinkscale.config.section import Section, Text
+from thinkscale.config.section import Section, Text, setting
 
 
 def _names(value: Any) -> Any:
@@ -59,69 +59,63 @@ class Columns(Section):
     file has; with `null` at its end the file need not have any of them. Items without `options`,
     `option_columns` or `correct_option` are free response."""
 
-    stem: Column | None = Field(["stem"], description="Column of the question's text.")
-    stem_template: Text | None = Field(
+    stem: Column | None = setting(["stem"], "Column of the question's text.")
+    stem_template: Text | None = setting(
         None,
-        description='Instead of `stem`: text with columns in braces, as in `"Title: {title}\\n\\n'
-        'Abstract: {abstract}"`. A brace itself is written twice.',
+        'Instead of `stem`: text with columns in braces, as in `"Title: {title}\\n\\nAbstract: '
+        '{abstract}"`. A brace itself is written twice.',
     )
-    options: Column | None = Field(
+    options: Column | None = setting(
         None,
-        description="Column holding all options: a list of texts, an object of label and text, or "
-        "a list of objects with `label` and `text`; in CSV the same as JSON.",
+        "Column holding all options: a list of texts, an object of label and text, or a list of "
+        "objects with `label` and `text`; in CSV the same as JSON.",
     )
-    option_columns: list[Text] | None = Field(
-        None, description="Columns holding one option each, in order A, B, C …; blanks are skipped."
+    option_columns: list[Text] | None = setting(
+        None, "Columns holding one option each, in order A, B, C …; blanks are skipped."
     )
-    key: Column | None = Field(
-        ["key"], description="Column of the right option's label, or of its text."
+    key: Column | None = setting(["key"], "Column of the right option's label, or of its text.")
+    key_counts_from: Literal[0, 1] | None = setting(
+        None, "Where the key is the option's number: what the first option counts as."
     )
-    key_counts_from: Literal[0, 1] | None = Field(
-        None, description="Where the key is the option's number: what the first option counts as."
+    correct_option: Column | None = setting(
+        None, "Column of the right option's text, where no column holds a key."
     )
-    correct_option: Column | None = Field(
-        None, description="Column of the right option's text, where no column holds a key."
+    other_options: list[Text] | None = setting(
+        None, "Columns of the wrong options; expected with `correct_option`."
     )
-    other_options: list[Text] | None = Field(
-        None, description="Columns of the wrong options; expected with `correct_option`."
-    )
-    shuffle_options: StrictBool = Field(
+    shuffle_options: StrictBool = setting(
         False,
-        description="Put each item's options in an order drawn from the study's seed and the item's"
-        " id; `meta` records it as `option_order`.",
+        "Put each item's options in an order drawn from the study's seed and the item's id; "
+        "`meta` records it as `option_order`.",
     )
-    answer_text: Column | None = Field(
+    answer_text: Column | None = setting(
+        None, "Column of the reference answer. Default: the right option's text."
+    )
+    answer_pattern: Pattern | None = setting(
         None,
-        description="Column of the reference answer. Default: the right option's text.",
+        "Regular expression whose one group is the answer within `answer_text`; the last place "
+        "where it fits counts.",
     )
-    answer_pattern: Pattern | None = Field(
+    solution: Column | None = setting(
         None,
-        description="Regular expression whose one group is the answer within `answer_text`; the "
-        "last place where it fits counts.",
+        "Column of a worked solution; what its last `\\boxed{…}` holds is the answer where there "
+        "is no column `answer_text`.",
     )
-    solution: Column | None = Field(
-        None,
-        description="Column of a worked solution; what its last `\\boxed{…}` holds is the answer "
-        "where there is no column `answer_text`.",
-    )
-    difficulty: Column | None = Field(
+    difficulty: Column | None = setting(
         ["difficulty"],
-        description="Column of the human difficulty, in the bank's own scale; `null` where the "
-        "bank has none.",
+        "Column of the human difficulty, in the bank's own scale; `null` where the bank has none.",
     )
-    difficulty_pattern: Pattern | None = Field(
+    difficulty_pattern: Pattern | None = setting(
         None,
-        description="Regular expression that the whole cell fits and whose one group is the "
-        "number, as in `Level ([0-9])`; where the group takes no part, difficulty is missing.",
+        "Regular expression that the whole cell fits and whose one group is the number, as in "
+        "`Level ([0-9])`; where the group takes no part, difficulty is missing.",
     )
-    item_id: Column | None = Field(
-        None, description="Column of unique ids. Default: the file's name and the row number."
+    item_id: Column | None = setting(
+        None, "Column of unique ids. Default: the file's name and the row number."
     )
-    response_time: Column | None = Field(
-        None, description="Column of human response time, in seconds."
-    )
-    cluster: Column | None = Field(
-        None, description="Column naming items that belong together (one vignette, one passage)."
+    response_time: Column | None = setting(None, "Column of human response time, in seconds.")
+    cluster: Column | None = setting(
+        None, "Column naming items that belong together (one vignette, one passage)."
     )
 
     @field_validator("stem_template")

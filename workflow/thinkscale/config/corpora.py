@@ -16,7 +16,7 @@ from thinkscale.config.hub import (
     hub_faults,
     one_place_faults,
 )
-from thinkscale.config.section import Name, NotASwitch, Positive, Section, Text, repeated, unit
+from thinkscale.config.section import Name, NotASwitch, Positive, Section, Text, repeated, setting
 
 Role = Literal["question", "reasoning", "response"]
 ItemsText = Literal["stem", "stem_and_options", "prompt"]
@@ -25,70 +25,66 @@ ItemsText = Literal["stem", "stem_and_options", "prompt"]
 class Corpus(Section):
     """A corpus to fine-tune on, or only to compare with."""
 
-    name: Name = Field(..., description="Name used in tables and figures.")
-    source: Text | None = Field(
+    name: Name = setting(..., "Name used in tables and figures.")
+    source: Text | None = setting(
         None,
-        description="`calibration` for generated traces, or a path: JSON, JSONL, CSV, TSV or "
-        "Parquet, and for the format `text` any file, `.gz` too. Expected unless `hub` is given.",
+        "`calibration` for generated traces, or a path: JSON, JSONL, CSV, TSV or Parquet, and for "
+        "the format `text` any file, `.gz` too. Expected unless `hub` is given.",
     )
     hub: DataSetId = None
     revision: Commit = None
     config: Subset = None
     split: Split = None
     offline: Offline = False
-    format: Literal["traces", "columns", "messages", "text"] = Field(
+    format: Literal["traces", "columns", "messages", "text"] = setting(
         "traces",
-        description="`traces`: a question, reasoning and a response in three columns, which is "
-        "what models are fine-tuned on. `columns`: any columns of text. `messages`: chats, a list "
-        "of `role` and `content`. `text`: a document a line.",
+        "`traces`: a question, reasoning and a response in three columns, which is what models "
+        "are fine-tuned on. `columns`: any columns of text. `messages`: chats, a list of `role` "
+        "and `content`. `text`: a document a line.",
     )
-    n: Positive | None = Field(
-        None,
-        description="Rows to take, from the first. Default: all (1000 of generated traces).",
-        json_schema_extra=unit("rows"),
+    n: Positive | None = setting(
+        None, "Rows to take, from the first. Default: all (1000 of generated traces).", "rows"
     )
-    question: str = Field("question", description="Column of the question, in `traces`.")
-    reasoning: str = Field("reasoning", description="Column of the reasoning, in `traces`.")
-    response: str = Field("response", description="Column of the answer after it, in `traces`.")
-    compare: Annotated[list[Role], Field(min_length=1)] = Field(
+    question: str = setting("question", "Column of the question, in `traces`.")
+    reasoning: str = setting("reasoning", "Column of the reasoning, in `traces`.")
+    response: str = setting("response", "Column of the answer after it, in `traces`.")
+    compare: Annotated[list[Role], Field(min_length=1)] = setting(
         ["question", "reasoning", "response"],
-        description="What of `traces` is compared with the items. All of it is what a model "
-        "learns from; `[question]` compares questions with questions. Fine-tuning takes all.",
+        "What of `traces` is compared with the items. All of it is what a model learns from; "
+        "`[question]` compares questions with questions. Fine-tuning takes all.",
     )
-    columns: list[Text] | None = Field(
-        None, description="Columns that are compared with the items; needed for `columns`."
+    columns: list[Text] | None = setting(
+        None, "Columns that are compared with the items; needed for `columns`."
     )
-    messages: Text = Field("messages", description="Column of the messages, in `messages`.")
-    roles: Annotated[list[Text], Field(min_length=1)] = Field(
-        ["user", "assistant"], description="Whose messages are compared with the items."
+    messages: Text = setting("messages", "Column of the messages, in `messages`.")
+    roles: Annotated[list[Text], Field(min_length=1)] = setting(
+        ["user", "assistant"], "Whose messages are compared with the items."
     )
 
 
 class Smoothing(Section):
     """How counts of tokens become probabilities."""
 
-    kind: Literal["additive", "floor"] = Field(
+    kind: Literal["additive", "floor"] = setting(
         "additive",
-        description="`additive` adds `value` to every count. `floor` sets frequencies of 0 to "
-        "`value` and normalises again, as the first study did.",
+        "`additive` adds `value` to every count. `floor` sets frequencies of 0 to `value` and "
+        "normalises again, as the first study did.",
     )
-    value: Annotated[float, Field(gt=0), NotASwitch] | None = Field(
-        None, description="Default: 0.5 counts for `additive`, 1e-10 for `floor`."
+    value: Annotated[float, Field(gt=0), NotASwitch] | None = setting(
+        None, "Default: 0.5 counts for `additive`, 1e-10 for `floor`."
     )
-    support: Literal["observed", "vocabulary"] = Field(
+    support: Literal["observed", "vocabulary"] = setting(
         "observed",
-        description="What `additive` spreads over: the tokens that occur in corpus or items, or "
-        "all of the tokenizer's.",
+        "What `additive` spreads over: the tokens that occur in corpus or items, or all of the "
+        "tokenizer's.",
     )
 
 
 class NamedTokenizer(Section):
     """A tokenizer that no model of the study has."""
 
-    name: Name = Field(..., description="Name used in tables and figures.")
-    path: Text | None = Field(
-        None, description="A `tokenizer.json`, or the directory that holds it."
-    )
+    name: Name = setting(..., "Name used in tables and figures.")
+    path: Text | None = setting(None, "A `tokenizer.json`, or the directory that holds it.")
     hub: ModelId = None
     revision: Commit = None
     offline: Offline = False
@@ -103,21 +99,17 @@ _ITEMS_TEXT = (
 class Divergence(Section):
     """Comparing the tokens of corpora and items."""
 
-    smoothing: Annotated[list[Smoothing], Field(min_length=1)] = Field(
+    smoothing: Annotated[list[Smoothing], Field(min_length=1)] = setting(
         [Smoothing(), Smoothing(kind="floor")],
-        description="Ways to smooth; each has its rows in the table. Figures and the report's "
-        "list of tokens show the first.",
+        "Ways to smooth; each has its rows in the table. Figures and the report's list of tokens "
+        "show the first.",
     )
-    items_text: ItemsText = Field("stem_and_options", description=_ITEMS_TEXT)
-    tokenizers: list[NamedTokenizer] = Field(
-        [], description="Tokenizers to compare over besides those of the models."
+    items_text: ItemsText = setting("stem_and_options", _ITEMS_TEXT)
+    tokenizers: list[NamedTokenizer] = setting(
+        [], "Tokenizers to compare over besides those of the models."
     )
-    n_permutations: Positive = Field(
-        1000, description="Draws of the null.", json_schema_extra=unit("times")
-    )
-    n_boot: Positive = Field(
-        500, description="Bootstrap resamples of documents.", json_schema_extra=unit("times")
-    )
+    n_permutations: Positive = setting(1000, "Draws of the null.", "times")
+    n_boot: Positive = setting(500, "Bootstrap resamples of documents.", "times")
 
     @model_validator(mode="before")
     @classmethod
@@ -134,24 +126,24 @@ class Divergence(Section):
 class Contamination(Section):
     """Which items a model may have met in a corpus: n-grams of tokens that both have."""
 
-    n: Positive = Field(13, description="Length of the n-grams.", json_schema_extra=unit("tokens"))
-    tokenizer: Name | None = Field(
+    n: Positive = setting(13, "Length of the n-grams.", "tokens")
+    tokenizer: Name | None = setting(
         None,
-        description="Whose tokens: a model, or one of `analyses.divergence.tokenizers`. Default: "
-        "the first model.",
+        "Whose tokens: a model, or one of `analyses.divergence.tokenizers`. Default: the first "
+        "model.",
     )
-    items_text: Literal["stem", "stem_and_options"] = Field(
+    items_text: Literal["stem", "stem_and_options"] = setting(
         "stem_and_options",
-        description="What of an item is looked for: n-grams of the stem, or those of each option "
-        "too. None reaches from one into another.",
+        "What of an item is looked for: n-grams of the stem, or those of each option too. None "
+        "reaches from one into another.",
     )
-    exclude_above: Annotated[float, Field(ge=0, lt=1), NotASwitch] | None = Field(
+    exclude_above: Annotated[float, Field(ge=0, lt=1), NotASwitch] | None = setting(
         None,
-        description="Leave items out of every table of graded responses if a greater share of "
-        "their n-grams occurs in a corpus; 0 leaves out all that overlap. Default: none are.",
+        "Leave items out of every table of graded responses if a greater share of their n-grams "
+        "occurs in a corpus; 0 leaves out all that overlap. Default: none are.",
     )
-    corpora: list[Name] | None = Field(
-        None, description="Corpora that `exclude_above` looks at. Default: all."
+    corpora: list[Name] | None = setting(
+        None, "Corpora that `exclude_above` looks at. Default: all."
     )
 
 

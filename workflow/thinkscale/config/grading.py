@@ -5,48 +5,46 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from thinkscale.config.judge import Judge
-from thinkscale.config.section import NotASwitch, Positive, Section, unit
+from thinkscale.config.section import NotASwitch, Positive, Section, setting
 from thinkscale.config.structure import StructureGrader
 
 
 class ChoiceGrader(Section):
     """The default grader of multiple-choice answers."""
 
-    threshold: Annotated[float, Field(ge=0, le=100), NotASwitch] = Field(
+    threshold: Annotated[float, Field(ge=0, le=100), NotASwitch] = setting(
         90.0,
-        description="Least similarity of answer and option text that counts as naming the option.",
-        json_schema_extra=unit("0 to 100"),
+        "Least similarity of answer and option text that counts as naming the option.",
+        "0 to 100",
     )
-    margin: Annotated[float, Field(ge=0, le=100), NotASwitch] = Field(
-        5.0,
-        description="Least lead in similarity over the second-best option; less is ungradable.",
-        json_schema_extra=unit("0 to 100"),
+    margin: Annotated[float, Field(ge=0, le=100), NotASwitch] = setting(
+        5.0, "Least lead in similarity over the second-best option; less is ungradable.", "0 to 100"
     )
 
 
 class NumericGrader(Section):
     """How near a number must be; it is right within either tolerance."""
 
-    relative_tolerance: Annotated[float, Field(ge=0), NotASwitch] = Field(
+    relative_tolerance: Annotated[float, Field(ge=0), NotASwitch] = setting(
         1e-6,
-        description="Largest difference from the reference that counts as equal, by its size.",
-        json_schema_extra=unit("share of the reference"),
+        "Largest difference from the reference that counts as equal, by its size.",
+        "share of the reference",
     )
-    absolute_tolerance: Annotated[float, Field(ge=0), NotASwitch] = Field(
+    absolute_tolerance: Annotated[float, Field(ge=0), NotASwitch] = setting(
         1e-9,
-        description="Largest difference from the reference that counts as equal, at any size.",
-        json_schema_extra=unit("unit of the answer"),
+        "Largest difference from the reference that counts as equal, at any size.",
+        "unit of the answer",
     )
 
 
 class MathGrader(Section):
     """How long an answer in mathematics may take."""
 
-    timeout: Positive = Field(
+    timeout: Positive = setting(
         5,
-        description="Longest time for parsing an answer, and again for comparing it with the "
-        "reference; beyond it the response is ungradable.",
-        json_schema_extra=unit("seconds"),
+        "Longest time for parsing an answer, and again for comparing it with the reference; "
+        "beyond it the response is ungradable.",
+        "seconds",
     )
 
 
@@ -55,25 +53,21 @@ class Grading(Section):
 
     graders: list[
         Literal["choice", "article", "exact", "numeric", "math", "structure", "judge"]
-    ] = Field(
+    ] = setting(
         ["choice"],
-        min_length=1,
-        description="Graders to apply; the first is the one analyses use. For items with options: "
-        "`choice`, and `article`, the first study's substring rule, for comparison only. For items "
-        "with a reference answer: `exact` (equal after normalisation), `numeric` (the last number, "
+        "Graders to apply; the first is the one analyses use. For items with options: `choice`, "
+        "and `article`, the first study's substring rule, for comparison only. For items with a "
+        "reference answer: `exact` (equal after normalisation), `numeric` (the last number, "
         "within a tolerance), `math` (equal as mathematics). For tasks: `structure`, `judge`.",
+        min_length=1,
     )
-    threads: Positive = Field(
-        2,
-        description="Processes that grade at once; grades do not depend on it.",
-        json_schema_extra=unit("processes"),
+    threads: Positive = setting(
+        2, "Processes that grade at once; grades do not depend on it.", "processes"
     )
-    choice: ChoiceGrader = Field(ChoiceGrader(), description="Settings of the choice grader.")
-    numeric: NumericGrader = Field(NumericGrader(), description="Settings of the numeric grader.")
-    math: MathGrader = Field(MathGrader(), description="Settings of the math grader.")
-    structure: StructureGrader = Field(
-        StructureGrader(), description="What the grader of structure asks of an answer."
+    choice: ChoiceGrader = setting(ChoiceGrader(), "Settings of the choice grader.")
+    numeric: NumericGrader = setting(NumericGrader(), "Settings of the numeric grader.")
+    math: MathGrader = setting(MathGrader(), "Settings of the math grader.")
+    structure: StructureGrader = setting(
+        StructureGrader(), "What the grader of structure asks of an answer."
     )
-    judge: Judge | None = Field(
-        None, description="The model the grader `judge` asks. Default: none."
-    )
+    judge: Judge | None = setting(None, "The model the grader `judge` asks. Default: none.")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import StringConstraints, model_validator
 from pydantic.types import StrictBool
 
 from thinkscale.config.cleaning import Cleaning
@@ -24,7 +24,7 @@ from thinkscale.config.hub import (
     one_place_faults,
 )
 from thinkscale.config.presets.banks import DELIMITED, PRESETS
-from thinkscale.config.section import Positive, Section, Text, unit
+from thinkscale.config.section import Positive, Section, Text, setting
 
 Delimiter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 
@@ -32,11 +32,10 @@ Delimiter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 class Exclusion(Section):
     """Items that are left out; the report lists them."""
 
-    column: Text = Field(..., description="Column that decides.")
-    values: list[str] = Field(
+    column: Text = setting(..., "Column that decides.")
+    values: list[str] = setting(
         ...,
-        description="Items with one of these texts in the column are left out; `''` is an empty "
-        "cell.",
+        "Items with one of these texts in the column are left out; `''` is an empty cell.",
         min_length=1,
     )
 
@@ -44,70 +43,58 @@ class Exclusion(Section):
 class Items(Section):
     """The item bank and the part of it that is studied."""
 
-    preset: Literal[tuple(PRESETS)] | None = Field(
-        None,
-        description="Bank whose columns are known (the table above): fills in what is not given "
-        "below.",
+    preset: Literal[tuple(PRESETS)] | None = setting(
+        None, "Bank whose columns are known (the table above): fills in what is not given below."
     )
-    source: Text | None = Field(
+    source: Text | None = setting(
         None,
-        description="`calibration` for the generated bank, or a path to CSV, TSV, JSON, JSONL or "
-        "Parquet, from the directory Snakemake runs in. Expected unless `hub` is given.",
+        "`calibration` for the generated bank, or a path to CSV, TSV, JSON, JSONL or Parquet, "
+        "from the directory Snakemake runs in. Expected unless `hub` is given.",
     )
     hub: DataSetId = None
     revision: Commit = None
     config: Subset = None
     split: Split = None
     offline: Offline = False
-    delimiter: Delimiter | None = Field(
-        None, description="What separates the cells of a CSV or TSV. Default: comma, or tab."
+    delimiter: Delimiter | None = setting(
+        None, "What separates the cells of a CSV or TSV. Default: comma, or tab."
     )
-    encoding: Text = Field("utf-8", description="Encoding of a CSV, TSV, JSON or JSONL.")
-    header: StrictBool = Field(
+    encoding: Text = setting("utf-8", "Encoding of a CSV, TSV, JSON or JSONL.")
+    header: StrictBool = setting(
         True,
-        description="Whether the first row of a CSV or TSV names the columns; if not, they are "
-        "called 1, 2, 3 …",
+        "Whether the first row of a CSV or TSV names the columns; if not, they are called 1, 2, 3 "
+        "…",
     )
-    n: Positive | None = Field(
-        None,
-        description="Items to study. Default: all of the bank.",
-        json_schema_extra=unit("items"),
+    n: Positive | None = setting(None, "Items to study. Default: all of the bank.", "items")
+    bank_size: Positive = setting(
+        1000, "Items to generate; only for source `calibration`.", "items"
     )
-    bank_size: Positive = Field(
-        1000,
-        description="Items to generate; only for source `calibration`.",
-        json_schema_extra=unit("items"),
+    strata: Positive = setting(
+        1, "Difficulty quantile groups to sample evenly from; 1 samples the whole bank.", "groups"
     )
-    strata: Positive = Field(
-        1,
-        description="Difficulty quantile groups to sample evenly from; 1 samples the whole bank.",
-        json_schema_extra=unit("groups"),
-    )
-    by_cluster: StrictBool = Field(
+    by_cluster: StrictBool = setting(
         False,
-        description="Sample evenly from clusters too (`columns.cluster`): from each cluster, or "
-        "from each difficulty group of each cluster.",
+        "Sample evenly from clusters too (`columns.cluster`): from each cluster, or from each "
+        "difficulty group of each cluster.",
     )
-    difficulty_direction: Literal["higher_is_harder", "higher_is_easier"] = Field(
+    difficulty_direction: Literal["higher_is_harder", "higher_is_easier"] = setting(
         "higher_is_harder",
-        description="What a larger difficulty value means in the bank. `higher_is_easier` flips "
-        "the sign; the raw value is kept.",
+        "What a larger difficulty value means in the bank. `higher_is_easier` flips the sign; the "
+        "raw value is kept.",
     )
-    difficulty_scale: Literal["raw", "min_max", "z", "logit", "rank"] = Field(
+    difficulty_scale: Literal["raw", "min_max", "z", "logit", "rank"] = setting(
         "raw",
-        description="Scale of difficulty, over the whole bank after cleaning, so that it does not "
-        "depend on `n`; higher is harder on each. `raw`: as in the bank. `min_max`: 0 the easiest, "
-        "1 the hardest. `z`: mean 0, standard deviation 1. `logit`: log(p / (1 - p)) of a share p, "
+        "Scale of difficulty, over the whole bank after cleaning, so that it does not depend on "
+        "`n`; higher is harder on each. `raw`: as in the bank. `min_max`: 0 the easiest, 1 the "
+        "hardest. `z`: mean 0, standard deviation 1. `logit`: log(p / (1 - p)) of a share p, "
         "which must lie between 0 and 1; where `higher_is_easier`, of 1 - p. `rank`: 1 the "
         "easiest, mean ranks where equal.",
     )
-    columns: Columns = Field(Columns(), description="Column mapping of a bank read from a file.")
-    exclude: list[Exclusion] = Field(
-        [], description="Items to leave out, by what a column holds. `[]` keeps a preset's."
+    columns: Columns = setting(Columns(), "Column mapping of a bank read from a file.")
+    exclude: list[Exclusion] = setting(
+        [], "Items to leave out, by what a column holds. `[]` keeps a preset's."
     )
-    cleaning: Cleaning = Field(
-        Cleaning(), description="What is repaired, left out, or ends the run."
-    )
+    cleaning: Cleaning = setting(Cleaning(), "What is repaired, left out, or ends the run.")
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from thinkscale.config.hub import Commit, ModelId
 from thinkscale.config.inference import Inference
@@ -13,7 +13,7 @@ from thinkscale.config.section import (
     Positive,
     Section,
     Text,
-    unit,
+    setting,
     with_placeholders,
 )
 from thinkscale.data.verdicts import bare
@@ -42,54 +42,51 @@ WITH_REFERENCE = TEMPLATE.replace(
 class JudgeModel(Section):
     """The model that judges: one of the study by its `name` alone, or one given by path or hub."""
 
-    name: Name = Field(
-        ..., description="Name of a model of the study; with `path` or `hub`, a name of its own."
+    name: Name = setting(
+        ..., "Name of a model of the study; with `path` or `hub`, a name of its own."
     )
-    path: str | None = Field(None, description="As in `models`.")
+    path: str | None = setting(None, "As in `models`.")
     hub: ModelId = None
     revision: Commit = None
-    fingerprint: Fingerprint | None = Field(None, description="As in `models`.")
-    inference: Inference = Field(
+    fingerprint: Fingerprint | None = setting(None, "As in `models`.")
+    inference: Inference = setting(
         Inference(),
-        description="Keys given here override the study's `inference`, or for a model of the study "
-        "that model's. Prompt, samples, sampling and the length of answers are the judge's own.",
+        "Keys given here override the study's `inference`, or for a model of the study that "
+        "model's. Prompt, samples, sampling and the length of answers are the judge's own.",
     )
 
 
 class Judge(Section):
     """A model asked for a verdict on every response; it takes the likeliest tokens."""
 
-    model: JudgeModel = Field(..., description="The model that judges.")
-    system: str | None = Field(
-        SYSTEM, description="System message. Default: the answer is text to be judged, no request."
+    model: JudgeModel = setting(..., "The model that judges.")
+    system: str | None = setting(
+        SYSTEM, "System message. Default: the answer is text to be judged, no request."
     )
-    template: str | None = Field(
+    template: str | None = setting(
         None,
-        description="User message. `{answer}` is needed and is filled in between lines "
+        "User message. `{answer}` is needed and is filled in between lines "
         f"`{OPENING}` and `{CLOSING}`; `{{task}}` is what the model was asked, `{{stem}}` the "
         "item's stem, `{reference}` its right answer or `(none)`, `{verdicts}` the verdicts to "
         "choose from. Default: task, answer, the right answer if there is one, and whether the "
         "answer comes to the same, or else does all that the task asks and says nothing that the "
         "task does not bear out.",
     )
-    marker: Text = Field(
-        "Verdict:", description="What a verdict stands behind; the last one in the text counts."
+    marker: Text = setting(
+        "Verdict:", "What a verdict stands behind; the last one in the text counts."
     )
-    verdicts: dict[Text, Literal["correct", "incorrect", "ungradable"]] = Field(
+    verdicts: dict[Text, Literal["correct", "incorrect", "ungradable"]] = setting(
         {"PASS": "correct", "FAIL": "incorrect"},
-        description="Verdicts there are, and what each says of the response. Any other is "
-        "ungradable, and so is one that was cut at its limit.",
+        "Verdicts there are, and what each says of the response. Any other is ungradable, and so "
+        "is one that was cut at its limit.",
     )
-    max_think: NonNegative | None = Field(
+    max_think: NonNegative | None = setting(
         None,
-        description="Thinking is cut there and the verdict asked for. Default: none but the "
-        "context.",
-        json_schema_extra=unit("thinking tokens"),
+        "Thinking is cut there and the verdict asked for. Default: none but the context.",
+        "thinking tokens",
     )
-    max_answer_tokens: Positive = Field(
-        512,
-        description="Tokens the judge may write behind its thinking.",
-        json_schema_extra=unit("tokens"),
+    max_answer_tokens: Positive = setting(
+        512, "Tokens the judge may write behind its thinking.", "tokens"
     )
 
     @field_validator("template")

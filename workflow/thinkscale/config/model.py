@@ -4,34 +4,32 @@ Each section has a module of its own. `config/README.md` and `config/schema.json
 their descriptions.
 """
 
-from pydantic import Field
-
 from thinkscale.config.analyses import Analyses, Figures
 from thinkscale.config.corpora import Corpus
 from thinkscale.config.grading import Grading
 from thinkscale.config.inference import Inference, Prompt
 from thinkscale.config.items import Items
 from thinkscale.config.models import Model
-from thinkscale.config.section import Name, NonNegative, Section
+from thinkscale.config.section import Name, NonNegative, Section, setting
 from thinkscale.config.sweep import Conditions
 
 
 class Study(Section):
     """One study: everything under `results/<study>/` follows from it."""
 
-    study: Name = Field(..., description="Name of the study and of its directory.")
-    seed: NonNegative = Field(0, description="Seed of every random choice.")
-    results: str = Field("results", description="Directory that holds `<study>/`.")
-    items: Items = Field(..., description="The item bank.")
-    models: list[Model] = Field(..., min_length=1, description="The models, in display order.")
-    inference: Inference = Field(
-        Inference(), description="How models are run, unless a model says otherwise."
+    study: Name = setting(..., "Name of the study and of its directory.")
+    seed: NonNegative = setting(0, "Seed of every random choice.")
+    results: str = setting("results", "Directory that holds `<study>/`.")
+    items: Items = setting(..., "The item bank.")
+    models: list[Model] = setting(..., "The models, in display order.", min_length=1)
+    inference: Inference = setting(
+        Inference(), "How models are run, unless a model says otherwise."
     )
-    corpora: list[Corpus] = Field([], description="Corpora to fine-tune on and to compare with.")
-    conditions: Conditions = Field(Conditions(), description="The sweep over thinking.")
-    grading: Grading = Field(Grading(), description="How answers are judged.")
-    analyses: Analyses = Field(Analyses(), description="Settings of the statistics.")
-    figures: Figures = Field(Figures(), description="The look of every figure.")
+    corpora: list[Corpus] = setting([], "Corpora to fine-tune on and to compare with.")
+    conditions: Conditions = setting(Conditions(), "The sweep over thinking.")
+    grading: Grading = setting(Grading(), "How answers are judged.")
+    analyses: Analyses = setting(Analyses(), "Settings of the statistics.")
+    figures: Figures = setting(Figures(), "The look of every figure.")
 
 
 def judge_model(study: Study) -> Model | None:

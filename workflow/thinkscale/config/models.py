@@ -7,64 +7,50 @@ from pydantic.types import StrictBool
 
 from thinkscale.config.hub import Commit, ModelId
 from thinkscale.config.inference import Inference
-from thinkscale.config.section import Fingerprint, Name, NotASwitch, Positive, Section, unit
+from thinkscale.config.section import Fingerprint, Name, NotASwitch, Positive, Section, setting
 
 
 class Derivation(Section):
     """Supervised fine-tuning of another model of the study on a corpus of traces."""
 
-    parent: Name = Field(..., description="Name of the model it starts from.")
-    corpus: Name = Field(..., description="Name of the corpus it learns from.")
-    method: Literal["lora", "full"] = Field(
-        "lora", description="`lora` trains an adapter and merges it; `full` trains all weights."
+    parent: Name = setting(..., "Name of the model it starts from.")
+    corpus: Name = setting(..., "Name of the corpus it learns from.")
+    method: Literal["lora", "full"] = setting(
+        "lora", "`lora` trains an adapter and merges it; `full` trains all weights."
     )
-    rank: Positive = Field(8, description="Rank of the LoRA adapter.")
-    alpha: Positive = Field(16, description="Scale of the LoRA adapter (alpha / rank).")
-    learning_rate: Annotated[float, Field(gt=0), NotASwitch] = Field(
-        1e-4, description="Peak learning rate."
+    rank: Positive = setting(8, "Rank of the LoRA adapter.")
+    alpha: Positive = setting(16, "Scale of the LoRA adapter (alpha / rank).")
+    learning_rate: Annotated[float, Field(gt=0), NotASwitch] = setting(1e-4, "Peak learning rate.")
+    max_steps: Positive = setting(300, "Optimizer steps.", "steps")
+    batch_size: Positive = setting(16, "Traces per batch.", "traces")
+    threads: Positive = setting(4, "CPU threads training may use; at most what `--cores` allows.")
+    gradient_accumulation: Positive = setting(1, "Batches whose gradients make one optimizer step.")
+    gradient_checkpointing: StrictBool = setting(
+        False, "Recompute activations instead of keeping them: slower, less memory."
     )
-    max_steps: Positive = Field(
-        300, description="Optimizer steps.", json_schema_extra=unit("steps")
+    dtype: Literal["float32", "bfloat16"] = setting(
+        "float32", "Number type of weights and gradients while training."
     )
-    batch_size: Positive = Field(
-        16, description="Traces per batch.", json_schema_extra=unit("traces")
-    )
-    threads: Positive = Field(
-        4, description="CPU threads training may use; at most what `--cores` allows."
-    )
-    gradient_accumulation: Positive = Field(
-        1, description="Batches whose gradients make one optimizer step."
-    )
-    gradient_checkpointing: StrictBool = Field(
-        False, description="Recompute activations instead of keeping them: slower, less memory."
-    )
-    dtype: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Number type of weights and gradients while training."
-    )
-    max_length: Positive = Field(
-        4096,
-        description="Longest trace; longer ones are left out, counted and reported.",
-        json_schema_extra=unit("tokens"),
+    max_length: Positive = setting(
+        4096, "Longest trace; longer ones are left out, counted and reported.", "tokens"
     )
 
 
 class Model(Section):
     """A model of the study: exactly one of `path`, `hub`, `derive`."""
 
-    name: Name = Field(..., description="Name used in every table and figure.")
-    path: str | None = Field(
+    name: Name = setting(..., "Name used in every table and figure.")
+    path: str | None = setting(
         None,
-        description="Directory of a model (config, tokenizer, safetensors), from the directory "
-        "Snakemake runs in.",
+        "Directory of a model (config, tokenizer, safetensors), from the directory Snakemake runs "
+        "in.",
     )
     hub: ModelId = None
     revision: Commit = None
-    fingerprint: Fingerprint | None = Field(
+    fingerprint: Fingerprint | None = setting(
         None,
-        description="What the content of the weights and the tokenizer must be: `fingerprint` in "
+        "What the content of the weights and the tokenizer must be: `fingerprint` in "
         "`results/<study>/models/<name>.json`. Default: whatever is found, which is recorded.",
     )
-    derive: Derivation | None = Field(None, description="Make the model from another model.")
-    inference: Inference = Field(
-        Inference(), description="Keys given here override the study's `inference`."
-    )
+    derive: Derivation | None = setting(None, "Make the model from another model.")
+    inference: Inference = setting(Inference(), "Keys given here override the study's `inference`.")

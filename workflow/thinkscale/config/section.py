@@ -15,6 +15,14 @@ def _no_switch(value: Any) -> Any:
     return value
 
 
+def setting(default: Any, meaning: str, unit: str | None = None, **limits: Any) -> Any:
+    """A key of a section: its default (`...`: none, it is needed), its meaning and its unit.
+
+    limits: as pydantic's `Field` names them, `min_length` for one.
+    """
+    return Field(default, description=meaning, json_schema_extra=unit and {"unit": unit}, **limits)
+
+
 def unit(name: str) -> dict[str, Any]:
     """What a key is counted in, for its documentation."""
     return {"unit": name}

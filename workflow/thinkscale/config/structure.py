@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from pydantic.types import StrictBool
 
-from thinkscale.config.section import Positive, Section, Text, unit
+from thinkscale.config.section import Positive, Section, Text, setting
 from thinkscale.data.json_answers import schema_fault
 from thinkscale.data.sections import heading_name
 
@@ -13,17 +13,13 @@ from thinkscale.data.sections import heading_name
 class RequiredSection(Section):
     """A section an answer has under a heading of its own."""
 
-    title: Text = Field(..., description="Its heading; case and punctuation do not matter.")
-    alternatives: list[Text] = Field([], description="Other headings that are taken for it.")
-    required: StrictBool = Field(
-        True, description="Whether it must be there; one that need not has its bounds all the same."
+    title: Text = setting(..., "Its heading; case and punctuation do not matter.")
+    alternatives: list[Text] = setting([], "Other headings that are taken for it.")
+    required: StrictBool = setting(
+        True, "Whether it must be there; one that need not has its bounds all the same."
     )
-    min_words: Positive = Field(
-        1, description="Least length, without the heading.", json_schema_extra=unit("words")
-    )
-    max_words: Positive | None = Field(
-        None, description="Greatest length. Default: any.", json_schema_extra=unit("words")
-    )
+    min_words: Positive = setting(1, "Least length, without the heading.", "words")
+    max_words: Positive | None = setting(None, "Greatest length. Default: any.", "words")
 
     @property
     def titles(self) -> list[str]:
@@ -46,29 +42,23 @@ class RequiredSection(Section):
 class StructureGrader(Section):
     """The grader of structure: sections with their bounds, length, JSON by a schema."""
 
-    sections: list[RequiredSection] = Field(
+    sections: list[RequiredSection] = setting(
         [],
-        description="Sections the answer has, each found as a Markdown heading, a line in bold, a "
-        'numbered heading, or a line "Title:" (what follows the colon belongs to the section).',
+        "Sections the answer has, each found as a Markdown heading, a line in bold, a numbered "
+        'heading, or a line "Title:" (what follows the colon belongs to the section).',
     )
-    ordered: StrictBool = Field(
-        False, description="Whether sections have to come in the order given."
+    ordered: StrictBool = setting(False, "Whether sections have to come in the order given.")
+    min_words: Positive | None = setting(
+        None, "Least length of the answer as a whole. Default: any.", "words"
     )
-    min_words: Positive | None = Field(
+    max_words: Positive | None = setting(
+        None, "Greatest length of the answer as a whole. Default: any.", "words"
+    )
+    json_schema: dict[str, Any] | None = setting(
         None,
-        description="Least length of the answer as a whole. Default: any.",
-        json_schema_extra=unit("words"),
-    )
-    max_words: Positive | None = Field(
-        None,
-        description="Greatest length of the answer as a whole. Default: any.",
-        json_schema_extra=unit("words"),
-    )
-    json_schema: dict[str, Any] | None = Field(
-        None,
-        description="A JSON schema for the JSON of the answer: its first block fenced as `json`, "
-        "or the whole of it, or the first object in it. A `pattern` is tried on what models wrote: "
-        "one with nested repetition can take for ever.",
+        "A JSON schema for the JSON of the answer: its first block fenced as `json`, or the whole "
+        "of it, or the first object in it. A `pattern` is tried on what models wrote: one with "
+        "nested repetition can take for ever.",
     )
 
     @field_validator("json_schema")
