@@ -12,7 +12,7 @@ sys.path.insert(0, str(LIBRARY.parent))
 
 from thinkscale.config import parse_study, refuse_repeated_keys
 from thinkscale.config.corpora import tokenizer_file
-from thinkscale.config.model import judge_model
+from thinkscale.config.study import judge_model
 from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library

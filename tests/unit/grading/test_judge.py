@@ -13,7 +13,7 @@ import tiny
 from studies import message, study
 from thinkscale.config import load_study, parse_study
 from thinkscale.config.judge import CLOSING, OPENING, Judge
-from thinkscale.config.model import judge_model
+from thinkscale.config.study import judge_model
 from thinkscale.data import contracts
 from thinkscale.data.verdicts import read_verdict
 from thinkscale.grading import Facts, grade

@@ -1,14 +1,13 @@
 """Which column of an item bank holds what."""
 
 import re
-import string
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, field_validator
 from pydantic.types import StrictBool
 
-from thinkscale.config.section import Section, Text, setting
+from thinkscale.config.section import Section, Text, placeholders, setting
 
 
 def _names(value: Any) -> Any:
@@ -124,12 +123,7 @@ class Columns(Section):
         rule = "text with columns in braces (a brace itself is written twice)"
         if value is None:
             return None
-        try:
-            # (literal, field, format, conversion); field is None in a part without braces
-            found = [part[1:] for part in string.Formatter().parse(value) if part[1] is not None]
-        except ValueError as error:
-            raise ValueError(f"{rule}: {error}") from error
-        if not found:
+        if not (found := placeholders(value, rule)):
             raise ValueError(f"{rule}: it names none")
         if any(form or conversion or not field for field, form, conversion in found):
             raise ValueError(f"{rule}: a column's name and nothing else, without a format")

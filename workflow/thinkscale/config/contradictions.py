@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from thinkscale.config import hub_keys
 from thinkscale.config.corpora import corpus_faults, tokenizer_faults, tokenizer_file
-from thinkscale.config.hub import hub_faults
 from thinkscale.config.items import item_faults
-from thinkscale.config.model import Study
 from thinkscale.config.section import repeated
+from thinkscale.config.study import Study
 from thinkscale.data.conditions import RESERVED, contradiction
 
 
@@ -67,7 +67,7 @@ def _model_contradictions(
     model, key = study.models[index], f"models[{index}]"
     given = [k for k in ("path", "hub", "derive") if getattr(model, k) is not None]
     if len(given) == 1:
-        yield from hub_faults(model, key, "model")
+        yield from hub_keys.faults(model, key, "model")
     else:
         yield (
             f"`{key}` ({model.name}): found {', '.join(given) or 'none of them'}; "
@@ -140,7 +140,7 @@ def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
     if len(given) > 1:
         yield f"`{key}` ({model.name}): found path, hub; expected at most one of them"
     else:
-        yield from hub_faults(model, key, "model")
+        yield from hub_keys.faults(model, key, "model")
 
 
 def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:

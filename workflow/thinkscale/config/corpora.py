@@ -6,16 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from thinkscale.config.hub import (
-    Commit,
-    DataSetId,
-    ModelId,
-    Offline,
-    Split,
-    Subset,
-    hub_faults,
-    one_place_faults,
-)
+from thinkscale.config import hub_keys
 from thinkscale.config.section import Name, NotASwitch, Positive, Section, Text, repeated, setting
 
 Role = Literal["question", "reasoning", "response"]
@@ -31,11 +22,11 @@ class Corpus(Section):
         "`calibration` for generated traces, or a path: JSON, JSONL, CSV, TSV or Parquet, and for "
         "the format `text` any file, `.gz` too. Expected unless `hub` is given.",
     )
-    hub: DataSetId = None
-    revision: Commit = None
-    config: Subset = None
-    split: Split = None
-    offline: Offline = False
+    hub: hub_keys.DataSetId = None
+    revision: hub_keys.Commit = None
+    config: hub_keys.Subset = None
+    split: hub_keys.Split = None
+    offline: hub_keys.Offline = False
     format: Literal["traces", "columns", "messages", "text"] = setting(
         "traces",
         "`traces`: a question, reasoning and a response in three columns, which is what models "
@@ -85,9 +76,9 @@ class NamedTokenizer(Section):
 
     name: Name = setting(..., "Name used in tables and figures.")
     path: Text | None = setting(None, "A `tokenizer.json`, or the directory that holds it.")
-    hub: ModelId = None
-    revision: Commit = None
-    offline: Offline = False
+    hub: hub_keys.ModelId = None
+    revision: hub_keys.Commit = None
+    offline: hub_keys.Offline = False
 
 
 _ITEMS_TEXT = (
@@ -149,8 +140,8 @@ class Contamination(Section):
 
 def corpus_faults(corpus: Corpus, key: str) -> Iterable[str]:
     """Yield what is wrong between keys of a corpus that are each well-formed."""
-    yield from one_place_faults(corpus, key, "source")
-    yield from hub_faults(corpus, key, "data set")
+    yield from hub_keys.one_place_faults(corpus, key, "source")
+    yield from hub_keys.faults(corpus, key, "data set")
     if corpus.format == "columns" and not corpus.columns:
         yield f"`{key}.columns` ({corpus.name}): missing; expected the columns to compare"
     if corpus.columns and corpus.format != "columns":
@@ -177,8 +168,8 @@ def tokenizer_faults(
         if entry.name in taken:
             yield f"`{key}.name`: found {entry.name!r} again; expected a name of its own"
         taken.append(entry.name)
-        yield from one_place_faults(entry, key, "path")
-        yield from hub_faults(entry, key, "model")
+        yield from hub_keys.one_place_faults(entry, key, "path")
+        yield from hub_keys.faults(entry, key, "model")
     asked = contamination.tokenizer
     if asked is not None and asked not in taken:
         yield (

@@ -4,15 +4,18 @@ Run `python -m thinkscale.config.docs [DIRECTORY]` after changing a key; a test 
 with what this module makes.
 """
 
+import inspect
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from thinkscale.config.model import Study
+from pydantic.fields import FieldInfo
+
 from thinkscale.config.presets.banks import PRESETS, Preset
-from thinkscale.config.section import COLOUR_PATTERN, NAME_PATTERN
+from thinkscale.config.section import COLOUR_PATTERN, NAME_PATTERN, Section, block_in, blocks
+from thinkscale.config.study import Study
 
 INTRODUCTION = """\
 # Configuration
@@ -217,12 +220,11 @@ Paths are written with dots; `models[].name` is the key `name` of each entry of 
 
 def readme() -> str:
     """Return the text of config/README.md."""
-    schema = Study.model_json_schema()
     presets = "".join(_preset(name, preset) for name, preset in PRESETS.items())
     parts = [INTRODUCTION + EXAMPLE + MARKERS + BANKS + presets + BANKS_END + OPEN_TASKS + KEYS]
-    for path, section in _sections(schema):
+    for path, section in blocks(Study):
         title = f"`{path}`" if path else "The study"
-        parts.append(f"### {title}\n\n{section['description']}\n\n{_table(path, section, schema)}")
+        parts.append(f"### {title}\n\n{inspect.getdoc(section)}\n\n{_table(path, section)}")
     return "\n".join(parts)
 
 
@@ -258,44 +260,23 @@ def _names(key: str, value: Any) -> str:
     return (", " if several else " or ").join(names) + (" or none" if None in value else "")
 
 
-def _sections(schema: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Yield (path, JSON schema) of each block, in the order of the study file."""
-
-    def below(path: str, section: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
-        yield path, section
-        for name, field in section["properties"].items():
-            # A model's own `inference` is the study's, documented once.
-            if (block := _block(field)) and not (name == "inference" and path):
-                inner = f"{path}.{name}" if path else name
-                many = "[]" if field.get("type") == "array" else ""
-                yield from below(inner + many, schema["$defs"][block])
-
-    return below("", schema)
-
-
-def _block(field: Mapping[str, Any]) -> str | None:
-    """The block a key holds, if it holds one: itself, or as each entry of a list."""
-    parts = [field, field.get("items", {}), *field.get("anyOf", [])]
-    return next((part["$ref"].rpartition("/")[2] for part in parts if "$ref" in part), None)
-
-
-def _table(path: str, section: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+def _table(path: str, section: type[Section]) -> str:
     lines = ["| key | type | default | unit | meaning |", "|---|---|---|---|---|"]
-    for name, field in section["properties"].items():
+    types = section.model_json_schema()["properties"]
+    for name, field in section.model_fields.items():
         key = f"`{path}.{name}`" if path else f"`{name}`"
-        cells = [key, _words(field), _default(name, field, section), field.get("unit", "")]
-        # Pydantic leaves out a description that its block already has.
-        cells.append(field.get("description") or schema["$defs"][_block(field)]["description"])
+        unit = types[name].get("unit", "")
+        cells = [key, _words(types[name]), _default(field), unit, field.description]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _default(name: str, field: Mapping[str, Any], section: Mapping[str, Any]) -> str:
-    if name in section.get("required", []):
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
         return "needed"
-    if (_block(field) and field.get("default") is not None) or field["default"] is None:
-        return "none" if field["default"] in (None, []) else "as below"
-    shown = json.dumps(field["default"], ensure_ascii=False)
+    if field.default is None or block_in(field.annotation):
+        return "none" if field.default in (None, []) else "as below"
+    shown = json.dumps(field.default, ensure_ascii=False)
     return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.types import StrictBool
 
-from thinkscale.config.hub import Offline
+from thinkscale.config import hub_keys
 from thinkscale.config.presets.families import PRESETS
 from thinkscale.config.section import (
     Device,
@@ -136,7 +136,7 @@ class Inference(Section):
     trust_remote_code: StrictBool = Field(
         False, description="Run code that comes with the model. Leave off unless you have read it."
     )
-    offline: Offline = False
+    offline: hub_keys.Offline = False
     batch_size: Positive = Field(
         32,
         description="Rows (samples of items) run side by side, at most; fewer where memory "

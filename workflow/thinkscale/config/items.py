@@ -6,23 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import StringConstraints, model_validator
 from pydantic.types import StrictBool
 
+from thinkscale.config import hub_keys
 from thinkscale.config.cleaning import Cleaning
-from thinkscale.config.columns import (
-    Columns,
-    column_faults,
-    default_columns,
-    has_answer,
-    laid_over,
-)
-from thinkscale.config.hub import (
-    Commit,
-    DataSetId,
-    Offline,
-    Split,
-    Subset,
-    hub_faults,
-    one_place_faults,
-)
+from thinkscale.config.columns import Columns, column_faults, default_columns, has_answer, laid_over
 from thinkscale.config.presets.banks import DELIMITED, PRESETS
 from thinkscale.config.section import Positive, Section, Text, setting
 
@@ -51,11 +37,11 @@ class Items(Section):
         "`calibration` for the generated bank, or a path to CSV, TSV, JSON, JSONL or Parquet, "
         "from the directory Snakemake runs in. Expected unless `hub` is given.",
     )
-    hub: DataSetId = None
-    revision: Commit = None
-    config: Subset = None
-    split: Split = None
-    offline: Offline = False
+    hub: hub_keys.DataSetId = None
+    revision: hub_keys.Commit = None
+    config: hub_keys.Subset = None
+    split: hub_keys.Split = None
+    offline: hub_keys.Offline = False
     delimiter: Delimiter | None = setting(
         None, "What separates the cells of a CSV or TSV. Default: comma, or tab."
     )
@@ -112,7 +98,7 @@ class Items(Section):
 
 def item_faults(items: Items) -> Iterable[str]:
     """Yield what is wrong between keys of `items` that are each well-formed."""
-    if unplaced := list(one_place_faults(items, "items", "source")):
+    if unplaced := list(hub_keys.one_place_faults(items, "items", "source")):
         yield from unplaced
     elif items.source == "calibration":
         if items.preset is not None:
@@ -129,7 +115,7 @@ def item_faults(items: Items) -> Iterable[str]:
 
 
 def _bank_faults(items: Items) -> Iterable[str]:
-    yield from hub_faults(items, "items", "data set")
+    yield from hub_keys.faults(items, "items", "data set")
     delimited = items.source is not None and items.source.lower().endswith(DELIMITED)
     if items.delimiter is not None and not delimited:
         yield (

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from thinkscale.config.hub import Commit, ModelId
+from thinkscale.config import hub_keys
 from thinkscale.config.inference import Inference
 from thinkscale.config.section import (
     Fingerprint,
@@ -46,8 +46,8 @@ class JudgeModel(Section):
         ..., "Name of a model of the study; with `path` or `hub`, a name of its own."
     )
     path: str | None = setting(None, "As in `models`.")
-    hub: ModelId = None
-    revision: Commit = None
+    hub: hub_keys.ModelId = None
+    revision: hub_keys.Commit = None
     fingerprint: Fingerprint | None = setting(None, "As in `models`.")
     inference: Inference = setting(
         Inference(),

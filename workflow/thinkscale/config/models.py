@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.types import StrictBool
 
-from thinkscale.config.hub import Commit, ModelId
+from thinkscale.config import hub_keys
 from thinkscale.config.inference import Inference
 from thinkscale.config.section import Fingerprint, Name, NotASwitch, Positive, Section, setting
 
@@ -45,8 +45,8 @@ class Model(Section):
         "Directory of a model (config, tokenizer, safetensors), from the directory Snakemake runs "
         "in.",
     )
-    hub: ModelId = None
-    revision: Commit = None
+    hub: hub_keys.ModelId = None
+    revision: hub_keys.Commit = None
     fingerprint: Fingerprint | None = setting(
         None,
         "What the content of the weights and the tokenizer must be: `fingerprint` in "

@@ -3,19 +3,14 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from thinkscale.config.contradictions import contradictions, missing_files
-from thinkscale.config.model import Study
-from thinkscale.config.section import (
-    COLOUR_PATTERN,
-    DEVICE_PATTERN,
-    FINGERPRINT_PATTERN,
-    NAME_PATTERN,
-)
+from thinkscale.config.section import EXPECTED, Section, block_in, blocks
+from thinkscale.config.study import Study
 from thinkscale.errors import ThinkscaleError
 
 
@@ -87,62 +82,37 @@ def _with_inherited_inference(values: Mapping[str, Any]) -> dict[str, Any]:
     shared, models = values.get("inference", {}), values.get("models")
     if not isinstance(shared, Mapping) or not isinstance(models, list):
         return dict(values)
-    laid = [
-        {
-            **model,
-            "inference": _overlay(_beside_preset(shared, model), model.get("inference") or {}),
-        }
-        if isinstance(model, Mapping)
-        else model
-        for model in models
-    ]
-    return _with_judge({**values, "models": laid}, shared)
-
-
-def _with_judge(values: dict[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for the judge, which may be one of the models."""
-    grading = values.get("grading")
+    laid = [_laid_over(shared, model) for model in models]
+    inherited, grading = {**values, "models": laid}, values.get("grading")
     judge = grading.get("judge") if isinstance(grading, Mapping) else None
     model = judge.get("model") if isinstance(judge, Mapping) else None
+    if isinstance(model, Mapping):
+        if model.get("path") is None and model.get("hub") is None:
+            named = [m for m in laid if isinstance(m, Mapping)]
+            same = [m for m in named if m.get("name") == model.get("name")]
+            shared = same[0]["inference"] if same else shared
+        judge = {**judge, "model": _laid_over(shared, model)}
+        inherited["grading"] = {**grading, "judge": judge}
+    return inherited
+
+
+def _laid_over(shared: Any, model: Any) -> Any:
+    """A model with its own `inference` keys laid over the shared ones."""
     if not isinstance(model, Mapping):
-        return values
-    if model.get("path") is None and model.get("hub") is None:
-        same = [m for m in values["models"] if _name_of(m) == model.get("name")]
-        shared = same[0]["inference"] if same else shared
+        return model
     own = model.get("inference") or {}
-    base = _beside_preset(shared, model) if isinstance(shared, Mapping) else shared
-    judge = {**judge, "model": {**model, "inference": _overlay(base, own)}}
-    return {**values, "grading": {**grading, "judge": judge}}
-
-
-def _name_of(model: Any) -> Any:
-    return model.get("name") if isinstance(model, Mapping) else None
-
-
-def _beside_preset(shared: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The study's `inference` without its strings of thinking, where the model names a preset.
-
-    They are meant for another family; only the model's own keys stand beside its preset.
-    """
-    own = model.get("inference")
     thinking = own.get("thinking") if isinstance(own, Mapping) else None
-    if not isinstance(thinking, Mapping) or thinking.get("preset") is None:
-        return shared
-    return {key: value for key, value in shared.items() if key != "thinking"}
+    preset = thinking.get("preset") if isinstance(thinking, Mapping) else None
+    if preset is not None and isinstance(shared, Mapping):
+        # Shared strings of thinking are meant for another family than the model's preset.
+        shared = {key: value for key, value in shared.items() if key != "thinking"}
+    return {**model, "inference": _overlay(shared, own)}
 
 
 def _overlay(base: Any, top: Any) -> Any:
     if not isinstance(base, Mapping) or not isinstance(top, Mapping):
         return top
     return {**base, **{key: _overlay(base.get(key), value) for key, value in top.items()}}
-
-
-_PATTERNS = {
-    NAME_PATTERN: "a name: letters, digits, `.`, `_`, `-`, beginning with a letter or digit",
-    COLOUR_PATTERN: "a colour as '#rrggbb', in quotes",
-    DEVICE_PATTERN: "auto, cpu, cuda, cuda:0 …",
-    FINGERPRINT_PATTERN: "64 hexadecimal digits",
-}
 
 
 def _inherited(location: tuple, located: Iterable[tuple]) -> bool:
@@ -183,60 +153,36 @@ def _problem(detail: Mapping[str, Any]) -> str:
     elif kind == "string_too_short":
         expected = "text that is not empty"
     elif kind == "string_pattern_mismatch":
-        expected = _PATTERNS.get(limits["pattern"], f"text like {limits['pattern']}")
+        expected = EXPECTED.get(limits["pattern"], f"text like {limits['pattern']}")
     expected = _EXPECTED.get(kind, expected)
     return f"`{key}`: found {'nothing' if found is None else repr(found)}; expected {expected}"
 
 
 def _suggestion(location: tuple[str | int, ...]) -> str:
     """The nearest key of the section; else where the very key belongs; else the nearest at all."""
-    known, name = _known_keys(location[:-1]), str(location[-1])
+    known, name = list(_section(location[:-1]).model_fields), str(location[-1])
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    elsewhere = [key for key in _all_keys(Study) if key.rpartition(".")[2] == name]
-    if not near and elsewhere:
-        return f"did you mean `{elsewhere[0]}`? (known here: {', '.join(known)})"
+    paths = [path for path, section in blocks(Study) if name in section.model_fields]
+    if not near and paths:
+        # The study's own blocks come before those of entries of lists.
+        key = f"{min(paths, key=lambda path: '[]' in path)}.{name}".removeprefix(".")
+        return f"did you mean `{key}`? (known here: {', '.join(known)})"
     near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.0)
     return f"did you mean `{near[0]}`? (known: {', '.join(known)})"
 
 
-def _all_keys(section: type[BaseModel], above: str = "") -> Iterable[str]:
-    """Paths of every key, the study's own blocks before the copies models may override."""
-    inner = []
-    for name, field in section.model_fields.items():
-        below = _sections_in(field.annotation)
-        listed = get_origin(field.annotation) is list
-        yield above + name
-        if below is not None:
-            inner.append((listed, below, f"{above}{name}{'[…]' if listed else ''}."))
-    for _, below, path in sorted(inner, key=lambda found: found[0]):
-        yield from _all_keys(below, path)
-
-
 def _key(location: Iterable[str | int]) -> str:
-    key = ""
-    for part in location:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
-    return key
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")
 
 
-def _section(location: Iterable[str | int]) -> type[BaseModel]:
+def _section(location: Iterable[str | int]) -> type[Section]:
     """The section a location lies in."""
     section = Study
     for part in location:
         if isinstance(part, str) and part in section.model_fields:
-            section = _sections_in(section.model_fields[part].annotation) or section
+            section = block_in(section.model_fields[part].annotation) or section
     return section
-
-
-def _sections_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = (_sections_in(part) for part in getattr(annotation, "__args__", ()))
-    return next((section for section in inner if section), None)
-
-
-def _known_keys(location: Iterable[str | int]) -> list[str]:
-    return list(_section(location).model_fields)
 
 
 def _description(location: tuple[str | int, ...]) -> str:

@@ -1,8 +1,8 @@
 """What every section of the configuration is made of: the kinds of values keys may have."""
 
 import string
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.types import StrictInt
@@ -30,13 +30,19 @@ def unit(name: str) -> dict[str, Any]:
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 COLOUR_PATTERN = r"^#[0-9a-fA-F]{6}$"
-DEVICE_PATTERN = r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$"
-FINGERPRINT_PATTERN = r"^[0-9a-f]{64}$"
+_DEVICE_PATTERN = r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$"
+_FINGERPRINT_PATTERN = r"^[0-9a-f]{64}$"
+EXPECTED = {
+    NAME_PATTERN: "a name: letters, digits, `.`, `_`, `-`, beginning with a letter or digit",
+    COLOUR_PATTERN: "a colour as '#rrggbb', in quotes",
+    _DEVICE_PATTERN: "auto, cpu, cuda, cuda:0 …",
+    _FINGERPRINT_PATTERN: "64 hexadecimal digits",
+}
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Colour = Annotated[str, StringConstraints(pattern=COLOUR_PATTERN)]
-Device = Annotated[str, StringConstraints(pattern=DEVICE_PATTERN)]
-Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT_PATTERN)]
+Device = Annotated[str, StringConstraints(pattern=_DEVICE_PATTERN)]
+Fingerprint = Annotated[str, StringConstraints(pattern=_FINGERPRINT_PATTERN)]
 Positive = Annotated[StrictInt, Field(ge=1)]
 NonNegative = Annotated[StrictInt, Field(ge=0)]
 NotASwitch = BeforeValidator(_no_switch)
@@ -48,9 +54,38 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def block_in(annotation: Any) -> type[Section] | None:
+    """The section that a key of this type holds: itself, or as each entry of a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(block_in, get_args(annotation))), None)
+
+
+def blocks(section: type[Section], path: str = "") -> Iterator[tuple[str, type[Section]]]:
+    """Yield (path, section) of a section and of those below it, in the order of the study file."""
+    yield path, section
+    for name, field in section.model_fields.items():
+        # A model's own `inference` is the study's, which comes by itself.
+        if (block := block_in(field.annotation)) and not (name == "inference" and path):
+            many = "[]" if get_origin(field.annotation) is list else ""
+            yield from blocks(block, f"{path}.{name}{many}".removeprefix("."))
+
+
 def repeated(values: Sequence[Any]) -> list[Any]:
     """The values that are there more than once, each of them once."""
     return list(dict.fromkeys(value for value in values if values.count(value) > 1))
+
+
+def placeholders(text: str, rule: str) -> list[tuple[str, str, str | None]]:
+    """(name, format, conversion) of a template's placeholders.
+
+    Raises ValueError, which begins with the `rule`, if the text is no template.
+    """
+    try:
+        # (literal, name, format, conversion); the name is None in a part without placeholder
+        return [part[1:] for part in string.Formatter().parse(text) if part[1] is not None]
+    except ValueError as error:
+        raise ValueError(f"{rule}: {error}") from error
 
 
 def with_placeholders(text: str, *, needed: Sequence[str], possible: Sequence[str] = ()) -> str:
@@ -60,11 +95,7 @@ def with_placeholders(text: str, *, needed: Sequence[str], possible: Sequence[st
     if possible:
         expected += ", possibly " + ", ".join(f"{{{name}}}" for name in possible) + ","
     rule = f"text with {expected} and no other placeholder (a brace itself is written twice)"
-    try:
-        # (literal, field, format, conversion); field is None in a part without placeholder
-        found = [part[1:] for part in string.Formatter().parse(text) if part[1] is not None]
-    except ValueError as error:
-        raise ValueError(f"{rule}: {error}") from error
+    found = placeholders(text, rule)
     plain = [field for field, form, conversion in found if not form and not conversion]
     if wrong := [field for field, *_ in found if field not in known or field not in plain]:
         raise ValueError(f"{rule}: {{{wrong[0]}}} is not one or has a format")

@@ -1,7 +1,7 @@
 """Presets: the strings of thinking for families of models, as their authors' own code has them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 # An answer line has many shapes, and a tokenizer gives each its own tokens (":**" may be one).
@@ -27,12 +27,7 @@ class Preset:
 
     def values(self) -> dict[str, Any]:
         """The keys of a study's `thinking` block."""
-        return {
-            "start": self.start,
-            "end": list(self.end),
-            "answer_prompt": self.answer_prompt,
-            "template_options": dict(self.template_options),
-        }
+        return {**asdict(self), "end": list(self.end)}
 
 
 PRESETS = {

@@ -45,7 +45,7 @@ def one_place_faults(section: Section, key: str, other: str) -> Iterable[str]:
         yield f"`{key}`{_whose(section)}: found {found}; expected one of `{other}`, `hub`"
 
 
-def hub_faults(section: Section, key: str, kind: str) -> Iterable[str]:
+def faults(section: Section, key: str, kind: str) -> Iterable[str]:
     """Yield what is wrong with the keys of a place on the hub, of the section at `key`.
 
     kind: "model" or "data set".
@@ -69,7 +69,9 @@ def hub_faults(section: Section, key: str, kind: str) -> Iterable[str]:
             f"{kind}, 40 hexadecimal digits (a branch or tag can stand for another tomorrow)"
         )
     if kind == "data set" and given["split"] is None:
-        yield f"`{key}.split`{whose}: missing; expected the split of the data set, as in `test`"
+        yield (
+            f"`{key}.split`{whose}: missing; expected the split of the hub data set, as in `train`"
+        )
 
 
 def _whose(section: Section) -> str:
