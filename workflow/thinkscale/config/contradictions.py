@@ -144,6 +144,7 @@ def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
 
 
 def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
+    """Yield which files the study names and are not there, but for those below `made_here`."""
     models = {f"models[{index}]": model for index, model in enumerate(study.models)}
     if study.grading.judge is not None:
         models["grading.judge.model"] = study.grading.judge.model
@@ -155,21 +156,14 @@ def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
                 f"`{key}.path` ({model.name}): {model.path} holds no config.json; "
                 "expected the directory of a model"
             )
-    if study.items.source not in (None, "calibration") and not Path(study.items.source).is_file():
-        yield (
-            f"`items.source`: there is no file {study.items.source}; expected `calibration` or the "
-            "path of a bank"
-        )
+    files = [("`items.source`", study.items.source, "`calibration` or the path of a bank")]
     for index, tokenizer in enumerate(study.analyses.divergence.tokenizers):
-        if tokenizer.path is not None and not tokenizer_file(tokenizer.path).is_file():
-            yield (
-                f"`analyses.divergence.tokenizers[{index}].path` ({tokenizer.name}): there is no "
-                f"file {tokenizer_file(tokenizer.path)}; expected a tokenizer.json, or the "
-                "directory that holds it"
-            )
+        key = f"`analyses.divergence.tokenizers[{index}].path` ({tokenizer.name})"
+        path = tokenizer.path and tokenizer_file(tokenizer.path)
+        files.append((key, path, "a tokenizer.json, or the directory that holds it"))
     for index, corpus in enumerate(study.corpora):
-        if corpus.source not in (None, "calibration") and not Path(corpus.source).is_file():
-            yield (
-                f"`corpora[{index}].source` ({corpus.name}): there is no file {corpus.source}; "
-                "expected `calibration` or the path of a corpus"
-            )
+        key = f"`corpora[{index}].source` ({corpus.name})"
+        files.append((key, corpus.source, "`calibration` or the path of a corpus"))
+    for key, path, expected in files:
+        if path not in (None, "calibration") and not Path(path).is_file():
+            yield f"{key}: there is no file {path}; expected {expected}"

@@ -39,17 +39,18 @@ class Corpus(Section):
     question: str = setting("question", "Column of the question, in `traces`.")
     reasoning: str = setting("reasoning", "Column of the reasoning, in `traces`.")
     response: str = setting("response", "Column of the answer after it, in `traces`.")
-    compare: Annotated[list[Role], Field(min_length=1)] = setting(
+    compare: list[Role] = setting(
         ["question", "reasoning", "response"],
         "What of `traces` is compared with the items. All of it is what a model learns from; "
         "`[question]` compares questions with questions. Fine-tuning takes all.",
+        min_length=1,
     )
     columns: list[Text] | None = setting(
         None, "Columns that are compared with the items; needed for `columns`."
     )
     messages: Text = setting("messages", "Column of the messages, in `messages`.")
-    roles: Annotated[list[Text], Field(min_length=1)] = setting(
-        ["user", "assistant"], "Whose messages are compared with the items."
+    roles: list[Text] = setting(
+        ["user", "assistant"], "Whose messages are compared with the items.", min_length=1
     )
 
 
@@ -90,10 +91,11 @@ _ITEMS_TEXT = (
 class Divergence(Section):
     """Comparing the tokens of corpora and items."""
 
-    smoothing: Annotated[list[Smoothing], Field(min_length=1)] = setting(
+    smoothing: list[Smoothing] = setting(
         [Smoothing(), Smoothing(kind="floor")],
         "Ways to smooth; each has its rows in the table. Figures and the report's list of tokens "
         "show the first.",
+        min_length=1,
     )
     items_text: ItemsText = setting("stem_and_options", _ITEMS_TEXT)
     tokenizers: list[NamedTokenizer] = setting(
