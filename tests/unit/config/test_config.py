@@ -147,6 +147,10 @@ FAULTS = {
         {"models.0": {"name": "one", "hub": "a/b"}},
         ["`models[0].revision` (one)", "missing", "expected the hub commit"],
     ),
+    "hub as an address": (
+        {"models.0": {"name": "one", "hub": "https://hf.co/a/b", "revision": "0" * 40}},
+        ["`models[0].hub` (one)", "found 'https://hf.co/a/b'", "the id of a model, `owner/name`"],
+    ),
     "revision without hub": (
         {"models.0.revision": "abc"},
         ["`models[0].revision` (one)", "found 'abc'", "`hub`"],

@@ -1,12 +1,9 @@
 """What is computed and drawn."""
 
-from typing import Annotated
-
-from pydantic import Field
 from pydantic.types import StrictInt
 
 from thinkscale.config.corpora import Contamination, Divergence
-from thinkscale.config.section import Colour, Name, NotASwitch, Positive, Section, Share, setting
+from thinkscale.config.section import Colour, Name, Number, Positive, Section, Share, setting
 
 
 class Analyses(Section):
@@ -36,18 +33,12 @@ class Figures(Section):
         "Colours of models in the order of the config, as `#rrggbb`, in quotes.",
         min_length=1,
     )
-    width: Annotated[float, Field(ge=2, le=20), NotASwitch] = setting(
-        3.5, "Width of figures with one column of panels.", "inches"
+    width: Number = setting(
+        3.5, "Width of figures with one column of panels.", "inches", ge=2, le=20
     )
-    wide: Annotated[float, Field(ge=2, le=40), NotASwitch] = setting(
-        7.0, "Width of figures with several columns of panels.", "inches"
+    wide: Number = setting(
+        7.0, "Width of figures with several columns of panels.", "inches", ge=2, le=40
     )
-    height: Annotated[float, Field(ge=0.5, le=20), NotASwitch] = setting(
-        2.0, "Height of one panel.", "inches"
-    )
-    font_size: Annotated[float, Field(ge=4, le=30), NotASwitch] = setting(
-        8.0, "Type size.", "points"
-    )
-    dpi: Annotated[StrictInt, Field(ge=50, le=1200)] = setting(
-        300, "Resolution of the PNG files.", "pixels per inch"
-    )
+    height: Number = setting(2.0, "Height of one panel.", "inches", ge=0.5, le=20)
+    font_size: Number = setting(8.0, "Type size.", "points", ge=4, le=30)
+    dpi: StrictInt = setting(300, "Resolution of the PNG files.", "pixels per inch", ge=50, le=1200)

@@ -1,39 +1,45 @@
 """How answers are judged."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from thinkscale.config.judge import Judge
-from thinkscale.config.section import NotASwitch, Positive, Section, setting
+from thinkscale.config.section import Number, Positive, Section, setting
 from thinkscale.config.structure import StructureGrader
 
 
 class ChoiceGrader(Section):
     """The default grader of multiple-choice answers."""
 
-    threshold: Annotated[float, Field(ge=0, le=100), NotASwitch] = setting(
+    threshold: Number = setting(
         90.0,
         "Least similarity of answer and option text that counts as naming the option.",
         "0 to 100",
+        ge=0,
+        le=100,
     )
-    margin: Annotated[float, Field(ge=0, le=100), NotASwitch] = setting(
-        5.0, "Least lead in similarity over the second-best option; less is ungradable.", "0 to 100"
+    margin: Number = setting(
+        5.0,
+        "Least lead in similarity over the second-best option; less is ungradable.",
+        "0 to 100",
+        ge=0,
+        le=100,
     )
 
 
 class NumericGrader(Section):
     """How near a number must be; it is right within either tolerance."""
 
-    relative_tolerance: Annotated[float, Field(ge=0), NotASwitch] = setting(
+    relative_tolerance: Number = setting(
         1e-6,
         "Largest difference from the reference that counts as equal, by its size.",
         "share of the reference",
+        ge=0,
     )
-    absolute_tolerance: Annotated[float, Field(ge=0), NotASwitch] = setting(
+    absolute_tolerance: Number = setting(
         1e-9,
         "Largest difference from the reference that counts as equal, at any size.",
         "unit of the answer",
+        ge=0,
     )
 
 

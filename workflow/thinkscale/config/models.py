@@ -1,13 +1,12 @@
 """The models of a study, and how one is made from another."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
 from pydantic.types import StrictBool
 
 from thinkscale.config import hub_keys
 from thinkscale.config.inference import Inference
-from thinkscale.config.section import Fingerprint, Name, NotASwitch, Positive, Section, setting
+from thinkscale.config.section import Fingerprint, Name, Number, Positive, Section, setting
 
 
 class Derivation(Section):
@@ -20,7 +19,7 @@ class Derivation(Section):
     )
     rank: Positive = setting(8, "Rank of the LoRA adapter.")
     alpha: Positive = setting(16, "Scale of the LoRA adapter (alpha / rank).")
-    learning_rate: Annotated[float, Field(gt=0), NotASwitch] = setting(1e-4, "Peak learning rate.")
+    learning_rate: Number = setting(1e-4, "Peak learning rate.", gt=0)
     max_steps: Positive = setting(300, "Optimizer steps.", "steps")
     batch_size: Positive = setting(16, "Traces per batch.", "traces")
     threads: Positive = setting(4, "CPU threads training may use; at most what `--cores` allows.")

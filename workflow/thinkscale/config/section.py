@@ -18,7 +18,7 @@ def _no_switch(value: Any) -> Any:
 def setting(default: Any, meaning: str, unit: str | None = None, **limits: Any) -> Any:
     """A key of a section: its default (`...`: none, it is needed), its meaning and its unit.
 
-    limits: as pydantic's `Field` names them, `min_length` for one.
+    limits: as pydantic's `Field` names them, as `min_length` and `ge`.
     """
     return Field(default, description=meaning, json_schema_extra=unit and {"unit": unit}, **limits)
 
@@ -46,6 +46,7 @@ Fingerprint = Annotated[str, StringConstraints(pattern=_FINGERPRINT_PATTERN)]
 Positive = Annotated[StrictInt, Field(ge=1)]
 NonNegative = Annotated[StrictInt, Field(ge=0)]
 NotASwitch = BeforeValidator(_no_switch)
+Number = Annotated[float, NotASwitch]
 Share = Annotated[float, Field(gt=0, lt=1), NotASwitch]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
