@@ -10,10 +10,10 @@ from tokenizers import Tokenizer, decoders, models
 
 from thinkscale import figures
 from thinkscale.figures import Style
-from thinkscale.figures.chain.ladder import said_of
-from thinkscale.figures.chain.ribbon import LINES, set_ribbon, token_text
-from thinkscale.figures.chain.thought import the_thought, width_of
 from thinkscale.figures.core.style import DEFAULT
+from thinkscale.figures.one_chain.ladder import said_of
+from thinkscale.figures.one_chain.ribbon import LINES, set_ribbon, token_text
+from thinkscale.figures.one_chain.thought import the_thought, width_of
 
 QUICK = Style(dpi=60)
 CONDITIONS = ("natural", "max=0", "max=4", "max=99", "waits=1", "waits=2;max=20")

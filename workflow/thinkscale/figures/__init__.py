@@ -8,9 +8,9 @@ a figure that says what is missing. `save` writes SVG or PNG. `token_reader` ope
     save(accuracy_vs_budget(accuracy, models=names, style=style), "accuracy_vs_budget.svg")
 """
 
-from thinkscale.figures.accuracy import accuracy_vs_budget, accuracy_vs_waits
+from thinkscale.figures.accuracy_vs_budget import accuracy_vs_budget, accuracy_vs_waits
 from thinkscale.figures.core.style import Style, apply, save
-from thinkscale.figures.difficulty import difficulty_by_outcome, difficulty_histogram
+from thinkscale.figures.difficulty_by_outcome import difficulty_by_outcome, difficulty_histogram
 from thinkscale.figures.grader_agreement import grader_agreement
 from thinkscale.figures.one_chain import one_chain, token_reader
 from thinkscale.figures.thinking_lengths import thinking_lengths, token_change

@@ -26,7 +26,7 @@ from thinkscale.figures.core.layout import (
 )
 from thinkscale.figures.core.style import DEFAULT, Style, apply
 from thinkscale.figures.core.text import plural, short_names, with_interval
-from thinkscale.figures.difficulty import DIFFICULTY_LABEL
+from thinkscale.figures.difficulty_by_outcome import DIFFICULTY_LABEL
 
 RHO = "\N{GREEK SMALL LETTER RHO}"
 

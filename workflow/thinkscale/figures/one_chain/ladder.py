@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from thinkscale.figures.chain.thought import Fork, Thought
 from thinkscale.figures.core.layout import count_axis
 from thinkscale.figures.core.style import Style
 from thinkscale.figures.core.text import visible
+from thinkscale.figures.one_chain.thought import Fork, Thought
 
 _MARKS = {"correct": ("o", True), "incorrect": ("o", False), "ungradable": ("x", True)}
 

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from thinkscale.figures.chain.thought import Fork, Piece, Thought, width_of
 from thinkscale.figures.core.style import Style
 from thinkscale.figures.core.text import plural, visible
+from thinkscale.figures.one_chain.thought import Fork, Piece, Thought, width_of
 
 LINES = 9
 """Lines of text a figure should have at most; forks that lie far apart may need more."""

@@ -11,22 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
-from thinkscale.figures.chain.ladder import (
-    Look,
-    bar_labels,
-    bars_of,
-    draw_ladder,
-    handles_of,
-    said_of,
-)
-from thinkscale.figures.chain.ribbon import (
-    Ribbon,
-    draw_ribbon,
-    joined_names,
-    set_ribbon,
-    token_text,
-)
-from thinkscale.figures.chain.thought import Thought, the_thought, width_of
 from thinkscale.figures.core.layout import (
     empty_figure,
     finish,
@@ -36,6 +20,22 @@ from thinkscale.figures.core.layout import (
 )
 from thinkscale.figures.core.style import DEFAULT, OKABE_ITO, Style, apply
 from thinkscale.figures.core.text import characters, fold, plural, short_names, visible
+from thinkscale.figures.one_chain.ladder import (
+    Look,
+    bar_labels,
+    bars_of,
+    draw_ladder,
+    handles_of,
+    said_of,
+)
+from thinkscale.figures.one_chain.ribbon import (
+    Ribbon,
+    draw_ribbon,
+    joined_names,
+    set_ribbon,
+    token_text,
+)
+from thinkscale.figures.one_chain.thought import Thought, the_thought, width_of
 
 Texts = Callable[[Sequence[int]], list[str]]
 
