@@ -1,10 +1,13 @@
 """What a reader sees in each figure: points, intervals, numbers, names, colours, honest gaps."""
 
+import inspect
+import pkgutil
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from functools import cache
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,9 +24,20 @@ from matplotlib.text import Text
 
 from thinkscale import figures
 from thinkscale.errors import ThinkscaleError
-from thinkscale.figures import Style, apply, save
+from thinkscale.figures import (
+    accuracy_vs_budget,
+    accuracy_vs_waits,
+    difficulty_by_outcome,
+    difficulty_histogram,
+    thinking_lengths,
+    token_change,
+    token_scatter,
+    tokens_vs_difficulty,
+    training_loss,
+)
 from thinkscale.figures.core.conditions import condition_names
 from thinkscale.figures.core.layout import edges_about_zero, even_edges
+from thinkscale.figures.core.style import Look, Style, apply, save
 from thinkscale.figures.core.text import (
     digits_for,
     number,
@@ -33,12 +47,12 @@ from thinkscale.figures.core.text import (
     visible,
     with_interval,
 )
-from thinkscale.figures.thinking_lengths import _log_edges, _whole_edges, change_per_item
+from thinkscale.figures.thinking_lengths import _log_edges, _whole_edges
 
 MODELS = ["calibration-reasoner", "calibration-base", "calibration-sft"]
 PAIR = MODELS[:2]
 LONG = ["deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B"]
-QUICK = Style(dpi=60)
+QUICK = Look(Style(dpi=60))
 CONDITIONS = ["natural", "max=0", "max=16", "min=40", "waits=1", "waits=2"]
 
 
@@ -68,7 +82,7 @@ def graded(models=MODELS, conditions=CONDITIONS, items=12, samples=2, scale=1):
                         tokens = min(tokens, row["max_think"])
                     key = {"model": model, "item_id": f"i{i}", "sample": sample}
                     rest = {"think_tokens": tokens, "censored": False, "difficulty": i / 10}
-                    rest |= {"error": None}
+                    rest |= {"error": None, "excluded": False}
                     rows.append(key | row | rest | {"outcome": outcomes[(i + sample) % 4]})
     frame = pd.DataFrame(rows)
     for column in ("max_think", "min_think", "waits"):
@@ -194,35 +208,51 @@ def intervals(ax):
 
 
 EVERY = {
-    "difficulty_histogram": lambda **k: figures.difficulty_histogram(natural(), **k),
-    "tokens_vs_difficulty": lambda **k: figures.tokens_vs_difficulty(
+    "difficulty_histogram": lambda **k: difficulty_histogram.draw(natural(), **k),
+    "tokens_vs_difficulty": lambda **k: tokens_vs_difficulty.draw(
         natural(models=PAIR), registration(), **k
     ),
-    "difficulty_by_outcome": lambda **k: figures.difficulty_by_outcome(
+    "difficulty_by_outcome": lambda **k: difficulty_by_outcome.draw(
         natural(models=PAIR), outcome_difficulty(), **k
     ),
-    "accuracy_vs_budget": lambda **k: figures.accuracy_vs_budget(accuracy(), **k),
-    "accuracy_vs_waits": lambda **k: figures.accuracy_vs_waits(accuracy(), **k),
-    "thinking_lengths": lambda **k: figures.thinking_lengths(graded(PAIR), **k),
-    "token_change": lambda **k: figures.token_change(graded(PAIR), changes(), **k),
-    "token_scatter": lambda **k: figures.token_scatter(tokens(), divergence(), **k),
-    "training_loss": lambda **k: figures.training_loss(losses(), **k),
+    "accuracy_vs_budget": lambda **k: accuracy_vs_budget.draw(accuracy(), **k),
+    "accuracy_vs_waits": lambda **k: accuracy_vs_waits.draw(accuracy(), **k),
+    "thinking_lengths": lambda **k: thinking_lengths.draw(graded(PAIR), **k),
+    "token_change": lambda **k: token_change.draw(graded(PAIR), changes(), **k),
+    "token_scatter": lambda **k: token_scatter.draw(tokens(), divergence(), **k),
+    "training_loss": lambda **k: training_loss.draw(losses(), **k),
 }
 
 
 @cache
 def drawn(name):
     """One figure of each kind, for tests that only look."""
-    return EVERY[name](style=QUICK)
+    return EVERY[name](look=QUICK)
 
 
 # All figures
+
+MODULES = {
+    module.name: import_module(f"thinkscale.figures.{module.name}")
+    for module in pkgutil.iter_modules(figures.__path__)
+    if module.name != "core"
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_draws_frames_in_a_look(name):
+    parameters = inspect.signature(MODULES[name].draw).parameters
+    assert parameters["look"].kind is inspect.Parameter.KEYWORD_ONLY
+    frames = [p for p in parameters.values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert frames
+    figure = MODULES[name].draw(**{frame.name: None for frame in frames})
+    assert words(figure).startswith("no data: ")
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_svg_bytes_repeat_and_hold_no_date(name, tmp_path):
     save(drawn(name), tmp_path / "1.svg")
-    save(EVERY[name](style=QUICK), tmp_path / "2.svg")
+    save(EVERY[name](look=QUICK), tmp_path / "2.svg")
     svg = (tmp_path / "1.svg").read_bytes()
     assert svg == (tmp_path / "2.svg").read_bytes()
     assert b"dc:date" not in svg
@@ -231,14 +261,14 @@ def test_svg_bytes_repeat_and_hold_no_date(name, tmp_path):
 
 def test_png_bytes_repeat(tmp_path):
     for i in (1, 2):
-        save(EVERY["token_scatter"](style=QUICK), tmp_path / f"{i}.png")
+        save(EVERY["token_scatter"](look=QUICK), tmp_path / f"{i}.png")
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
 
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("missing", [None, pd.DataFrame()])
 def test_missing_data_are_said(name, missing):
-    figure = getattr(figures, name)(missing)
+    figure = MODULES[name].draw(missing)
     assert words(figure).startswith("no data: ")
     assert not figure.axes
 
@@ -246,7 +276,7 @@ def test_missing_data_are_said(name, missing):
 @pytest.mark.parametrize("name", EVERY)
 def test_a_missing_column_is_named(name):
     with pytest.raises(ThinkscaleError, match="is missing; found other"):
-        getattr(figures, name)(pd.DataFrame({"other": [1], "condition": ["natural"]}))
+        MODULES[name].draw(pd.DataFrame({"other": [1], "condition": ["natural"]}))
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -272,12 +302,13 @@ def test_drawing_leaves_matplotlib_as_it_was():
     import matplotlib as mpl
 
     before = dict(mpl.rcParams)
-    EVERY["difficulty_histogram"](style=Style(font_size=13))
+    EVERY["difficulty_histogram"](look=Look(Style(font_size=13)))
     assert dict(mpl.rcParams) == before
 
 
 def test_no_figure_imports_torch_or_pyplot():
-    code = "import sys, thinkscale.figures; print({'torch', 'matplotlib.pyplot'} & {*sys.modules})"
+    modules = ", ".join(f"thinkscale.figures.{name}" for name in MODULES)
+    code = f"import sys, {modules}; print({{'torch', 'matplotlib.pyplot'}} & {{*sys.modules}})"
     path = str(Path(figures.__file__).parents[2])
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
@@ -291,7 +322,7 @@ def test_no_figure_imports_torch_or_pyplot():
 
 def test_style_reaches_type_lines_and_pixels(tmp_path):
     style = Style(font_size=11, width=4.0, dpi=50, palette=["#123456", "#abcdef"])
-    figure = figures.training_loss(losses(), style=style)
+    figure = training_loss.draw(losses(), look=Look(style))
     save(figure, tmp_path / "deep" / "loss.png")
     ax = figure.axes[0]
     assert ax.xaxis.label.get_size() == 11
@@ -302,21 +333,19 @@ def test_style_reaches_type_lines_and_pixels(tmp_path):
 
 
 def test_models_keep_their_colour_in_every_figure():
-    style = QUICK
-    expected = style.colours(MODELS)["calibration-sft"]
+    look = Look(QUICK.style, MODELS)
+    expected = look.colours["calibration-sft"]
     only = ["calibration-sft"]
-    loss = figures.training_loss(losses(), models=MODELS, style=style)
-    points = figures.tokens_vs_difficulty(
-        natural(models=only), registration(only), models=MODELS, style=style
-    )
-    budget = figures.accuracy_vs_budget(accuracy(only), models=MODELS, style=style)
+    loss = training_loss.draw(losses(), look=look)
+    points = tokens_vs_difficulty.draw(natural(models=only), registration(only), look=look)
+    budget = accuracy_vs_budget.draw(accuracy(only), look=look)
     assert same_color(loss.axes[0].lines[0].get_color(), expected)
     assert same_color(points.axes[0]._left_title.get_color(), expected)
     assert {mark[4] for mark in intervals(budget.axes[0])} == {expected.lower()}
 
 
 def test_models_left_out_of_the_list_are_drawn_last():
-    figure = figures.tokens_vs_difficulty(natural(), models=MODELS[2:], style=QUICK)
+    figure = tokens_vs_difficulty.draw(natural(), look=Look(QUICK.style, MODELS[2:]))
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert titles == [MODELS[2], MODELS[0], MODELS[1]]
 
@@ -339,7 +368,8 @@ def test_style_errors_name_the_key(values, culprit):
 
 def test_style_from_mapping_takes_defaults():
     assert Style.from_mapping(None) == Style()
-    assert Style.from_mapping({"palette": ["red"]}).colours(["a", "b"]) == {"a": "red", "b": "red"}
+    look = Look(Style.from_mapping({"palette": ["red"]}), ["a", "b"])
+    assert look.colours == {"a": "red", "b": "red"}
 
 
 def test_other_suffixes_are_refused(tmp_path):
@@ -363,14 +393,14 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path):
         condition = f"waits=1;continuation={HOSTILE}"
         both = ["natural", "waits=1", condition, "max=3"]
         drawn = [
-            figures.token_scatter(tokens(names=(HOSTILE, "$a$", "b")), divergence(), style=QUICK),
-            figures.tokens_vs_difficulty(natural(models=[model]), style=QUICK),
-            figures.difficulty_by_outcome(natural(models=[model]), style=QUICK),
-            figures.accuracy_vs_waits(accuracy([model], both), style=QUICK),
-            figures.accuracy_vs_budget(accuracy([model], both), style=QUICK),
-            figures.thinking_lengths(graded([model], both), style=QUICK),
-            figures.token_change(graded([model], both), style=QUICK),
-            figures.training_loss(losses([model]), style=QUICK),
+            token_scatter.draw(tokens(names=(HOSTILE, "$a$", "b")), divergence(), look=QUICK),
+            tokens_vs_difficulty.draw(natural(models=[model]), look=QUICK),
+            difficulty_by_outcome.draw(natural(models=[model]), look=QUICK),
+            accuracy_vs_waits.draw(accuracy([model], both), look=QUICK),
+            accuracy_vs_budget.draw(accuracy([model], both), look=QUICK),
+            thinking_lengths.draw(graded([model], both), look=QUICK),
+            token_change.draw(graded([model], both), look=QUICK),
+            training_loss.draw(losses([model]), look=QUICK),
         ]
         for i, figure in enumerate(drawn):
             save(figure, tmp_path / f"{i}.svg")
@@ -437,7 +467,7 @@ def test_numbers_read_well():
 
 def test_histogram_counts_every_item_once():
     items = pd.DataFrame({"difficulty": [0.1, 0.2, 0.2, 0.9, np.nan]})
-    figure = figures.difficulty_histogram(items, style=QUICK)
+    figure = difficulty_histogram.draw(items, look=QUICK)
     (filled, _) = (p for p in figure.axes[0].patches if isinstance(p, StepPatch))
     assert filled.get_data().values.sum() == 4
     # Mean .35, SD .3697, t(3, .975) = 3.182: half width .588.
@@ -447,7 +477,7 @@ def test_histogram_counts_every_item_once():
 
 
 def test_histogram_of_one_item_has_no_interval():
-    figure = figures.difficulty_histogram(pd.DataFrame({"difficulty": [0.5]}), style=QUICK)
+    figure = difficulty_histogram.draw(pd.DataFrame({"difficulty": [0.5]}), look=QUICK)
     assert "mean 0.50 (95% interval); SD n/a" in words(figure)
 
 
@@ -455,7 +485,7 @@ def test_registration_draws_items_fit_and_rho():
     frame = natural(models=MODELS[:1])
     frame.loc[frame["item_id"] == "i3", "censored"] = [True, False]
     frame.loc[frame["item_id"] == "i5", "difficulty"] = np.nan
-    figure = figures.tokens_vs_difficulty(frame, registration(), style=QUICK)
+    figure = tokens_vs_difficulty.draw(frame, registration(), look=QUICK)
     ax = figure.axes[0]
     whole, cut = (c for c in ax.collections if isinstance(c, PathCollection))
     assert len(whole.get_offsets()) == 10
@@ -474,7 +504,7 @@ def test_registration_band_is_the_textbook_band():
     # Difficulties 0..3, tokens 1, 3, 2, 6: slope 1.4, residual SD sqrt(4.2 / 2).
     frame = natural(models=["m"], items=4, samples=1)
     frame["difficulty"], frame["think_tokens"] = [0.0, 1, 2, 3], [1, 3, 2, 6]
-    ax = figures.tokens_vs_difficulty(frame, style=QUICK).axes[0]
+    ax = tokens_vs_difficulty.draw(frame, look=QUICK).axes[0]
     (band,) = (c for c in ax.collections if not isinstance(c, PathCollection))
     corner = band.get_paths()[0].vertices
     at_zero = corner[corner[:, 0] == 0, 1]
@@ -483,12 +513,12 @@ def test_registration_band_is_the_textbook_band():
 
 
 def test_registration_without_a_table_says_so():
-    figure = figures.tokens_vs_difficulty(natural(), style=QUICK)
+    figure = tokens_vs_difficulty.draw(natural(), look=QUICK)
     assert words(figure).count("ρ: no data, n = 12") == 3
 
 
 def test_registration_ignores_other_conditions():
-    figure = figures.tokens_vs_difficulty(graded(models=["m"]), style=QUICK)
+    figure = tokens_vs_difficulty.draw(graded(models=["m"]), look=QUICK)
     points = next(c for c in figure.axes[0].collections if isinstance(c, PathCollection))
     assert sorted(points.get_offsets()[:, 1]) == [10 + 3 * i for i in range(12)]
 
@@ -496,7 +526,7 @@ def test_registration_ignores_other_conditions():
 def test_registration_of_one_difficulty_has_no_line():
     frame = natural(models=["m"])
     frame["difficulty"] = 0.5
-    assert not figures.tokens_vs_difficulty(frame, style=QUICK).axes[0].lines
+    assert not tokens_vs_difficulty.draw(frame, look=QUICK).axes[0].lines
 
 
 @pytest.mark.parametrize(
@@ -505,7 +535,7 @@ def test_registration_of_one_difficulty_has_no_line():
 )
 def test_outcomes_show_counts_means_and_the_tables_own_sign(sign, said):
     frame = natural(models=["m"])
-    figure = figures.difficulty_by_outcome(frame, outcome_difficulty(["m"], sign), style=QUICK)
+    figure = difficulty_by_outcome.draw(frame, outcome_difficulty(["m"], sign), look=QUICK)
     text = words(figure)
     assert any(line.startswith(said) for line in text.split("\n"))
     for outcome in ("correct", "incorrect", "ungradable"):
@@ -519,14 +549,15 @@ def test_outcomes_show_counts_means_and_the_tables_own_sign(sign, said):
 
 def test_outcome_without_responses_stays_as_a_row():
     frame = natural(models=["m"]).assign(outcome="correct")
-    figure = figures.difficulty_by_outcome(frame, None, style=QUICK)
+    figure = difficulty_by_outcome.draw(frame, None, look=QUICK)
     text = words(figure)
     assert text.count("n = 0") == 2 and "ungradable" in text and "no data on means" in text
 
 
 def test_budget_points_and_intervals_are_the_tables():
     table = accuracy()
-    figure = figures.accuracy_vs_budget(table, n_options=5, style=QUICK)
+    items = pd.DataFrame({"options": [list("abcde")] * 12})
+    figure = accuracy_vs_budget.draw(table, items, look=QUICK)
     budgets, beside = figure.axes
     drawn = sorted(mark[:4] for mark in intervals(budgets))
     rows = table[table["max_think"].notna()]
@@ -544,7 +575,7 @@ def test_budget_points_and_intervals_are_the_tables():
 
 def test_wide_budgets_stand_on_a_log_scale_with_zero():
     conditions = ["natural", *(f"max={2**k}" for k in range(8, 15)), "max=0"]
-    ax = figures.accuracy_vs_budget(accuracy(LONG, conditions), style=QUICK).axes[0]
+    ax = accuracy_vs_budget.draw(accuracy(LONG, conditions), look=QUICK).axes[0]
     assert ax.get_xscale() == "symlog" and "log scale" in ax.get_xlabel()
     labels = [label for label in ax.get_xticklabels() if label.get_text()]
     assert labels[0].get_text() == "0" and labels[-1].get_text() == "16,384"
@@ -554,12 +585,12 @@ def test_wide_budgets_stand_on_a_log_scale_with_zero():
 
 def test_no_budget_and_no_wait_are_said():
     table = accuracy(conditions=["natural", "min=40"])
-    assert "no data: no accuracy under a maximum budget" in words(figures.accuracy_vs_budget(table))
-    assert "no data: no accuracy under forced waits" in words(figures.accuracy_vs_waits(table))
+    assert "no data: no accuracy under a maximum budget" in words(accuracy_vs_budget.draw(table))
+    assert "no data: no accuracy under forced waits" in words(accuracy_vs_waits.draw(table))
 
 
 def test_waits_start_at_natural_in_both_panels():
-    figure = figures.accuracy_vs_waits(accuracy(), style=QUICK)
+    figure = accuracy_vs_waits.draw(accuracy(), look=QUICK)
     above, below = figure.axes
     assert len(intervals(above)) == len(intervals(below)) == 9
     first = [mark for mark in intervals(above) if mark[0] == 0]
@@ -572,7 +603,7 @@ def test_waits_start_at_natural_in_both_panels():
 
 def test_each_continuation_has_its_line():
     conditions = ["natural", "waits=1", "waits=1;continuation=Hmm", "waits=2;continuation=Hmm"]
-    figure = figures.accuracy_vs_waits(accuracy(["m"], conditions), style=QUICK)
+    figure = accuracy_vs_waits.draw(accuracy(["m"], conditions), look=QUICK)
     containers = figure.axes[0].containers
     assert [list(c[0].get_xdata()) for c in containers] == [[0, 1], [0, 1, 2]]
     assert [c[0].get_linestyle() for c in containers] == ["-", "--"]
@@ -581,14 +612,14 @@ def test_each_continuation_has_its_line():
 
 def test_waits_without_token_counts_still_draw():
     table = accuracy().assign(tokens_mean=np.nan, tokens_lower=np.nan, tokens_upper=np.nan)
-    assert len(figures.accuracy_vs_waits(table, style=QUICK).axes) == 2
+    assert len(accuracy_vs_waits.draw(table, look=QUICK).axes) == 2
 
 
 def test_lengths_show_uncapped_conditions_and_the_share_cut():
     frame = graded(models=["m"])
     frame.loc[(frame["condition"] == "waits=1") & (frame["item_id"] < "i2"), "censored"] = True
     cut = frame[frame["condition"] == "waits=1"]["censored"].mean()
-    figure = figures.thinking_lengths(frame, style=QUICK)
+    figure = thinking_lengths.draw(frame, look=QUICK)
     text = words(figure)
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert rows == ["natural", "1 wait", "2 waits", "min. 40"]
@@ -598,16 +629,16 @@ def test_lengths_show_uncapped_conditions_and_the_share_cut():
 
 
 def test_small_lengths_are_counted_token_by_token_and_large_ones_by_ratio():
-    small = figures.thinking_lengths(natural(models=["m"]), style=QUICK).axes[0]
+    small = thinking_lengths.draw(natural(models=["m"]), look=QUICK).axes[0]
     assert small.get_xscale() == "linear"
     steps = next(p for p in small.patches if isinstance(p, StepPatch)).get_data()
     assert set(np.diff(steps.edges)) == {1.0} and steps.edges[0] % 1 == 0.5
     frame = natural(models=["m"])
     frame["think_tokens"] = np.geomspace(40, 20_000, len(frame)).astype(int)
-    large = figures.thinking_lengths(frame, style=QUICK).axes[0]
+    large = thinking_lengths.draw(frame, look=QUICK).axes[0]
     assert large.get_xscale() == "log" and "log scale" in large.get_xlabel()
     frame.loc[0, "think_tokens"] = 0
-    zero = figures.thinking_lengths(frame, style=QUICK).axes[0]
+    zero = thinking_lengths.draw(frame, look=QUICK).axes[0]
     assert "0" in [label.get_text() for label in zero.get_xticklabels()]
 
 
@@ -638,27 +669,27 @@ def test_the_longest_trace_does_not_tower():
 def test_no_zero_is_drawn_for_an_item_that_does_not_fit():
     only = MODELS[:1]
     one, two = ("i0",), ("i0", "i11")
-    points = figures.tokens_vs_difficulty(unfit(natural(models=only), two), style=QUICK)
+    points = tokens_vs_difficulty.draw(unfit(natural(models=only), two), look=QUICK)
     (offsets,) = (
         c.get_offsets() for c in points.axes[0].collections if isinstance(c, PathCollection)
     )
     assert offsets[:, 1].tolist() == [10 + 3 * i for i in range(1, 11)]
-    lengths = figures.thinking_lengths(unfit(graded(only), two), style=QUICK)
+    lengths = thinking_lengths.draw(unfit(graded(only), two), look=QUICK)
     rows = [p.get_data() for p in lengths.axes[0].patches if isinstance(p, StepPatch)]
     assert min(row.edges[0] for row in rows) > 0 and "% cut" not in words(lengths)
     assert "n per row: 20 responses" in words(lengths)
-    change = figures.token_change(unfit(graded(only), two), changes(only), style=QUICK)
+    change = token_change.draw(unfit(graded(only), two), changes(only), look=QUICK)
     assert "n = 10 items" in words(change)
     for figure in (points, lengths, change):
         assert "2 items that did not fit a model’s context left out" in words(figure)
-    outcomes = figures.difficulty_by_outcome(unfit(natural(models=only), one), style=QUICK)
+    outcomes = difficulty_by_outcome.draw(unfit(natural(models=only), one), look=QUICK)
     assert "1 item that did not fit a model’s context counted as ungradable" in words(outcomes)
     for figure in (
-        figures.tokens_vs_difficulty(natural(models=only), style=QUICK),
-        figures.thinking_lengths(graded(only), style=QUICK),
-        figures.token_change(graded(only), style=QUICK),
-        figures.difficulty_by_outcome(natural(models=only), style=QUICK),
-        figures.accuracy_vs_budget(accuracy(), style=QUICK),
+        tokens_vs_difficulty.draw(natural(models=only), look=QUICK),
+        thinking_lengths.draw(graded(only), look=QUICK),
+        token_change.draw(graded(only), look=QUICK),
+        difficulty_by_outcome.draw(natural(models=only), look=QUICK),
+        accuracy_vs_budget.draw(accuracy(), look=QUICK),
     ):
         assert "fit" not in words(figure)
 
@@ -667,9 +698,9 @@ def test_a_model_that_no_item_fits_is_said_and_has_no_panel():
     every = [f"i{i}" for i in range(12)]
     part, none = unfit(graded(PAIR), every, PAIR[1:]), unfit(graded(PAIR), every)
     for draw in (
-        lambda frame: figures.tokens_vs_difficulty(frame, models=PAIR, style=QUICK),
-        lambda frame: figures.thinking_lengths(frame, models=PAIR, style=QUICK),
-        lambda frame: figures.token_change(frame, models=PAIR, style=QUICK),
+        lambda frame: tokens_vs_difficulty.draw(frame, look=Look(QUICK.style, PAIR)),
+        lambda frame: thinking_lengths.draw(frame, look=Look(QUICK.style, PAIR)),
+        lambda frame: token_change.draw(frame, look=Look(QUICK.style, PAIR)),
     ):
         assert [ax.get_title(loc="left") for ax in draw(part).axes] == PAIR[:1]
         assert "12 items that did not fit" in words(draw(part))
@@ -678,7 +709,7 @@ def test_a_model_that_no_item_fits_is_said_and_has_no_panel():
 
 def test_accuracy_counts_what_did_not_fit():
     table = accuracy().assign(errors=lambda frame: frame["model"].eq(MODELS[0]) * 3)
-    for draw in (figures.accuracy_vs_budget, figures.accuracy_vs_waits):
+    for draw in (accuracy_vs_budget.draw, accuracy_vs_waits.draw):
         assert "0–3 items did not fit the context and count as not correct" in words(draw(table))
 
 
@@ -687,31 +718,31 @@ def test_combined_conditions_are_rows_but_no_points_of_a_curve():
     alone = accuracy()
     table = accuracy(conditions=[*CONDITIONS, *both])
     assert len(table) == len(alone) + 6
-    for draw in (figures.accuracy_vs_budget, figures.accuracy_vs_waits):
+    for draw in (accuracy_vs_budget.draw, accuracy_vs_waits.draw):
         seen, expected = (
-            [intervals(ax) for ax in draw(frame, style=QUICK).axes] for frame in (table, alone)
+            [intervals(ax) for ax in draw(frame, look=QUICK).axes] for frame in (table, alone)
         )
         assert seen == expected
-    assert words(figures.accuracy_vs_budget(accuracy(conditions=["natural", *both]))).startswith(
+    assert words(accuracy_vs_budget.draw(accuracy(conditions=["natural", *both]))).startswith(
         "no data: no accuracy under a maximum budget alone"
     )
     frame = graded(["m"], [*CONDITIONS, *both])
-    assert list(condition_names(frame, QUICK).values())[-2:] == [
+    assert list(condition_names(frame, QUICK.style).values())[-2:] == [
         "1 wait, max. 16", "min. 40, max. 64",
     ]  # fmt: skip
-    rows = [t.get_text() for t in figures.token_change(frame).axes[0].get_yticklabels()]
+    rows = [t.get_text() for t in token_change.draw(frame).axes[0].get_yticklabels()]
     assert rows[-2:] == ["1 wait, max. 16", "min. 40, max. 64"]
-    rows = [t.get_text() for t in figures.thinking_lengths(frame).axes[0].get_yticklabels()]
+    rows = [t.get_text() for t in thinking_lengths.draw(frame).axes[0].get_yticklabels()]
     assert rows == ["natural", "1 wait", "2 waits", "min. 40"]
 
 
 def test_words_that_stand_for_a_continuation_are_not_quoted():
     conditions = ["waits=1", "waits=1;continuation=(nothing)", "waits=1;continuation=(drawn)"]
     frame = graded(["m"], conditions)
-    assert list(condition_names(frame, QUICK).values()) == [
+    assert list(condition_names(frame, QUICK.style).values()) == [
         "1 wait “Wait”", "1 wait (nothing)", "1 wait (drawn)",
     ]  # fmt: skip
-    text = words(figures.accuracy_vs_waits(accuracy(["m"], conditions), style=QUICK))
+    text = words(accuracy_vs_waits.draw(accuracy(["m"], conditions), look=QUICK))
     assert "“Wait”\n(nothing)\n(drawn)" in text
 
 
@@ -721,14 +752,14 @@ def test_change_is_paired_by_item_and_sample():
         keys
         | {"condition": ["natural"] * 2 + ["waits=1"] * 3, "think_tokens": [10, 20, 15, 29, 99]}
     )
-    per_item = change_per_item(frame)
+    per_item = token_change.change_per_item(frame)
     assert per_item.to_dict("records") == [
         {"model": "m", "condition": "waits=1", "item_id": "i", "change": 7.0}
     ]
 
 
 def test_change_shows_estimates_from_the_table():
-    figure = figures.token_change(graded(models=["m"]), changes(["m"]), style=QUICK)
+    figure = token_change.draw(graded(models=["m"]), changes(["m"]), look=QUICK)
     ax = figure.axes[0]
     rows = [label.get_text() for label in ax.get_yticklabels()]
     assert rows == ["1 wait", "2 waits", "min. 40", "max. 0", "max. 16"]
@@ -743,22 +774,25 @@ def test_change_shows_estimates_from_the_table():
 
 
 def test_change_without_natural_says_so():
-    figure = figures.token_change(graded(conditions=["max=8"]), style=QUICK)
+    figure = token_change.draw(graded(conditions=["max=8"]), look=QUICK)
     assert "no data: no condition can be paired" in words(figure)
 
 
 def test_condition_names_and_order():
     frame = graded(conditions=["max=16", "waits=10", "waits=2", "min=1000", "natural", "max=8"])
-    assert list(condition_names(frame, QUICK).values()) == [
+    assert list(condition_names(frame, QUICK.style).values()) == [
         "natural", "2 waits", "10 waits", "min. 1,000", "max. 8", "max. 16",
     ]  # fmt: skip
     several = graded(conditions=["waits=1", "waits=1;continuation=\nHmm"])
-    assert list(condition_names(several, QUICK).values()) == ["1 wait “Wait”", "1 wait “\\nHmm”"]
+    assert list(condition_names(several, QUICK.style).values()) == [
+        "1 wait “Wait”",
+        "1 wait “\\nHmm”",
+    ]
 
 
 def test_scatter_places_tokens_and_names_the_largest():
     frame = tokens(frequency_items=[0.05, 0.0, 0.02, 0.01], frequency_corpus=[0.1, 0.2, 0.0, 0.01])
-    figure = figures.token_scatter(frame, divergence(), labels=3, style=QUICK)
+    figure = token_scatter.draw(frame, divergence(), labels=3, look=QUICK)
     ax = figure.axes[0]
     (points,) = (c for c in ax.collections if isinstance(c, PathCollection))
     where = points.get_offsets()
@@ -776,7 +810,7 @@ def test_scatter_places_tokens_and_names_the_largest():
 
 def test_names_of_tokens_do_not_overlap():
     frame = tokens([f"token{i}" for i in range(40)])
-    figure = figures.token_scatter(frame, divergence(), style=QUICK)
+    figure = token_scatter.draw(frame, divergence(), look=QUICK)
     names = re.compile(r"token\d+$")
     boxes = [box for _, box in boxes_of(figure, lambda text: names.match(text.get_text()))]
     assert len(boxes) >= 8
@@ -785,7 +819,7 @@ def test_names_of_tokens_do_not_overlap():
 
 def test_scatter_has_a_panel_per_tokenizer_and_tolerates_gaps():
     frame = pd.concat([tokens(), tokens(tokenizer="other", token=["a", np.nan, "b", "c"])])
-    figure = figures.token_scatter(frame, divergence(), style=QUICK)
+    figure = token_scatter.draw(frame, divergence(), look=QUICK)
     text = words(figure)
     assert len(figure.axes) == 2
     assert "tokenizer other" in text and "JS: no data" in text and "[1]" in text
@@ -794,7 +828,7 @@ def test_scatter_has_a_panel_per_tokenizer_and_tolerates_gaps():
 def test_loss_shows_every_step_and_a_running_mean():
     frame = losses(["a", "b"])
     frame.loc[frame.index[-1], "loss"] = np.nan
-    figure = figures.training_loss(frame, style=QUICK)
+    figure = training_loss.draw(frame, look=QUICK)
     points, line = figure.axes[0].lines[:2]
     np.testing.assert_allclose(points.get_ydata(), 2 / np.arange(1, 31))
     # Window of three: the second value is the mean of 2, 1 and 2/3.
@@ -816,13 +850,13 @@ def test_many_conditions_long_names_and_up_to_four_models(count):
     ]
     frame = graded(models, conditions, items=3, samples=1, scale=300)
     table = accuracy(models, conditions)
-    arguments = {"models": models, "style": QUICK}
+    look = Look(QUICK.style, models)
     for figure in (
-        figures.accuracy_vs_budget(table, **arguments),
-        figures.accuracy_vs_waits(table, **arguments),
-        figures.thinking_lengths(frame, **arguments),
-        figures.token_change(frame, **arguments),
-        figures.difficulty_by_outcome(frame, **arguments),
+        accuracy_vs_budget.draw(table, look=look),
+        accuracy_vs_waits.draw(table, look=look),
+        thinking_lengths.draw(frame, look=look),
+        token_change.draw(frame, look=look),
+        difficulty_by_outcome.draw(frame, look=look),
     ):
         text = words(figure)
         assert all(f"DeepSeek-R1-Distill-Llama-8B-variant-{i}" in text for i in range(count))
@@ -834,6 +868,6 @@ def test_many_conditions_long_names_and_up_to_four_models(count):
 def test_apply_switches_mathtext_off_only_inside():
     import matplotlib as mpl
 
-    with apply(QUICK):
+    with apply(QUICK.style):
         assert mpl.rcParams["text.parse_math"] is False
     assert mpl.rcParams["text.parse_math"] is True

@@ -1,5 +1,7 @@
 """The figure of one chain: which it is, where the forks lie, what its text shows."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,14 +10,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from tokenizers import Tokenizer, decoders, models
 
-from thinkscale import figures
-from thinkscale.figures import Style
-from thinkscale.figures.core.style import DEFAULT
+from thinkscale.figures import one_chain
+from thinkscale.figures.core.style import DEFAULT, Look, Style, save
 from thinkscale.figures.one_chain.ladder import said_of
 from thinkscale.figures.one_chain.ribbon import LINES, set_ribbon, token_text
 from thinkscale.figures.one_chain.thought import the_thought, width_of
 
-QUICK = Style(dpi=60)
+QUICK = Look(Style(dpi=60))
 CONDITIONS = ("natural", "max=0", "max=4", "max=99", "waits=1", "waits=2;max=20")
 WAIT, HMM = 900, 901
 
@@ -43,19 +44,29 @@ def study(lengths=(10,), model="m", continuations=("Wait",), after=9):
                 row |= {"stop": "budget" if cut else "natural", "forced_end_tokens": 3 * cut}
                 responses.append(key | row | {"answer_text": f" so {tokens}"})
     responses = pd.DataFrame(responses)
-    grades = responses[["model", "item_id", "sample", "condition"]].copy()
-    grades["grader"], grades["outcome"] = "choice", "correct"
-    grades["extracted"] = "B"
-    other = grades.assign(grader="article", outcome="incorrect", extracted="Z")
-    return pd.DataFrame(chains), responses, pd.concat([grades, other], ignore_index=True)
+    graded = responses[["model", "item_id", "sample", "condition"]].copy()
+    return pd.DataFrame(chains), responses, graded.assign(extracted="B", outcome="correct")
 
 
 def words_of(ids):
     return [{WAIT: "Wait", HMM: "Hmm"}.get(token, f" t{token}") for token in ids]
 
 
-def draw(frames, **options):
-    return figures.one_chain(*frames, style=QUICK, texts=words_of, **options)
+def record_of(directory, word_of):
+    """The record of a model whose tokenizer gives each token the word that it is asked for."""
+    vocabulary = {word_of(token): token for token in (*range(200), WAIT, HMM)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=word_of(0)))
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.save(str(directory / "tokenizer.json"))
+    record = directory / "m.json"
+    record.write_text(json.dumps({"directory": str(directory)}))
+    return record
+
+
+@pytest.fixture
+def draw(tmp_path):
+    record = record_of(tmp_path, lambda token: words_of([token])[0])
+    return lambda frames: one_chain.draw(*frames, None, record, look=QUICK)
 
 
 def words(figure):
@@ -63,7 +74,7 @@ def words(figure):
 
 
 def thought_of(frames):
-    return the_thought(*frames, ["m"], "choice")
+    return the_thought(*frames, "m")
 
 
 def test_the_chain_is_the_first_of_median_length():
@@ -76,12 +87,12 @@ def test_an_even_number_takes_the_lower_of_the_middle_lengths():
 
 def test_only_the_first_model_counts():
     frames = [pd.concat(two) for two in zip(study((7,), "a"), study((9,), "b"), strict=True)]
-    assert the_thought(*(f.reset_index(drop=True) for f in frames), ["b", "a"], None).natural == 9
+    assert the_thought(*(f.reset_index(drop=True) for f in frames), "b").natural == 9
 
 
 def test_an_item_that_did_not_fit_is_not_chosen():
-    chains, responses, grades = study((3, 12, 14))
-    assert thought_of((chains[chains["item_id"] != "i1"], responses, grades)).natural == 3
+    chains, responses, graded = study((3, 12, 14))
+    assert thought_of((chains[chains["item_id"] != "i1"], responses, graded)).natural == 3
 
 
 def test_conditions_at_one_place_are_one_fork_and_forks_come_in_order():
@@ -108,30 +119,33 @@ def test_pieces_tell_who_wrote_them_and_where_thinking_ended():
     ]
 
 
-def test_a_chain_cut_by_the_context_has_no_end():
-    chains, responses, grades = study()
+def test_a_chain_cut_by_the_context_has_no_end(draw):
+    chains, responses, graded = study()
     chains = chains.assign(natural_end=False)
     chains["segments"] = [segments[:1] for segments in chains["segments"]]
-    thought = thought_of((chains, responses, grades))
+    thought = thought_of((chains, responses, graded))
     assert not thought.ended and not thought.branches
     assert any("cut by the context after 10 tokens" in text for text in words(draw(
-        (chains, responses[responses["think_tokens"] <= 10], grades)
+        (chains, responses[responses["think_tokens"] <= 10], graded)
     )))  # fmt: skip
 
 
-def test_every_condition_answer_and_token_of_a_short_chain_is_there():
-    found = words(draw(study(), grader="choice"))
+def test_every_condition_answer_and_token_of_a_short_chain_is_there(draw):
+    figure = draw(study())
+    found = words(figure)
     for expected in ("max=0", "natural, max=99", "waits=2;max=20", "B correct", "Wait", " t9"):
         assert expected in found, expected
     assert found.count("end") == 3
-    ladder, ribbon = draw(study(), grader="choice").axes
+    ladder, ribbon = figure.axes
     assert "natural, max=99" in [label.get_text() for label in ladder.get_yticklabels()]
     assert "natural, max=99" in [text.get_text() for text in ribbon.texts]
     assert "Z incorrect" not in found
-    assert "Z incorrect" in words(draw(study(), grader="article"))
+    chains, responses, graded = study()
+    other = graded.assign(outcome="incorrect", extracted="Z")
+    assert "Z incorrect" in words(draw((chains, responses, other)))
 
 
-def test_bars_are_to_the_scale_of_tokens():
+def test_bars_are_to_the_scale_of_tokens(draw):
     figure = draw(study())
     patches = figure.axes[0].findobj(Rectangle)
     spans = {(p.get_x(), p.get_x() + p.get_width()) for p in patches if p.get_width()}
@@ -142,13 +156,13 @@ def test_bars_are_to_the_scale_of_tokens():
 @pytest.mark.parametrize("palette", [["#0072B2"], ["#E69F00"], ["#0072B2", "#56B4E9"]])
 def test_what_is_put_in_has_another_colour_than_what_the_model_wrote(palette):
     style = Style(dpi=60, palette=palette)
-    bars = figures.one_chain(*study(), style=style).axes[0].findobj(Rectangle)
+    bars = one_chain.draw(*study(), look=Look(style)).axes[0].findobj(Rectangle)
     colour = {(p.get_x(), p.get_width()): p.get_facecolor() for p in bars}
     assert same_color(colour[0, 10], palette[0])
     assert not same_color(colour[10, 1], palette[0]) and not same_color(colour[10, 1], "#56B4E9")
 
 
-def test_continuations_are_branches_beside_each_other():
+def test_continuations_are_branches_beside_each_other(draw):
     thought = thought_of(study(continuations=("Wait", "Hmm")))
     assert [branch.name for branch in thought.branches] == ["Wait", "Hmm"]
     assert [fork.branch for fork in thought.forks[3:]] == ["Wait", "Wait", "Hmm", "Hmm"]
@@ -181,9 +195,7 @@ def test_text_stays_inside_and_labels_apart():
     ribbon = set_ribbon(thought_of(frames), texts_of(frames), 300, DEFAULT)
     for line in ribbon.lines:
         assert all(x + cell.width <= 300 for x, cell in line.cells)
-        spans = [
-            (level, x, x + width_of(w, DEFAULT.small, DEFAULT)) for _, x, level, w in line.labels
-        ]
+        spans = [(level, x, x + width_of(w, DEFAULT)) for _, x, level, w in line.labels]
         for i, (level, start, stop) in enumerate(spans):
             assert start >= 0 and stop <= 300
             assert all(level != a or stop < b or c < start for a, b, c in spans[:i])
@@ -208,25 +220,26 @@ def test_long_words_are_cut():
     assert "…" in token_text("x" * 500, DEFAULT)
 
 
-def test_untrusted_text_draws_and_stays_on_the_figure():
+def test_untrusted_text_draws_and_stays_on_the_figure(tmp_path):
     frames = study()
     frames[1]["answer_text"] = "\u202e$\\frac{$ \x00\n" * 50
     frames[2]["extracted"], frames[2]["outcome"] = np.nan, "ungradable"
-    figure = figures.one_chain(
-        *frames, style=QUICK, texts=lambda ids: ["$\\frac{\u202e" + "y" * 99 for _ in ids]
-    )
+    record = record_of(tmp_path, lambda token: "$\\frac{\u202e" + "y" * 99 + str(token))
+    figure = one_chain.draw(*frames, None, record, look=QUICK)
     figure.draw_without_rendering()
     width = figure.bbox.width
     ladder, ribbon = figure.axes
     for text in [*figure.texts, *ladder.texts, *ribbon.texts, *ladder.get_yticklabels()]:
         assert 0 <= text.get_window_extent().x0 <= text.get_window_extent().x1 <= width
         assert not text.get_parse_math(), text.get_text()
-    assert said_of(thought_of(frames).forks[0], QUICK)[0].startswith("“\\u202e")
+    assert said_of(thought_of(frames).forks[0], QUICK.style)[0].startswith("“\\u202e")
 
 
 def test_without_a_tokenizer_the_rows_remain(tmp_path):
-    assert figures.token_reader(tmp_path / "tokenizer.json") is None
-    found = words(figures.one_chain(*study(), style=QUICK))
+    record = tmp_path / "m.json"
+    record.write_text(json.dumps({"directory": str(tmp_path)}))
+    assert one_chain.token_reader(tmp_path / "tokenizer.json") is None
+    found = words(one_chain.draw(*study(), None, record, look=QUICK))
     assert "max=0" in found and " t9" not in found
     assert any("no tokenizer.json" in text.replace("\n", " ") for text in found)
 
@@ -236,21 +249,23 @@ def test_characters_of_several_tokens_come_whole(tmp_path):
     tokenizer = Tokenizer(models.BPE(alphabet, []))
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    read = figures.token_reader(tmp_path / "tokenizer.json")
+    read = one_chain.token_reader(tmp_path / "tokenizer.json")
     assert read([3, 0, 1, 2, 77, 3]) == ["a", " ", "", "é", "<77>", "a"]
 
 
 def test_nothing_to_draw_says_so():
-    chains, responses, grades = study()
-    assert "no data" in words(figures.one_chain(None, responses, grades, style=QUICK))[0]
-    nothing = figures.one_chain(chains, responses, grades[:0], style=QUICK)
-    assert "no data" in words(nothing)[0]
-    assert "no data" in words(figures.one_chain(chains[:0], responses, grades, style=QUICK))[0]
-    ungraded = figures.one_chain(chains, responses, grades, grader="other", style=QUICK)
+    chains, responses, graded = study()
+    for frames in (
+        (None, responses, graded),
+        (chains, responses, graded[:0]),
+        (chains[:0], responses, graded),
+    ):
+        assert "no data" in words(one_chain.draw(*frames, look=QUICK))[0]
+    ungraded = one_chain.draw(chains, responses, graded.assign(outcome=np.nan), look=QUICK)
     assert "graded" in words(ungraded)[0]
 
 
-def test_the_same_figure_is_the_same_bytes(tmp_path):
+def test_the_same_figure_is_the_same_bytes(draw, tmp_path):
     for name in ("a", "b"):
-        figures.save(draw(study()), tmp_path / f"{name}.svg")
+        save(draw(study()), tmp_path / f"{name}.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from thinkscale import figures
 from thinkscale.errors import ThinkscaleError
+from thinkscale.figures import item_overlap, token_contributions
+from thinkscale.figures.core.style import Look, Style
 
-QUICK = figures.Style(dpi=60)
+QUICK = Look(Style(dpi=60))
 
 
 def tokens(**columns):
@@ -30,7 +31,7 @@ def words(figure):
 
 
 def test_bars_go_to_the_side_that_has_the_token_more_often():
-    figure = figures.token_contributions(tokens(), style=QUICK)
+    figure = token_contributions.draw(tokens(), look=QUICK)
     (ax,) = figure.axes
     widths = sorted(bar.get_width() for bar in ax.patches)
     np.testing.assert_allclose(widths, [-10, -4, 5, 20])  # thousandths of a bit; equal: no bar
@@ -43,7 +44,7 @@ def test_as_many_bars_as_asked_for_and_a_panel_each():
     frame = pd.concat([tokens(), tokens(corpus="other")])
     js = pd.DataFrame({"tokenizer": ["t"], "corpus": ["c"], "measure": ["js"], "unit": ["bits"]})
     js = js.assign(estimate=0.04, lower=0.03, upper=0.05)
-    figure = figures.token_contributions(frame, js, bars=1, style=QUICK)
+    figure = token_contributions.draw(frame, js, bars=1, look=QUICK)
     assert [len(ax.patches) for ax in figure.axes] == [2, 2]
     assert "JS = 0.040 [0.030, 0.050] bits" in words(figure)
 
@@ -52,7 +53,7 @@ def test_items_are_counted_by_share():
     table = overlap([0.0, 0.0, 0.04, 1.0, np.nan])
     summary = pd.DataFrame({"measure": ["any", "half"], "estimate": [0.5, 0.25]})
     summary = summary.assign(tokenizer="t", corpus="c", lower=0.1, upper=0.9)
-    figure = figures.item_overlap(table, summary, style=QUICK)
+    figure = item_overlap.draw(table, summary, look=QUICK)
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     assert heights[0] == 2 and heights[1] == 1 and heights[-1] == 1 and sum(heights) == 4
     said = words(figure)
@@ -60,8 +61,8 @@ def test_items_are_counted_by_share():
     assert "n = 4 items; left out, too short to have one: 1" in said.replace("\n", " ")
 
 
-@pytest.mark.parametrize("draw", [figures.token_contributions, figures.item_overlap])
+@pytest.mark.parametrize("draw", [token_contributions.draw, item_overlap.draw])
 def test_nothing_to_draw_says_so(draw):
-    assert "no data" in words(draw(None, style=QUICK))
+    assert "no data" in words(draw(None, look=QUICK))
     with pytest.raises(ThinkscaleError, match="is missing"):
-        draw(pd.DataFrame({"tokenizer": ["t"]}), style=QUICK)
+        draw(pd.DataFrame({"tokenizer": ["t"]}), look=QUICK)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from thinkscale import figures
 from thinkscale.errors import ThinkscaleError
+from thinkscale.figures import grader_agreement as figure
+from thinkscale.figures.core.style import Look, save
 from thinkscale.report._grading import agreement
 from thinkscale.stats import grader_agreement
 from thinkscale.stats.grader_agreement import OUTCOMES, kappa
@@ -175,15 +176,15 @@ def test_sentences():
 def test_figure(models, tmp_path):
     names = [f"owner/model-{n}" for n in range(models)]
     table = compared(grades_of(noisy, models=names, items=8), bank(8), n_boot=50)
-    drawn = figures.grader_agreement(table, models=names)
+    drawn = figure.draw(table, look=Look(models=names))
     words = [text.get_text() for ax in drawn.axes for text in ax.texts]
     assert any(any(c.isdigit() for c in word) for word in words)
     assert ("to" in " ".join(words)) == (models > 4)
-    figures.save(drawn, tmp_path / "a.png")
-    figures.save(drawn, tmp_path / "a.svg")
+    save(drawn, tmp_path / "a.png")
+    save(drawn, tmp_path / "a.svg")
     first = drawn.axes[0]
     assert [label.get_text() for label in first.get_yticklabels()] == ["choice", "article"]
 
 
 def test_figure_without_rows():
-    assert figures.grader_agreement(pd.DataFrame()).texts
+    assert figure.draw(pd.DataFrame()).texts

@@ -10,17 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import NullLocator
 from matplotlib.transforms import Bbox
 
-from thinkscale.figures.core.layout import (
-    empty_figure,
-    finish,
-    is_empty,
-    note,
-    require,
-)
-from thinkscale.figures.core.style import DEFAULT, Style, apply
+from thinkscale.figures.core import comparisons, frames, layout
+from thinkscale.figures.core.comparisons import SIDES
+from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import (
     characters,
     digits_for,
@@ -33,16 +28,17 @@ from thinkscale.figures.core.text import (
     with_interval,
 )
 
-SIDES = ("frequency_corpus", "frequency_items")
+_SIZES = ["documents_corpus", "documents_items", "tokens_corpus", "tokens_items"]
+_NULL = ["null_mean", "null_upper", "p"]
 
 
-def token_scatter(
+@layout.figure
+def draw(
     divergence_tokens: pd.DataFrame | None,
     divergence: pd.DataFrame | None = None,
     *,
     labels: int = 12,
-    confidence: float = 0.95,
-    style: Style = DEFAULT,
+    look: Look,
 ) -> Figure:
     """Frequency of each token in the corpus against the items, on log scales.
 
@@ -51,57 +47,43 @@ def token_scatter(
     the `labels` / 2 that contribute most to the Jensen-Shannon divergence are named; the
     divergence, its interval and its null come from `divergence`.
     """
-    with apply(style):
-        if is_empty(divergence_tokens):
-            return empty_figure("no token frequencies: no corpus was compared", style)
-        needed = ["tokenizer", "corpus", "token_id", "token", *SIDES, "js_contribution"]
-        require(divergence_tokens, needed, "divergence_tokens")
-        present = divergence_tokens[(divergence_tokens[list(SIDES)] > 0).any(axis=1)]
-        if present.empty:
-            return empty_figure("no token occurs in corpus or items", style)
-        groups = list(present.groupby(["tokenizer", "corpus"], sort=False, dropna=False))
-
-        columns = 1 if len(groups) == 1 else 2
-        rows = -(-len(groups) // columns)
-        width = style.width if columns == 1 else style.wide
-        height = rows * (style.width + 0.95 * style.font_size / 8)
-        figure = Figure(figsize=(width, height), dpi=style.dpi, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.05, h_pad=0.03, hspace=0.05)
-        grid = figure.subplots(rows, columns, squeeze=False)
-        for spare in list(grid.flat)[len(groups) :]:
-            spare.remove()
-        placed, sizes = [], []
-        for ax, ((tokenizer, corpus), tokens) in zip(grid.flat, groups, strict=False):
-            row = _js_row(divergence, tokenizer, corpus)
-            where = _scatter(ax, tokens, style)
-            _head(ax, tokenizer, corpus, row, style)
-            for axis, side in ((ax.xaxis, "corpus"), (ax.yaxis, "items")):
-                total = "" if row is None else f"{int(row[f'tokens_{side}']):,} "
-                axis.set_label_text(f"frequency in {side} (share of {total}tokens)")
-            if row is not None:
-                sizes.append((int(row["documents_corpus"]), int(row["documents_items"])))
-            placed.append((ax, tokens, where))
-        text = f"n = {span(len(tokens) for _, tokens, _ in placed)} different tokens"
-        if sizes:
-            corpora, items = zip(*sizes, strict=True)
-            text += f"; documents: corpus {span(corpora)}, items {span(items)}"
-        absent = [span((tokens[side] <= 0).sum() for _, tokens, _ in placed) for side in SIDES]
-        if absent != ["0", "0"]:
-            text += f"; shaded: absent from corpus ({absent[0]}) or items ({absent[1]})"
-        text += (
-            "; diagonal: equal frequency; named: on either side of it, what adds most to the "
-            f"Jensen-Shannon divergence (JS, with {confidence:.0%} interval)"
-        )
-        note(figure, text, style)
-        finish(figure)  # the layout must stand before labels can avoid each other
-        for ax, tokens, where in placed:
-            _name_tokens(ax, tokens, where, labels, style)
-        return figure
+    style = look.style
+    tokens = comparisons.tokens(divergence_tokens)
+    present = tokens[(tokens[SIDES] > 0).any(axis=1)]
+    groups = comparisons.each(frames.some(present, "no token occurs in corpus or items"))
+    figure, panels = layout.panel_grid(len(groups), style, style.width, extra=0.95, widest=2)
+    figure.get_layout_engine().set(wspace=0.02)
+    placed, sizes = [], []
+    for ax, (pair, tokens) in zip(panels, groups, strict=True):
+        row = comparisons.js(divergence, pair, [*_SIZES, *_NULL])
+        placed.append((ax, tokens, _scatter(ax, tokens, style)))
+        _head(ax, *pair, row, style)
+        for axis, side in ((ax.xaxis, "corpus"), (ax.yaxis, "items")):
+            total = "" if row is None else f"{int(row[f'tokens_{side}']):,} "
+            axis.set_label_text(f"frequency in {side} (share of {total}tokens)")
+        if row is not None:
+            sizes.append(row[_SIZES])
+    text = f"n = {span(len(tokens) for _, tokens in groups)} different tokens"
+    if sizes:
+        corpora, items, *_ = zip(*sizes, strict=True)
+        text += f"; documents: corpus {span(corpora)}, items {span(items)}"
+    absent = [span((tokens[side] <= 0).sum() for _, tokens in groups) for side in SIDES]
+    if absent != ["0", "0"]:
+        text += f"; shaded: absent from corpus ({absent[0]}) or items ({absent[1]})"
+    text += (
+        "; diagonal: equal frequency; named: on either side of it, what adds most to the "
+        f"Jensen-Shannon divergence (JS, with {look.confidence:.0%} interval)"
+    )
+    layout.note(figure, text, style)
+    layout.finish(figure)  # the layout must stand before labels can avoid each other
+    for ax, tokens, where in placed:
+        _name_tokens(ax, tokens, where, labels, style)
+    return figure
 
 
 def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
     """Draw the tokens; returns where each one lies, shape (n, 2), in data coordinates."""
-    shares = tokens[list(SIDES)].to_numpy(dtype=float)
+    shares = tokens[SIDES].to_numpy(dtype=float)
     absent = shares <= 0
     # One range for both axes, so that equal frequencies lie on the diagonal.
     low = np.floor(np.log10(shares[~absent].min()) * 2) / 2
@@ -133,7 +115,6 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
     if strip:
         ticks, words = [10 ** (low - strip / 2), *ticks], ["0", *words]
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(FixedLocator(ticks))
         axis.set_minor_locator(NullLocator())
         axis.set_ticks(ticks, words)
     return where
@@ -156,33 +137,9 @@ def _head(ax: Axes, tokenizer: str, corpus: str, row: pd.Series | None, style: S
         null = [number(float(row[column]), digits) for column in ("null_mean", "null_upper")]
         lines.append(f"JS = {value} bits, {p_value(float(row['p']))}")
         lines.append(f"null: mean {null[0]}, upper {null[1]} bits")
-    ax.annotate(
-        "\n".join(fold(line, room) for line in lines),
-        (0, 1),
-        (0, 4),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="bottom",
-        fontsize=style.small,
-        linespacing=1.25,
-        annotation_clip=False,
-    )
-
-
-def _js_row(table: pd.DataFrame | None, tokenizer: str, corpus: str) -> pd.Series | None:
-    if is_empty(table):
-        return None
-    needed = ["tokenizer", "corpus", "measure", "unit", "documents_corpus", "documents_items"]
-    needed += ["tokens_corpus", "tokens_items", "estimate", "lower", "upper"]
-    require(table, [*needed, "null_mean", "null_upper", "p"], "divergence")
-    rows = table[
-        (table["tokenizer"] == tokenizer)
-        & (table["corpus"] == corpus)
-        & (table["measure"] == "js")
-        & (table["unit"] == "bits")
-        & table["estimate"].notna()
-    ]
-    return None if rows.empty else rows.iloc[0]
+    text = "\n".join(fold(line, room) for line in lines)
+    how = {"xycoords": "axes fraction", "va": "bottom", "linespacing": 1.25}
+    layout.label(ax, text, (0, 1), (0, 4), style, **how)
 
 
 def _name_tokens(
@@ -200,21 +157,12 @@ def _name_tokens(
     half = 0.5 * style.marker_size * per_point
     taken = [Bbox.from_extents(*(points[i] - half), *(points[i] + half)) for i in largest]
     for i in largest:
-        name = tokens["token"].iloc[i]
-        if pd.isna(name):
-            name = f"[{tokens['token_id'].iloc[i]}]"
-        text = ax.annotate(
-            visible(name, spaces=True, limit=16, style=style),
-            where[i],
-            (0, 0),
-            textcoords="offset points",
-            ha="left",
-            va="bottom",
-            fontsize=style.small,
-            parse_math=False,
-            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+        name = tokens[["token", "token_id"]].iloc[i]
+        text = layout.label(
+            ax, comparisons.token_name(*name, style), where[i], (0, 0), style, ha="left",
+            va="bottom", path_effects=[withStroke(linewidth=1.5, foreground="white")],
             arrowprops={"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
-        )
+        )  # fmt: skip
         size = Text.get_window_extent(text).size  # of the name alone, without its line
         corner = _free_corner(points[i], size, per_point, inside, taken)
         if corner is None:

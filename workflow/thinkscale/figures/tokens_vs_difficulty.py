@@ -2,97 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from statsmodels.regression.linear_model import OLS
 
-from thinkscale.figures.core.conditions import natural_rows, thought, unfit_note
-from thinkscale.figures.core.layout import (
-    comparable,
-    count_axis,
-    empty_figure,
-    finish,
-    first_column,
-    heading,
-    is_empty,
-    model_order,
-    note,
-    panel_grid,
-    require,
-)
-from thinkscale.figures.core.style import DEFAULT, Style, apply
-from thinkscale.figures.core.text import plural, short_names, with_interval
-from thinkscale.figures.difficulty_by_outcome import DIFFICULTY_LABEL
+from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.style import Look, Style
+from thinkscale.figures.core.text import plural, with_interval
 
 RHO = "\N{GREEK SMALL LETTER RHO}"
 
 
-def tokens_vs_difficulty(
-    graded_natural: pd.DataFrame | None,
-    registration: pd.DataFrame | None = None,
-    *,
-    models: Sequence[str] | None = None,
-    confidence: float = 0.95,
-    style: Style = DEFAULT,
+@layout.figure
+def draw(
+    graded: pd.DataFrame | None, registration: pd.DataFrame | None = None, *, look: Look
 ) -> Figure:
     """Mean thinking tokens of each item against its difficulty, one panel per model.
 
     The line is least squares over items, the band its confidence band for the mean. Spearman's
     rho and its interval come from `registration`. Items with a censored sample are open rings.
     """
-    with apply(style):
-        if not is_empty(graded_natural):
-            graded_natural = natural_rows(graded_natural)
-        if is_empty(graded_natural):
-            return empty_figure("no response that stopped naturally", style)
-        needed = ["model", "item_id", "difficulty", "think_tokens", "censored", "error"]
-        require(graded_natural, needed, "graded responses")
-        order = model_order(graded_natural, models)
-        left_out = unfit_note(graded_natural)
-        points = _per_item(thought(graded_natural))
-        if points.empty:
-            return empty_figure("no item fits the context of a model", style)
-        known = points[points["difficulty"].notna()]
-        if known.empty:
-            return empty_figure("no item has a difficulty", style)
-        shown = [model for model in order if (known["model"] == model).any()]
-        colours, marks, names = style.colours(order), style.marks(order), short_names(order, style)
+    why = "no response that stopped naturally"
+    needed = ["condition", "difficulty", "think_tokens", "censored"]
+    graded, style = frames.included(graded, needed, why), look.style
+    natural = frames.some(conditions.natural_rows(graded), why)
+    look, left_out = look.over(natural), conditions.unfit_note(natural)
+    points = _per_item(conditions.thought(natural))
+    points = frames.some(points, "no item fits the context of a model")
+    known = frames.some(points[points["difficulty"].notna()], "no item has a difficulty")
 
-        one_scale = comparable(known.groupby("model")["tokens"].max())
-        figure, panels = panel_grid(len(shown), style, sharex=True, sharey=one_scale)
-        for ax, model in zip(panels, shown, strict=True):
-            mine = known[known["model"] == model]
-            _points(ax, mine, colours[model], marks[model], style)
-            _fit(ax, mine, confidence, style)
-            heading(ax, names[model], _rho(registration, model, len(mine)), colours[model], style)
-            ax.set_xlabel(DIFFICULTY_LABEL)
-            count_axis(ax.yaxis)
-        for ax in first_column(panels):
+    one_scale = layout.comparable(known.groupby("model")["tokens"].max())
+    figure, panels = layout.model_panels(known, look, sharex=True, sharey=one_scale)
+    for ax, model, mine in panels:
+        _points(ax, mine, look.colours[model], look.marks[model], style)
+        _fit(ax, mine, look.confidence, style)
+        layout.model_heading(ax, model, _rho(registration, model, len(mine)), look)
+        ax.set_xlabel(layout.DIFFICULTY)
+        layout.count_axis(ax.yaxis)
+        if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("thinking tokens (mean per item)")
-        for ax in panels:
-            ax.set_ylim(bottom=max(0.0, ax.get_ylim()[0]))
+    for ax, *_ in panels:
+        ax.set_ylim(bottom=max(0.0, ax.get_ylim()[0]))
 
-        parts = [
-            f"points: items, mean over samples; line and band: least squares with "
-            f"{confidence:.0%} band; brackets: {confidence:.0%} interval of Spearman\u2019s {RHO}"
-        ]
-        cut = int(known["censored"].sum())
-        if cut:
-            parts.append(f"open: {plural(cut, 'point')} with a sample cut before it ended")
-        if len(known) < len(points):
-            left = points[points["difficulty"].isna()]["item_id"].nunique()
-            parts.append(f"{plural(left, 'item')} without a difficulty left out")
-        note(figure, "; ".join(parts) + left_out, style)
-        return finish(figure)
+    percent = f"{look.confidence:.0%}"
+    parts = [
+        f"points: items, mean over samples; line and band: least squares with {percent} band; "
+        f"brackets: {percent} interval of Spearman\u2019s {RHO}"
+    ]
+    if cut := int(known["censored"].sum()):
+        parts.append(f"open: {plural(cut, 'point')} with a sample cut before it ended")
+    if left := points.loc[points["difficulty"].isna(), "item_id"].nunique():
+        parts.append(f"{plural(left, 'item')} without a difficulty left out")
+    layout.note(figure, "; ".join(parts) + left_out, style)
+    return figure
 
 
-def _per_item(responses: pd.DataFrame) -> pd.DataFrame:
+def _per_item(natural: pd.DataFrame) -> pd.DataFrame:
     """One row per model and item: mean tokens, difficulty, whether any sample was cut."""
-    return responses.groupby(["model", "item_id"], sort=False, as_index=False).agg(
+    return natural.groupby(["model", "item_id"], sort=False, as_index=False).agg(
         tokens=("think_tokens", "mean"),
         difficulty=("difficulty", "first"),
         censored=("censored", "any"),
@@ -134,9 +103,9 @@ def _design(difficulty: np.ndarray) -> np.ndarray:
 
 
 def _rho(table: pd.DataFrame | None, model: str, items: int) -> str:
-    if not is_empty(table):
+    if not frames.is_empty(table):
         columns = ["model", "measure", "n", "estimate", "lower", "upper"]
-        require(table, columns, "registration")
+        frames.require(table, columns, "registration")
         rows = table[(table["model"] == model) & (table["measure"] == "spearman")]
         rows = rows[rows["estimate"].notna()]
         if len(rows):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from thinkscale.data.conditions import RESERVED
 from thinkscale.figures.core.style import Style
 from thinkscale.figures.core.text import plural, visible
+from thinkscale.data.conditions import NOTHING, RESERVED
 
 COLUMNS = ("condition", "max_think", "min_think", "waits", "continuation")
 
@@ -20,8 +20,8 @@ def is_natural(frame: pd.DataFrame) -> pd.Series:
 
 
 def natural_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the natural stop; all of them where the frame has no conditions."""
-    return frame[is_natural(frame)] if "condition" in frame.columns else frame
+    """The rows of the natural stop."""
+    return frame[is_natural(frame)]
 
 
 def is_budget(frame: pd.DataFrame) -> pd.Series:
@@ -49,6 +49,11 @@ def unfit_note(frame: pd.DataFrame, what: str = "left out") -> str:
     unfit = frame.loc[frame["error"].notna(), "item_id"].nunique()
     items = f"{plural(unfit, 'item')} that did not fit a model\u2019s context"
     return f"; {items} {what}" if unfit else ""
+
+
+def continuations(frame: pd.DataFrame) -> pd.Series:
+    """The continuation of each row, and the word for nothing where it has none."""
+    return frame["continuation"].fillna(NOTHING)
 
 
 def wording(continuation: str, limit: int, style: Style) -> str:

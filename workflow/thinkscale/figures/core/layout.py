@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 
 import numpy as np
 import pandas as pd
@@ -11,32 +12,36 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from thinkscale.errors import ThinkscaleError
-from thinkscale.figures.core.style import Style
-from thinkscale.figures.core.text import characters, fold, number
+from thinkscale.figures.core.frames import NoData
+from thinkscale.figures.core.style import PLAIN, Look, Style, apply
+from thinkscale.figures.core.text import characters, fold, number, short_names
+
+DIFFICULTY = "difficulty (higher = harder)"
+"""The label of an axis of item difficulty."""
+ROW_HEIGHT = 0.27
+"""Of a ridge, in inches."""
 
 
-def require(frame: pd.DataFrame, columns: Iterable[str], name: str) -> None:
-    """Raise ThinkscaleError when a frame that has rows lacks a column a figure needs."""
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise ThinkscaleError(
-            f"{name}: column {', '.join(missing)} is missing; found {', '.join(frame.columns)}."
-        )
+def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Make a module's `draw` draw in the style of its `look`, and fix the layout it leaves.
 
+    Without a `look` it gets the plain one. Where it raises NoData the figure says why there is
+    nothing to see.
+    """
 
-def is_empty(frame: pd.DataFrame | None) -> bool:
-    """No frame at all, or one without rows."""
-    return frame is None or frame.empty
+    @wraps(draw)
+    def drawn(*frames, look: Look = PLAIN, **named) -> Figure:
+        with apply(look.style):
+            try:
+                return finish(draw(*frames, look=look, **named))
+            except NoData as why:
+                return empty_figure(str(why), look.style)
 
-
-def model_order(frame: pd.DataFrame, models: Sequence[str] | None) -> list[str]:
-    """The models as listed, then those only the frame has: colours stay, nobody is dropped."""
-    listed = list(dict.fromkeys(models or ()))
-    return listed + [model for model in pd.unique(frame["model"]) if model not in listed]
+    return drawn
 
 
 def empty_figure(why: str, style: Style) -> Figure:
@@ -47,10 +52,11 @@ def empty_figure(why: str, style: Style) -> Figure:
     return figure
 
 
-def one_panel(style: Style, height: float | None = None) -> tuple[Figure, Axes]:
-    """A figure of one column with one axes."""
-    figure, (axes,) = panel_grid(1, style, height)
-    return figure, axes
+def constrained(width: float, height: float, style: Style, **pads: float) -> Figure:
+    """A figure of so many inches, whose parts make room for each other."""
+    figure = Figure(figsize=(width, height), dpi=style.dpi, layout="constrained")
+    figure.get_layout_engine().set(**pads)
+    return figure
 
 
 def panel_grid(
@@ -58,39 +64,47 @@ def panel_grid(
     style: Style,
     height: float | None = None,
     *,
-    sharex: bool = False,
-    sharey: bool = False,
     extra: float = 0.7,
+    widest: int = 3,
+    **share: bool,
 ) -> tuple[Figure, list[Axes]]:
-    """One axes per model: side by side up to three, then in rows of two or three.
+    """So many axes: side by side up to `widest`, then in rows of two or `widest`.
 
-    `height` is that of one panel's axes and `extra` what labels and headings add, in inches.
+    `height` is that of one panel's axes and `extra` what labels and headings add, in inches;
+    `share` is sharex and sharey of all panels.
     """
-    columns = count if count <= 3 else 2 if count == 4 else 3
+    columns = count if count <= widest else 2 if count == 4 else widest
     rows = -(-count // columns)
     width = style.width if columns == 1 else style.wide
-    scale = style.font_size / 8.0
-    figure = Figure(
-        figsize=(width, rows * ((height or style.height) + extra * scale)),
-        dpi=style.dpi,
-        layout="constrained",
-    )
-    figure.get_layout_engine().set(w_pad=0.05, h_pad=0.03, wspace=0.03, hspace=0.05)
-    grid = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
-    axes = list(grid.flat)
+    high = rows * ((height or style.height) + extra * style.font_size / 8.0)
+    figure = constrained(width, high, style, w_pad=0.05, h_pad=0.03, wspace=0.03, hspace=0.05)
+    axes = list(figure.subplots(rows, columns, **share, squeeze=False).flat)
     for spare in axes[count:]:
         spare.remove()
-    if sharey:
-        for index, ax in enumerate(axes[:count]):
+    for index, ax in enumerate(axes[:count]):
+        if share.get("sharey"):
             ax.tick_params(labelleft=index % columns == 0)
-    for ax in axes[:count]:  # a panel above a removed one keeps its labels
-        ax.tick_params(labelbottom=True)
+        ax.tick_params(labelbottom=True)  # a panel above a removed one keeps its labels
     return figure, axes[:count]
 
 
-def first_column(axes: Sequence[Axes]) -> list[Axes]:
-    """The axes at the left edge, which carry the shared label."""
-    return [ax for ax in axes if ax.get_subplotspec().is_first_col()]
+def model_panels(
+    rows: pd.DataFrame, look: Look, height: float | None = None, **grid
+) -> tuple[Figure, list[tuple[Axes, str, pd.DataFrame]]]:
+    """A `panel_grid` with an axes for each model: the axes, the model, and its rows."""
+    shown = look.among(rows)
+    figure, panels = panel_grid(len(shown), look.style, height, **grid)
+    return figure, [
+        (ax, model, rows[rows["model"] == model]) for ax, model in zip(panels, shown, strict=True)
+    ]
+
+
+def label(
+    ax: Axes, text: str, at: tuple, offset: tuple[float, float], style: Style, **how
+) -> Annotation:
+    """Small text `offset` points from a place of the axes, inside or outside of them."""
+    how = {"fontsize": style.small, "annotation_clip": False} | how
+    return ax.annotate(text, at, offset, textcoords="offset points", **how)
 
 
 def heading(ax: Axes, title: str, detail: str, colour: str, style: Style) -> None:
@@ -99,23 +113,17 @@ def heading(ax: Axes, title: str, detail: str, colour: str, style: Style) -> Non
     room = 0.8 * ax.figure.get_figwidth() / columns
     detail = fold(detail, characters(room, style.small)) if detail else ""
     lines = detail.count("\n") + 1 if detail else 0
-    ax.set_title(
-        fold(title, characters(0.95 * room, style.font_size)),
-        color=colour,
-        pad=4 + 1.25 * style.small * lines,
-    )
+    title = fold(title, characters(0.95 * room, style.font_size))
+    ax.set_title(title, color=colour, pad=4 + 1.25 * style.small * lines)
     if detail:
-        ax.annotate(
-            detail,
-            (0, 1),
-            (0, 3),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            va="bottom",
-            fontsize=style.small,
-            color=style.ink,
-            annotation_clip=False,
-        )
+        label(ax, detail, (0, 1), (0, 3), style, xycoords="axes fraction", va="bottom",
+              color=style.ink)  # fmt: skip
+
+
+def model_heading(ax: Axes, model: str, detail: str, look: Look) -> None:
+    """The heading of a model's panel."""
+    name = short_names(look.models, look.style)[model]
+    heading(ax, name, detail, look.colours[model], look.style)
 
 
 def note(figure: Figure, text: str, style: Style) -> None:
@@ -125,25 +133,18 @@ def note(figure: Figure, text: str, style: Style) -> None:
 
 
 def model_legend(
-    figure: Figure,
-    names: Mapping[str, str],
-    style: Style,
-    models: Sequence[str],
-    others: Sequence[Line2D] = (),
-    colour_of: Sequence[str] | None = None,
+    figure: Figure, models: Sequence[str], look: Look, others: Sequence[Line2D] = ()
 ) -> None:
     """Names of the models above the axes, with their colours and markers, then `others`.
 
-    `colour_of` is the full list of models that colours are counted along. The figure grows by
-    the height of the rows beyond the first.
+    The figure grows by the height of the rows beyond the first.
     """
-    colours = style.colours(colour_of or models)
-    marks = style.marks(colour_of or models)
+    style, names = look.style, short_names(look.models, look.style)
     handles = [
-        Line2D([], [], color=colours[model], marker=marks[model], label=names[model])
+        Line2D([], [], color=look.colours[model], marker=look.marks[model], label=names[model])
         for model in models
     ]
-    handles += list(others)
+    handles += others
     room = characters(0.97 * figure.get_figwidth(), style.small)
     longest = max(len(str(handle.get_label())) for handle in handles) + 7
     columns = max(1, min(len(handles), room // longest))
@@ -200,30 +201,15 @@ def mean_mark(
     if np.isfinite(lower) and np.isfinite(upper):
         distances = [[max(0.0, estimate - lower)], [max(0.0, upper - estimate)]]
     ax.errorbar(
-        [estimate],
-        [height],
-        xerr=distances,
-        fmt="|",
-        color=style.ink,
-        markersize=1.2 * style.marker_size,
-        markeredgewidth=0.8,
-        elinewidth=1.8,
-    )
+        [estimate], [height], xerr=distances, fmt="|", color=style.ink, elinewidth=1.8,
+        markersize=1.2 * style.marker_size, markeredgewidth=0.8,
+    )  # fmt: skip
 
 
 def beside(ax: Axes, base: float, text: str, style: Style) -> None:
     """A word at the right of a ridge's row, outside the axes."""
-    ax.annotate(
-        text,
-        (1, base + 0.22),
-        (2, 0),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        va="center",
-        fontsize=style.small,
-        color=style.muted,
-        annotation_clip=False,
-    )
+    where = ("axes fraction", "data")
+    label(ax, text, (1, base + 0.22), (2, 0), style, xycoords=where, va="center", color=style.muted)
 
 
 def edges_about_zero(values: np.ndarray, most: int = 60) -> np.ndarray:
@@ -261,18 +247,13 @@ def finish(figure: Figure) -> Figure:
 
     A layout made once is the same in SVG and PNG.
     """
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            _keep_label_size(axis)
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        # Tied to the axis: how many ticks fit depends on it, outside the style too.
+        if "labelsize" not in axis.get_tick_params():
+            axis.set_tick_params(labelsize=rcParams[f"{axis.axis_name}tick.labelsize"])
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
         for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
             label.set_parse_math(False)
     return figure
-
-
-def _keep_label_size(axis: Axis) -> None:
-    """Tie the labels' size to the axis: how many ticks fit depends on it, outside the style too."""
-    if "labelsize" not in axis.get_tick_params():
-        axis.set_tick_params(labelsize=rcParams[f"{axis.axis_name}tick.labelsize"])

@@ -1,19 +1,19 @@
 """The one look of all figures: sizes, colours, fonts, and how a figure becomes a file.
 
-Every drawing function takes a `Style` and builds its figure inside `apply(style)`. No figure
-touches pyplot, so nothing is global and nothing has to be closed. `save` writes the same bytes
-for the same figure.
+Figures are built inside `apply(style)`. No figure touches pyplot, so nothing is global and nothing
+has to be closed. `save` writes the same bytes for the same figure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure
 
@@ -93,16 +93,42 @@ class Style:
         """Type size of notes, counts and details, in points."""
         return 0.85 * self.font_size
 
-    def colours(self, models: Sequence[str]) -> dict[str, str]:
-        """The colour of each model, by its place in `models`."""
-        return {model: self.palette[i % len(self.palette)] for i, model in enumerate(models)}
-
-    def marks(self, models: Sequence[str]) -> dict[str, str]:
-        """The marker of each model, by its place in `models`."""
-        return {model: self.markers[i % len(self.markers)] for i, model in enumerate(models)}
-
 
 DEFAULT = Style()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the figures of one study share: style, models, and the confidence of intervals."""
+
+    style: Style = DEFAULT
+    models: Sequence[str] = ()
+    """In their fixed order, so that a model has one colour and marker in every figure."""
+    confidence: float = 0.95
+
+    def over(self, frame: pd.DataFrame) -> Look:
+        """The look with the frame's models behind those listed: nobody is dropped."""
+        models = dict.fromkeys((*self.models, *pd.unique(frame["model"])))
+        return replace(self, models=tuple(models))
+
+    def among(self, frame: pd.DataFrame) -> list[str]:
+        """The models, in their order, that the frame has rows of."""
+        return [model for model in self.models if (frame["model"] == model).any()]
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """The colour of each model, by its place in `models`."""
+        palette = self.style.palette
+        return {model: palette[i % len(palette)] for i, model in enumerate(self.models)}
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The marker of each model, by its place in `models`."""
+        markers = self.style.markers
+        return {model: markers[i % len(markers)] for i, model in enumerate(self.models)}
+
+
+PLAIN = Look()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -11,23 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core.layout import (
-    empty_figure,
-    finish,
-    is_empty,
-    model_order,
-    require,
-)
-from thinkscale.figures.core.style import DEFAULT, OKABE_ITO, Style, apply
+from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core.style import OKABE_ITO, Look, Style
 from thinkscale.figures.core.text import characters, fold, plural, short_names, visible
-from thinkscale.figures.one_chain.ladder import (
-    Look,
-    bar_labels,
-    bars_of,
-    draw_ladder,
-    handles_of,
-    said_of,
-)
+from thinkscale.figures.one_chain import ladder
 from thinkscale.figures.one_chain.ribbon import (
     Ribbon,
     draw_ribbon,
@@ -65,122 +53,109 @@ def token_reader(path: str | Path) -> Texts | None:
     return texts
 
 
-def one_chain(
+@layout.figure
+def draw(
     chains: pd.DataFrame | None,
     responses: pd.DataFrame | None,
-    grades: pd.DataFrame | None,
+    graded: pd.DataFrame | None,
     items: pd.DataFrame | None = None,
+    record: str | Path | None = None,
     *,
-    texts: Texts | None = None,
-    grader: str | None = None,
-    models: Sequence[str] | None = None,
-    style: Style = DEFAULT,
+    look: Look,
 ) -> Figure:
     """The chain of median natural length of the first model, with every fork of the sweep.
 
     Above, a bar for what was thought, to the scale of tokens, and a row for each place where
     answers were forked; below, the thinking itself as text, token by token, whole if it is short
-    and else around the forks. `texts` turns token ids into one text per id (`token_reader`);
-    without it there is no text. `grader` picks the grades; None takes the first grader's.
+    and else around the forks. `record` is that model's, as the path of a JSON file: its tokenizer
+    reads the tokens, and without it there is no text.
     """
-    with apply(style):
-        if any(is_empty(frame) for frame in (chains, responses, grades)):
-            return empty_figure("no chains were thought", style)
-        require(chains, ["continuation", "segments", "natural_end"], "chains")
-        require(responses, ["condition", "think_tokens", "forced_end_tokens", "stop"], "responses")
-        require(grades, ["grader", "extracted", "outcome"], "grades")
-        order = model_order(responses, models)
-        thought = the_thought(chains, responses, grades, order, grader)
-        if thought is None:
-            return empty_figure("the first model has no chain", style)
-        if not thought.forks:
-            return empty_figure("no response of the chain was graded", style)
-        return finish(_draw(thought, items, texts, order, style))
+    for frame in (chains, responses, graded):
+        frames.some(frame, "no chains were thought")
+    frames.require(chains, ["continuation", "segments", "natural_end"], "chains")
+    needed = ["condition", "think_tokens", "forced_end_tokens", "stop"]
+    frames.require(responses, needed, "responses")
+    frames.require(graded, ["extracted", "outcome"], "graded")
+    look = look.over(responses)
+    thought = the_thought(chains, responses, graded, look.models[0])
+    if thought is None:
+        raise frames.NoData("the first model has no chain")
+    if not thought.forks:
+        raise frames.NoData("no response of the chain was graded")
+    texts = None
+    if record is not None:
+        directory = json.loads(Path(record).read_text(encoding="utf-8"))["directory"]
+        texts = token_reader(Path(directory, "tokenizer.json"))
+    return _draw(thought, items, texts, look)
 
 
-def _draw(
-    thought: Thought,
-    items: pd.DataFrame | None,
-    texts: Texts | None,
-    models: Sequence[str],
-    style: Style,
-) -> Figure:
-    own = style.colours(models)[thought.model]
-    look = Look(
-        sampled=own,
-        # Not from the palette, which is for models and may be short or all of one hue.
-        injected=_AMBER if not same_color(own, _AMBER) else _VERMILION,
-        forced=style.ink,
-        row=1.75 * style.font_size,
-    )
-    wide = 72 * style.wide - 2 * _EDGE
+def _draw(thought: Thought, items: pd.DataFrame | None, texts: Texts | None, look: Look) -> Figure:
+    style = look.style
+    own = look.colours[thought.model]
+    # Not from the palette, which is for models and may be short or all of one hue.
+    injected = _AMBER if not same_color(own, _AMBER) else _VERMILION
+    colours = {"sampled": own, "injected": injected, "forced": style.ink}
+    page = 72 * style.wide
+    wide = page - 2 * _EDGE
     size, small = style.font_size, style.small
-    title = short_names(models, style)[thought.model]
     about = _about(thought, items, style)
     read = {name: texts(ids) for name, ids in thought.ids.items()} if texts else None
     ribbon = set_ribbon(thought, read, wide, style) if read else None
     note = fold(_note(ribbon), characters(0.97 * style.wide, small))
 
-    handles = handles_of(thought, look, style)
-    widths = [width_of(handle.get_label(), small, style) + 3.2 * small for handle in handles]
+    handles = ladder.handles_of(thought, colours, style)
+    widths = [width_of(handle.get_label(), style) + 3.2 * small for handle in handles]
     columns = len(handles) if sum(widths) <= wide else max(1, int(wide // max(widths)))
     keys = -(-len(handles) // columns)
 
     head = 1.6 * size + 1.35 * small * (about.count("\n") + 1) + (0.5 + 1.7 * keys) * small
-    ladder = look.row * (bars_of(thought) + len(thought.forks) + 0.7)
+    rows = 1.75 * size * (ladder.bars_of(thought) + len(thought.forks) + 0.7)
     axis = 3.6 * small + 4
     text = 2.4 * small + ribbon.height if ribbon else 0.0
     foot = 1.35 * small * (note.count("\n") + 1) + 4
-    high = _EDGE + head + ladder + axis + text + foot
+    high = _EDGE + head + rows + axis + text + foot
 
     figure = Figure(figsize=(style.wide, high / 72), dpi=style.dpi)
 
     def place(x: float, top: float, width: float, height: float) -> Axes:
-        box = (x / (72 * style.wide), 1 - (top + height) / high)
-        return figure.add_axes((*box, width / (72 * style.wide), height / high))
+        return figure.add_axes((x / page, 1 - (top + height) / high, width / page, height / high))
 
     def write(text: str, top: float, **how) -> None:
-        how = {"va": "top", "fontsize": small, **how}
-        figure.text(_EDGE / (72 * style.wide), 1 - top / high, text, **how)
+        figure.text(_EDGE / page, 1 - top / high, text, **{"va": "top", "fontsize": small, **how})
 
-    write(title, _EDGE, fontsize=size, weight="bold", color=look.sampled)
+    title = short_names(look.models, style)[thought.model]
+    write(title, _EDGE, fontsize=size, weight="bold", color=own)
     write(about, _EDGE + 1.6 * size, linespacing=1.2)
+    corner = (_EDGE / page, 1 - (_EDGE + head - (0.1 + 1.7 * keys) * small) / high)
     figure.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(
-            _EDGE / (72 * style.wide),
-            1 - (_EDGE + head - (0.1 + 1.7 * keys) * small) / high,
-        ),
-        ncols=columns,
-        handlelength=1.1,
-        handletextpad=0.5,
-        columnspacing=1.2,
-    )
+        handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=columns,
+        handlelength=1.1, handletextpad=0.5, columnspacing=1.2,
+    )  # fmt: skip
     names = [joined_names(fork, 0.28 * wide, style) for fork in thought.forks]
-    labels = [*bar_labels(thought, style), *names]
-    left = _EDGE + max(width_of(label, small, style) for label in labels) + 8
+    labels = [*ladder.bar_labels(thought, style), *names]
+    left = _EDGE + max(width_of(label, style) for label in labels) + 8
     room = _EDGE + wide - left
-    longest = max(fork.end for fork in thought.forks)
-    longest = max(longest, *(branch.end for branch in thought.branches), thought.natural, 1)
-    said = [said_of(fork, style) for fork in thought.forks]
+    ends = [fork.end for fork in thought.forks] + [branch.end for branch in thought.branches]
+    longest = max(*ends, thought.natural, 1)
+    said = [ladder.said_of(fork, style) for fork in thought.forks]
     # As wide as it can be with every answer's words still inside the figure.
     for fork, words in zip(thought.forks, said, strict=True):
-        spare = wide + _EDGE - left - width_of(" ".join(words), small, style) - 16
+        spare = wide + _EDGE - left - width_of(" ".join(words), style) - 16
         room = min(room, spare / max(fork.end / longest, 1e-9))
-    ax = place(left, _EDGE + head, room, ladder)
-    draw_ladder(ax, thought, labels, said, longest, look, style)
+    ax = place(left, _EDGE + head, room, rows)
+    ladder.draw_ladder(ax, thought, labels, said, longest, colours, style)
     if ribbon:
-        top = _EDGE + head + ladder + axis
+        top = _EDGE + head + rows + axis
         write(_heading(ribbon), top, fontsize=small, weight="bold")
         canvas = place(_EDGE, top + 2.0 * small, wide, ribbon.height)
-        draw_ribbon(canvas, ribbon, {"sampled": look.sampled, "injected": look.injected}, style)
+        draw_ribbon(canvas, ribbon, colours, style)
     write(note, high - foot, color=style.muted, linespacing=1.2)
     return figure
 
 
 def _about(thought: Thought, items: pd.DataFrame | None, style: Style) -> str:
     """Which item this is and how long it was thought about; then the question, cut to a line."""
+    room = characters(0.97 * style.wide, style.small)
     words = [f"item {visible(thought.item_id, limit=40, style=style)}, sample {thought.sample}"]
     asked = ""
     if items is not None:
@@ -188,14 +163,12 @@ def _about(thought: Thought, items: pd.DataFrame | None, style: Style) -> str:
             key = item.key if isinstance(item.key, str) else item.answer_text
             if isinstance(key, str):
                 words.append(f"right answer {visible(key, limit=40, style=style)}")
-            asked = "\nasked: " + _start_of(
-                item.stem, characters(0.97 * style.wide, style.small), style
-            )
+            asked = "\nasked: " + _start_of(item.stem, room, style)
     how = "ended by itself" if thought.ended else "cut by the context"
     words.append(f"thinking {how} after {plural(thought.natural, 'token')}")
     answers = sum(len(fork.names) for fork in thought.forks)
     words.append(f"{plural(answers, 'condition')}, thought once")
-    return fold("; ".join(words), characters(0.97 * style.wide, style.small)) + asked
+    return fold("; ".join(words), room) + asked
 
 
 def _start_of(text: str, room: int, style: Style) -> str:

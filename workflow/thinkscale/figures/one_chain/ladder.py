@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from thinkscale.figures.core.layout import count_axis
+from thinkscale.figures.core import layout
 from thinkscale.figures.core.style import Style
 from thinkscale.figures.core.text import visible
 from thinkscale.figures.one_chain.thought import Fork, Thought
 
 _MARKS = {"correct": ("o", True), "incorrect": ("o", False), "ungradable": ("x", True)}
-
-
-@dataclass(frozen=True)
-class Look:
-    """Colours by who wrote what, and the height of a row in points."""
-
-    sampled: str
-    injected: str
-    forced: str
-    row: float
 
 
 def bars_of(thought: Thought) -> int:
@@ -35,11 +24,8 @@ def bars_of(thought: Thought) -> int:
 def bar_labels(thought: Thought, style: Style) -> list[str]:
     if bars_of(thought) == 1:
         return ["thought once"]
-    return ["thought once", *(f"then {_quoted(b.name, style)}" for b in thought.branches)]
-
-
-def _quoted(text: str | None, style: Style) -> str:
-    return f"“{visible(text, limit=14, style=style)}”"
+    names = [visible(branch.name, limit=14, style=style) for branch in thought.branches]
+    return ["thought once", *(f"then “{name}”" for name in names)]
 
 
 def draw_ladder(
@@ -48,10 +34,13 @@ def draw_ladder(
     labels: Sequence[str],
     said: Sequence[tuple[str, str]],
     longest: int,
-    look: Look,
+    colours: Mapping[str, str],
     style: Style,
 ) -> None:
-    """The chain as bars at the top, and under it a row for each fork."""
+    """The chain as bars at the top, and under it a row for each fork.
+
+    `colours` are those of what was sampled, of what was injected, and of forced ends.
+    """
     bars = bars_of(thought)
     low = -(bars + len(thought.forks) + 0.1)
     ax.set_xlim(0, longest)
@@ -62,86 +51,62 @@ def draw_ladder(
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel("thinking tokens", fontsize=style.small)
-    count_axis(ax.xaxis)
+    layout.count_axis(ax.xaxis)
 
-    colours = {"sampled": look.sampled, "injected": look.injected}
-    level = {
-        branch.name: 0.0 if bars == 1 else rows[1 + i] for i, branch in enumerate(thought.branches)
-    }
+    level = {b.name: 0.0 if bars == 1 else rows[1 + i] for i, b in enumerate(thought.branches)}
     drawn = [(piece, 0.0) for piece in thought.trunk]
     drawn += [(piece, level[branch.name]) for branch in thought.branches for piece in branch.pieces]
     point = longest / (72 * ax.get_position().width * ax.figure.get_figwidth())
     for piece, y in drawn:
-        # What is put in lies over the bar a little higher, so that one token of it shows.
-        half = 0.36 if piece.kind == "injected" else 0.28
-        width = piece.stop - piece.start
-        if piece.kind == "injected" and width:
-            width = max(width, 3 * point)  # one token of it among thousands is seen, too
+        # What is put in lies over the bar a little higher, and at least three points wide, so that
+        # one token of it among thousands shows.
+        over = piece.kind == "injected"
+        half, width = 0.36 if over else 0.28, piece.stop - piece.start
+        if over and width:
+            width = max(width, 3 * point)
         ax.add_patch(
             Rectangle(
-                (piece.start, y - half),
-                width,
-                2 * half,
-                facecolor=colours[piece.kind],
-                edgecolor="none",
-                zorder=3 if piece.kind == "injected" else 2,
+                (piece.start, y - half), width, 2 * half, facecolor=colours[piece.kind],
+                edgecolor="none", zorder=3 if over else 2,
             )
-        )
+        )  # fmt: skip
         if piece.ended:
-            ax.plot(
-                [piece.stop] * 2,
-                [y - 0.46, y + 0.46],
-                color=style.ink,
-                lw=1.4,
-                zorder=4,
-                clip_on=False,
-            )
+            how = {"color": style.ink, "lw": 1.4, "zorder": 4, "clip_on": False}
+            ax.plot([piece.stop] * 2, [y - 0.46, y + 0.46], **how)
     if bars > 1:
         bottom = min(level.values())
         ax.plot([thought.natural] * 2, [0, bottom], color=style.ink, lw=0.6, zorder=1)
     for fork, words, y in zip(thought.forks, said, rows[bars:], strict=True):
-        ax.plot(
-            [fork.at] * 2, [level.get(fork.branch, 0.0), y], color=style.faint, lw=0.8, zorder=0
-        )
+        top = level.get(fork.branch, 0.0)
+        ax.plot([fork.at] * 2, [top, y], color=style.faint, lw=0.8, zorder=0)
         ax.plot([0, fork.at], [y, y], color=style.muted, lw=0.7, zorder=1)
-        _draw_fork(ax, fork, words, y, look, style)
+        _draw_fork(ax, fork, words, y, colours, style)
 
 
 def _draw_fork(
-    ax: Axes, fork: Fork, words: tuple[str, str], y: float, look: Look, style: Style
+    ax: Axes,
+    fork: Fork,
+    words: tuple[str, str],
+    y: float,
+    colours: Mapping[str, str],
+    style: Style,
 ) -> None:
     """What was written for this fork alone, to scale, then its outcome and its words."""
-    for start, stop, colour in (
-        (fork.at, fork.at + fork.forced, look.forced),
-        (fork.at + fork.forced, fork.end, look.sampled),
-    ):
-        if stop > start:
-            ax.add_patch(
-                Rectangle((start, y - 0.16), stop - start, 0.32, facecolor=colour, lw=0, zorder=2)
-            )
+    start = fork.at
+    for width, who in ((fork.forced, "forced"), (fork.said, "sampled")):
+        if width:
+            how = {"facecolor": colours[who], "lw": 0, "zorder": 2}
+            ax.add_patch(Rectangle((start, y - 0.16), width, 0.32, **how))
+        start += width
     marker, filled = _MARKS[fork.outcome]
     ax.plot(
-        [fork.end],
-        [y],
-        marker=marker,
-        color=style.ink,
-        markerfacecolor=style.ink if filled else "white",
-        markeredgewidth=0.9,
+        [fork.end], [y], marker=marker, color=style.ink, zorder=5, clip_on=False,
+        markerfacecolor=style.ink if filled else "white", markeredgewidth=0.9,
         markersize=style.marker_size + 0.5,
-        zorder=5,
-        clip_on=False,
-    )
-    ax.annotate(
-        " ".join(words),
-        (fork.end, y),
-        (6, 0),
-        textcoords="offset points",
-        va="center_baseline",
-        fontsize=style.small,
-        annotation_clip=False,
-        zorder=4,
-        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
-    )
+    )  # fmt: skip
+    box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+    how = {"va": "center_baseline", "zorder": 4, "bbox": box}
+    layout.label(ax, " ".join(words), (fork.end, y), (6, 0), style, **how)
 
 
 def said_of(fork: Fork, style: Style) -> tuple[str, str]:
@@ -151,13 +116,13 @@ def said_of(fork: Fork, style: Style) -> tuple[str, str]:
     return f"“{visible(fork.answer.strip(), limit=24, style=style)}”", fork.outcome
 
 
-def handles_of(thought: Thought, look: Look, style: Style) -> list:
+def handles_of(thought: Thought, colours: Mapping[str, str], style: Style) -> list:
     pieces = [*thought.trunk, *(p for branch in thought.branches for p in branch.pieces)]
-    handles: list = [Patch(color=look.sampled, label="written by the model")]
+    handles: list = [Patch(color=colours["sampled"], label="written by the model")]
     if any(piece.kind == "injected" for piece in pieces):
-        handles.append(Patch(color=look.injected, label="continuation put in"))
+        handles.append(Patch(color=colours["injected"], label="continuation put in"))
     if any(fork.forced for fork in thought.forks):
-        handles.append(Patch(color=look.forced, label="end put in"))
+        handles.append(Patch(color=colours["forced"], label="end put in"))
     bare = {"ls": "", "color": style.ink}
     if any(piece.ended for piece in pieces):
         handles.append(Line2D([], [], marker="|", ms=7, mew=1.4, label="natural end", **bare))

@@ -86,7 +86,7 @@ def _blocks(
         cells = _cells(pieces, texts[name], forks, reach, style)
         if several and name is not None:
             words = f"then “{visible(name, limit=14, style=style)}”:"
-            cells = [Cell("name", words, width_of(words, style.small, style) + 4), *cells]
+            cells = [Cell("name", words, width_of(words, style) + 4), *cells]
         if several or not blocks:
             blocks.append(cells)
         else:
@@ -95,21 +95,15 @@ def _blocks(
 
 
 def _cells(
-    pieces: Sequence[Piece],
-    texts: Sequence[str],
-    forks: Sequence[Fork],
-    reach: int,
-    style: Style,
+    pieces: Sequence[Piece], texts: Sequence[str], forks: Sequence[Fork], reach: int, style: Style
 ) -> list[Cell]:
     """One cell a token, or several tokens that make one character; gaps between windows."""
     first = pieces[0].start
     points = {p for piece in pieces for p in (piece.start, piece.stop)} | {f.at for f in forks}
     # More of what an answer saw last than of what came after it.
-    wanted = (
-        {t for p in points for t in range(max(first, p - reach), p + reach // 2)}
-        if (reach < len(texts))
-        else range(first, first + len(texts))
-    )
+    wanted = range(first, first + len(texts))
+    if reach < len(texts):
+        wanted = {t for p in points for t in range(max(first, p - reach), p + reach // 2)}
     cells: list[Cell] = []
     if first == 0 and pieces[0].kind == "sampled":
         cells.append(Cell("start", "", 2.0, tuple(f for f in forks if f.at == 0 and f.forced)))
@@ -119,7 +113,7 @@ def _cells(
         nonlocal left_out
         if left_out:
             words = f"… {plural(left_out, 'token')} …"
-            cells.append(Cell("gap", words, width_of(words, style.small, style) + 8))
+            cells.append(Cell("gap", words, width_of(words, style) + 8))
             left_out = 0
 
     for piece in pieces:
@@ -132,15 +126,14 @@ def _cells(
             if token in wanted:
                 close_gap()
                 shown = token_text(pending, style) or "\N{REPLACEMENT CHARACTER}"
-                cells.append(Cell(piece.kind, shown, width_of(shown, style.small, style) + 3, here))
+                cells.append(Cell(piece.kind, shown, width_of(shown, style) + 3, here))
             else:
                 left_out += 1
             pending, here = "", ()
         if piece.ended:
             close_gap()
             ending = tuple(f for f in forks if f.at == piece.stop and f.stop == "natural")
-            words = "end"
-            cells.append(Cell("end", words, width_of(words, style.small, style) + 6, ending))
+            cells.append(Cell("end", "end", width_of("end", style) + 6, ending))
     close_gap()
     return cells
 
@@ -159,7 +152,7 @@ def joined_names(fork: Fork, room: float, style: Style) -> str:
     for count in range(len(names), 1, -1):
         more = f" +{len(names) - count}" if count < len(names) else ""
         shown = ", ".join(names[:count]) + more
-        if width_of(shown, style.small, style) <= room:
+        if width_of(shown, style) <= room:
             return shown
     return names[0] + (f" +{len(names) - 1}" if len(names) > 1 else "")
 
@@ -180,11 +173,9 @@ def _break(cells: Sequence[Cell], width: float, style: Style) -> list[Line]:
 def _label(line: Line, tick: float, fork: Fork, width: float, style: Style) -> None:
     """Put a fork's name under its tick, at the first level where it has room."""
     words = joined_names(fork, 0.3 * width, style)
-    long = width_of(words, style.small, style)
+    long = width_of(words, style)
     start = tick + 1 if tick + 1 + long <= width else max(0.0, tick - long - 5)
-    taken = [
-        (left, level, width_of(text, style.small, style)) for _, left, level, text in line.labels
-    ]
+    taken = [(left, level, width_of(text, style)) for _, left, level, text in line.labels]
     level = 0
     while any(
         at == level and start < left + wide + 5 and left < start + long + 5
@@ -196,11 +187,12 @@ def _label(line: Line, tick: float, fork: Fork, width: float, style: Style) -> N
 
 def draw_ribbon(ax: Axes, ribbon: Ribbon, colours: Mapping[str, str], style: Style) -> None:
     """Draw the lines on an axes whose units become points."""
-    box = ax.get_window_extent()
-    ax.set_xlim(0, box.width * 72 / ax.figure.dpi)
+    ax.set_xlim(0, ax.get_window_extent().width * 72 / ax.figure.dpi)
     ax.set_ylim(-ribbon.height, 0)
     ax.set_axis_off()
     high = 1.55 * style.small
+    box = {"boxstyle": "square,pad=0", "facecolor": "white", "edgecolor": "none"}
+    how = {"fontsize": style.small, "va": "baseline", "zorder": 5, "bbox": box}
     top = 0.0
     for line in ribbon.lines:
         middle = top - high / 2
@@ -210,15 +202,7 @@ def draw_ribbon(ax: Axes, ribbon: Ribbon, colours: Mapping[str, str], style: Sty
             base = top - high - 1.3 * style.small * (level + 0.75)
             ax.plot([tick, tick], [top, base], color=style.ink, lw=0.9, zorder=4)
             # On white, so that the tick of a name further down does not cross it.
-            ax.text(
-                start + 1.5,
-                base - 1,
-                words,
-                fontsize=style.small,
-                va="baseline",
-                zorder=5,
-                bbox={"boxstyle": "square,pad=0", "facecolor": "white", "edgecolor": "none"},
-            )
+            ax.text(start + 1.5, base - 1, words, **how)
         top -= _high(line, style)
 
 
@@ -231,27 +215,17 @@ def _draw_cell(
     colours: Mapping[str, str],
     style: Style,
 ) -> None:
-    how = {"fontsize": style.small, "ha": "center", "va": "center_baseline"}
+    face, ink = "none", style.muted
     if cell.kind in colours:
         face, ink = _tint(colours[cell.kind], 0.2 if cell.kind == "sampled" else 0.55), style.ink
     elif cell.kind == "end":
         face, ink = colours["sampled"], "white"
-    else:
-        face, ink = "none", style.muted
     if face != "none":
-        ax.add_patch(
-            Rectangle(
-                (x, middle - high / 2),
-                cell.width,
-                high,
-                facecolor=face,
-                edgecolor="white",
-                lw=0.6,
-                zorder=1,
-            )
-        )
+        how = {"facecolor": face, "edgecolor": "white", "lw": 0.6, "zorder": 1}
+        ax.add_patch(Rectangle((x, middle - high / 2), cell.width, high, **how))
     if cell.text:
-        ax.text(x + cell.width / 2, middle, cell.text, color=ink, zorder=2, **how)
+        how = {"fontsize": style.small, "ha": "center", "va": "center_baseline", "zorder": 2}
+        ax.text(x + cell.width / 2, middle, cell.text, color=ink, **how)
 
 
 def _tint(colour: str, share: float) -> tuple[float, float, float]:

@@ -85,41 +85,23 @@ class Thought:
 
 
 def the_thought(
-    chains: pd.DataFrame,
-    responses: pd.DataFrame,
-    grades: pd.DataFrame,
-    models: Sequence[str],
-    grader: str | None,
+    chains: pd.DataFrame, responses: pd.DataFrame, graded: pd.DataFrame, model: str
 ) -> Thought | None:
-    """The first model's chain of median natural length, the first of those in study order.
+    """The model's chain of median natural length, the first of those in study order.
 
     With an even number of chains the lower of the two middle lengths counts as the median. None
-    where no natural response of that model has a chain.
+    where no natural response of the model has a chain.
     """
-    known = pd.MultiIndex.from_frame(chains[KEY])
-    natural = responses[responses["condition"] == "natural"]
-    natural = natural[pd.MultiIndex.from_frame(natural[KEY]).isin(known)]
-    lengths = natural.loc[natural["model"] == models[0], "think_tokens"]
-    if lengths.empty:
+    natural = responses[(responses["condition"] == "natural") & (responses["model"] == model)]
+    natural = natural.merge(chains[KEY].drop_duplicates(), on=KEY)
+    if natural.empty:
         return None
-    middle = lengths.quantile(0.5, interpolation="lower")
-    row = natural.loc[lengths.index[lengths == middle][0]]
-    own = {name: frame[_same(frame, row)] for name, frame in (("c", chains), ("r", responses))}
-    marks = grades[_same(grades, row)]
-    marks = marks[marks["grader"] == (grader or grades["grader"].iloc[0])]
-    return _assemble(row, own["c"], own["r"], marks)
-
-
-def _same(frame: pd.DataFrame, row: pd.Series) -> pd.Series:
-    return (frame[KEY] == row[KEY]).all(axis=1)
-
-
-def _assemble(
-    row: pd.Series, chains: pd.DataFrame, responses: pd.DataFrame, marks: pd.DataFrame
-) -> Thought:
+    lengths = natural["think_tokens"]
+    row = natural[lengths == lengths.quantile(0.5, interpolation="lower")].iloc[0]
+    key = row[KEY].to_frame().T
     trunk: tuple[Piece, ...] = ()
     branches, ids = [], {}
-    for chain in chains.itertuples():
+    for chain in chains.merge(key, on=KEY).itertuples():
         pieces, start = [], 0
         for index, segment in enumerate(chain.segments):
             stop = start + len(segment["token_ids"])
@@ -135,25 +117,17 @@ def _assemble(
             name = chain.continuation if isinstance(chain.continuation, str) else ""
             branches.append(Branch(name, tuple(pieces[1:])))
             ids[name] = flat[pieces[0].stop :]
-    forks = _forks(responses, marks, trunk[-1].stop, [branch.name for branch in branches])
-    return Thought(
-        str(row["model"]),
-        str(row["item_id"]),
-        int(row["sample"]),
-        trunk,
-        tuple(branches),
-        forks,
-        ids,
-    )
+    marks = graded.loc[graded["outcome"].notna(), [*KEY, "condition", "extracted", "outcome"]]
+    answers = responses.merge(key, on=KEY).merge(marks, on=[*KEY, "condition"])
+    forks = _forks(answers, trunk[-1].stop, [branch.name for branch in branches])
+    item, sample = str(row["item_id"]), int(row["sample"])
+    return Thought(model, item, sample, trunk, tuple(branches), forks, ids)
 
 
-def _forks(
-    responses: pd.DataFrame, marks: pd.DataFrame, natural: int, branches: Sequence[str]
-) -> tuple[Fork, ...]:
+def _forks(answers: pd.DataFrame, natural: int, branches: Sequence[str]) -> tuple[Fork, ...]:
     """Forks by place along the trunk, then along each branch; equal ones are one."""
-    graded = responses.merge(marks[["condition", "extracted", "outcome"]], on="condition")
     merged: dict[Fork, tuple[str, ...]] = {}
-    for row in graded.itertuples():
+    for row in answers.itertuples():
         behind = row.continuation if row.continuation in branches else next(iter(branches), None)
         fork = Fork(
             names=(),
@@ -173,7 +147,7 @@ def _forks(
 
 
 @lru_cache(maxsize=4096)
-def width_of(text: str, size: float, style: Style) -> float:
-    """Width of a line of text in points."""
-    font = FontProperties(family=style.font, size=size)
+def width_of(text: str, style: Style) -> float:
+    """Width of a line of small text in points."""
+    font = FontProperties(family=style.font, size=style.small)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]

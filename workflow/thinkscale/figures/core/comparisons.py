@@ -1,0 +1,53 @@
+"""What figures of corpora and items share: one panel for each tokenizer and corpus compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from thinkscale.figures.core import frames
+from thinkscale.figures.core.style import Style
+from thinkscale.figures.core.text import visible
+
+KEYS = ["tokenizer", "corpus"]
+SIDES = ["frequency_corpus", "frequency_items"]
+
+
+def each(frame: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    """(tokenizer, corpus) and their rows, in the order of the frame."""
+    return list(frame.groupby(KEYS, sort=False, dropna=False))
+
+
+def tokens(divergence_tokens: pd.DataFrame | None) -> pd.DataFrame:
+    """The table of tokens, if any corpus was compared."""
+    frames.some(divergence_tokens, "no token frequencies: no corpus was compared")
+    needed = [*KEYS, "token_id", "token", *SIDES, "js_contribution"]
+    return frames.require(divergence_tokens, needed, "divergence_tokens")
+
+
+def estimates(
+    table: pd.DataFrame | None, pair: tuple[str, str], name: str, more: Sequence[str] = ()
+) -> pd.DataFrame:
+    """What a table says of one tokenizer and corpus; nothing where there is no table."""
+    columns = [*KEYS, "measure", "estimate", "lower", "upper", *more]
+    if frames.is_empty(table):
+        return pd.DataFrame(columns=columns)
+    frames.require(table, columns, name)
+    return table[(table[KEYS] == list(pair)).all(axis=1) & table["estimate"].notna()]
+
+
+def js(
+    divergence: pd.DataFrame | None, pair: tuple[str, str], more: Sequence[str] = ()
+) -> pd.Series | None:
+    """The row of the Jensen-Shannon divergence in bits, with `more` columns, if there is one."""
+    rows = estimates(divergence, pair, "divergence", ["unit", *more])
+    rows = rows[(rows["measure"] == "js") & (rows["unit"] == "bits")]
+    return None if rows.empty else rows.iloc[0]
+
+
+def token_name(token: str | float, token_id: int, style: Style) -> str:
+    """A token as a reader sees it; one that is not text by itself by its id."""
+    if pd.isna(token):
+        return f"[{token_id}]"
+    return visible(token, spaces=True, limit=16, style=style)

@@ -1,0 +1,42 @@
+"""What a figure needs of its frames, and what it says where there is nothing to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from thinkscale.errors import ThinkscaleError
+
+
+class NoData(Exception):
+    """Nothing to draw; the message says why, in the figure's place."""
+
+
+def is_empty(frame: pd.DataFrame | None) -> bool:
+    """No frame at all, or one without rows."""
+    return frame is None or frame.empty
+
+
+def some(frame: pd.DataFrame | None, why: str) -> pd.DataFrame:
+    """The frame, if it has rows; raises NoData, which says why, if not."""
+    if is_empty(frame):
+        raise NoData(why)
+    return frame
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFrame:
+    """The frame; raises ThinkscaleError when it lacks a column that a figure needs."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise ThinkscaleError(
+            f"{name}: column {', '.join(missing)} is missing; found {', '.join(frame.columns)}."
+        )
+    return frame
+
+
+def included(graded: pd.DataFrame | None, columns: Iterable[str], why: str) -> pd.DataFrame:
+    """Graded responses, if there are any, to the items that the study does not leave out."""
+    needed = ["model", "item_id", "error", "excluded", *columns]
+    graded = require(some(graded, why), needed, "graded")
+    return some(graded[~graded["excluded"]], why)
