@@ -465,6 +465,20 @@ def test_numbers_read_well():
 # One by one
 
 
+@pytest.mark.parametrize(
+    "name", ["tokens_vs_difficulty", "difficulty_by_outcome", "thinking_lengths", "token_change"]
+)
+def test_items_that_the_study_leaves_out_are_not_drawn(name, tmp_path):
+    whole = graded(PAIR)
+    out = whole["item_id"].isin(["i1", "i11"])
+    for file, frame in (("0", whole), ("1", whole.assign(excluded=out)), ("2", whole[~out])):
+        save(MODULES[name].draw(frame, look=QUICK), tmp_path / f"{file}.svg")
+    every, marked, without = ((tmp_path / f"{file}.svg").read_bytes() for file in "012")
+    assert marked == without != every
+    none = MODULES[name].draw(whole.assign(excluded=True), look=QUICK)
+    assert words(none).startswith("no data: ")
+
+
 def test_histogram_counts_every_item_once():
     items = pd.DataFrame({"difficulty": [0.1, 0.2, 0.2, 0.9, np.nan]})
     figure = difficulty_histogram.draw(items, look=QUICK)

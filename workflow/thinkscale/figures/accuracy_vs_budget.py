@@ -1,22 +1,21 @@
 """Accuracy against maximum thinking budgets."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
 from thinkscale.figures.core import accuracy as core
 from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import characters, number
 
 
 @layout.figure
-def draw(accuracy: pd.DataFrame | None, items: pd.DataFrame | None = None, *, look: Look) -> Figure:
+def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
     """Accuracy against the maximum thinking budget, and beside it without one.
 
     Where all `items` have as many options, the accuracy of guessing is drawn. Budgets that span
@@ -25,7 +24,7 @@ def draw(accuracy: pd.DataFrame | None, items: pd.DataFrame | None = None, *, lo
     accuracy, style = core.estimated(accuracy), look.style
     budgets = accuracy[conditions.is_budget(accuracy)]
     budgets = frames.some(budgets, "no accuracy under a maximum budget alone")
-    natural = conditions.natural_rows(accuracy)
+    natural = accuracy[conditions.is_natural(accuracy)]
     drawn = pd.concat([budgets, natural])
     look = look.over(accuracy)
     shown = look.among(drawn)
@@ -61,7 +60,7 @@ def draw(accuracy: pd.DataFrame | None, items: pd.DataFrame | None = None, *, lo
     return figure
 
 
-def _options(items: pd.DataFrame | None) -> int | None:
+def _options(items: Frame) -> int | None:
     """How many options each item has, where all have as many."""
     counts = [] if items is None else items["options"].map(len).unique()
     return int(counts[0]) if len(counts) == 1 else None
@@ -85,9 +84,9 @@ def _budget_axis(ax: Axes, budgets: np.ndarray, style: Style) -> None:
         room = place[kept[-1]] - place[i] if kept else np.inf
         if room >= character * (1 + (lengths[i] + lengths[kept[-1] if kept else i]) / 2):
             kept.append(i)
-    ax.xaxis.set_major_locator(FixedLocator(sorted(budgets[kept])))
+    ticks = budgets[sorted(kept)]
+    ax.set_xticks(ticks, [number(tick, 0) for tick in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
     ax.set_xlabel(label)
     if not logarithmic:
         ax.set_xlim(budgets[0] - 0.06 * reach, budgets[-1] + 0.06 * reach)

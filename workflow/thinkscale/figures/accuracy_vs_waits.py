@@ -1,7 +1,5 @@
 """Accuracy and thinking tokens against forced waits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,6 +7,7 @@ from matplotlib.lines import Line2D
 
 from thinkscale.figures.core import accuracy as core
 from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import characters
 
@@ -17,7 +16,7 @@ TOKENS = ("tokens_mean", "tokens_lower", "tokens_upper")
 
 
 @layout.figure
-def draw(accuracy: pd.DataFrame | None, *, look: Look) -> Figure:
+def draw(accuracy: Frame, *, look: Look) -> Figure:
     """Accuracy, and under it thinking tokens, against the number of forced waits; 0 is natural.
 
     One line per model; where there are several continuations, one line style for each.
@@ -26,7 +25,7 @@ def draw(accuracy: pd.DataFrame | None, *, look: Look) -> Figure:
     waits = accuracy[conditions.is_waits(accuracy)]
     waits = frames.some(waits, "no accuracy under forced waits alone")
     waits = waits.assign(continuation=conditions.continuations(waits))
-    natural = conditions.natural_rows(accuracy)
+    natural = accuracy[conditions.is_natural(accuracy)]
     drawn = pd.concat([waits, natural])
     look = look.over(accuracy)
     shown = look.among(drawn)

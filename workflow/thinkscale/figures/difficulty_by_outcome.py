@@ -1,12 +1,10 @@
 """How hard the items are that models get right, wrong, or answer in no gradable way."""
 
-from __future__ import annotations
-
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import MINUS, plural, with_interval
 
@@ -14,19 +12,14 @@ OUTCOMES = ("correct", "incorrect", "ungradable")
 
 
 @layout.figure
-def draw(
-    graded: pd.DataFrame | None,
-    outcome_difficulty: pd.DataFrame | None = None,
-    *,
-    look: Look,
-) -> Figure:
+def draw(graded: Frame, outcome_difficulty: Frame = None, *, look: Look) -> Figure:
     """Difficulty of the items behind correct, incorrect and ungradable responses, per model.
 
     Ridges are histograms over responses; means and intervals come from `outcome_difficulty`.
     """
     why = "no graded response that stopped naturally"
     graded = frames.included(graded, ["condition", "outcome", "difficulty"], why)
-    natural, style = frames.some(conditions.natural_rows(graded), why), look.style
+    natural, style = frames.some(graded[conditions.is_natural(graded)], why), look.style
     known = natural[natural["difficulty"].notna()]
     known = frames.some(known, "no graded response is to an item with a difficulty")
     look = look.over(natural)
@@ -64,7 +57,7 @@ def draw(
     return figure
 
 
-def _means(table: pd.DataFrame | None, model: str) -> dict[str, tuple[float, ...]]:
+def _means(table: Frame, model: str) -> dict[str, tuple[float, ...]]:
     """Estimate, lower and upper per outcome, and of the difference, for one model."""
     if frames.is_empty(table):
         return {}

@@ -1,7 +1,5 @@
 """Accuracy under each grader, and Cohen's kappa between graders."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,6 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import number, span
 
@@ -25,7 +24,7 @@ _MOST_NUMBERS = 4  # kappas of more models do not fit into a cell; their range d
 
 
 @layout.figure
-def draw(grader_agreement: pd.DataFrame | None, *, look: Look) -> Figure:
+def draw(grader_agreement: Frame, *, look: Look) -> Figure:
     """Above, accuracy and the share ungradable by grader and model; below, kappa of each pair.
 
     The natural condition is shown, or all conditions where it was not run.
@@ -61,11 +60,7 @@ def draw(grader_agreement: pd.DataFrame | None, *, look: Look) -> Figure:
 
 
 def _accuracy(
-    ax: Axes,
-    shown: pd.DataFrame,
-    graders: Sequence[str],
-    drawn: Sequence[str],
-    look: Look,
+    ax: Axes, shown: pd.DataFrame, graders: Sequence[str], drawn: Sequence[str], look: Look
 ) -> None:
     colours, style = look.colours, look.style
     step = 0.72 / max(1, len(drawn))
@@ -92,11 +87,7 @@ def _accuracy(
 
 
 def _kappa(
-    ax: Axes,
-    shown: pd.DataFrame,
-    graders: Sequence[str],
-    drawn: Sequence[str],
-    look: Look,
+    ax: Axes, shown: pd.DataFrame, graders: Sequence[str], drawn: Sequence[str], look: Look
 ) -> None:
     """Half a matrix: a row for each grader but the first, a column for each but the last."""
     pairs = shown[shown["measure"] == "kappa"].set_index(["grader", "other"])

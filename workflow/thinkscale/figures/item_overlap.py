@@ -1,13 +1,11 @@
 """Which items occur in a corpus, and how much of each."""
 
-from __future__ import annotations
-
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from thinkscale.figures.core import comparisons, frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span, visible, with_interval
 
@@ -15,12 +13,7 @@ _BINS = 20
 
 
 @layout.figure
-def draw(
-    overlap: pd.DataFrame | None,
-    overlap_summary: pd.DataFrame | None = None,
-    *,
-    look: Look,
-) -> Figure:
+def draw(overlap: Frame, overlap_summary: Frame = None, *, look: Look) -> Figure:
     """How many items have which share of their n-grams in a corpus, on a log scale.
 
     One panel per tokenizer and corpus. Items without any have a bar of their own at 0.
@@ -65,7 +58,7 @@ def draw(
     return figure
 
 
-def _overlapping(summary: pd.DataFrame | None, pair: tuple[str, str]) -> str:
+def _overlapping(summary: Frame, pair: tuple[str, str]) -> str:
     """Shares of the items with any n-gram in the corpus, and with half of them or more."""
     found = comparisons.estimates(summary, pair, "overlap_summary").set_index("measure")
     parts = []

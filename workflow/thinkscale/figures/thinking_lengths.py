@@ -1,20 +1,18 @@
 """How long models think: naturally, and where they are made to think on."""
 
-from __future__ import annotations
-
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import number, span
 
 
 @layout.figure
-def draw(graded: pd.DataFrame | None, *, look: Look) -> Figure:
+def draw(graded: Frame, *, look: Look) -> Figure:
     """Histograms of thinking tokens per response: natural, forced waits and minimum budgets.
 
     Conditions with a maximum budget are left out: their lengths are what the budget says. Bins

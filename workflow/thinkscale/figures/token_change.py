@@ -1,21 +1,18 @@
 """What each condition does to thinking length, item by item."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import number, span
 
 
 @layout.figure
-def draw(
-    graded: pd.DataFrame | None, token_change: pd.DataFrame | None = None, *, look: Look
-) -> Figure:
+def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
     """Change of thinking tokens against natural, item by item, for every other condition.
 
     Ridges are histograms over items of the mean change over samples; the Hodges-Lehmann estimate
@@ -77,7 +74,7 @@ def change_per_item(graded: pd.DataFrame) -> pd.DataFrame:
 
 
 def _hodges_lehmann(
-    ax: Axes, table: pd.DataFrame | None, model: str, condition: str, base: float, style: Style
+    ax: Axes, table: Frame, model: str, condition: str, base: float, style: Style
 ) -> None:
     if frames.is_empty(table):
         return

@@ -1,7 +1,5 @@
 """What sets corpus and items apart: the tokens that add most to their divergence."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,6 +7,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from thinkscale.figures.core import comparisons, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import span, visible, with_interval
 
@@ -17,11 +16,7 @@ _SCALE = 1000.0  # bars are in thousandths of a bit
 
 @layout.figure
 def draw(
-    divergence_tokens: pd.DataFrame | None,
-    divergence: pd.DataFrame | None = None,
-    *,
-    bars: int = 15,
-    look: Look,
+    divergence_tokens: Frame, divergence: Frame = None, *, bars: int = 15, look: Look
 ) -> Figure:
     """What single tokens add to the Jensen-Shannon divergence, in bits.
 

@@ -1,7 +1,5 @@
 """How far the fine-tuning corpus is from the test items: token frequencies in both."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,20 +11,11 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullLocator
 from matplotlib.transforms import Bbox
 
-from thinkscale.figures.core import comparisons, frames, layout
+from thinkscale.figures.core import comparisons, frames, layout, text
 from thinkscale.figures.core.comparisons import SIDES
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look, Style
-from thinkscale.figures.core.text import (
-    characters,
-    digits_for,
-    fold,
-    number,
-    p_value,
-    power_of_ten,
-    span,
-    visible,
-    with_interval,
-)
+from thinkscale.figures.core.text import number, span, visible
 
 _SIZES = ["documents_corpus", "documents_items", "tokens_corpus", "tokens_items"]
 _NULL = ["null_mean", "null_upper", "p"]
@@ -34,11 +23,7 @@ _NULL = ["null_mean", "null_upper", "p"]
 
 @layout.figure
 def draw(
-    divergence_tokens: pd.DataFrame | None,
-    divergence: pd.DataFrame | None = None,
-    *,
-    labels: int = 12,
-    look: Look,
+    divergence_tokens: Frame, divergence: Frame = None, *, labels: int = 12, look: Look
 ) -> Figure:
     """Frequency of each token in the corpus against the items, on log scales.
 
@@ -63,18 +48,18 @@ def draw(
             axis.set_label_text(f"frequency in {side} (share of {total}tokens)")
         if row is not None:
             sizes.append(row[_SIZES])
-    text = f"n = {span(len(tokens) for _, tokens in groups)} different tokens"
+    said = f"n = {span(len(tokens) for _, tokens in groups)} different tokens"
     if sizes:
         corpora, items, *_ = zip(*sizes, strict=True)
-        text += f"; documents: corpus {span(corpora)}, items {span(items)}"
+        said += f"; documents: corpus {span(corpora)}, items {span(items)}"
     absent = [span((tokens[side] <= 0).sum() for _, tokens in groups) for side in SIDES]
     if absent != ["0", "0"]:
-        text += f"; shaded: absent from corpus ({absent[0]}) or items ({absent[1]})"
-    text += (
+        said += f"; shaded: absent from corpus ({absent[0]}) or items ({absent[1]})"
+    said += (
         "; diagonal: equal frequency; named: on either side of it, what adds most to the "
         f"Jensen-Shannon divergence (JS, with {look.confidence:.0%} interval)"
     )
-    layout.note(figure, text, style)
+    layout.note(figure, said, style)
     layout.finish(figure)  # the layout must stand before labels can avoid each other
     for ax, tokens, where in placed:
         _name_tokens(ax, tokens, where, labels, style)
@@ -111,7 +96,7 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
     if len(powers) > 6:
         powers = powers[:: -(-len(powers) // 6)]
     ticks = [10.0**power for power in powers]
-    words = [power_of_ten(power) for power in powers]
+    words = [text.power_of_ten(power) for power in powers]
     if strip:
         ticks, words = [10 ** (low - strip / 2), *ticks], ["0", *words]
     for axis in (ax.xaxis, ax.yaxis):
@@ -122,7 +107,7 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
 
 def _head(ax: Axes, tokenizer: str, corpus: str, row: pd.Series | None, style: Style) -> None:
     """Above the axes: which corpus and tokenizer, JS with its interval and null."""
-    room = characters(0.8 * style.width, style.small)
+    room = text.characters(0.8 * style.width, style.small)
     lines = [
         f"corpus {visible(corpus, limit=2 * room, style=style)}",
         f"tokenizer {visible(tokenizer, limit=2 * room, style=style)}",
@@ -132,14 +117,15 @@ def _head(ax: Axes, tokenizer: str, corpus: str, row: pd.Series | None, style: S
     if row is None:
         lines.append("JS: no data")
     else:
-        digits = max(digits_for(float(row["estimate"])), digits_for(float(row["null_mean"]), 2))
-        value = with_interval(row["estimate"], row["lower"], row["upper"], digits)
+        digits = text.digits_for(float(row["estimate"]))
+        digits = max(digits, text.digits_for(float(row["null_mean"]), 2))
+        value = text.with_interval(row["estimate"], row["lower"], row["upper"], digits)
         null = [number(float(row[column]), digits) for column in ("null_mean", "null_upper")]
-        lines.append(f"JS = {value} bits, {p_value(float(row['p']))}")
+        lines.append(f"JS = {value} bits, {text.p_value(float(row['p']))}")
         lines.append(f"null: mean {null[0]}, upper {null[1]} bits")
-    text = "\n".join(fold(line, room) for line in lines)
+    said = "\n".join(text.fold(line, room) for line in lines)
     how = {"xycoords": "axes fraction", "va": "bottom", "linespacing": 1.25}
-    layout.label(ax, text, (0, 1), (0, 4), style, **how)
+    layout.label(ax, said, (0, 1), (0, 4), style, **how)
 
 
 def _name_tokens(
@@ -158,19 +144,19 @@ def _name_tokens(
     taken = [Bbox.from_extents(*(points[i] - half), *(points[i] + half)) for i in largest]
     for i in largest:
         name = tokens[["token", "token_id"]].iloc[i]
-        text = layout.label(
+        label = layout.label(
             ax, comparisons.token_name(*name, style), where[i], (0, 0), style, ha="left",
             va="bottom", path_effects=[withStroke(linewidth=1.5, foreground="white")],
             arrowprops={"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
         )  # fmt: skip
-        size = Text.get_window_extent(text).size  # of the name alone, without its line
+        size = Text.get_window_extent(label).size  # of the name alone, without its line
         corner = _free_corner(points[i], size, per_point, inside, taken)
         if corner is None:
-            text.remove()
+            label.remove()
             continue
         taken.append(Bbox.from_bounds(*corner, *size))
-        text.set_position((corner - points[i]) / per_point)
-        text.arrow_patch.set_visible(_gap(points[i], corner, size) > 8 * per_point)
+        label.set_position((corner - points[i]) / per_point)
+        label.arrow_patch.set_visible(_gap(points[i], corner, size) > 8 * per_point)
         ax.plot(
             *where[i], "o", color=style.ink, markersize=0.75 * style.marker_size, markeredgewidth=0
         )

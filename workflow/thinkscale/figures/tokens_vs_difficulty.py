@@ -1,14 +1,14 @@
 """Does thinking length register human difficulty: tokens against difficulty, item by item."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from statsmodels.regression.linear_model import OLS
+from statsmodels.tools import add_constant
 
 from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import plural, with_interval
 
@@ -16,9 +16,7 @@ RHO = "\N{GREEK SMALL LETTER RHO}"
 
 
 @layout.figure
-def draw(
-    graded: pd.DataFrame | None, registration: pd.DataFrame | None = None, *, look: Look
-) -> Figure:
+def draw(graded: Frame, registration: Frame = None, *, look: Look) -> Figure:
     """Mean thinking tokens of each item against its difficulty, one panel per model.
 
     The line is least squares over items, the band its confidence band for the mean. Spearman's
@@ -27,7 +25,7 @@ def draw(
     why = "no response that stopped naturally"
     needed = ["condition", "difficulty", "think_tokens", "censored"]
     graded, style = frames.included(graded, needed, why), look.style
-    natural = frames.some(conditions.natural_rows(graded), why)
+    natural = frames.some(graded[conditions.is_natural(graded)], why)
     look, left_out = look.over(natural), conditions.unfit_note(natural)
     points = _per_item(conditions.thought(natural))
     points = frames.some(points, "no item fits the context of a model")
@@ -89,20 +87,15 @@ def _fit(ax: Axes, items: pd.DataFrame, confidence: float, style: Style) -> None
     if len(items) < 3 or np.ptp(difficulty) == 0:
         return
     grid = np.linspace(difficulty.min(), difficulty.max(), 60)
-    fit = OLS(items["tokens"].to_numpy(dtype=float), _design(difficulty)).fit()
-    line = fit.get_prediction(_design(grid)).summary_frame(alpha=1 - confidence)
+    fit = OLS(items["tokens"].to_numpy(dtype=float), add_constant(difficulty)).fit()
+    line = fit.get_prediction(add_constant(grid)).summary_frame(alpha=1 - confidence)
     ax.fill_between(
         grid, line["mean_ci_lower"], line["mean_ci_upper"], color=style.ink, alpha=0.2, linewidth=0
     )
     ax.plot(grid, line["mean"], color=style.ink)
 
 
-def _design(difficulty: np.ndarray) -> np.ndarray:
-    """Intercept and slope columns, shape (n, 2)."""
-    return np.column_stack([np.ones_like(difficulty), difficulty])
-
-
-def _rho(table: pd.DataFrame | None, model: str, items: int) -> str:
+def _rho(table: Frame, model: str, items: int) -> str:
     if not frames.is_empty(table):
         columns = ["model", "measure", "n", "estimate", "lower", "upper"]
         frames.require(table, columns, "registration")

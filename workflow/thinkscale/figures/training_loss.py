@@ -1,17 +1,15 @@
 """The training of derived models: loss by optimizer step."""
 
-from __future__ import annotations
-
-import pandas as pd
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import large, number, plural, short_names
 
 
 @layout.figure
-def draw(training_loss: pd.DataFrame | None, *, look: Look) -> Figure:
+def draw(training_loss: Frame, *, look: Look) -> Figure:
     """Loss against optimizer step: every logged point, and a centred running mean over them."""
     losses = frames.some(training_loss, "no model of this study was trained")
     frames.require(losses, ["model", "step", "loss", "tokens"], "training_loss")

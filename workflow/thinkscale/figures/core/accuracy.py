@@ -1,7 +1,5 @@
 """What figures of accuracy share: estimates with their intervals along an axis of conditions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -9,13 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span
 
 LABEL = "accuracy (share correct)"
 
 
-def estimated(accuracy: pd.DataFrame | None, more: Iterable[str] = ()) -> pd.DataFrame:
+def estimated(accuracy: Frame, more: Iterable[str] = ()) -> pd.DataFrame:
     """The rows of the table with an estimate; it must have `more` columns than every figure's."""
     columns = ["model", *conditions.COLUMNS, "n_items", "n_responses", "errors"]
     columns += ["estimate", "lower", "upper", *more]

@@ -1,12 +1,11 @@
 """What figures of corpora and items share: one panel for each tokenizer and corpus compared."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd
 
 from thinkscale.figures.core import frames
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Style
 from thinkscale.figures.core.text import visible
 
@@ -19,7 +18,7 @@ def each(frame: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     return list(frame.groupby(KEYS, sort=False, dropna=False))
 
 
-def tokens(divergence_tokens: pd.DataFrame | None) -> pd.DataFrame:
+def tokens(divergence_tokens: Frame) -> pd.DataFrame:
     """The table of tokens, if any corpus was compared."""
     frames.some(divergence_tokens, "no token frequencies: no corpus was compared")
     needed = [*KEYS, "token_id", "token", *SIDES, "js_contribution"]
@@ -27,7 +26,7 @@ def tokens(divergence_tokens: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def estimates(
-    table: pd.DataFrame | None, pair: tuple[str, str], name: str, more: Sequence[str] = ()
+    table: Frame, pair: tuple[str, str], name: str, more: Sequence[str] = ()
 ) -> pd.DataFrame:
     """What a table says of one tokenizer and corpus; nothing where there is no table."""
     columns = [*KEYS, "measure", "estimate", "lower", "upper", *more]
@@ -37,9 +36,7 @@ def estimates(
     return table[(table[KEYS] == list(pair)).all(axis=1) & table["estimate"].notna()]
 
 
-def js(
-    divergence: pd.DataFrame | None, pair: tuple[str, str], more: Sequence[str] = ()
-) -> pd.Series | None:
+def js(divergence: Frame, pair: tuple[str, str], more: Sequence[str] = ()) -> pd.Series | None:
     """The row of the Jensen-Shannon divergence in bits, with `more` columns, if there is one."""
     rows = estimates(divergence, pair, "divergence", ["unit", *more])
     rows = rows[(rows["measure"] == "js") & (rows["unit"] == "bits")]

@@ -3,8 +3,6 @@
 Here too: which rows there is thinking in.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 
 from thinkscale.figures.core.style import Style
@@ -17,11 +15,6 @@ COLUMNS = ("condition", "max_think", "min_think", "waits", "continuation")
 def is_natural(frame: pd.DataFrame) -> pd.Series:
     """Rows of the natural stop."""
     return frame["condition"] == "natural"
-
-
-def natural_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the natural stop."""
-    return frame[is_natural(frame)]
 
 
 def is_budget(frame: pd.DataFrame) -> pd.Series:
@@ -74,23 +67,18 @@ def condition_names(frame: pd.DataFrame, style: Style) -> dict[str, str]:
     Natural first, then waits, minimum and maximum budgets, each rising, then what combines a
     maximum with one of the others. The continuation is named where the frame has several.
     """
-    rows = frame.drop_duplicates("condition")
+    rows = frame.assign(waits=frame["waits"].where(_waited(frame))).drop_duplicates("condition")
     several = rows["continuation"].dropna().nunique() > 1
     places, names = {}, {}
     for position, row in enumerate(rows[list(COLUMNS)].itertuples(index=False)):
-        parts, place = [], []
-        waits = 0 if pd.isna(row.waits) else int(row.waits)
-        if waits:
-            parts.append(f"{waits} wait{'s' if waits > 1 else ''}")
-            place.append((1, waits))
-        if pd.notna(row.min_think):
-            parts.append(f"min. {int(row.min_think):,}")
-            place.append((2, int(row.min_think)))
-        if pd.notna(row.max_think):
-            parts.append(f"max. {int(row.max_think):,}")
-            place.append((3, int(row.max_think)))
+        limits = (row.waits, row.min_think, row.max_think)
+        waits, least, most = (None if pd.isna(limit) else int(limit) for limit in limits)
+        parts = [] if waits is None else [plural(waits, "wait")]
+        parts += [] if least is None else [f"min. {least:,}"]
+        parts += [] if most is None else [f"max. {most:,}"]
+        place = [(rank, n) for rank, n in enumerate((waits, least, most)) if n is not None]
         name = ", ".join(parts) or visible(row.condition, limit=24, style=style)
-        if parts and several and pd.notna(row.continuation) and (waits or "min" in name):
+        if several and pd.notna(row.continuation) and (waits, least) != (None, None):
             name += f" {wording(row.continuation, 12, style)}"
         names[row.condition] = name
         places[row.condition] = (len(place), place, position)

@@ -1,24 +1,25 @@
 """What a figure needs of its frames, and what it says where there is nothing to draw."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import pandas as pd
 
 from thinkscale.errors import ThinkscaleError
 
+Frame = pd.DataFrame | None
+"""What a figure is given: None where the study has none of it."""
+
 
 class NoData(Exception):
     """Nothing to draw; the message says why, in the figure's place."""
 
 
-def is_empty(frame: pd.DataFrame | None) -> bool:
+def is_empty(frame: Frame) -> bool:
     """No frame at all, or one without rows."""
     return frame is None or frame.empty
 
 
-def some(frame: pd.DataFrame | None, why: str) -> pd.DataFrame:
+def some(frame: Frame, why: str) -> pd.DataFrame:
     """The frame, if it has rows; raises NoData, which says why, if not."""
     if is_empty(frame):
         raise NoData(why)
@@ -35,7 +36,7 @@ def require(frame: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFr
     return frame
 
 
-def included(graded: pd.DataFrame | None, columns: Iterable[str], why: str) -> pd.DataFrame:
+def included(graded: Frame, columns: Iterable[str], why: str) -> pd.DataFrame:
     """Graded responses, if there are any, to the items that the study does not leave out."""
     needed = ["model", "item_id", "error", "excluded", *columns]
     graded = require(some(graded, why), needed, "graded")

@@ -1,7 +1,5 @@
 """Parts the figures share: panels, headings, notes, legends, ridges, dodged intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 
@@ -197,12 +195,11 @@ def mean_mark(
 
     A tick and not a dot, which would hide a narrow interval.
     """
-    distances = None
-    if np.isfinite(lower) and np.isfinite(upper):
-        distances = [[max(0.0, estimate - lower)], [max(0.0, upper - estimate)]]
+    ends = [[max(0.0, estimate - lower)], [max(0.0, upper - estimate)]]
     ax.errorbar(
-        [estimate], [height], xerr=distances, fmt="|", color=style.ink, elinewidth=1.8,
-        markersize=1.2 * style.marker_size, markeredgewidth=0.8,
+        [estimate], [height], xerr=ends if np.isfinite([lower, upper]).all() else None,
+        fmt="|", color=style.ink, elinewidth=1.8, markersize=1.2 * style.marker_size,
+        markeredgewidth=0.8,
     )  # fmt: skip
 
 

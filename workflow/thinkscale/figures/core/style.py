@@ -4,13 +4,11 @@ Figures are built inside `apply(style)`. No figure touches pyplot, so nothing is
 has to be closed. `save` writes the same bytes for the same figure.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import matplotlib as mpl
 import pandas as pd
@@ -24,11 +22,9 @@ from thinkscale.errors import ThinkscaleError
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 
 
-def _check_colour(name: str, value: Any) -> None:
-    if not is_color_like(value):
-        raise ThinkscaleError(
-            f"figure style: {name} is {value!r}; expected a colour such as '#0072B2'."
-        )
+def _check(right: bool, name: str, value: Any, expected: str) -> None:
+    if not right:
+        raise ThinkscaleError(f"figure style: {name} is {value!r}; expected {expected}.")
 
 
 @dataclass(frozen=True)
@@ -60,24 +56,20 @@ class Style:
     def __post_init__(self) -> None:
         for name in ("palette", "markers"):  # YAML and JSON bring lists
             value = getattr(self, name)
-            if isinstance(value, str) or not isinstance(value, Sequence) or not value:
-                raise ThinkscaleError(
-                    f"figure style: {name} is {value!r}; expected a list with at least one entry."
-                )
+            listed = isinstance(value, Sequence) and not isinstance(value, str)
+            _check(listed and len(value) > 0, name, value, "a list with at least one entry")
             object.__setattr__(self, name, tuple(value))
         for name in ("width", "wide", "height", "dpi", "font_size", "line_width", "marker_size"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise ThinkscaleError(
-                    f"figure style: {name} is {value!r}; expected a number above 0."
-                )
-        for name in ("ink", "muted", "faint"):
-            _check_colour(name, getattr(self, name))
-        for position, colour in enumerate(self.palette):
-            _check_colour(f"palette[{position}]", colour)
+            numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+            _check(numeric and value > 0, name, value, "a number above 0")
+        colours = {name: getattr(self, name) for name in ("ink", "muted", "faint")}
+        colours |= {f"palette[{i}]": colour for i, colour in enumerate(self.palette)}
+        for name, value in colours.items():
+            _check(is_color_like(value), name, value, "a colour such as '#0072B2'")
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any] | None) -> Style:
+    def from_mapping(cls, values: Mapping[str, Any] | None) -> Self:
         """The style a config section describes; keys left out keep their defaults."""
         values = dict(values or {})
         known = [field.name for field in fields(cls)]
@@ -106,7 +98,7 @@ class Look:
     """In their fixed order, so that a model has one colour and marker in every figure."""
     confidence: float = 0.95
 
-    def over(self, frame: pd.DataFrame) -> Look:
+    def over(self, frame: pd.DataFrame) -> Self:
         """The look with the frame's models behind those listed: nobody is dropped."""
         models = dict.fromkeys((*self.models, *pd.unique(frame["model"])))
         return replace(self, models=tuple(models))
@@ -156,16 +148,6 @@ def apply(style: Style) -> Iterator[None]:
         "axes.axisbelow": True,
         "grid.color": style.faint,
         "grid.linewidth": 0.6,
-        "xtick.labelsize": style.small,
-        "ytick.labelsize": style.small,
-        "xtick.color": style.muted,
-        "ytick.color": style.muted,
-        "xtick.labelcolor": style.ink,
-        "ytick.labelcolor": style.ink,
-        "xtick.major.width": 0.6,
-        "ytick.major.width": 0.6,
-        "xtick.major.size": 3.0,
-        "ytick.major.size": 3.0,
         "lines.linewidth": style.line_width,
         "lines.markersize": style.marker_size,
         "legend.frameon": False,
@@ -174,6 +156,10 @@ def apply(style: Style) -> Iterator[None]:
         "legend.borderaxespad": 0.0,
         "legend.columnspacing": 1.4,
     }
+    for tick in ("xtick", "ytick"):
+        settings |= {f"{tick}.labelsize": style.small, f"{tick}.labelcolor": style.ink}
+        settings |= {f"{tick}.color": style.muted}
+        settings |= {f"{tick}.major.width": 0.6, f"{tick}.major.size": 3.0}
     with mpl.rc_context(settings):
         yield
 

@@ -1,7 +1,5 @@
 """Words and numbers as they stand in figures: counts, intervals, names, untrusted text."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -12,7 +10,6 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from thinkscale.figures.core.style import DEFAULT, Style
 
 MINUS = "\N{MINUS SIGN}"
-_NAMED_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -33,21 +30,11 @@ def visible(
     font = _font_with(style.font)
     shown = []
     for character in str(text):
-        if character in _NAMED_ESCAPES:
-            shown.append(_NAMED_ESCAPES[character])
-        elif character == " ":
-            shown.append("\N{OPEN BOX}" if spaces else " ")
-        elif not character.isprintable() or not font.get_char_index(ord(character)):
-            code = ord(character)
-            shown.append(
-                f"\\x{code:02x}"
-                if code < 0x100
-                else f"\\u{code:04x}"
-                if code < 0x10000
-                else f"\\U{code:08x}"
-            )
-        else:
-            shown.append(character)
+        if character == " " and spaces:
+            character = "\N{OPEN BOX}"
+        elif not (character.isprintable() and font.get_char_index(ord(character))):
+            character = character.encode("unicode_escape").decode()
+        shown.append("\\\\" if character == "\\" else character)
     if limit is not None and sum(map(len, shown)) > limit:
         # Whole characters from both ends, so that no escape is cut in two.
         room, head, tail = limit - 1, [], []
@@ -82,12 +69,7 @@ def fold(text: str, width: int) -> str:
 
 def number(value: float, digits: int) -> str:
     """Fixed decimals with thousands separators and a true minus sign; `n/a` where missing."""
-    if not math.isfinite(value):
-        return "n/a"
-    text = f"{value:,.{digits}f}"
-    if text.startswith("-"):
-        text = text[1:] if float(text.replace(",", "")) == 0 else MINUS + text[1:]
-    return text
+    return f"{value:z,.{digits}f}".replace("-", MINUS) if math.isfinite(value) else "n/a"
 
 
 def with_interval(estimate: float, lower: float, upper: float, digits: int = 2) -> str:
@@ -120,9 +102,9 @@ def span(counts: Iterable[float]) -> str:
     return f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}"
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
+def plural(count: int, one: str) -> str:
     """`1 item`, `1,600 items`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 def power_of_ten(exponent: int) -> str:

@@ -1,28 +1,19 @@
 """One real chain: what was thought once, and where each condition's answer was forked from it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import OKABE_ITO, Look, Style
 from thinkscale.figures.core.text import characters, fold, plural, short_names, visible
-from thinkscale.figures.one_chain import ladder
-from thinkscale.figures.one_chain.ribbon import (
-    Ribbon,
-    draw_ribbon,
-    joined_names,
-    set_ribbon,
-    token_text,
-)
+from thinkscale.figures.one_chain import ladder, ribbon
 from thinkscale.figures.one_chain.thought import Thought, the_thought, width_of
 
 Texts = Callable[[Sequence[int]], list[str]]
@@ -55,10 +46,10 @@ def token_reader(path: str | Path) -> Texts | None:
 
 @layout.figure
 def draw(
-    chains: pd.DataFrame | None,
-    responses: pd.DataFrame | None,
-    graded: pd.DataFrame | None,
-    items: pd.DataFrame | None = None,
+    chains: Frame,
+    responses: Frame,
+    graded: Frame,
+    items: Frame = None,
     record: str | Path | None = None,
     *,
     look: Look,
@@ -89,7 +80,7 @@ def draw(
     return _draw(thought, items, texts, look)
 
 
-def _draw(thought: Thought, items: pd.DataFrame | None, texts: Texts | None, look: Look) -> Figure:
+def _draw(thought: Thought, items: Frame, texts: Texts | None, look: Look) -> Figure:
     style = look.style
     own = look.colours[thought.model]
     # Not from the palette, which is for models and may be short or all of one hue.
@@ -100,8 +91,8 @@ def _draw(thought: Thought, items: pd.DataFrame | None, texts: Texts | None, loo
     size, small = style.font_size, style.small
     about = _about(thought, items, style)
     read = {name: texts(ids) for name, ids in thought.ids.items()} if texts else None
-    ribbon = set_ribbon(thought, read, wide, style) if read else None
-    note = fold(_note(ribbon), characters(0.97 * style.wide, small))
+    text = ribbon.set_ribbon(thought, read, wide, style) if read else None
+    note = fold(_note(text), characters(0.97 * style.wide, small))
 
     handles = ladder.handles_of(thought, colours, style)
     widths = [width_of(handle.get_label(), style) + 3.2 * small for handle in handles]
@@ -111,9 +102,9 @@ def _draw(thought: Thought, items: pd.DataFrame | None, texts: Texts | None, loo
     head = 1.6 * size + 1.35 * small * (about.count("\n") + 1) + (0.5 + 1.7 * keys) * small
     rows = 1.75 * size * (ladder.bars_of(thought) + len(thought.forks) + 0.7)
     axis = 3.6 * small + 4
-    text = 2.4 * small + ribbon.height if ribbon else 0.0
+    tall = 2.4 * small + text.height if text else 0.0
     foot = 1.35 * small * (note.count("\n") + 1) + 4
-    high = _EDGE + head + rows + axis + text + foot
+    high = _EDGE + head + rows + axis + tall + foot
 
     figure = Figure(figsize=(style.wide, high / 72), dpi=style.dpi)
 
@@ -131,7 +122,7 @@ def _draw(thought: Thought, items: pd.DataFrame | None, texts: Texts | None, loo
         handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=columns,
         handlelength=1.1, handletextpad=0.5, columnspacing=1.2,
     )  # fmt: skip
-    names = [joined_names(fork, 0.28 * wide, style) for fork in thought.forks]
+    names = [ribbon.joined_names(fork, 0.28 * wide, style) for fork in thought.forks]
     labels = [*ladder.bar_labels(thought, style), *names]
     left = _EDGE + max(width_of(label, style) for label in labels) + 8
     room = _EDGE + wide - left
@@ -144,16 +135,17 @@ def _draw(thought: Thought, items: pd.DataFrame | None, texts: Texts | None, loo
         room = min(room, spare / max(fork.end / longest, 1e-9))
     ax = place(left, _EDGE + head, room, rows)
     ladder.draw_ladder(ax, thought, labels, said, longest, colours, style)
-    if ribbon:
+    if text:
         top = _EDGE + head + rows + axis
-        write(_heading(ribbon), top, fontsize=small, weight="bold")
-        canvas = place(_EDGE, top + 2.0 * small, wide, ribbon.height)
-        draw_ribbon(canvas, ribbon, colours, style)
+        around = "" if text.whole else " around each fork"
+        write(f"The thinking itself{around}, token by token", top, weight="bold")
+        canvas = place(_EDGE, top + 2.0 * small, wide, text.height)
+        ribbon.draw_ribbon(canvas, text, colours, style)
     write(note, high - foot, color=style.muted, linespacing=1.2)
     return figure
 
 
-def _about(thought: Thought, items: pd.DataFrame | None, style: Style) -> str:
+def _about(thought: Thought, items: Frame, style: Style) -> str:
     """Which item this is and how long it was thought about; then the question, cut to a line."""
     room = characters(0.97 * style.wide, style.small)
     words = [f"item {visible(thought.item_id, limit=40, style=style)}, sample {thought.sample}"]
@@ -173,22 +165,16 @@ def _about(thought: Thought, items: pd.DataFrame | None, style: Style) -> str:
 
 def _start_of(text: str, room: int, style: Style) -> str:
     """As much of the text as fits into `room` characters, with an ellipsis if that is not all."""
-    whole = list(accumulate((token_text(c, style) for c in text[:room]), initial=""))
+    whole = list(accumulate((ribbon.token_text(c, style) for c in text[:room]), initial=""))
     fitting = [shown for shown in whole if len(shown) < room - 8]
     return fitting[-1] if len(fitting) > len(text) else fitting[-1] + "…"
 
 
-def _heading(ribbon: Ribbon) -> str:
-    if ribbon.whole:
-        return "The thinking itself, token by token"
-    return "The thinking itself around each fork, token by token"
-
-
-def _note(ribbon: Ribbon | None) -> str:
+def _note(text: ribbon.Ribbon | None) -> str:
     words = "thin: what an answer saw of the chain, shared and not thought again; "
     words += "thick: what was written for it alone"
-    if ribbon is None:
+    if text is None:
         words += "; no text: the model has no tokenizer.json"
-    elif ribbon.unseen:
-        words += f"; {plural(ribbon.unseen, 'fork')} not shown as text"
+    elif text.unseen:
+        words += f"; {plural(text.unseen, 'fork')} not shown as text"
     return words

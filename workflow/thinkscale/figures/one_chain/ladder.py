@@ -1,7 +1,5 @@
 """A chain as bars to the scale of tokens, and under it a row for each place of a fork."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -84,12 +82,7 @@ def draw_ladder(
 
 
 def _draw_fork(
-    ax: Axes,
-    fork: Fork,
-    words: tuple[str, str],
-    y: float,
-    colours: Mapping[str, str],
-    style: Style,
+    ax: Axes, fork: Fork, words: tuple[str, str], y: float, colours: Mapping[str, str], style: Style
 ) -> None:
     """What was written for this fork alone, to scale, then its outcome and its words."""
     start = fork.at

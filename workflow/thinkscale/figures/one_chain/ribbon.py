@@ -3,8 +3,6 @@
 What is long is shown around its forks and seams only, as much of it as fits a number of lines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -195,9 +193,8 @@ def draw_ribbon(ax: Axes, ribbon: Ribbon, colours: Mapping[str, str], style: Sty
     how = {"fontsize": style.small, "va": "baseline", "zorder": 5, "bbox": box}
     top = 0.0
     for line in ribbon.lines:
-        middle = top - high / 2
         for x, cell in line.cells:
-            _draw_cell(ax, x, middle, high, cell, colours, style)
+            _draw_cell(ax, x, top - high, high, cell, colours, style)
         for tick, start, level, words in line.labels:
             base = top - high - 1.3 * style.small * (level + 0.75)
             ax.plot([tick, tick], [top, base], color=style.ink, lw=0.9, zorder=4)
@@ -209,7 +206,7 @@ def draw_ribbon(ax: Axes, ribbon: Ribbon, colours: Mapping[str, str], style: Sty
 def _draw_cell(
     ax: Axes,
     x: float,
-    middle: float,
+    low: float,
     high: float,
     cell: Cell,
     colours: Mapping[str, str],
@@ -222,10 +219,10 @@ def _draw_cell(
         face, ink = colours["sampled"], "white"
     if face != "none":
         how = {"facecolor": face, "edgecolor": "white", "lw": 0.6, "zorder": 1}
-        ax.add_patch(Rectangle((x, middle - high / 2), cell.width, high, **how))
+        ax.add_patch(Rectangle((x, low), cell.width, high, **how))
     if cell.text:
         how = {"fontsize": style.small, "ha": "center", "va": "center_baseline", "zorder": 2}
-        ax.text(x + cell.width / 2, middle, cell.text, color=ink, **how)
+        ax.text(x + cell.width / 2, low + high / 2, cell.text, color=ink, **how)
 
 
 def _tint(colour: str, share: float) -> tuple[float, float, float]:

@@ -1,7 +1,5 @@
 """Which chain is drawn, its pieces, and the forks of its conditions: frames in, plain data out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -97,8 +95,7 @@ def the_thought(
     if natural.empty:
         return None
     lengths = natural["think_tokens"]
-    row = natural[lengths == lengths.quantile(0.5, interpolation="lower")].iloc[0]
-    key = row[KEY].to_frame().T
+    key = natural.loc[lengths == lengths.quantile(0.5, interpolation="lower"), KEY].head(1)
     trunk: tuple[Piece, ...] = ()
     branches, ids = [], {}
     for chain in chains.merge(key, on=KEY).itertuples():
@@ -120,7 +117,7 @@ def the_thought(
     marks = graded.loc[graded["outcome"].notna(), [*KEY, "condition", "extracted", "outcome"]]
     answers = responses.merge(key, on=KEY).merge(marks, on=[*KEY, "condition"])
     forks = _forks(answers, trunk[-1].stop, [branch.name for branch in branches])
-    item, sample = str(row["item_id"]), int(row["sample"])
+    item, sample = key["item_id"].item(), int(key["sample"].item())
     return Thought(model, item, sample, trunk, tuple(branches), forks, ids)
 
 
