@@ -5,9 +5,9 @@ Here too: which rows there is thinking in.
 
 import pandas as pd
 
+from thinkscale.data.conditions import NOTHING, RESERVED
 from thinkscale.figures.core.style import Style
 from thinkscale.figures.core.text import plural, visible
-from thinkscale.data.conditions import NOTHING, RESERVED
 
 COLUMNS = ("condition", "max_think", "min_think", "waits", "continuation")
 
