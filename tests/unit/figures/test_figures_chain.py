@@ -1,7 +1,5 @@
 """The figure of one chain: which it is, where the forks lie, what its text shows."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -58,9 +56,7 @@ def record_of(directory, word_of):
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=word_of(0)))
     tokenizer.decoder = decoders.Fuse()
     tokenizer.save(str(directory / "tokenizer.json"))
-    record = directory / "m.json"
-    record.write_text(json.dumps({"directory": str(directory)}))
-    return record
+    return {"directory": str(directory)}
 
 
 @pytest.fixture
@@ -236,8 +232,7 @@ def test_untrusted_text_draws_and_stays_on_the_figure(tmp_path):
 
 
 def test_without_a_tokenizer_the_rows_remain(tmp_path):
-    record = tmp_path / "m.json"
-    record.write_text(json.dumps({"directory": str(tmp_path)}))
+    record = {"directory": str(tmp_path)}
     assert one_chain.token_reader(tmp_path / "tokenizer.json") is None
     found = words(one_chain.draw(*study(), None, record, look=QUICK))
     assert "max=0" in found and " t9" not in found

@@ -14,6 +14,8 @@ REPOSITORY = Path(__file__).parents[3]
 WORKFLOW = REPOSITORY / "workflow"
 RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", flags=re.MULTILINE | re.DOTALL)
 
+ANY_MODULE = re.compile(r'import_module\(f"thinkscale\.(\w+)\.')  # whichever a rule's name says
+
 
 def rules() -> dict[str, str]:
     """Text of every rule by name, from all rule files."""
@@ -37,7 +39,11 @@ def imported(path: Path, seen: set[Path]) -> set[str]:
         return set()
     seen.add(path)
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    text = path.read_text()
+    for room in ANY_MODULE.findall(text):
+        for module in WORKFLOW.glob(f"thinkscale/{room}/**/*.py"):
+            found |= imported(module, seen)
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -109,6 +115,11 @@ def test_environments_pin_the_tested_versions(environment):
     }
     for name, version in pins(environment).items():
         assert tested[name] == version, name
+
+
+def test_what_a_script_imports_by_name_is_looked_at():
+    assert "statsmodels" in imported(WORKFLOW / "scripts/tabulate.py", set())
+    assert "matplotlib" in imported(WORKFLOW / "scripts/draw.py", set())
 
 
 def test_analysis_rules_do_not_import_torch():

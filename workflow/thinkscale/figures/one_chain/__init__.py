@@ -1,9 +1,9 @@
 """One real chain: what was thought once, and where each condition's answer was forked from it."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.colors import same_color
@@ -50,7 +50,7 @@ def draw(
     responses: Frame,
     graded: Frame,
     items: Frame = None,
-    record: str | Path | None = None,
+    record: Mapping[str, Any] | None = None,
     *,
     look: Look,
 ) -> Figure:
@@ -58,8 +58,8 @@ def draw(
 
     Above, a bar for what was thought, to the scale of tokens, and a row for each place where
     answers were forked; below, the thinking itself as text, token by token, whole if it is short
-    and else around the forks. `record` is that model's, as the path of a JSON file: its tokenizer
-    reads the tokens, and without it there is no text.
+    and else around the forks. `record` is that model's: its tokenizer reads the tokens, and without
+    it there is no text.
     """
     for frame in (chains, responses, graded):
         frames.some(frame, "no chains were thought")
@@ -75,8 +75,7 @@ def draw(
         raise frames.NoData("no response of the chain was graded")
     texts = None
     if record is not None:
-        directory = json.loads(Path(record).read_text(encoding="utf-8"))["directory"]
-        texts = token_reader(Path(directory, "tokenizer.json"))
+        texts = token_reader(Path(record["directory"], "tokenizer.json"))
     return _draw(thought, items, texts, look)
 
 
