@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graded_frames import graded_frame, unfit
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats import (
     accuracy,
@@ -30,68 +31,6 @@ gc.freeze()
 FEW = {"n_boot": 100, "n_permutations": 100, "seed": 3}
 
 
-def responses(models=("a", "b"), items=12, samples=4, seed=0, **changes):
-    """A graded frame in which harder items get longer thinking and more mistakes."""
-    rng = np.random.default_rng(seed)
-    difficulty = rng.normal(size=items)
-    cells = [
-        ("natural", None, None, None, None),
-        ("max=8", 8, None, None, None),
-        ("max=16", 16, None, None, None),
-        ("min=40", None, 40, None, "Wait"),
-        ("waits=1", None, None, 1, "Wait"),
-    ]
-    rows = []
-    for model in models:
-        natural = np.maximum(1, 20 + 6 * difficulty[:, None] + rng.normal(0, 4, (items, samples)))
-        luck = rng.random((items, samples))
-        for condition, most, least, waits, continuation in cells:
-            for item in range(items):
-                for sample in range(samples):
-                    tokens = int(natural[item, sample]) * (1 + (waits or 0))
-                    cut = most is not None and tokens > most
-                    tokens = max(min(tokens, most or tokens), least or 0)
-                    right = luck[item, sample] < 0.7 - 0.2 * difficulty[item] - 0.3 * cut
-                    silent = luck[item, sample] > 0.97
-                    outcome = "ungradable" if silent else "correct" if right else "incorrect"
-                    rows.append(
-                        {
-                            "model": model,
-                            "item_id": f"i{item}",
-                            "sample": sample,
-                            "condition": condition,
-                            "max_think": most,
-                            "min_think": least,
-                            "waits": waits,
-                            "continuation": continuation,
-                            "think_tokens": tokens,
-                            "censored": cut,
-                            "outcome": outcome,
-                            "extracted": None if silent else "A" if right else "BC"[sample % 2],
-                            "difficulty": difficulty[item],
-                            "cluster_id": None,
-                            "stem_chars": 40 + int(5 * rng.normal()),
-                            "n_options": 5,
-                            "error": None,
-                            "excluded": False,
-                        }
-                    )
-    frame = pd.DataFrame(rows).assign(**changes)
-    for column in ("max_think", "min_think", "waits"):
-        frame[column] = frame[column].astype("Int64")
-    return frame
-
-
-def unfit(graded, items, model="a"):
-    """The graded frame with items that did not fit the context of `model`."""
-    where = graded["item_id"].isin(items) & (graded["model"] == model)
-    nothing = {"think_tokens": 0, "censored": True, "outcome": "ungradable", "extracted": None}
-    graded = graded.assign(error=graded["error"].astype(object))
-    graded.loc[where, list(nothing)] = list(nothing.values())
-    graded.loc[where, "error"] = "the prompt has 5000 tokens"
-    return graded
-
-
 def tables(graded, pairs=(("a", "b"),)):
     permuted = {key: FEW[key] for key in ("n_permutations", "seed")}
     return {
@@ -106,20 +45,20 @@ def tables(graded, pairs=(("a", "b"),)):
 
 
 def test_columns_are_exactly_the_contract():
-    for name, table in tables(responses()).items():
+    for name, table in tables(graded_frame()).items():
         assert list(table.columns) == import_module(f"thinkscale.stats.{name}").COLUMNS, name
         assert table["method"].str.len().gt(10).all(), name
 
 
 def test_order_of_rows_changes_nothing_and_seed_fixes_all():
-    graded = responses()
+    graded = graded_frame()
     expected = tables(graded)
     for name, table in tables(graded.sample(frac=1, random_state=1)).items():
         pd.testing.assert_frame_equal(table, expected[name], obj=name)
 
 
 def test_another_model_changes_no_row_of_the_first():
-    two, one = tables(responses()), responses()
+    two, one = tables(graded_frame()), graded_frame()
     one = one[one["model"] == "a"]
     for analysis in (registration, outcome_difficulty):
         pd.testing.assert_frame_equal(
@@ -129,7 +68,7 @@ def test_another_model_changes_no_row_of_the_first():
 
 
 def test_accuracy_by_hand():
-    graded = responses(models=["a"], items=2, samples=2).query("condition == 'natural'")
+    graded = graded_frame(models=["a"], items=2, samples=2).query("condition == 'natural'")
     graded = graded.assign(outcome=["correct", "ungradable", "correct", "incorrect"])
     graded = graded.assign(think_tokens=[1, 2, 3, 6], censored=[True, False, False, False])
     row = accuracy.tabulate(graded).iloc[0]
@@ -139,12 +78,12 @@ def test_accuracy_by_hand():
 
 def test_conditions_come_in_order():
     order = ["natural", "max=8", "max=16", "min=40", "waits=1"]
-    assert accuracy.tabulate(responses())["condition"].tolist() == order * 2
-    assert mcnemar.tabulate(responses(), **{k: FEW[k] for k in ("seed",)})["max_think"][0] == 8
+    assert accuracy.tabulate(graded_frame())["condition"].tolist() == order * 2
+    assert mcnemar.tabulate(graded_frame(), **{k: FEW[k] for k in ("seed",)})["max_think"][0] == 8
 
 
 def test_flips_by_hand_with_a_pair_missing():
-    graded = responses(models=["a"], items=4, samples=1)
+    graded = graded_frame(models=["a"], items=4, samples=1)
     graded = graded[graded["condition"].isin(["natural", "max=8"])].assign(
         outcome=[
             *["correct", "incorrect", "incorrect", "correct"],
@@ -160,7 +99,7 @@ def test_flips_by_hand_with_a_pair_missing():
 
 def test_dependent_pairs_do_not_count_as_evidence():
     # Ten copies of every sample make the exact McNemar p tiny, and leave the clustered p alone.
-    graded = responses(models=["a"], items=8, samples=1)
+    graded = graded_frame(models=["a"], items=8, samples=1)
     graded = graded[graded["condition"].isin(["natural", "waits=1"])].assign(
         outcome=["incorrect"] * 6 + ["correct"] * 2 + ["correct"] * 6 + ["incorrect"] * 2
     )
@@ -172,7 +111,7 @@ def test_dependent_pairs_do_not_count_as_evidence():
 
 
 def test_given_clusters_widen_intervals():
-    graded = responses(items=30)
+    graded = graded_frame(items=30)
     clustered = graded.assign(cluster_id=graded["difficulty"].gt(0).map({True: "x", False: "y"}))
     alone, together = (accuracy.tabulate(frame).iloc[0] for frame in (graded, clustered))
     assert together["upper"] - together["lower"] > 2 * (alone["upper"] - alone["lower"])
@@ -180,13 +119,13 @@ def test_given_clusters_widen_intervals():
 
 
 def test_holm_is_within_the_model():
-    found = mcnemar.tabulate(responses(), n_permutations=200)
+    found = mcnemar.tabulate(graded_frame(), n_permutations=200)
     for _, rows in found.groupby("model"):
         assert rows["p_holm"].to_numpy() == pytest.approx(holm(rows["p_clustered"]))
 
 
 def test_token_change_is_per_item():
-    graded = responses(models=["a"], items=8, samples=2)
+    graded = graded_frame(models=["a"], items=8, samples=2)
     found = token_change.tabulate(graded).set_index("condition")
     natural = graded.query("condition == 'natural'").groupby("item_id")["think_tokens"].mean()
     assert found.loc["waits=1", "mean_change"] == pytest.approx(natural.mean())
@@ -195,7 +134,7 @@ def test_token_change_is_per_item():
 
 
 def test_items_without_difficulty_are_left_out_and_counted():
-    graded = responses()
+    graded = graded_frame()
     graded.loc[graded["item_id"].isin(["i0", "i1"]), "difficulty"] = np.nan
     found = registration.tabulate(graded, **FEW)
     assert (found["n"] == 10).all() and found["method"].str.contains("2 items without").all()
@@ -205,7 +144,7 @@ def test_items_without_difficulty_are_left_out_and_counted():
 
 
 def test_outcome_difficulty_by_hand():
-    graded = responses(models=["a"], items=4, samples=1).query("condition == 'natural'")
+    graded = graded_frame(models=["a"], items=4, samples=1).query("condition == 'natural'")
     graded = graded.assign(
         difficulty=[1.0, 2, 3, 6], outcome=["correct", "correct", "incorrect", "ungradable"]
     )
@@ -216,7 +155,7 @@ def test_outcome_difficulty_by_hand():
 
 
 def test_comparison_is_paired_over_common_items_and_changes_sign():
-    graded = responses()
+    graded = graded_frame()
     graded = graded[~((graded["model"] == "b") & (graded["item_id"] == "i0"))]
     there = model_comparison.tabulate(graded, [("a", "b")], **FEW).set_index("measure")
     back = model_comparison.tabulate(graded, [("b", "a")], **FEW).set_index("measure")
@@ -228,7 +167,7 @@ def test_comparison_is_paired_over_common_items_and_changes_sign():
 
 
 def test_comparison_of_a_model_with_itself_finds_nothing():
-    found = model_comparison.tabulate(responses(), [("a", "a")], **FEW).set_index("measure")
+    found = model_comparison.tabulate(graded_frame(), [("a", "a")], **FEW).set_index("measure")
     assert (found["estimate"] == 0).all()
     assert np.isnan(found.loc["spearman_difficulty", "p"])
     assert found.loc["accuracy", "p"] == 1
@@ -237,7 +176,7 @@ def test_comparison_of_a_model_with_itself_finds_nothing():
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 1000))
 def test_one_sample_by_consensus_is_accuracy(seed):
-    graded = responses(seed=seed)
+    graded = graded_frame(seed=seed)
     votes = consensus.tabulate(graded, [1]).set_index(["model", "measure"])
     natural = accuracy.tabulate(graded).query("condition == 'natural'").set_index("model")
     for model in ("a", "b"):
@@ -248,7 +187,7 @@ def test_one_sample_by_consensus_is_accuracy(seed):
 
 
 def test_consensus_without_enough_samples_is_missing():
-    graded = responses()
+    graded = graded_frame()
     graded = graded[~((graded["item_id"] == "i3") & (graded["sample"] > 1))]
     found = consensus.tabulate(graded, [4, 9]).set_index(["model", "measure", "k"])
     assert found.loc[("a", "pass", 4), "n_items"] == 11
@@ -259,7 +198,7 @@ def test_consensus_without_enough_samples_is_missing():
 
 
 def test_a_grader_that_extracts_nothing_votes_by_outcome():
-    found = consensus.tabulate(responses().assign(extracted=None), [1]).set_index("measure")
+    found = consensus.tabulate(graded_frame().assign(extracted=None), [1]).set_index("measure")
     assert found.loc["cons", "estimate"].to_numpy() == pytest.approx(found.loc["pass", "estimate"])
 
 
@@ -277,9 +216,9 @@ USAGE = usage(("a", 40, 3 * 2**20), ("a", 8, 5 * 2**20), ("b", 48, None))
 
 
 def test_ledger_sums():
-    found = ledger.tabulate(counted(responses()), USAGE)
+    found = ledger.tabulate(counted(graded_frame()), USAGE)
     assert list(found.columns) == ledger.COLUMNS
-    cut = responses().query("condition=='max=8' and model=='a'")["censored"].sum()
+    cut = graded_frame().query("condition=='max=8' and model=='a'")["censored"].sum()
     row = found.query("condition == 'max=8' and model == 'a'").iloc[0]
     assert (row["n_responses"], row["errors"], row["censored"]) == (48, 0, cut)
     assert (row["new_tokens"], row["alone_tokens"], row["shared_tokens"]) == (96, 240, 144)
@@ -288,11 +227,11 @@ def test_ledger_sums():
     peaks = found.groupby("model")["peak_memory_mib"]
     assert (peaks.first()["a"], peaks.count()["b"]) == (5, 0)  # nothing was sampled for b
     with pytest.raises(ThinkscaleError, match="usage of model b: no number of chains"):
-        ledger.tabulate(counted(responses()), USAGE[:2])
+        ledger.tabulate(counted(graded_frame()), USAGE[:2])
 
 
 def test_ledger_leaves_out_what_was_never_asked():
-    graded = unfit(counted(responses()), ["i0", "i1"])
+    graded = unfit(counted(graded_frame()), ["i0", "i1"])
     row = ledger.tabulate(graded, USAGE).query("condition == 'natural' and model == 'a'").iloc[0]
     assert (row["n_responses"], row["errors"]) == (48, 2)
     assert (row["prompt_tokens"], row["seconds"], row["censored"]) == (2 * 40, 20, 0)
@@ -301,7 +240,7 @@ def test_ledger_leaves_out_what_was_never_asked():
 
 
 def test_items_that_do_not_fit_are_not_correct_and_have_no_tokens():
-    graded = responses()
+    graded = graded_frame()
     part, rest = unfit(graded, ["i0", "i1"]), graded[~graded["item_id"].isin(["i0", "i1"])]
     found, without = accuracy.tabulate(part), accuracy.tabulate(rest)
     assert found["errors"].tolist() == [2] * 5 + [0] * 5
@@ -318,7 +257,7 @@ def test_items_that_do_not_fit_are_not_correct_and_have_no_tokens():
 
 
 def test_items_that_do_not_fit_are_left_out_and_counted():
-    graded = responses()
+    graded = graded_frame()
     part, rest = unfit(graded, ["i0", "i1"]), graded[~graded["item_id"].isin(["i0", "i1"])]
     with_them, without_them = tables(part), tables(rest)
     for name in ("registration", "mcnemar", "token_change", "model_comparison"):
@@ -333,7 +272,7 @@ def test_items_that_do_not_fit_are_left_out_and_counted():
 
 
 def test_an_item_is_left_out_once_and_for_one_reason():
-    graded = responses()
+    graded = graded_frame()
     graded.loc[graded["item_id"].isin(["i0", "i5"]), "difficulty"] = np.nan
     row = registration.tabulate(unfit(graded, ["i0", "i1"]), **FEW).iloc[0]
     assert (row["n"], row["errors"]) == (9, 1) and "2 items without difficulty" in row["method"]
@@ -341,7 +280,7 @@ def test_an_item_is_left_out_once_and_for_one_reason():
 
 
 def test_items_that_do_not_fit_stay_mistakes_where_tokens_do_not_matter():
-    graded = responses(models=["a"])
+    graded = graded_frame(models=["a"])
     part = unfit(graded, ["i0", "i1"])
     wrong = part.assign(error=None)
     for analysis, options in ((outcome_difficulty, FEW), (consensus, {"ks": [1, 4]})):
@@ -352,7 +291,7 @@ def test_items_that_do_not_fit_stay_mistakes_where_tokens_do_not_matter():
 
 
 def test_combined_conditions_are_conditions_of_their_own():
-    graded = responses(models=["a"])
+    graded = graded_frame(models=["a"])
     waits = graded.query("condition == 'waits=1'")
     both = waits.assign(condition="waits=1;max=16", max_think=16, think_tokens=16)
     least = waits.assign(condition="min=4;max=16", waits=pd.NA, min_think=4, max_think=16)
@@ -396,7 +335,7 @@ POOR = {
 
 @pytest.mark.parametrize("case", POOR)
 def test_poor_data_neither_crash_nor_warn(case, recwarn):
-    graded = POOR[case](responses())
+    graded = POOR[case](graded_frame())
     pairs = [("a", "b")] if case not in ("nothing", "no natural") else []
     for name, table in tables(graded, pairs).items():
         assert list(table.columns) == import_module(f"thinkscale.stats.{name}").COLUMNS
@@ -409,7 +348,7 @@ def test_poor_data_neither_crash_nor_warn(case, recwarn):
 
 
 def test_errors_name_the_column_the_value_and_the_row():
-    graded = responses()
+    graded = graded_frame()
     with pytest.raises(ThinkscaleError, match="no column stem_chars"):
         accuracy.tabulate(graded.drop(columns="stem_chars"))
     with pytest.raises(ThinkscaleError, match="outcome holds maybe; expected correct"):
