@@ -16,7 +16,7 @@ from thinkscale.config.section import (
     setting,
     with_placeholders,
 )
-from thinkscale.data.verdicts import bare
+from thinkscale.data.spelling import bare
 
 # The lines around what is judged; put there by `judging`, whatever the template is.
 OPENING, CLOSING = "<judged_answer>", "</judged_answer>"

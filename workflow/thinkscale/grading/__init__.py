@@ -5,10 +5,10 @@ in `GRADERS`. `grade` applies one to a frame of responses.
 """
 
 from thinkscale.grading.choice import ChoiceSettings, extract_choice
-from thinkscale.grading.extraction import Extraction
 from thinkscale.grading.frames import grade
 from thinkscale.grading.grader import Facts, Grader
-from thinkscale.grading.graders import GRADERS
+from thinkscale.grading.registry import GRADERS
+from thinkscale.grading.text import Extraction
 
 __all__ = [
     "GRADERS",

@@ -4,8 +4,8 @@ An answer passes if the key's letter occurs anywhere in it, so that "A" passes i
 capital A, such as one that begins with "Answer". It never leaves a response ungraded.
 """
 
-from thinkscale.grading.extraction import Extraction
 from thinkscale.grading.grader import Facts
+from thinkscale.grading.text import Extraction
 
 
 def judge_article(text: str, facts: Facts, settings: None = None) -> tuple[Extraction, str]:

@@ -6,9 +6,9 @@ surplus whitespace are left out; "." and "," stay between digits, Greek letters 
 """
 
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.extraction import Extraction, normalised
 from thinkscale.grading.free import answer_field, too_long
 from thinkscale.grading.grader import Facts
+from thinkscale.grading.text import Extraction, normalised
 
 
 def judge_exact(text: str, facts: Facts, settings: None = None) -> tuple[Extraction, str]:

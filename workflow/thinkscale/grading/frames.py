@@ -8,9 +8,9 @@ import pandas as pd
 from rapidfuzz import process
 
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.extraction import Extraction
 from thinkscale.grading.grader import Facts, Grader
-from thinkscale.grading.graders import GRADERS
+from thinkscale.grading.registry import GRADERS
+from thinkscale.grading.text import Extraction
 
 DEFAULT_ANSWER_PROMPT = "Final Answer:"
 KEYS = ["model", "item_id", "sample", "condition"]

@@ -7,9 +7,9 @@ A tag (`<answer>42</answer>`), a statement ("Answer: 42", "the final answer is 4
 import re
 from dataclasses import dataclass
 
-from thinkscale.grading.cues import BOX, TAG, boxes, cues, json_value
-from thinkscale.grading.extraction import answer_part
+from thinkscale.grading.answer import BOX, TAG, boxes, cues, json_value
 from thinkscale.grading.sentences import sentences
+from thinkscale.grading.text import answer_part
 
 _PLAIN = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\u2015", "-"))
 _EMPHASIS = re.compile(r"\*{2,}|__|`+")

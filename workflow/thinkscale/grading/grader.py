@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from thinkscale.grading.extraction import Extraction
+from thinkscale.grading.text import Extraction
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from thinkscale.data.verdicts import read_verdict
-from thinkscale.grading.extraction import Extraction
+from thinkscale.data.spelling import read_verdict
 from thinkscale.grading.grader import Facts
+from thinkscale.grading.text import Extraction
 
 _SHOWN = 200  # characters of the judge's text
 

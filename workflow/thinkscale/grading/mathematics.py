@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.extraction import Extraction
 from thinkscale.grading.free import answer_field, too_long
 from thinkscale.grading.grader import Facts
+from thinkscale.grading.text import Extraction
 from thinkscale.grading.verifier import ask
 
 _DELIMITED = re.compile(r"(?<!\\)\$|\\\(|\\\[|\\boxed|\\begin\{(?:equation|align)")

@@ -15,9 +15,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.extraction import Extraction, answer_part
 from thinkscale.grading.free import answer_field
 from thinkscale.grading.grader import Facts
+from thinkscale.grading.text import Extraction, answer_part
 
 _SUPERSCRIPTS = re.compile(r"[⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014", "-"))

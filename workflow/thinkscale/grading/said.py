@@ -2,8 +2,8 @@
 
 import re
 
-from thinkscale.grading.choices import Choices
-from thinkscale.grading.field import NEGATIVE
+from thinkscale.grading.choice.letters import NEGATIVE
+from thinkscale.grading.choice.options import Choices
 from thinkscale.grading.wording import NEGATED_BEFORE
 
 # What follows a letter that the text calls right.

@@ -11,8 +11,8 @@ from typing import Any
 
 from thinkscale.data.json_answers import NoJson, canonical, find_json, shortcomings, validator
 from thinkscale.data.sections import count_words, find_sections, heading_name
-from thinkscale.grading.extraction import Extraction
 from thinkscale.grading.grader import Facts
+from thinkscale.grading.text import Extraction
 
 _SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
 

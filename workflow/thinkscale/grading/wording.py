@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
 
-from thinkscale.grading.choices import Choices
-from thinkscale.grading.extraction import Extraction, normalised
+from thinkscale.grading.choice.options import Choices
+from thinkscale.grading.text import Extraction, normalised
 
 CLAUSE_END = re.compile(
     r"(?<!\d)[.;,:(]|[.;,:(](?!\d)|\s-\s|\b(?:because|since|which|due to|given|based on)\b|\n",

@@ -79,7 +79,7 @@ def _check_templates(study: Study, items: pd.DataFrame) -> None:
 
 def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> None:
     """What can be told without an item."""
-    from thinkscale.grading.graders import GRADERS
+    from thinkscale.grading.registry import GRADERS
 
     held = {"options": has_options, "key": has_options, "answer_text": has_answers}
     for name in study.grading.graders:

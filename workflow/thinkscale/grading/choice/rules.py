@@ -9,13 +9,13 @@ beside another option's text (contradiction), or where no option is named.
 
 import re
 
-from thinkscale.grading.choices import Choices, Options, choices_of
-from thinkscale.grading.cues import BOX, TAG, boxes, cues, json_value
-from thinkscale.grading.extraction import Extraction, answer_part, normalised, plain, unmarked
-from thinkscale.grading.field import NEGATIVE, read_field
+from thinkscale.grading.answer import BOX, TAG, boxes, cues, json_value
+from thinkscale.grading.choice.letters import NEGATIVE, read_field
+from thinkscale.grading.choice.options import Choices, Options, choices_of
 from thinkscale.grading.grader import Facts
 from thinkscale.grading.said import denied, labels_said
 from thinkscale.grading.sentences import after_revision, conclusions, is_cut, sentences
+from thinkscale.grading.text import Extraction, answer_part, normalised, plain, unmarked
 from thinkscale.grading.wording import (
     ChoiceSettings,
     equal,

@@ -2,8 +2,8 @@
 
 import re
 
-from thinkscale.grading.choices import Choices
-from thinkscale.grading.extraction import Extraction, normalised
+from thinkscale.grading.choice.options import Choices
+from thinkscale.grading.text import Extraction, normalised
 from thinkscale.grading.wording import (
     CLAUSE_END,
     ChoiceSettings,

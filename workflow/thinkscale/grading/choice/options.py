@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from thinkscale.grading.cues import QUALIFIED
-from thinkscale.grading.extraction import normalised
+from thinkscale.grading.answer import QUALIFIED
+from thinkscale.grading.text import normalised
 
 Options = tuple[tuple[str, str], ...]  # (label, text)
 

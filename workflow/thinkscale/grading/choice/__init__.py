@@ -1,0 +1,5 @@
+"""Multiple choice: which option an answer text names."""
+
+from thinkscale.grading.choice.rules import ChoiceSettings, extract_choice, judge_choice
+
+__all__ = ["ChoiceSettings", "extract_choice", "judge_choice"]
