@@ -14,7 +14,7 @@ import psutil
 
 import measure
 from thinkscale.data import contracts
-from thinkscale.grading.study import grade_study
+from thinkscale.grading import grade_study
 
 DRUGS = (
     *("Metformin", "Glyburide", "Acarbose", "Insulin", "Exenatide", "Ceftriaxone", "Azithromycin"),

@@ -1,7 +1,7 @@
 """Judge every response by every configured grader."""
 
 from thinkscale.data import contracts
-from thinkscale.grading.study import grade_study
+from thinkscale.grading import grade_study
 from thinkscale.jobs.job import job
 
 with job(snakemake):

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from thinkscale.config.grading import Grading
 from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading import GRADERS, Facts, grade, study, verifier
-from thinkscale.grading.free import answer_field
+from thinkscale.grading import GRADERS, Facts, grade, grade_study, verifier
+from thinkscale.grading.answer import answer_field
 from thinkscale.grading.mathematics import MathSettings, as_latex
 from thinkscale.grading.numeric import NumericSettings, last_number
 
@@ -391,7 +391,7 @@ GRADING = {"graders": ["numeric", "exact"], "numeric": {"relative_tolerance": 0.
 
 
 def graded_study(folder, items, name, **how):
-    study.grade_study(folder / "responses.parquet", items, folder / name, GRADING, PROMPTS, **how)
+    grade_study(folder / "responses.parquet", items, folder / name, GRADING, PROMPTS, **how)
     return contracts.read(folder / name, "grades")
 
 
@@ -419,7 +419,7 @@ def test_math_is_judged_by_several_processes(tmp_path):
     grades = []
     for processes in (1, 2):
         path = tmp_path / f"{processes}.parquet"
-        study.grade_study(
+        grade_study(
             tmp_path / "responses.parquet", items, path, {"graders": ["math"]}, PROMPTS,
             processes=processes, batch=10,
         )  # fmt: skip
@@ -433,7 +433,7 @@ def test_an_error_leaves_no_grades(tmp_path):
         with pytest.raises(ThinkscaleError, match="'i2', which is not among the items"):
             graded_study(tmp_path, items[:2], "no.parquet", processes=processes, batch=20)
         with pytest.raises(ThinkscaleError, match="response by 'b'; expected one by a"):
-            study.grade_study(
+            grade_study(
                 tmp_path / "responses.parquet", items, tmp_path / "no.parquet", GRADING,
                 {"a": ""}, processes=processes, batch=20,
             )  # fmt: skip

@@ -15,9 +15,8 @@ from thinkscale.config import load_study, parse_study
 from thinkscale.config.judge import CLOSING, OPENING, Judge
 from thinkscale.config.study import judge_model
 from thinkscale.data import contracts
-from thinkscale.data.spelling import read_verdict
 from thinkscale.grading import Facts, grade
-from thinkscale.grading.judge import JudgeSettings, judge_by_verdict
+from thinkscale.grading.judge import JudgeSettings, judge_by_verdict, read_verdict
 from thinkscale.jobs.judging import (
     _breaker,
     own_judgement,

@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from thinkscale.config.structure import StructureGrader
-from thinkscale.data.json_answers import NoJson, canonical, find_json
-from thinkscale.data.sections import count_words, find_sections, heading_name
+from thinkscale.data.spelling import heading_name
 from thinkscale.grading import GRADERS, Facts, grade
-from thinkscale.grading.structure import StructureSettings, judge_structure
+from thinkscale.grading.structure import (
+    NoJson,
+    StructureSettings,
+    canonical,
+    count_words,
+    find_json,
+    find_sections,
+    judge_structure,
+)
 
 ITEM = Facts("i", (), None, None)
 BRIEF = [

@@ -1,13 +1,13 @@
 """What the grader of structure asks of an answer."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import field_validator, model_validator
 from pydantic.types import StrictBool
 
 from thinkscale.config.section import Positive, Section, Text, setting
-from thinkscale.data.json_answers import schema_fault
-from thinkscale.data.sections import heading_name
+from thinkscale.data.spelling import heading_name
 
 
 class RequiredSection(Section):
@@ -64,7 +64,7 @@ class StructureGrader(Section):
     @field_validator("json_schema")
     @classmethod
     def _is_a_schema(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        if value is not None and (fault := schema_fault(value)):
+        if value is not None and (fault := _schema_fault(value)):
             raise ValueError(f"a JSON schema: {fault}")
         return value
 
@@ -99,3 +99,51 @@ class StructureGrader(Section):
 def _check_bounds(least: int | None, greatest: int | None) -> None:
     if least is not None and greatest is not None and least > greatest:
         raise ValueError(f"`min_words` {least} to be at most `max_words`, {greatest}")
+
+
+def _schema_fault(schema: Mapping[str, Any]) -> str | None:
+    """What is wrong with a JSON schema; None where nothing is.
+
+    References must lie within the schema, so that nothing is ever fetched.
+    """
+    import jsonschema  # here: few studies have a schema
+
+    kind = jsonschema.validators.validator_for(schema, default=None)
+    if kind is None and "$schema" in schema:
+        return f"`$schema` is {schema['$schema']!r}, which is none that is known"
+    kind = kind or jsonschema.Draft202012Validator
+    try:
+        kind.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        where = ".".join(map(str, error.absolute_path))
+        return f"{f'`{where}`: ' if where else ''}{error.message[:200]}"
+    for key, value in _pairs(schema):
+        refers = key in ("$ref", "$dynamicRef") and isinstance(value, str)
+        if refers and not _resolves(schema, value):  # it would be fetched, or fail on an answer
+            return f"`{key}` is {value!r}, which names no part of it as `#/$defs/name` does"
+        if key == "format" and isinstance(value, str) and value not in kind.FORMAT_CHECKER.checkers:
+            return f"`format` is {value!r}, which is not checked here; a `pattern` is"
+    return None
+
+
+def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield key, inner
+            yield from _pairs(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _pairs(inner)
+
+
+def _resolves(schema: Mapping[str, Any], reference: str) -> bool:
+    """Whether a JSON pointer behind `#` names a part of a schema."""
+    if reference != "#" and not reference.startswith("#/"):
+        return False
+    found: Any = schema
+    for part in reference[1:].split("/")[1:]:
+        part = part.replace("~1", "/").replace("~0", "~")
+        if not isinstance(found, Mapping) or part not in found:
+            return False
+        found = found[part]
+    return True

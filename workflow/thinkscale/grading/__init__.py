@@ -1,14 +1,13 @@
 """Grading: from answer texts to outcomes.
 
 A grader judges one answer text, given what it may know about the item; there is one for each name
-in `GRADERS`. `grade` applies one to a frame of responses.
+in `GRADERS`. `grade` applies one to a frame of responses, `grade_study` all to a study's file.
 """
 
 from thinkscale.grading.choice import ChoiceSettings, extract_choice
-from thinkscale.grading.frames import grade
-from thinkscale.grading.grader import Facts, Grader
+from thinkscale.grading.grader import Extraction, Facts, Grader
 from thinkscale.grading.registry import GRADERS
-from thinkscale.grading.text import Extraction
+from thinkscale.grading.study import grade, grade_study, prepare
 
 __all__ = [
     "GRADERS",
@@ -18,4 +17,6 @@ __all__ = [
     "Grader",
     "extract_choice",
     "grade",
+    "grade_study",
+    "prepare",
 ]

@@ -1,4 +1,4 @@
-"""Where an answer text says that its answer follows: "Answer:", "the final answer is", "答案".
+"""Where in a text its answer stands: after thinking, in a tag, behind "Answer:", in a box.
 
 Shared by graders of multiple choice and of free response.
 """
@@ -7,6 +7,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from thinkscale.grading.grader import Extraction
+from thinkscale.grading.text import DASHES, sentences
+
+_SPECIAL_TOKEN = re.compile(
+    r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>|</s>|<eos>|<pad>|<end_of_turn>"
+)
+_THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+# A model that does not stop writes the next question itself; that is not its answer to this one.
+_NEXT_TURN = re.compile(
+    r"\n[ \t]*(?:\#+[ \t]*|\*\*)?(?:Next )?(?:Question|Problem|User|Human|Q)[ \t]*\d*"
+    r"[ \t]*(?:\*\*)?[:.](?:\*\*)?\s",
+    re.IGNORECASE,
+)
 QUALIFIED = r"(?:correct|right|best|final|my|most\s+likely|most\s+appropriate|appropriate)"
 MOST = 40  # announcements of one answer that are looked at, from the last
 TAG = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -58,11 +71,23 @@ _JSON = re.compile(
 _VALUE = re.compile(r"""\[(?P<list>[^\]]*)\]|"(?P<double>(?:[^"\\]|\\.)*)|'(?P<single>[^'\n]*)""")
 
 
+def answer_part(text: str) -> str:
+    """The text without thinking, special tokens and turns that the model played on its own."""
+    if "<" in text:
+        text = _THINK.sub("", text)
+        text = text.rpartition("</think>")[2]
+        text = text.rpartition("<|im_start|>answer")[2]
+        text = _SPECIAL_TOKEN.sub("", text)
+    if "\n" not in text:
+        return text
+    cut = _NEXT_TURN.search(text)
+    return text[: cut.start()] if cut and text[: cut.start()].strip() else text
+
+
 @dataclass(frozen=True, slots=True)
 class Cue:
     """The answer begins at `end`; `verb`: after a word like "is", and not after a colon."""
 
-    start: int
     end: int
     verb: bool = False
     json: bool = False
@@ -77,10 +102,10 @@ def cues(text: str) -> list[Cue]:
     if "option" in lower or "choice" in lower or "selection" in lower or "letter" in lower:
         found += _matches(_OPTION, text)
     if '":' in text or "':" in text:
-        found += [Cue(m.start(), m.end(), json=True) for m in _JSON.finditer(text)]
+        found += [Cue(m.end(), json=True) for m in _JSON.finditer(text)]
     ascii_only = text.isascii()
     if not ascii_only:
-        found += [Cue(m.start(), m.end(), bool(m["verb"])) for m in _CJK.finditer(text)]
+        found += [Cue(m.end(), bool(m["verb"])) for m in _CJK.finditer(text)]
     if any([noun in lower for noun in (_ASCII_NOUNS if ascii_only else _NOUNS)]):
         found += _matches(_ELSEWHERE, text)
     return sorted(found, key=lambda cue: cue.end)[-MOST:] if len(found) > 1 else found
@@ -103,7 +128,7 @@ def _matches(pattern: re.Pattern, text: str) -> Iterator[Cue]:
 
 
 def _cue(match: re.Match) -> Cue:
-    return Cue(match.start(), match.end(), match["verb"].strip(" \t:'").isalpha())
+    return Cue(match.end(), match["verb"].strip(" \t:'").isalpha())
 
 
 def json_value(text: str) -> str:
@@ -113,8 +138,7 @@ def json_value(text: str) -> str:
         return re.split(r"[,}\n]", text, maxsplit=1)[0].strip()
     if match["list"] is not None:
         return match["list"].replace('"', "").replace("'", "")
-    value = match["double"] if match["double"] is not None else match["single"]
-    return re.sub(r'\\(["\\/])', r"\1", value)
+    return re.sub(r'\\(["\\/])', r"\1", match["double"] or match["single"] or "")
 
 
 def boxes(text: str) -> list[str]:
@@ -132,3 +156,103 @@ def boxes(text: str) -> list[str]:
                 break
         contents.append(text[position + 1 : end if depth == 0 else len(text)])
     return contents
+
+
+# The answer of a free response.
+
+_EMPHASIS = re.compile(r"\*{2,}|__|`+")
+_SKIPPED = re.compile(r"[\s*:>]+")
+_DISPLAY = re.compile(r"(?:\\\[|\$\$)\s*(.*?)\s*(?:\\\]|\$\$|\Z)", re.DOTALL)
+# "The answer is correct" says nothing of what it is.
+_NO_ANSWER = re.compile(
+    r"(?:in)?correct\W*|right\W*|wrong\W*|unique\W*|reasonable\W*|clear\W*|as follows\W*|below\W*"
+    r"|above\W*",
+    re.IGNORECASE,
+)
+_WORDS = 12  # no answer in words has more, unless the reference is as long
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """An answer as written. `open`: the text ends in it, so one cut short may have gone on."""
+
+    text: str
+    how: str  # tag, statement, boxed or last line
+    open: bool
+
+    @property
+    def shown(self) -> str:
+        """How it was found, and how it begins, for a reader."""
+        return f"{self.how}: {self.text[:100]!r}"
+
+    def read_as(self, label: str) -> Extraction:
+        return Extraction(label, self.how, self.shown, self.open)
+
+    def too_long(self, reference: str) -> bool:
+        """Whether a last line is prose and no answer: then nothing was answered."""
+        most = max(_WORDS, 2 * len(reference.split()))
+        return self.how == "last line" and len(self.text.split()) > most
+
+
+def answer_field(text: str) -> Field | None:
+    """The field that holds the answer; None if the text is empty after thinking.
+
+    It is looked for in the order in which choices are: a tag (`<answer>42</answer>`), a statement
+    ("Answer: 42", "the final answer is 42"), a box (`\\boxed{42}`), else the last line. Of several
+    the last counts.
+
+    >>> answer_field("So 6 times 7.\\nThe answer is $42$.").text
+    '$42$'
+    """
+    text = _EMPHASIS.sub("", answer_part(text).translate(DASHES)).strip()
+    return _tag(text) or _statement(text) or _box(text) or _last_line(text)
+
+
+def _tag(text: str) -> Field | None:
+    for match in reversed(list(TAG.finditer(text) if "<" in text else [])):
+        content = match[1].replace("<answer>", "").strip()
+        if content:
+            inner = _statement(content) or _box(content)
+            closed = match[0].lower().endswith("</answer>")
+            return Field(inner.text if inner else content, "tag", not closed)
+    return None
+
+
+def _statement(text: str) -> Field | None:
+    for cue in reversed(cues(text)):
+        rest = text[cue.end :]
+        if cue.json:
+            if value := json_value(rest).strip():
+                return Field(value, "statement", False)
+            continue
+        rest = rest[skipped.end() :] if (skipped := _SKIPPED.match(rest)) else rest
+        display = _DISPLAY.match(rest)
+        line = rest.split("\n", 1)[0].strip()
+        written = display[1] if display else line
+        if inside := _filled(written):
+            return Field(inside[-1], "statement", False)
+        if display:
+            return Field(written, "statement", display.end() == len(rest))
+        if line and not _NO_ANSWER.fullmatch(line):
+            first = sentences(line)[0]
+            return Field(_trimmed(first), "statement", rest.rstrip() == first)
+    return None
+
+
+def _box(text: str) -> Field | None:
+    inside = _filled(text)
+    return Field(inside[-1], "boxed", text.endswith(inside[-1])) if inside else None
+
+
+def _filled(text: str) -> list[str]:
+    return [content.strip() for content in boxes(text) if content.strip()]
+
+
+def _last_line(text: str) -> Field | None:
+    lines = [line.strip() for line in text.split("\n") if line.strip(" \t$[]\\")]
+    return Field(_trimmed(lines[-1]), "last line", True) if lines else None
+
+
+def _trimmed(line: str) -> str:
+    """A line without the full stop that ends it."""
+    return re.sub(r"(?<=[^.])\.\s*$", "", line).strip()

@@ -4,11 +4,10 @@ An answer passes if the key's letter occurs anywhere in it, so that "A" passes i
 capital A, such as one that begins with "Answer". It never leaves a response ungraded.
 """
 
-from thinkscale.grading.grader import Facts
-from thinkscale.grading.text import Extraction
+from thinkscale.grading.grader import Extraction, Facts, Judged
 
 
-def judge_article(text: str, facts: Facts, settings: None = None) -> tuple[Extraction, str]:
+def judge_article(text: str, facts: Facts) -> Judged:
     """(extraction, outcome): correct if the key is a substring of `text`, case-sensitive."""
     if facts.key in text:
         return Extraction(facts.key, "substring", f"the text contains {facts.key!r}"), "correct"

@@ -1,10 +1,34 @@
-"""What a grader is, and what it may know about an item."""
+"""What a grader is, what it may know of an item, and what it says of an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from thinkscale.grading.text import Extraction
+from thinkscale.errors import ThinkscaleError
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """A label, or None where the text names no one option; `how` is the rule that decided.
+
+    `open`: the text ends in what was found, so that one cut short may have gone on.
+
+    `how` is one of tag, statement, boxed, letter, text, fuzzy (found); tie, contradiction, none
+    (not found). Of free responses `label` is the answer as written. `detail` is the same for a
+    reader, with what was seen.
+    """
+
+    label: str | None
+    how: str
+    detail: str
+    open: bool = False
+
+
+Judged = tuple[Extraction, str]  # with the outcome: correct, incorrect or ungradable
+
+
+def ungradable(why: str) -> Judged:
+    """Of an answer in which nothing was found."""
+    return Extraction(None, "none", why), "ungradable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +40,36 @@ class Facts:
     key: str | None  # label of the right option
     answer_text: str | None  # the reference answer of a free response
 
+    def unfit(self, grader: str, why: str) -> ThinkscaleError:
+        """The error for a reference by which that grader can judge no answer."""
+        return ThinkscaleError(
+            f"Grader {grader!r}: item {self.item_id!r} has the answer {self.answer_text!r}{why}."
+        )
+
 
 @dataclass(frozen=True)
 class Grader:
     """How one answer is judged, under a name in `GRADERS`.
 
-    judge(text, facts, settings) returns (extraction, outcome), outcome being correct, incorrect or
-    ungradable. A grader that reads verdicts is called with one more argument: the row of the
+    `rule(text, facts)` returns (extraction, outcome). Of a grader with settings the rule, and the
+    check, take them as one more argument; of one that reads verdicts the last is the row of the
     `verdicts` frame for this response, as a dictionary without the keys, or None if it has none.
     """
 
-    judge: Callable[..., tuple[Extraction, str]]
+    rule: Callable[..., Judged]
     settings: type | None = None  # a frozen dataclass; its fields are the keys of the config
     reads_prompt: bool = True  # whether the injected answer prompt is part of the text graded
     needs: tuple[str, ...] = ()  # what an item must have: "options", "key", "answer_text"
-    # Raises ThinkscaleError for an item that it can never grade: check(facts, settings).
-    check: Callable[[Facts, Any], None] | None = None
+    # check(facts) raises ThinkscaleError for an item that it can never grade.
+    check: Callable[..., None] | None = None
     reads_verdicts: bool = False
     reads_whole: bool = False  # whether an incorrect answer that was cut might have become correct
+
+    def judge(self, text: str, facts: Facts, settings=None, verdict=None) -> Judged:
+        """Judge one answer; without `settings` by their defaults."""
+        given = self.given(settings)
+        return self.rule(text, facts, *given, *((verdict,) if self.reads_verdicts else ()))
+
+    def given(self, settings) -> tuple:
+        """The settings, or their defaults, as what is passed on; nothing where there are none."""
+        return () if self.settings is None else (settings or self.settings(),)

@@ -1,14 +1,16 @@
 """Outcomes from the verdicts of a judge model, which were given before and are only read here."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from thinkscale.data.spelling import read_verdict
-from thinkscale.grading.grader import Facts
-from thinkscale.grading.text import Extraction
+from thinkscale.data.spelling import bare
+from thinkscale.grading.grader import Extraction, Facts, Judged, ungradable
 
 _SHOWN = 200  # characters of the judge's text
+_DRESSING = " \t[](){}<\"'$"
+_LATEX = ("\\boxed{", "\\textbf{", "\\text{")
 
 
 @dataclass(frozen=True)
@@ -23,24 +25,55 @@ class JudgeSettings:
 
 def judge_by_verdict(
     text: str, facts: Facts, settings: JudgeSettings, verdict: Mapping[str, Any] | None
-) -> tuple[Extraction, str]:
+) -> Judged:
     """Return what a judge found; `verdict` is its row of the contract, without the keys.
 
     Ungradable: there is no verdict, it was cut at its limit, or it is none of those there are. A
     part of what the judge said is in `detail`, all of it in the verdicts.
     """
     if verdict is None:
-        return Extraction(None, "none", "there is no verdict on this response"), "ungradable"
+        return ungradable("there is no verdict on this response")
     if isinstance(verdict["error"], str):
-        return Extraction(None, "none", f"not judged: {verdict['error']}"), "ungradable"
+        return ungradable(f"not judged: {verdict['error']}")
     raw = verdict["verdict_text"]
     said = f"{verdict['judge']} said: {_end(raw)}" if raw.strip() else "the judge said nothing"
     if verdict["answer_stop"] == "limit":
-        return Extraction(None, "none", f"the verdict was cut at its limit; {said}"), "ungradable"
+        return ungradable(f"the verdict was cut at its limit; {said}")
     word, why = read_verdict(raw, settings.marker, settings.verdicts)
     if word is None:
-        return Extraction(None, "none", f"{why}; {said}"), "ungradable"
+        return ungradable(f"{why}; {said}")
     return Extraction(word, "verdict", said), settings.verdicts[word]
+
+
+def read_verdict(text: str, marker: str, words: Iterable[str]) -> tuple[str | None, str]:
+    """Return (the verdict or None, why there is none).
+
+    It is what stands behind the last `marker`, on its line or, if that ends there, on the next
+    that is not empty. One of `words` must stand there; another of them on the same line makes it
+    no verdict, as in "Verdict: PASS or FAIL".
+    """
+    names = {bare(word).strip(): word for word in words}
+    read = bare(text)
+    _, found, behind = read.rpartition(bare(marker))
+    if not found:
+        return None, f"there is no {marker!r} in what the judge said"
+    line = next((line for line in behind.splitlines() if line.strip()), "")
+    for latex in _LATEX:
+        line = line.replace(latex, "")
+    line = line.lstrip(_DRESSING)
+    said = [name for name in names if re.match(_whole(name), line)]
+    if not said:
+        return None, f"what stands behind {marker!r} is none of {', '.join(names.values())}"
+    name = max(said, key=len)
+    for other in names:
+        if other != name and re.search(_whole(other), line[len(name) :]):
+            return None, f"the judge's last line names {names[name]} and {names[other]}"
+    return names[name], ""
+
+
+def _whole(name: str) -> str:
+    """A pattern of a word that is no part of another."""
+    return rf"(?<![^\W_]){re.escape(name)}(?![^\W_])"
 
 
 def _end(text: str) -> str:

@@ -8,15 +8,14 @@ timeouts need, a bound on memory, and no way to take the study down: an answer s
 import re
 from dataclasses import dataclass
 
-from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.free import answer_field, too_long
-from thinkscale.grading.grader import Facts
-from thinkscale.grading.text import Extraction
+from thinkscale.grading.answer import answer_field
+from thinkscale.grading.grader import Facts, Judged, ungradable
 from thinkscale.grading.verifier import ask
 
 _DELIMITED = re.compile(r"(?<!\\)\$|\\\(|\\\[|\\boxed|\\begin\{(?:equation|align)")
 _WORDS = re.compile(r"[^\W\d_]{2,}(?: [^\W\d_]{2,}){0,3}")
 _COMMAND = re.compile(r"\\[A-Za-z]+|\b(?:sin|cos|tan|log|ln|exp|sqrt|pi|inf|mod|gcd|lcm|max|min)\b")
+_UNREADABLE = ", which does not parse as mathematics; expected LaTeX or a number"
 
 
 @dataclass(frozen=True)
@@ -26,40 +25,37 @@ class MathSettings:
     timeout: int = 5
 
 
-def judge_math(
-    text: str, facts: Facts, settings: MathSettings | None = None
-) -> tuple[Extraction, str]:
+def judge_math(text: str, facts: Facts, settings: MathSettings) -> Judged:
     """(extraction, outcome); the label is the answer as the package reads it."""
     field = answer_field(text)
     if field is None:
-        return Extraction(None, "none", "the answer is empty"), "ungradable"
-    if too_long(field, facts.answer_text) and not _DELIMITED.search(field.text):
-        return Extraction(None, "none", "no answer is stated"), "ungradable"
-    seconds = (settings or MathSettings()).timeout
+        return ungradable("the answer is empty")
+    if field.too_long(facts.answer_text) and not _DELIMITED.search(field.text):
+        return ungradable("no answer is stated")
     # Words can equal words only: beside a reference in mathematics they are no answer.
-    answer = field.text if _in_words(field.text) and not _in_words(facts.answer_text) else None
-    reply = ask(as_latex(facts.answer_text), answer or as_latex(field.text), seconds)
-    shown = f"{field.how}: {field.text[:100]!r}"
+    in_words = _in_words(field.text) and not _in_words(facts.answer_text)
+    answer = field.text if in_words else as_latex(field.text)
+    reply = ask(as_latex(facts.answer_text), answer, settings.timeout)
     match reply["verdict"]:
-        case "right" | "wrong" as verdict:
-            outcome = "correct" if verdict == "right" else "incorrect"
-            return Extraction(reply["label"], field.how, shown, field.open), outcome
+        case "right":
+            return field.read_as(reply["label"]), "correct"
+        case "wrong":
+            return field.read_as(reply["label"]), "incorrect"
         case "gold":
-            raise ThinkscaleError(_unreadable(facts))
+            raise facts.unfit("math", _UNREADABLE)
         case "unparsed":
             why = "does not parse as mathematics"
         case "timeout":
-            why = f"reading or comparing it took more than {seconds} s"
-        case _:
-            why = f"could not be compared ({reply['verdict']})"
-    return Extraction(None, "none", f"{shown}; {why}"), "ungradable"
+            why = f"reading or comparing it took more than {settings.timeout} s"
+        case other:
+            why = f"could not be compared ({other})"
+    return ungradable(f"{field.shown}; {why}")
 
 
-def check_math(facts: Facts, settings: MathSettings | None = None) -> None:
+def check_math(facts: Facts, settings: MathSettings) -> None:
     """Raise ThinkscaleError for a reference that does not parse."""
-    seconds = (settings or MathSettings()).timeout
-    if ask(as_latex(facts.answer_text), "$0$", seconds)["verdict"] == "gold":
-        raise ThinkscaleError(_unreadable(facts))
+    if ask(as_latex(facts.answer_text), "$0$", settings.timeout)["verdict"] == "gold":
+        raise facts.unfit("math", _UNREADABLE)
 
 
 def as_latex(text: str) -> str:
@@ -85,10 +81,3 @@ def _in_words(text: str) -> bool:
 
 def _unwrapped(text: str) -> str:
     return re.sub(r"\\text\w*\{([^{}]*)\}", r"\1", text.strip(" $."))
-
-
-def _unreadable(facts: Facts) -> str:
-    return (
-        f"Grader 'math': item {facts.item_id!r} has the answer {facts.answer_text!r}, which does "
-        "not parse as mathematics; expected LaTeX or a number."
-    )

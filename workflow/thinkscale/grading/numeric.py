@@ -10,14 +10,12 @@ answer and reference has the sign: for a reference of 0.5 or 50, "50%" is right.
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.free import answer_field
-from thinkscale.grading.grader import Facts
-from thinkscale.grading.text import Extraction, answer_part
+from thinkscale.grading.answer import answer_field, answer_part
+from thinkscale.grading.grader import Facts, Judged, ungradable
 
 _SUPERSCRIPTS = re.compile(r"[⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014", "-"))
@@ -69,31 +67,25 @@ class Number:
         return text + ("%" if self.percent else "")
 
 
-def judge_numeric(
-    text: str, facts: Facts, settings: NumericSettings | None = None
-) -> tuple[Extraction, str]:
+def judge_numeric(text: str, facts: Facts, settings: NumericSettings) -> Judged:
     """(extraction, outcome); the label is the number in plain figures."""
     field = answer_field(text)
     if field is None:
-        return Extraction(None, "none", "the answer is empty"), "ungradable"
-    number, how = last_number(field.text), field.how
+        return ungradable("the answer is empty")
+    number = last_number(field.text)
     if number is None and field.how == "last line":
-        number, how = last_number(answer_part(text)), "last number"
+        number = last_number(answer_part(text))
+        field = field if number is None else replace(field, how="last number")
     if number is None:
-        shown = f"{field.how}: no number in {field.text[:100]!r}"
-        return Extraction(None, "none", shown), "ungradable"
-    extraction = Extraction(str(number), how, f"{how}: {field.text[:100]!r}", field.open)
-    right = _agree(number, last_number(facts.answer_text), settings or NumericSettings())
-    return extraction, "correct" if right else "incorrect"
+        return ungradable(f"{field.how}: no number in {field.text[:100]!r}")
+    right = _agree(number, last_number(facts.answer_text), settings)
+    return field.read_as(str(number)), "correct" if right else "incorrect"
 
 
-def check_numeric(facts: Facts, settings: NumericSettings | None = None) -> None:
+def check_numeric(facts: Facts, settings: NumericSettings) -> None:
     """Raise ThinkscaleError for a reference without a number."""
     if last_number(facts.answer_text) is None:
-        raise ThinkscaleError(
-            f"Grader 'numeric': item {facts.item_id!r} has the answer {facts.answer_text!r}; "
-            "expected a number."
-        )
+        raise facts.unfit("numeric", "; expected a number")
 
 
 def last_number(text: str) -> Number | None:

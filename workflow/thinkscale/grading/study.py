@@ -1,27 +1,48 @@
-"""Grading a study's responses from file to file: in batches, by several processes.
+"""From responses to grades: a frame of them, or a study's, from file to file.
 
 What is read, what waits and what is written at once is bounded, however many responses there are.
-Batches are judged one by one and written in their order, so that the outcome does not depend on
-the number of processes.
+Batches are judged one by one, by several processes, and written in their order, so that the outcome
+does not depend on the number of processes.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rapidfuzz import process
 
 from thinkscale.data import contracts
-from thinkscale.grading.frames import COLUMNS, Prepared, grade_with, prepared
+from thinkscale.errors import ThinkscaleError
+from thinkscale.grading.grader import Facts, Grader, Judged
+from thinkscale.grading.registry import GRADERS
 
+DEFAULT_ANSWER_PROMPT = "Final Answer:"
+KEYS = ["model", "item_id", "sample", "condition"]
+# What is read of a response: never its thinking.
+COLUMNS = [*KEYS, "answer_text", "stop", "answer_stop", "error"]
 BATCH = 20_000  # responses
 
+
+@dataclass(frozen=True)
+class Judging:
+    """A grader with its settings and all it may know of items: made once, for many frames."""
+
+    name: str
+    grader: Grader
+    settings: Any  # None where the grader has none
+    bank: Mapping[str, Facts]  # by item id
+    verdicts: Mapping[tuple, Mapping[str, Any]]  # by the keys of a response
+
+
 # Set before processes are forked, which inherit it.
-_judgings: dict[str, Prepared] = {}
+_judgings: dict[str, Judging] = {}
 
 
 def grade_study(
@@ -38,58 +59,172 @@ def grade_study(
     """Write the grades of every response in `responses` by every grader of `grading["graders"]`.
 
     `grading` has the settings of each grader under its name; `answer_prompts` holds what was put in
-    before a cut response's answer, by model. Raises as `thinkscale.grading.grade` does.
+    before a cut response's answer, by model. Raises as `grade` does.
     """
     _judgings.clear()
     for name in grading["graders"]:
-        _judgings[name] = prepared(items, name, grading.get(name) or {}, verdicts)
-    many = processes > 1 and contracts.count(responses) > batch
-    with _pool(processes if many else 0) as pool:
-        contracts.write_batches(
-            (
-                judged
-                for name in grading["graders"]
-                for judged in _judged(name, responses, answer_prompts, batch, pool, processes)
-            ),
-            grades,
-            "grades",
+        _judgings[name] = prepare(items, name, grading.get(name), verdicts)
+    with ExitStack() as at_the_end:
+        pool = None
+        if processes > 1 and contracts.count(responses) > batch:
+            # Each judges on its main thread.
+            pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
+            at_the_end.callback(pool.shutdown, cancel_futures=True)
+        judged = (
+            frame
+            for name in _judgings
+            for frame in _judged(
+                partial(_judge, name, answer_prompts),
+                contracts.batches(responses, "responses", COLUMNS, batch),
+                pool,
+                2 * processes,
+            )
         )
+        contracts.write_batches(judged, grades, "grades")
 
 
 def _judged(
-    name: str,
-    responses: str | Path,
-    answer_prompts: Mapping[str, str],
-    batch: int,
-    pool: Executor | None,
-    processes: int,
+    judge: partial, frames: Iterable[pd.DataFrame], pool: Executor | None, ahead: int
 ) -> Iterator[pd.DataFrame]:
-    frames = contracts.batches(responses, "responses", COLUMNS, batch)
+    """The frames judged, in their order; in a pool at most so many are under way."""
     if pool is None:
-        for frame in frames:
-            yield _judge(name, frame, answer_prompts)
+        yield from map(judge, frames)
         return
     waiting: deque = deque()
     for frame in frames:
-        waiting.append(pool.submit(_judge, name, frame, answer_prompts))
-        if len(waiting) > 2 * processes:
+        waiting.append(pool.submit(judge, frame))
+        if len(waiting) > ahead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _judge(name: str, frame: pd.DataFrame, answer_prompts: Mapping[str, str]) -> pd.DataFrame:
-    return grade_with(_judgings[name], frame, answer_prompts)
+def _judge(name: str, answer_prompts: Mapping[str, str], frame: pd.DataFrame) -> pd.DataFrame:
+    return _grade(_judgings[name], frame, answer_prompts)
 
 
-@contextmanager
-def _pool(processes: int) -> Iterator[Executor | None]:
-    """Processes that judge, each on its main thread; None for 0."""
-    if processes == 0:
-        yield None
-        return
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+def grade(
+    responses: pd.DataFrame,
+    items: pd.DataFrame,
+    grader: str = "choice",
+    settings: Mapping[str, object] | None = None,
+    *,
+    answer_prompt: str = DEFAULT_ANSWER_PROMPT,
+    verdicts: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Grade responses (contract `responses`) against items; returns a `grades` frame, row by row.
+
+    Only answer text is read, never thinking. Where thinking was cut (`stop` is not natural) the
+    answer began after the injected `answer_prompt`, which is put before the text again. A response
+    that was cut at its token limit and cannot be graded says so in `detail`. `verdicts` has the
+    keys of responses and whatever columns a grader that reads verdicts expects.
+
+    Raises ThinkscaleError for an unknown grader or setting, a response to an item that is not in
+    the bank, or an item that lacks what the grader needs.
+    """
+    judging = prepare(items, grader, settings, verdicts)
+    return _grade(judging, responses, dict.fromkeys(responses["model"], answer_prompt))
+
+
+def prepare(
+    items: pd.DataFrame,
+    name: str,
+    settings: Mapping[str, object] | None = None,
+    verdicts: pd.DataFrame | None = None,
+) -> Judging:
+    """Everything that is checked before the first response; raises as `grade` does."""
+    if name not in GRADERS:
+        known = ", ".join(GRADERS)
+        raise ThinkscaleError(f"Unknown grader {name!r}{_near(name, GRADERS)}; there are {known}.")
+    grader = GRADERS[name]
+    checked = _settings(grader, name, settings or {})
+    found: dict[tuple, Mapping[str, Any]] = {}
+    if grader.reads_verdicts and verdicts is not None:
+        keys = verdicts[KEYS].itertuples(index=False, name=None)
+        found = dict(zip(keys, verdicts.drop(columns=KEYS).to_dict("records"), strict=True))
+    return Judging(name, grader, checked, _bank(items, grader, name, checked), found)
+
+
+def _settings(grader: Grader, name: str, given: Mapping[str, object]):
+    """The grader's settings from the keys of the configuration; None if it has none."""
+    known = [field.name for field in fields(grader.settings)] if grader.settings else []
+    for key in given:
+        if key not in known:
+            raise ThinkscaleError(
+                f"Grader {name!r}: unknown setting {key!r}{_near(key, known)}; "
+                f"expected {', '.join(known) or 'none'}."
+            )
+    return grader.settings(**given) if grader.settings else None
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = process.extractOne(word, list(known), score_cutoff=60)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _bank(items: pd.DataFrame, grader: Grader, name: str, settings: Any) -> dict[str, Facts]:
+    """Item id -> what the grader may know; ThinkscaleError names an item it cannot grade."""
+    answers = items["answer_text"] if "answer_text" in items.columns else [None] * len(items)
+    bank = {}
+    for item_id, options, key, answer in zip(
+        items["item_id"], items["options"], items["key"], answers, strict=True
+    ):
+        facts = bank[item_id] = Facts(
+            item_id,
+            tuple((option["label"], option["text"]) for option in options),
+            None if pd.isna(key) else key,
+            None if pd.isna(answer) else answer,
+        )
+        if missing := [need for need in grader.needs if not getattr(facts, need)]:
+            raise ThinkscaleError(
+                f"Grader {name!r} needs items with {' and '.join(grader.needs)}; "
+                f"item {item_id!r} has no {' and no '.join(missing)}."
+            )
+        if grader.check is not None:
+            grader.check(facts, *grader.given(settings))
+    return bank
+
+
+def _grade(
+    judging: Judging, responses: pd.DataFrame, answer_prompts: Mapping[str, str]
+) -> pd.DataFrame:
+    """Grade a frame with what is prepared, each distinct (item, text) once."""
+    grader, settings = judging.grader, judging.settings
+    memory: dict[tuple[str, str], Judged] = {}
+    rows = zip(*(responses[name].tolist() for name in COLUMNS), strict=True)
+    found = []  # (extracted, outcome, detail)
+    for model, item_id, sample, condition, text, stop, answer_stop, error in rows:
+        if isinstance(error, str):
+            found.append((None, "ungradable", error))
+            continue
+        facts = judging.bank.get(item_id)
+        if facts is None:
+            raise ThinkscaleError(
+                f"Grading: response to item {item_id!r}, which is not among the items."
+            )
+        text = text if isinstance(text, str) else ""
+        if grader.reads_prompt and stop != "natural":
+            if model not in answer_prompts:
+                raise ThinkscaleError(
+                    f"Grading: a response by {model!r}; expected one by "
+                    f"{', '.join(answer_prompts)}."
+                )
+            text = answer_prompts[model] + text
+        if grader.reads_verdicts:
+            verdict = judging.verdicts.get((model, item_id, sample, condition))
+            judged = grader.judge(text, facts, settings, verdict)
+        elif (judged := memory.get((item_id, text))) is None:
+            judged = memory[item_id, text] = grader.judge(text, facts, settings)
+        extraction, outcome = judged
+        label, detail = extraction.label, extraction.detail
+        if answer_stop == "limit":
+            if extraction.open:
+                label, outcome = None, "ungradable"
+            elif grader.reads_whole and outcome == "incorrect":
+                outcome = "ungradable"
+            if outcome == "ungradable":
+                detail += f"; answer cut at its token limit (answer_stop=limit, stop={stop})"
+        found.append((label, outcome, detail))
+    grades = pd.DataFrame(found, columns=["extracted", "outcome", "detail"], dtype="str")
+    grades.insert(0, "grader", judging.name)
+    return responses[KEYS].reset_index(drop=True).join(grades)

@@ -1,37 +1,9 @@
-"""What graders return, which part of an answer they read, and the normal form they compare in."""
+"""Texts in forms that can be compared, and their sentences: what all who read answers share."""
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from functools import lru_cache
 
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """A label, or None where the text names no one option; `how` is the rule that decided.
-
-    `open`: the text ends in what was found, so that one cut short may have gone on.
-
-    `how` is one of tag, statement, boxed, letter, text, fuzzy (found); tie, contradiction, none
-    (not found). Of free responses `label` is the answer as written. `detail` is the same for a
-    reader, with what was seen.
-    """
-
-    label: str | None
-    how: str
-    detail: str
-    open: bool = False
-
-
-_SPECIAL_TOKEN = re.compile(
-    r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>|</s>|<eos>|<pad>|<end_of_turn>"
-)
-_THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-# A model that does not stop writes the next question itself; that is not its answer to this one.
-_NEXT_TURN = re.compile(
-    r"\n[ \t]*(?:\#+[ \t]*|\*\*)?(?:Next )?(?:Question|Problem|User|Human|Q)[ \t]*\d*"
-    r"[ \t]*(?:\*\*)?[:.](?:\*\*)?\s",
-    re.IGNORECASE,
-)
 _LATEX_TEXT = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|mbox|bf|rm|boldsymbol)\b"
 )
@@ -45,10 +17,11 @@ _LATEX_SYMBOL = {
 }
 _SYMBOL = re.compile(rf"\\({'|'.join(sorted(_LATEX_SYMBOL, key=len, reverse=True))})(?![A-Za-z])")
 _EMPHASIS = re.compile(r"\*+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|`+|~~")
+DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
 _PLAIN = str.maketrans(
     {c: '"' for c in "“”„«»「」『』"}
     | {c: "'" for c in "\u2018\u2019\u201a\u2032"}
-    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+    | DASHES
     | {"。": ". ", "、": ", "}
 )
 # Everything that is neither a word nor part of a number: "." and "," stay between digits, and the
@@ -77,19 +50,6 @@ class _Spaced(dict):
 _SPACED = _Spaced()
 
 
-def answer_part(text: str) -> str:
-    """The text without thinking, special tokens and turns that the model played on its own."""
-    if "<" in text:
-        text = _THINK.sub("", text)
-        text = text.rpartition("</think>")[2]
-        text = text.rpartition("<|im_start|>answer")[2]
-        text = _SPECIAL_TOKEN.sub("", text)
-    if "\n" not in text:
-        return text
-    cut = _NEXT_TURN.search(text)
-    return text[: cut.start()] if cut and text[: cut.start()].strip() else text
-
-
 def plain(text: str) -> str:
     """Compatibility forms unified, typographic quotes, dashes and full stops made plain."""
     return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_PLAIN)
@@ -102,18 +62,13 @@ def unmarked(text: str) -> str:
         if "sqrt" in text:
             text = _ROOT.sub(lambda m: f"√{m[1] or m[2] or ''}", text)
         if "frac" in text:
-            text = _FRACTION.sub(_as_quotient, text)
+            text = _FRACTION.sub(lambda m: "/".join(g for g in m.groups() if g is not None), text)
         text = _SYMBOL.sub(lambda m: _LATEX_SYMBOL[m[1]], text)
     if "\\" in text or "$" in text or "{" in text:
         text = _LATEX_REST.sub("", text)
     if "*" in text or "_" in text or "`" in text or "~" in text:
         text = _EMPHASIS.sub("", text)
     return text
-
-
-def _as_quotient(match: re.Match) -> str:
-    above, below = (match[1], match[2]) if match[3] is None else (match[3], match[4])
-    return f"{above}/{below}"
 
 
 def normalised(text: str) -> str:
@@ -152,3 +107,80 @@ def _greek_name(character: str) -> str:
     name = unicodedata.name(character, "")
     prefix = "GREEK SMALL LETTER "
     return name.removeprefix(prefix).lower() if name.startswith(prefix) else character
+
+
+# Sentences, and where a text concludes.
+
+_END = re.compile(r"[.!?\n](?:(?<=\n)\n*|[\"')\]]*\s+(?=[^\sa-z]))")
+# A full stop after these ends no sentence.
+_ABBREVIATION = re.compile(r"(?:\be\.g|\bi\.e|\bvs|\bDr)$")
+_CONCLUSIVE = re.compile(
+    r"\b(?:so|thus|therefore|hence|consequently|answer|conclu\w+|diagnosis|most likely|best"
+    r"|correct|choose|consistent with|indicat\w+|suggest\w+|points? to|must be)\b",
+    re.IGNORECASE,
+)
+_THEREFORE = re.compile(
+    r"[,;.]?\s*(?:\b(?:so|thus|therefore|hence|consequently|in conclusion)\b|因此|所以|=>|⇒|→)",
+    re.IGNORECASE,
+)
+_NOT_BUT = re.compile(r"\bnot\b[^.;]*?\bbut\b", re.IGNORECASE)
+# What comes after these says something of another option.
+_ASIDE = re.compile(
+    r",?\s+(?:who|which|whereas|unlike|rather than|instead of|as opposed to|before|followed by)\s",
+    re.IGNORECASE,
+)
+_REVISION = re.compile(
+    r"\b(?:wait|actually|hmm|on second thought|correction|scratch that|no, |let me re\w+"
+    r"|i was wrong|i made (?:a mistake|an error)|changed? my mind)",
+    re.IGNORECASE,
+)
+# One of these occurs wherever the pattern matches.
+_REVISION_SIGNS = ("wait", "actual", "hmm", "thought", "correction", "scratch", "no, ", "let me re")
+_REVISION_SIGNS += ("i was wrong", "mistake", "an error", "my mind")
+
+
+@lru_cache(maxsize=16)  # several rules ask for those of one text
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences and lines of a text, blank ones left out."""
+    parts, begin = [], 0
+    for end in _END.finditer(text):
+        first = end.start()
+        if text[first] == "." and _ABBREVIATION.search(text[max(0, first - 4) : first]):
+            continue
+        parts.append(text[begin : end.end()].strip())
+        begin = end.end()
+    parts.append(text[begin:].strip())
+    return tuple(part for part in parts if part)
+
+
+def is_cut(text: str) -> bool:
+    """Whether prose ends in the middle of a sentence that is not its first."""
+    last_line = text.rstrip().rpartition("\n")[2]
+    parts = sentences(last_line)
+    return len(parts) > 1 and parts[-1][-1] not in ".!?)\"']:*" and len(parts[-1].split()) > 3
+
+
+def conclusions(text: str) -> list[str]:
+    """Parts of a text that state its outcome, the last sentence first, then ever narrower."""
+    parts = sentences(text)
+    found = []
+    last = parts[-1] if parts else ""
+    if "\n" in text.strip() or _CONCLUSIVE.search(last):
+        found.append(last)
+    if rather := _NOT_BUT.search(last):
+        found.append(last[rather.end() :])
+    after = _THEREFORE.split(text)
+    if len(after) > 1:
+        found.append(after[-1])
+    if len(parts) == 1 or found:
+        found.append(_ASIDE.split(last, maxsplit=1)[0])
+    return found
+
+
+def after_revision(text: str) -> str | None:
+    """What follows the last place where the text takes something back; None if it does not."""
+    lower = text.lower()
+    if not any(sign in lower for sign in _REVISION_SIGNS):
+        return None
+    marks = list(_REVISION.finditer(text))
+    return text[marks[-1].end() :] if marks else None

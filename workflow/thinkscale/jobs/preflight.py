@@ -55,14 +55,13 @@ def check_bank(study: Study, items: Path) -> None:
 
 
 def _check_graders(study: Study, items: pd.DataFrame) -> None:
-    from thinkscale.grading.frames import facts_of, grader_named, settings_of
+    from thinkscale.grading import GRADERS, prepare
 
     for name in study.grading.graders:
-        grader, section = grader_named(name), getattr(study.grading, name, None)
-        known = [field.name for field in fields(grader.settings)] if grader.settings else []
-        given = section.model_dump(include=set(known)) if section is not None else {}
+        settings, section = GRADERS[name].settings, getattr(study.grading, name, None)
+        known = {field.name for field in fields(settings)} if settings else set()
         try:
-            facts_of(items, name, settings_of(grader, name, given))
+            prepare(items, name, section.model_dump(include=known) if section else {})
         except ThinkscaleError as error:
             raise ThinkscaleError(f"`grading.graders`: {error}") from error
 
@@ -79,7 +78,7 @@ def _check_templates(study: Study, items: pd.DataFrame) -> None:
 
 def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> None:
     """What can be told without an item."""
-    from thinkscale.grading.registry import GRADERS
+    from thinkscale.grading import GRADERS
 
     held = {"options": has_options, "key": has_options, "answer_text": has_answers}
     for name in study.grading.graders:

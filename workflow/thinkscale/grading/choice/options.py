@@ -1,10 +1,14 @@
-"""The options of an item, prepared for reading answers: normal forms, and patterns of labels."""
+"""The options of an item, prepared for reading answers, and which of them a wording is."""
 
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from types import SimpleNamespace
+
+from rapidfuzz import fuzz, process
 
 from thinkscale.grading.answer import QUALIFIED
+from thinkscale.grading.grader import Extraction
 from thinkscale.grading.text import normalised
 
 Options = tuple[tuple[str, str], ...]  # (label, text)
@@ -16,24 +20,38 @@ _LEAD = (
     r"|most\s+likely|correct:|" + QUALIFIED + r")[\s:,]{1,20}){0,12}[\"'(\[<{]{0,8}\s{0,20}"
 )
 _COPULA = r"(?:です|だ|입니다|이다)"
+CLAUSE_END = re.compile(
+    r"(?<!\d)[.;,:(]|[.;,:(](?!\d)|\s-\s|\b(?:because|since|which|due to|given|based on)\b|\n",
+    re.IGNORECASE,
+)
+NEGATED_BEFORE = re.compile(
+    r"\b(?:not|no|never|without|than|unlike|neither|nor|isn t|exclude[sd]?|avoid|instead of"
+    r"|rules? out|ruled out)(?: (?:an?|the|have|be|of|by|with))*$"
+)
+# In normal form, where punctuation is gone.
+_NEGATED_AFTER = re.compile(
+    r" (?:(?:is|are|was|were|has been|can be|would be|seems|looks) (?:also |therefore |thus )?"
+    r"(?:ruled out|excluded|eliminated|unlikely|less likely|not|incorrect|wrong|contraindicated"
+    r"|unsafe|inappropriate|false)|does not|do not|did not|would not|cannot|can not|isn t|doesn t"
+    r"|can t)\b"
+)
+_LISTED_ON = re.compile(r"^(?: (?:or|nor|and))?$")
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_FEW_WORDS = 80  # characters
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
-class Shapes:
-    """Patterns that depend on the labels."""
+class ChoiceSettings:
+    """When a wording counts as an option's text although it differs from it.
 
-    opening: re.Pattern  # what every pattern of the next four begins with
-    pure: re.Pattern
-    several: re.Pattern
-    delimited: re.Pattern
-    spaced: re.Pattern
-    repeated: re.Pattern
-    trailing: re.Pattern
-    occurrence: re.Pattern
-    set_off: re.Pattern
-    bold: re.Pattern
-    closing: re.Pattern
-    listed: re.Pattern
+    `threshold`: least similarity, 0 to 100 (normalised insertions and deletions; at 90 a slip of
+    the pen passes, and "hypotension" for "hypertension", 87, does not). `margin`: how far the
+    runner-up must lie below.
+    """
+
+    threshold: float = 90.0
+    margin: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +59,8 @@ class Choices:
     """An item's options, ready to be looked for in many answers."""
 
     options: Options
-    shapes: Shapes
+    settings: ChoiceSettings
+    shapes: SimpleNamespace  # see `_shapes`
     label: dict[str, str]  # casefolded -> label
     text: dict[str, str]  # label -> text
     form: dict[str, str]  # label -> normal form of the text, which may be empty
@@ -59,6 +78,10 @@ class Choices:
         return len(piece) <= self.longest and (
             piece.count(" ") <= self.spaces or "\\" in piece or "  " in piece
         )
+
+    def equal(self, piece: str) -> frozenset[str]:
+        """Labels of the options whose text a piece is."""
+        return self.labels.get(normalised(piece), _NONE) if self.may_equal(piece) else _NONE
 
     @cached_property
     def mentions(self) -> tuple[tuple[str, re.Pattern, frozenset[str]], ...]:
@@ -81,15 +104,16 @@ def _occurrence(form: str) -> re.Pattern:
 
 
 @lru_cache(maxsize=16384)
-def choices_of(options: Options) -> Choices:
+def choices_of(options: Options, settings: ChoiceSettings) -> Choices:
     form = {label: normalised(text) for label, text in options}
     labels: dict[str, frozenset[str]] = {}
     for label, wording in form.items():
         if wording:
-            labels[wording] = labels.get(wording, frozenset()) | {label}
+            labels[wording] = labels.get(wording, _NONE) | {label}
     return Choices(
         options,
-        shapes_of(tuple(label for label, _ in options)),
+        settings,
+        _shapes(tuple(label for label, _ in options)),
         {label.casefold(): label for label, _ in options},
         dict(options),
         form,
@@ -101,16 +125,17 @@ def choices_of(options: Options) -> Choices:
 
 
 @lru_cache(maxsize=256)
-def shapes_of(labels: tuple[str, ...]) -> Shapes:
+def _shapes(labels: tuple[str, ...]) -> SimpleNamespace:
+    """Patterns that depend on the labels."""
     one = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
     small = f"(?P<label>(?i:{one}))"  # where the shape leaves no doubt, case does not count
     big = f"(?P<label>{one})"
     again = f"[\"'(\\[]*(?P<second>{one})(?![\\w'])"
     lead = f"^(?i:{_LEAD})"
-    return Shapes(
+    return SimpleNamespace(
+        # What every pattern of the next four begins with.
         opening=re.compile(rf"{lead}{small}(?![A-Za-z0-9_])"),
         pure=re.compile(rf"{lead}{small}(?:\s*{_COPULA})?[\"')\]}}>]*\s*[.,:;!?)\]\"'-]*\s*$"),
-        repeated=re.compile(rf"^\W*(?P<label>{one})(?:\W+(?P=label))+\W*$"),
         several=re.compile(
             rf"{lead}{big}[)\]\"']*\s*(?:[,;]\s*)?"
             r"(?:(?i:and/or|and|or|vs\.?)\s|[,/&+]|或|(?:[.;]\s*)?(?i:alternatively|or)\b,?\s)\s*"
@@ -123,6 +148,7 @@ def shapes_of(labels: tuple[str, ...]) -> Shapes:
             re.DOTALL,
         ),
         spaced=re.compile(rf"{lead}{big}\s+(?P<rest>\S.*)", re.DOTALL),
+        repeated=re.compile(rf"^\W*(?P<label>{one})(?:\W+(?P=label))+\W*$"),
         trailing=re.compile(
             rf"(?P<rest>\S.*?)\s*[(\[](?:(?i:option|choice|answer)\s*:?\s+)?{small}[)\]][\s.,!]*$",
             re.DOTALL,
@@ -138,3 +164,80 @@ def shapes_of(labels: tuple[str, ...]) -> Shapes:
         ),
         listed=re.compile(rf"\W*{small}\s*(?:[)\]:.|]|-\s)(?P<rest>.*)$"),
     )
+
+
+def read_wording(field: str, choices: Choices) -> Extraction | None:
+    """The option whose text a field is, begins with, or nearly is."""
+    field = field[: choices.longest + 1]  # what comes later cannot matter
+    whole = normalised(field)
+    clause = normalised(CLAUSE_END.split(field, maxsplit=1)[0])
+    for part in (whole, clause):
+        if labels := choices.labels.get(part):
+            return one_of(labels, "text", "an option's text")
+    begun = [
+        (len(form), label)
+        for label, form in choices.wordings
+        if len(form) >= 4 and whole.startswith(form) and f"{whole} ".startswith(f"{form} ")
+    ]
+    if begun:
+        longest = max(begun)[0]
+        return one_of({lb for size, lb in begun if size == longest}, "text", "an option's text")
+    return nearest(whole, choices) or nearest(clause, choices)
+
+
+def nearest(part: str, choices: Choices) -> Extraction | None:
+    """The most similar option, if similar enough, clear of the runner-up, and of equal numbers."""
+    forms = [form for _, form in choices.wordings]
+    # Below the cutoff a score is 0, which leaves the comparison with threshold and margin as it is.
+    cutoff = choices.settings.threshold - choices.settings.margin
+    close = process.extract(
+        part, forms, scorer=fuzz.ratio, processor=None, score_cutoff=cutoff, limit=None
+    )
+    scores = sorted(((score, *choices.wordings[index]) for _, score, index in close), reverse=True)
+    if not scores:
+        return None
+    score, label, form = scores[0]
+    # A short text that differs at all is another text, and so is another dose.
+    if score < choices.settings.threshold or len(form) < 5:
+        return None
+    if _DIGITS.findall(part) != _DIGITS.findall(form):
+        return None
+    if len(scores) > 1 and score - scores[1][0] < choices.settings.margin:
+        return tie({label, scores[1][1]})
+    return Extraction(label, "fuzzy", f"similar to an option's text ({score:.1f})")
+
+
+def mentioned(text: str, choices: Choices) -> set[str]:
+    """Labels whose text occurs as whole words, not within a longer option's and not denied.
+
+    `text` is one sentence, in normal form. A list denied at its head is denied whole.
+    """
+    seen: list[tuple[int, int, frozenset[str]]] = []
+    left = text
+    for form, pattern, labels in choices.mentions:
+        if form not in left or (form.isalpha() and len(form) < 2 and form.isascii()):
+            continue
+        # A letter or a bare number occurs in passing; in a few words it can be the answer.
+        passing = (len(form) < 3 and form.isascii()) or not any(c.isalpha() for c in form)
+        if passing and len(text) > _FEW_WORDS:
+            continue
+        seen += [(*match.span(), labels) for match in pattern.finditer(left)]
+        left = pattern.sub(lambda m: "\x00" * len(m[0]), left)
+    found: set[str] = set()
+    denied_to = -1
+    for start, end, labels in sorted(seen, key=lambda mention: mention[:2]):
+        listed_on = denied_to >= 0 and _LISTED_ON.match(text[denied_to:start].rstrip())
+        if listed_on or NEGATED_BEFORE.search(text[max(0, start - 40) : start].strip()):
+            denied_to = end
+        elif not _NEGATED_AFTER.match(text, end):
+            found |= labels
+    return found
+
+
+def one_of(labels: set[str] | frozenset[str], how: str, detail: str) -> Extraction:
+    return Extraction(*labels, how, detail) if len(labels) == 1 else tie(labels)
+
+
+def tie(labels: set[str] | frozenset[str]) -> Extraction:
+    shown = ", ".join(sorted(label or "none" for label in labels))
+    return Extraction(None, "tie", f"more than one option is named: {shown}")

@@ -8,22 +8,31 @@ beside another option's text (contradiction), or where no option is named.
 """
 
 import re
+from collections.abc import Iterable
+from itertools import chain
 
-from thinkscale.grading.answer import BOX, TAG, boxes, cues, json_value
-from thinkscale.grading.choice.letters import NEGATIVE, read_field
-from thinkscale.grading.choice.options import Choices, Options, choices_of
-from thinkscale.grading.grader import Facts
-from thinkscale.grading.said import denied, labels_said
-from thinkscale.grading.sentences import after_revision, conclusions, is_cut, sentences
-from thinkscale.grading.text import Extraction, answer_part, normalised, plain, unmarked
-from thinkscale.grading.wording import (
+from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues, json_value
+from thinkscale.grading.choice.letters import NEGATIVE, denied, labels_said, read_field
+from thinkscale.grading.choice.options import (
+    Choices,
     ChoiceSettings,
-    equal,
+    Options,
+    choices_of,
     mentioned,
     nearest,
     one_of,
     read_wording,
     tie,
+)
+from thinkscale.grading.grader import Extraction, Facts, Judged
+from thinkscale.grading.text import (
+    after_revision,
+    conclusions,
+    is_cut,
+    normalised,
+    plain,
+    sentences,
+    unmarked,
 )
 
 _SHORT = 300  # characters
@@ -42,12 +51,10 @@ def extract_choice(
     >>> extract_choice("The answer is (B).", (("A", "Insulin"), ("B", "Metformin"))).label
     'B'
     """
-    return _extract(answer_part(text), choices_of(options), settings or ChoiceSettings())
+    return _extract(answer_part(text), choices_of(options, settings or ChoiceSettings()))
 
 
-def judge_choice(
-    text: str, facts: Facts, settings: ChoiceSettings | None = None
-) -> tuple[Extraction, str]:
+def judge_choice(text: str, facts: Facts, settings: ChoiceSettings) -> Judged:
     """(extraction, outcome) of an answer to an item with options and a key."""
     extraction = extract_choice(text, facts.options, settings)
     if extraction.label is None:
@@ -55,11 +62,11 @@ def judge_choice(
     return extraction, "correct" if extraction.label == facts.key else "incorrect"
 
 
-def _extract(text: str, choices: Choices, settings: ChoiceSettings) -> Extraction:
+def _extract(text: str, choices: Choices) -> Extraction:
     text = plain(text)
     bare = unmarked(BOX.sub(" ", text) if "box" in text else text)
     for rule in (_tag, _statement, _box, _letter, _text):
-        found = rule(text, bare, choices, settings)
+        found = rule(text, bare, choices)
         if found is not None:
             return found
     return Extraction(None, "none", "no option is named")
@@ -68,24 +75,23 @@ def _extract(text: str, choices: Choices, settings: ChoiceSettings) -> Extractio
 # The rules: each returns an Extraction, or None to leave the text to the next.
 
 
-def _tag(text, bare, choices, settings):
+def _tag(text, bare, choices):
     for content in reversed(TAG.findall(text) if "<" in text else []):
         # Inside a tag anything may stand, so the other rules read it; a tag cannot hold a tag.
-        found = _extract(content.replace("<answer>", ""), choices, settings)
+        found = _extract(content.replace("<answer>", ""), choices)
         if found.how != "none":
             return _renamed(found, "tag")
     return None
 
 
-def _statement(text, bare, choices, settings):
+def _statement(text, bare, choices):
     for cue in reversed(cues(bare)):
         rest = bare[cue.end :]
         line = rest.lstrip(" \t\n*:>").split("\n", 1)[0][:_LONGEST_FIELD]
         field = json_value(rest) if cue.json else line
         if not field or NEGATIVE.match(field):
             continue
-        found = read_field(field, choices, settings, article=cue.verb)
-        found = found or read_wording(field, choices, settings)
+        found = read_field(field, choices, article=cue.verb) or read_wording(field, choices)
         if found is not None:
             if not cue.json and (taken_back := after_revision(rest)) is not None:
                 found = _revised(taken_back, choices) or found
@@ -93,20 +99,20 @@ def _statement(text, bare, choices, settings):
     return None
 
 
-def _box(text, bare, choices, settings):
+def _box(text, bare, choices):
     for content in reversed(boxes(text)):
         field = unmarked(content).strip()
-        found = read_field(field, choices, settings) or read_wording(field, choices, settings)
+        found = read_field(field, choices) or read_wording(field, choices)
         if found is not None:
             return _renamed(found, "boxed")
     return None
 
 
-def _letter(text, bare, choices, settings):
+def _letter(text, bare, choices):
     pieces = _PARAGRAPH.split(bare) if "\n" in bare else [bare]
     paragraphs = [p.strip() for p in pieces if p.strip()]
     ends = [p for p in paragraphs[:1] + paragraphs[1:][-1:] if "\n" not in p]
-    read = (read_field(p, choices, settings, announced=False) for p in ends)
+    read = (read_field(p, choices, announced=False) for p in ends)
     found = [field for field in read if field is not None]
     if found:
         labels = {f.label for f in found}
@@ -117,11 +123,12 @@ def _letter(text, bare, choices, settings):
     if (closing := _closing(bare, choices)) is not None:
         return closing
     asserted, named, bracketed = labels_said(bare, choices)
-    if len(asserted) != 1:
-        asserted = asserted or named
     lines = bare.split("\n")
-    asserted = asserted or _verdict(lines, choices)
-    asserted = asserted or bracketed | _begun(lines, choices) | _bold(text, choices)
+    asserted = asserted or named or _verdict(lines, choices)
+    if not asserted:
+        begun = filter(None, map(choices.shapes.set_off.match, lines))
+        bold = choices.shapes.bold.finditer(text) if "**" in text else ()
+        asserted = bracketed | _undenied(chain(begun, bold), choices)
     if not asserted and (places := _ORDINAL.findall(bare)):
         labels = [label for label, _ in choices.options]
         numbers = {_ORDINALS.index(place.lower()) for place in places}
@@ -131,12 +138,12 @@ def _letter(text, bare, choices, settings):
     return Extraction(*asserted, "letter", "a lone letter") if asserted else None
 
 
-def _text(text, bare, choices, settings):
+def _text(text, bare, choices):
     lines = [line for line in bare.split("\n") if line.strip()]
     parts = sentences(bare)
     result = parts[-1].rpartition("=")[2] if parts else ""  # "x = 3 + 4 = 7"
     for part in dict.fromkeys([bare, *lines[:1], *lines[-1:], *parts[-1:], result, *parts[:1]]):
-        if choices.may_equal(part) and (labels := equal(normalised(part), choices)):
+        if labels := choices.equal(part):
             return one_of(labels, "text", "an option's text")
     # An essay mentions options that it does not choose: of a long text only the last line counts,
     # of a long line how it begins and ends, and of one that breaks off where it does.
@@ -152,7 +159,7 @@ def _text(text, bare, choices, settings):
     if labels:
         return one_of(labels, "text", "the text of one option occurs")
     short = (normalised(line) for line in lines if choices.may_equal(line))
-    near = [f for line in short if (f := nearest(line, choices, settings)) is not None]
+    near = [f for line in short if (f := nearest(line, choices)) is not None]
     if near:
         labels = {f.label for f in near}
         return near[0] if len(labels) == 1 else tie(labels)
@@ -206,26 +213,14 @@ def _verdict(lines: list[str], choices: Choices) -> set[str]:
     return open_ if len(open_) == 1 and len(seen) == len(choices.options) else set()
 
 
-def _begun(lines: list[str], choices: Choices) -> set[str]:
-    """Labels that lines begin with and do not deny."""
-    matches = ((line, choices.shapes.set_off.match(line)) for line in lines)
-    return {
-        choices.called(match["label"])
-        for line, match in matches
-        if match and not denied(line, match.start(), match.end())
-    }
-
-
-def _bold(text: str, choices: Choices) -> set[str]:
-    matches = choices.shapes.bold.finditer(text) if "**" in text else ()
+def _undenied(matches: Iterable[re.Match], choices: Choices) -> set[str]:
     return {
         choices.called(match["label"])
         for match in matches
-        if not denied(text, match.start(), match.end())
+        if not denied(match.string, match.start(), match.end())
     }
 
 
 def _renamed(found: Extraction, how: str) -> Extraction:
-    if found.label is None:
-        return Extraction(None, found.how, f"{how}: {found.detail}")
-    return Extraction(found.label, how, f"{how}: {found.detail}")
+    detail = f"{how}: {found.detail}"
+    return Extraction(found.label, how if found.label is not None else found.how, detail)
