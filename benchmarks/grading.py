@@ -19,14 +19,10 @@ from thinkscale.grading import grade_study
 DRUGS = (
     *("Metformin", "Glyburide", "Acarbose", "Insulin", "Exenatide", "Ceftriaxone", "Azithromycin"),
     *("Vancomycin", "Lisinopril", "Hydrochlorothiazide", "Aspirin", "Clopidogrel", "Warfarin"),
-    *(
-        "Iron deficiency anemia",
-        "Pulmonary embolism",
-        "Acute myocardial infarction",
-        "Pericarditis",
-    ),
-    *("Computed tomography of the head", "Lumbar puncture", "Hepatitis B vaccine", "Vitamin B12"),
-    *("Disclose the error to the patient and document it in the chart", "Observation"),
+    *("Iron deficiency anemia", "Pulmonary embolism", "Acute myocardial infarction"),
+    *("Pericarditis", "Computed tomography of the head", "Lumbar puncture", "Hepatitis B vaccine"),
+    *("Vitamin B12", "Disclose the error to the patient and document it in the chart"),
+    "Observation",
 )
 REASONS = (
     "The patient is a {n}-year-old with a glucose of {m} mg/dL and ketones in the urine.",

@@ -100,14 +100,14 @@ def cues(text: str) -> list[Cue]:
     if "ans" in lower:
         found += _answers(text, lower)
     if "option" in lower or "choice" in lower or "selection" in lower or "letter" in lower:
-        found += _matches(_OPTION, text)
+        found += map(_cue, _OPTION.finditer(text))
     if '":' in text or "':" in text:
         found += [Cue(m.end(), json=True) for m in _JSON.finditer(text)]
     ascii_only = text.isascii()
     if not ascii_only:
         found += [Cue(m.end(), bool(m["verb"])) for m in _CJK.finditer(text)]
     if any([noun in lower for noun in (_ASCII_NOUNS if ascii_only else _NOUNS)]):
-        found += _matches(_ELSEWHERE, text)
+        found += map(_cue, _ELSEWHERE.finditer(text))
     return sorted(found, key=lambda cue: cue.end)[-MOST:] if len(found) > 1 else found
 
 
@@ -115,16 +115,11 @@ def _answers(text: str, lower: str) -> Iterator[Cue]:
     """Cues in English; faster than searching for the pattern, which begins in too many ways."""
     place = lower.find("ans") if len(lower) == len(text) else -1
     if place < 0:
-        yield from _matches(_ANSWER, text)
+        yield from map(_cue, _ANSWER.finditer(text))
     while place >= 0:
-        match = _ANSWER.match(text, place)
-        if match:
+        if match := _ANSWER.match(text, place):
             yield _cue(match)
         place = lower.find("ans", match.end() if match else place + 3)
-
-
-def _matches(pattern: re.Pattern, text: str) -> Iterator[Cue]:
-    return map(_cue, pattern.finditer(text))
 
 
 def _cue(match: re.Match) -> Cue:
@@ -210,8 +205,7 @@ def answer_field(text: str) -> Field | None:
 
 def _tag(text: str) -> Field | None:
     for match in reversed(list(TAG.finditer(text) if "<" in text else [])):
-        content = match[1].replace("<answer>", "").strip()
-        if content:
+        if content := match[1].replace("<answer>", "").strip():
             inner = _statement(content) or _box(content)
             closed = match[0].lower().endswith("</answer>")
             return Field(inner.text if inner else content, "tag", not closed)

@@ -74,10 +74,8 @@ def judge_structure(text: str, facts: Facts, settings: StructureSettings) -> Jud
     # "{}" is no words, but it is an answer where JSON is asked for.
     if not text or not (words or settings.json_schema is not None):
         return ungradable("the answer is empty")
-    label, faults = (
-        _words(words),
-        _length_faults("the answer", words, settings.min_words, settings.max_words),
-    )
+    label = _words(words)
+    faults = _length_faults("the answer", words, settings.min_words, settings.max_words)
     if settings.sections:
         label, more = _sections(text, settings)
         faults += more
@@ -176,13 +174,12 @@ def find_sections(text: str, titles: Mapping[str, str]) -> dict[str, Found]:
             section, words = parts[-1]
             parts[-1] = (section, words + count_words(line))
     longest: dict[str, int] = {}  # place among the parts
-    for place, (section, words) in enumerate(parts):
-        if section not in longest or words > parts[longest[section]][1]:
-            longest[section] = place
+    for place in sorted(range(len(parts)), key=lambda place: -parts[place][1]):
+        longest.setdefault(parts[place][0], place)
     headings = [section for section, _ in parts]
     return {
-        section: Found(parts[place][1], headings.count(section))
-        for section, place in sorted(longest.items(), key=lambda entry: entry[1])
+        headings[place]: Found(parts[place][1], headings.count(headings[place]))
+        for place in sorted(longest.values())
     }
 
 
@@ -231,11 +228,12 @@ def find_json(text: str) -> Any:
     NoJson, in words; what follows a fence or a brace that does not close may have been cut.
     """
     fenced = _fenced(text)
-    if fenced is not None:
-        return _read(fenced)
-    whole = text.strip()
-    if whole.startswith("[") and whole.endswith("]"):
-        return _read(whole)
+    whole = (text if fenced is None else fenced).strip()
+    if fenced is not None or (whole.startswith("[") and whole.endswith("]")):
+        value, end = _decode(whole, 0)
+        if whole[end:].strip():
+            raise NoJson("its JSON is followed by something else")
+        return value
     opening = _OPENS_OBJECT.search(text)
     if opening is None:
         raise NoJson("there is no JSON object")
@@ -244,26 +242,13 @@ def find_json(text: str) -> Any:
 
 def _fenced(text: str) -> str | None:
     """The first block fenced as `json`; one that does not close runs to the end."""
-    inside: list[str] | None = None
-    for line in text.splitlines():
-        bare = line.strip()
-        if inside is None:
-            if bare[:3] in ("```", "~~~") and bare.strip("`~ \t").casefold() == "json":
-                inside = []
-        elif bare[:3] in ("```", "~~~"):
-            break
-        else:
-            inside.append(line)
-    return None if inside is None else "\n".join(inside)
-
-
-def _read(text: str) -> Any:
-    """The value of a text that is JSON and nothing else."""
-    text = text.strip()
-    value, end = _decode(text, 0)
-    if text[end:].strip():
-        raise NoJson("its JSON is followed by something else")
-    return value
+    lines = text.splitlines()
+    fences = [n for n, line in enumerate(lines) if line.strip()[:3] in ("```", "~~~")]
+    for place, fence in enumerate(fences):
+        if lines[fence].strip().strip("`~ \t").casefold() == "json":
+            end = fences[place + 1] if place + 1 < len(fences) else None
+            return "\n".join(lines[fence + 1 : end])
+    return None
 
 
 def _decode(text: str, start: int) -> tuple[Any, int]:

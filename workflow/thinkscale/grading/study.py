@@ -24,7 +24,7 @@ from thinkscale.grading.grader import Facts, Grader, Judged
 from thinkscale.grading.registry import GRADERS
 
 DEFAULT_ANSWER_PROMPT = "Final Answer:"
-KEYS = ["model", "item_id", "sample", "condition"]
+KEYS = list(contracts.KEYS["responses"])
 # What is read of a response: never its thinking.
 COLUMNS = [*KEYS, "answer_text", "stop", "answer_stop", "error"]
 BATCH = 20_000  # responses
@@ -72,7 +72,7 @@ def grade_study(
             at_the_end.callback(pool.shutdown, cancel_futures=True)
         judged = (
             frame
-            for name in _judgings
+            for name in grading["graders"]
             for frame in _judged(
                 partial(_judge, name, answer_prompts),
                 contracts.batches(responses, "responses", COLUMNS, batch),

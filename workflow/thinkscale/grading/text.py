@@ -35,6 +35,11 @@ _ARTICLE = re.compile(
 )
 _POSSESSIVE = re.compile(r"(?<=\w)'s\b")  # "Crohn's disease" is also called Crohn disease
 _PERCENT = re.compile(r"\s*\\?(?:%|\bper\s?cent\b)")
+_GREEK = {  # "β" and "beta" are one word in options
+    code: name.removeprefix("GREEK SMALL LETTER ").lower()
+    for code in range(0x370, 0x400)
+    if (name := unicodedata.name(chr(code), "")).startswith("GREEK SMALL LETTER ")
+}
 _INTERVAL = re.compile(r"([\[(])([^\[\](),;]{1,24})[,;]([^\[\](),;]{1,24})([\])])")
 
 
@@ -81,7 +86,7 @@ def normalised(text: str) -> str:
     if "," in text or ";" in text:
         text = _INTERVAL.sub(_in_words, text)
     if not text.isascii():
-        text = "".join(c if c < "\u0370" or c > "\u03ff" else _greek_name(c) for c in text)
+        text = text.translate(_GREEK)
     # x², x^2 and x_2 lose their marks alike: the compatibility form of ² is a plain 2.
     if "^" in text or "_" in text:
         text = text.replace("^", "").replace("_", "")
@@ -100,13 +105,6 @@ def _in_words(match: re.Match) -> str:
     left = "open" if match[1] == "(" else "closed"
     right = "open" if match[4] == ")" else "closed"
     return f" {left} {match[2]} {match[3]} {right} "
-
-
-def _greek_name(character: str) -> str:
-    """ "β" and "beta" are one word in options."""
-    name = unicodedata.name(character, "")
-    prefix = "GREEK SMALL LETTER "
-    return name.removeprefix(prefix).lower() if name.startswith(prefix) else character
 
 
 # Sentences, and where a text concludes.

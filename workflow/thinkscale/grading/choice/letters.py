@@ -31,11 +31,7 @@ _AFTER_I = re.compile(r"(?:because|since|as|is|which|for|due|based)\b", re.IGNOR
 
 
 def read_field(
-    field: str,
-    choices: Choices,
-    *,
-    article: bool = False,
-    announced: bool = True,
+    field: str, choices: Choices, *, article: bool = False, announced: bool = True
 ) -> Extraction | None:
     """The label that a field opens (or, in brackets, closes) with; None if it does neither.
 
@@ -131,6 +127,7 @@ _AFTER = re.compile(
     r"(?![\w'])[\"')]?(?=\s*(?:[.,;:!?)\]]|$|\n|(?:because|since|as|is|wählen|nehmen)\b|\(|-\s))",
     re.MULTILINE,
 )
+_BRACKET = re.compile(r"(?<!\w)[(\[]\Z")
 _NOT_A_COUNT = re.compile(r"(?![\w'])(?!\s[a-z]+\s+of\b)")
 _REST = re.compile(r"[.\n](?:\s|$)|[;,]")
 _REACH = 60  # characters before a letter that are looked at
@@ -145,7 +142,7 @@ def labels_said(text: str, choices: Choices) -> tuple[set[str], set[str], set[st
         start, end = letter.span()
         from_ = max(0, start - _REACH)
         before = text[from_:start]
-        apart = not before or not (before[-1].isalnum() or before[-1] in "_'")
+        apart = not before[-1:].isalnum() and before[-1:] not in ("_", "'")
         if apart and (right := _CALLED_RIGHT.match(text, end)):
             _add(asserted, letter[0], text, start, right.end())
         elif ((chosen := _CHOSEN.search(before)) and (after := _AFTER.match(text, end))) or (
@@ -154,19 +151,16 @@ def labels_said(text: str, choices: Choices) -> tuple[set[str], set[str], set[st
             _add(asserted, letter[0], text, from_ + chosen.start(), after.end())
         if (name := _NAMED.search(before)) and _NOT_A_COUNT.match(text, end):
             _add(named, letter[0], text, from_ + name.start(), end)
-        if before[-1:] in ("(", "[") and text[end : end + 1] in (")", "]"):
-            bare = len(before) < 2 or not (before[-2].isalnum() or before[-2] == "_")
-            if bare:
-                _add(bracketed, letter[0], text, start - 1, end + 1)
+        if _BRACKET.search(before) and text[end : end + 1] in (")", "]"):
+            _add(bracketed, letter[0], text, start - 1, end + 1)
     return asserted, named, bracketed
 
 
 def denied(text: str, start: int, end: int) -> bool:
     """Whether what stands at start:end is denied before it or in the rest of its sentence."""
     rest = _REST.split(text[end : end + 62], maxsplit=1)[0][:60]
-    if NEGATIVE.search(rest):
-        return True
-    return NEGATED_BEFORE.search(text[max(0, start - 25) : start].lower().strip()) is not None
+    before = text[max(0, start - 25) : start].lower().strip()
+    return bool(NEGATIVE.search(rest) or NEGATED_BEFORE.search(before))
 
 
 def _add(labels: set[str], label: str, text: str, start: int, end: int) -> None:

@@ -54,24 +54,29 @@ class ChoiceSettings:
     margin: float = 5.0
 
 
-@dataclass(frozen=True)
 class Choices:
     """An item's options, ready to be looked for in many answers."""
 
-    options: Options
-    settings: ChoiceSettings
-    shapes: SimpleNamespace  # see `_shapes`
-    label: dict[str, str]  # casefolded -> label
-    text: dict[str, str]  # label -> text
-    form: dict[str, str]  # label -> normal form of the text, which may be empty
-    wordings: tuple[tuple[str, str], ...]  # (label, normal form), empty forms left out
-    labels: dict[str, frozenset[str]]  # normal form -> labels of the options that have it
-    longest: int  # characters; a longer piece of text is no option's, however it is marked up
-    spaces: int  # a plain piece with more of them is none either
+    def __init__(self, options: Options, settings: ChoiceSettings) -> None:
+        self.settings = settings
+        self.labels = tuple(label for label, _ in options)
+        self.shapes = _shapes(self.labels)
+        self._cased = {label.casefold(): label for label in self.labels}
+        self.text = dict(options)
+        # Normal forms of the texts by label; they may be empty, wordings are not.
+        self.form = {label: normalised(text) for label, text in options}
+        self.wordings = {label: form for label, form in self.form.items() if form}
+        self.of_form: dict[str, frozenset[str]] = {}  # labels that share one
+        for label, form in self.wordings.items():
+            self.of_form[form] = self.of_form.get(form, _NONE) | {label}
+        # Characters; a longer piece of text is no option's, however it is marked up, and a plain
+        # piece with more spaces is none either.
+        self.longest = 4 * max((len(text) for _, text in options), default=0) + 200
+        self.spaces = max((form.count(" ") for form in self.form.values()), default=0) + 8
 
     def called(self, label: str) -> str:
         """The label as the item writes it."""
-        return self.label[label.casefold()]
+        return self._cased[label.casefold()]
 
     def may_equal(self, piece: str) -> bool:
         """Whether a piece of text is short enough to be an option's, before it is compared."""
@@ -81,13 +86,13 @@ class Choices:
 
     def equal(self, piece: str) -> frozenset[str]:
         """Labels of the options whose text a piece is."""
-        return self.labels.get(normalised(piece), _NONE) if self.may_equal(piece) else _NONE
+        return self.of_form.get(normalised(piece), _NONE) if self.may_equal(piece) else _NONE
 
     @cached_property
     def mentions(self) -> tuple[tuple[str, re.Pattern, frozenset[str]], ...]:
         """(normal form, pattern of its occurrence, labels), longest first."""
-        forms = dict(self.labels)
-        for form, labels in self.labels.items():
+        forms = dict(self.of_form)
+        for form, labels in self.of_form.items():
             left, joined, right = form.partition(" and ")
             if joined and " and " not in right and min(len(left), len(right)) >= 3:
                 forms.setdefault(f"{right} and {left}", labels)
@@ -103,25 +108,7 @@ def _occurrence(form: str) -> re.Pattern:
     return re.compile(f"{left}{re.escape(form)}{right}")
 
 
-@lru_cache(maxsize=16384)
-def choices_of(options: Options, settings: ChoiceSettings) -> Choices:
-    form = {label: normalised(text) for label, text in options}
-    labels: dict[str, frozenset[str]] = {}
-    for label, wording in form.items():
-        if wording:
-            labels[wording] = labels.get(wording, _NONE) | {label}
-    return Choices(
-        options,
-        settings,
-        _shapes(tuple(label for label, _ in options)),
-        {label.casefold(): label for label, _ in options},
-        dict(options),
-        form,
-        tuple((label, wording) for label, wording in form.items() if wording),
-        labels,
-        4 * max((len(text) for _, text in options), default=0) + 200,
-        max((wording.count(" ") for wording in form.values()), default=0) + 8,
-    )
+choices_of = lru_cache(maxsize=16384)(Choices)
 
 
 @lru_cache(maxsize=256)
@@ -132,38 +119,30 @@ def _shapes(labels: tuple[str, ...]) -> SimpleNamespace:
     big = f"(?P<label>{one})"
     again = f"[\"'(\\[]*(?P<second>{one})(?![\\w'])"
     lead = f"^(?i:{_LEAD})"
-    return SimpleNamespace(
+    patterns = {
         # What every pattern of the next four begins with.
-        opening=re.compile(rf"{lead}{small}(?![A-Za-z0-9_])"),
-        pure=re.compile(rf"{lead}{small}(?:\s*{_COPULA})?[\"')\]}}>]*\s*[.,:;!?)\]\"'-]*\s*$"),
-        several=re.compile(
-            rf"{lead}{big}[)\]\"']*\s*(?:[,;]\s*)?"
-            r"(?:(?i:and/or|and|or|vs\.?)\s|[,/&+]|或|(?:[.;]\s*)?(?i:alternatively|or)\b,?\s)\s*"
-            rf"(?:(?i:possibly|maybe|perhaps|also)\s+)?(?:(?i:option|choice)\s+)?{again}"
-            r"(?=\s*(?:[.,;:!?)\]/&+\"']|$|\n|(?i:and|or|are|because|since|is)\b))"
-        ),
-        delimited=re.compile(
-            rf"{lead}{small}(?!'\w)\s*(?:[)\]}}>\"']+\s*[.:,;-]*|[.:;,](?=\D)|[.:;,]\s|\s-\s)\s*"
-            r"(?P<rest>\S.*)",
-            re.DOTALL,
-        ),
-        spaced=re.compile(rf"{lead}{big}\s+(?P<rest>\S.*)", re.DOTALL),
-        repeated=re.compile(rf"^\W*(?P<label>{one})(?:\W+(?P=label))+\W*$"),
-        trailing=re.compile(
-            rf"(?P<rest>\S.*?)\s*[(\[](?:(?i:option|choice|answer)\s*:?\s+)?{small}[)\]][\s.,!]*$",
-            re.DOTALL,
-        ),
-        occurrence=re.compile(rf"(?<![A-Za-z0-9_])(?:{one})(?![A-Za-z0-9_'])"),
-        set_off=re.compile(rf"\W*{small}(?:[)\]:]|\.(?=\s|$)|\s*$)"),
-        bold=re.compile(rf"\*\*\s*\(?{big}[).:]*\s*\*\*"),
+        "opening": rf"{lead}{small}(?![A-Za-z0-9_])",
+        "pure": rf"{lead}{small}(?:\s*{_COPULA})?[\"')\]}}>]*\s*[.,:;!?)\]\"'-]*\s*$",
+        "several": rf"{lead}{big}[)\]\"']*\s*(?:[,;]\s*)?"
+        r"(?:(?i:and/or|and|or|vs\.?)\s|[,/&+]|或|(?:[.;]\s*)?(?i:alternatively|or)\b,?\s)\s*"
+        rf"(?:(?i:possibly|maybe|perhaps|also)\s+)?(?:(?i:option|choice)\s+)?{again}"
+        r"(?=\s*(?:[.,;:!?)\]/&+\"']|$|\n|(?i:and|or|are|because|since|is)\b))",
+        "delimited": rf"(?s){lead}{small}(?!'\w)\s*"
+        r"(?:[)\]}>\"']+\s*[.:,;-]*|[.:;,](?=\D)|[.:;,]\s|\s-\s)\s*(?P<rest>\S.*)",
+        "spaced": rf"(?s){lead}{big}\s+(?P<rest>\S.*)",
+        "repeated": rf"^\W*(?P<label>{one})(?:\W+(?P=label))+\W*$",
+        "trailing": r"(?s)(?P<rest>\S.*?)\s*[(\[](?:(?i:option|choice|answer)\s*:?\s+)?"
+        rf"{small}[)\]][\s.,!]*$",
+        "occurrence": rf"(?<![A-Za-z0-9_])(?:{one})(?![A-Za-z0-9_'])",
+        "set_off": rf"\W*{small}(?:[)\]:]|\.(?=\s|$)|\s*$)",
+        "bold": rf"\*\*\s*\(?{big}[).:]*\s*\*\*",
         # The end of a text: "... so the only one left is C."
-        closing=re.compile(
-            r"(?:(?<!\w)(?:is|are|be|so|thus|hence|i\.e\.|answer|option|choice|leaves|with|est|es"
-            r"|ist|è|é|:|=)[,:]?\s+(?i:(?:the|la|option|choice|answer|letter)\s+)*|[:=]\s*)"
-            rf"[\"'(\[]?{big}[\"')\]]?[.!]*\s*$"
-        ),
-        listed=re.compile(rf"\W*{small}\s*(?:[)\]:.|]|-\s)(?P<rest>.*)$"),
-    )
+        "closing": r"(?:(?<!\w)(?:is|are|be|so|thus|hence|i\.e\.|answer|option|choice|leaves|with"
+        r"|est|es|ist|è|é|:|=)[,:]?\s+(?i:(?:the|la|option|choice|answer|letter)\s+)*|[:=]\s*)"
+        rf"[\"'(\[]?{big}[\"')\]]?[.!]*\s*$",
+        "listed": rf"\W*{small}\s*(?:[)\]:.|]|-\s)(?P<rest>.*)$",
+    }
+    return SimpleNamespace(**{name: re.compile(pattern) for name, pattern in patterns.items()})
 
 
 def read_wording(field: str, choices: Choices) -> Extraction | None:
@@ -172,37 +151,30 @@ def read_wording(field: str, choices: Choices) -> Extraction | None:
     whole = normalised(field)
     clause = normalised(CLAUSE_END.split(field, maxsplit=1)[0])
     for part in (whole, clause):
-        if labels := choices.labels.get(part):
+        if labels := choices.of_form.get(part):
             return one_of(labels, "text", "an option's text")
-    begun = [
-        (len(form), label)
-        for label, form in choices.wordings
-        if len(form) >= 4 and whole.startswith(form) and f"{whole} ".startswith(f"{form} ")
-    ]
-    if begun:
-        longest = max(begun)[0]
-        return one_of({lb for size, lb in begun if size == longest}, "text", "an option's text")
+    begun = [form for form in choices.of_form if f"{whole} ".startswith(f"{form} ")]
+    if begun and len(longest := max(begun, key=len)) >= 4:
+        return one_of(choices.of_form[longest], "text", "an option's text")
     return nearest(whole, choices) or nearest(clause, choices)
 
 
 def nearest(part: str, choices: Choices) -> Extraction | None:
     """The most similar option, if similar enough, clear of the runner-up, and of equal numbers."""
-    forms = [form for _, form in choices.wordings]
+    threshold, margin = choices.settings.threshold, choices.settings.margin
     # Below the cutoff a score is 0, which leaves the comparison with threshold and margin as it is.
-    cutoff = choices.settings.threshold - choices.settings.margin
     close = process.extract(
-        part, forms, scorer=fuzz.ratio, processor=None, score_cutoff=cutoff, limit=None
+        part, choices.wordings, scorer=fuzz.ratio, score_cutoff=threshold - margin, limit=None
     )
-    scores = sorted(((score, *choices.wordings[index]) for _, score, index in close), reverse=True)
+    scores = sorted(((score, label, form) for form, score, label in close), reverse=True)
     if not scores:
         return None
     score, label, form = scores[0]
     # A short text that differs at all is another text, and so is another dose.
-    if score < choices.settings.threshold or len(form) < 5:
+    another = len(form) < 5 or _DIGITS.findall(part) != _DIGITS.findall(form)
+    if score < threshold or another:
         return None
-    if _DIGITS.findall(part) != _DIGITS.findall(form):
-        return None
-    if len(scores) > 1 and score - scores[1][0] < choices.settings.margin:
+    if len(scores) > 1 and score - scores[1][0] < margin:
         return tie({label, scores[1][1]})
     return Extraction(label, "fuzzy", f"similar to an option's text ({score:.1f})")
 

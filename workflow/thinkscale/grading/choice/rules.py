@@ -130,9 +130,8 @@ def _letter(text, bare, choices):
         bold = choices.shapes.bold.finditer(text) if "**" in text else ()
         asserted = bracketed | _undenied(chain(begun, bold), choices)
     if not asserted and (places := _ORDINAL.findall(bare)):
-        labels = [label for label, _ in choices.options]
         numbers = {_ORDINALS.index(place.lower()) for place in places}
-        asserted = {labels[n] for n in numbers if n < len(labels)}
+        asserted = {choices.labels[n] for n in numbers if n < len(choices.labels)}
     if len(asserted) > 1:
         return tie(asserted)
     return Extraction(*asserted, "letter", "a lone letter") if asserted else None
@@ -197,9 +196,7 @@ def _revised(text: str, choices: Choices) -> Extraction | None:
 def _verdict(lines: list[str], choices: Choices) -> set[str]:
     """The option that a list of options with a verdict each affirms, or alone does not deny."""
     affirmed, open_, seen = set(), set(), set()
-    for line in lines if len(lines) > 1 else ():
-        if (match := choices.shapes.listed.match(line)) is None:
-            continue
+    for match in filter(None, map(choices.shapes.listed.match, lines)):
         label, rest = choices.called(match["label"]), match["rest"]
         seen.add(label)
         if NEGATIVE.search(rest) is None:
@@ -210,7 +207,7 @@ def _verdict(lines: list[str], choices: Choices) -> set[str]:
         return set()
     if len(affirmed) == 1:
         return affirmed
-    return open_ if len(open_) == 1 and len(seen) == len(choices.options) else set()
+    return open_ if len(open_) == 1 and len(seen) == len(choices.labels) else set()
 
 
 def _undenied(matches: Iterable[re.Match], choices: Choices) -> set[str]:
