@@ -31,7 +31,6 @@ LIBRARY = str(REPOSITORY / "workflow")
 BASELINES = {
     "transformers, line by line": "transformers_lines",
     "tokenizers, line by line": "tokenizers_lines",
-    "tokenizers, encode_batch": "tokenizers_batches",
 }
 OURS = {
     "thinkscale: counts": "counts",
@@ -96,8 +95,7 @@ def section(found: dict[str, list[dict]], options) -> Section:
             "in turns. Seconds are without Python's start and without loading the tokenizer; peak "
             "memory is that of the whole process.",
             f"DeepSeek's tokenizer (128,000 tokens). The corpus: {tokens['documents']:,} lines, "
-            f"{tokens['tokens']:,} tokens, {tokens['pieces']:,} times a piece went through the "
-            f"tokenizer. The items: {ITEMS:,} lines of the same kind.",
+            f"{tokens['tokens']:,} tokens. The items: {ITEMS:,} lines of the same kind.",
             "The baselines read the first part of the same text; they make a list of ids a line "
             "and count nothing.",
             "Divergence has 500 bootstrap resamples and 1,000 draws of the null, for two ways to "
@@ -148,11 +146,11 @@ def transformers_tokenizer():
     return PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file()))
 
 
-def encoder():
+def our_tokenizer():
     sys.path.insert(0, LIBRARY)
-    from thinkscale.corpora.encode import Encoder
+    from thinkscale.corpora.encode import plain
 
-    return Encoder(plain_tokenizer())
+    return plain(plain_tokenizer())
 
 
 def transformers_lines(tokenizer, file: Path, items: Path) -> dict:
@@ -165,77 +163,74 @@ def tokenizers_lines(tokenizer, file: Path, items: Path) -> dict:
         return {"tokens": sum(len(tokenizer.encode(line.rstrip("\n")).ids) for line in lines)}
 
 
-def tokenizers_batches(tokenizer, file: Path, items: Path) -> dict:
-    tokens = 0
-    with file.open() as lines:
-        while batch := [line.rstrip("\n") for line in lines.readlines(MB)]:
-            tokens += sum(len(found.ids) for found in tokenizer.encode_batch(batch))
-    return {"tokens": tokens}
+def counts(tokenizer, file: Path, items: Path) -> dict:
+    corpus = gathered(tokenizer, file, items)[0]
+    return {"tokens": corpus.tokens, "documents": len(corpus)}
 
 
-def counts(one, file: Path, items: Path) -> dict:
-    sample = gathered(one, file, items)[0]
-    return {"tokens": sample.tokens, "documents": len(sample), "pieces": one.pieces}
+def divergence(tokenizer, file: Path, items: Path) -> dict:
+    from thinkscale.stats import divergence
+    from thinkscale.stats.core.distributions import Smoothing
 
-
-def divergence(one, file: Path, items: Path) -> dict:
-    from thinkscale import stats
-
-    sample, asked = gathered(one, file, items)
-    table = stats.divergence(
-        sample,
+    corpus, asked = gathered(tokenizer, file, items)
+    table = divergence.tabulate(
+        corpus,
         asked,
-        vocabulary_size=one.vocabulary_size,
-        smoothing=[stats.Smoothing(), stats.Smoothing(kind="floor")],
+        vocabulary_size=tokenizer.get_vocab_size(),
+        smoothing=[Smoothing(), Smoothing(kind="floor")],
         n_boot=500,
         n_permutations=1000,
     )
-    return {"tokens": sample.tokens, "js": table["estimate"][4]}
+    return {"tokens": corpus.tokens, "js": table["estimate"][4]}
 
 
-def gathered(one, file: Path, items: Path):
-    from thinkscale import stats
-    from thinkscale.corpora.sample import TokenSample, pool_size
-    from thinkscale.corpora.source import CorpusSource, blocks
-    from thinkscale.corpora.stream import stream
+def gathered(tokenizer, file: Path, items: Path):
+    from thinkscale.corpora.sample import pool_size, sample
+    from thinkscale.stats.divergence import piece_tokens
 
-    found = one.encode_texts(json.loads(items.read_text()))
-    asked = stats.Documents(found.ids, found.lengths)
-    sample = TokenSample(
-        one.vocabulary_size,
-        longest=stats.piece_tokens(asked),
+    asked = encoded_items(tokenizer, items).documents
+    corpus = sample(
+        (block.documents for block in encoded(tokenizer, file)),
+        tokenizer.get_vocab_size(),
+        longest=piece_tokens(asked),
         pool=pool_size(asked.tokens),
         seed=1,
     )
-    stream(blocks(CorpusSource("corpus", "text", path=file)), one, sample.take)
-    return sample.result(), asked
+    return corpus, asked
 
 
-def overlap(one, file: Path, items: Path) -> dict:
-    from thinkscale import stats
-    from thinkscale.corpora.overlap import NgramSearch
+def overlap(tokenizer, file: Path, items: Path) -> dict:
+    from thinkscale.corpora.ngrams import ngrams, search
+
+    wanted = ngrams(encoded_items(tokenizer, items), 13)
+    found = search(wanted, (block.texts for block in encoded(tokenizer, file)))
+    return {"found": int(found.sum())}
+
+
+def encoded_items(tokenizer, items: Path):
+    from thinkscale.corpora.encode import encode
+
+    return encode(tokenizer, [[text] for text in json.loads(items.read_text())])
+
+
+def encoded(tokenizer, file: Path) -> Iterator:
+    from thinkscale.corpora.encode import encode
     from thinkscale.corpora.source import CorpusSource, blocks
-    from thinkscale.corpora.stream import stream
 
-    found = one.encode_texts(json.loads(items.read_text()))
-    texts = stats.Documents(found.ids, found.lengths)
-    search = NgramSearch(stats.ngrams(texts, range(len(texts)), len(texts), 13))
-    stream(blocks(CorpusSource("corpus", "text", path=file)), one, search.take)
-    return {"tokens": search.tokens, "found": int(search.occurs.sum())}
+    for block in blocks(CorpusSource("corpus", "text", path=file)):
+        yield encode(tokenizer, block)
 
 
 PREPARE = {
     "transformers_lines": transformers_tokenizer,
     "tokenizers_lines": plain_tokenizer,
-    "tokenizers_batches": plain_tokenizer,
-    "counts": encoder,
-    "divergence": encoder,
-    "overlap": encoder,
+    "counts": our_tokenizer,
+    "divergence": our_tokenizer,
+    "overlap": our_tokenizer,
 }
 RUN = {
     "transformers_lines": transformers_lines,
     "tokenizers_lines": tokenizers_lines,
-    "tokenizers_batches": tokenizers_batches,
     "counts": counts,
     "divergence": divergence,
     "overlap": overlap,

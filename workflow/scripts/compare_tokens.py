@@ -3,16 +3,18 @@
 import json
 from pathlib import Path
 
+from thinkscale.corpora.encode import use_threads
 from thinkscale.corpora.source import source_of
 from thinkscale.data import contracts
 from thinkscale.data.tables import write_table
 from thinkscale.jobs.job import job
 from thinkscale.jobs.token_comparison import compare_tokens, tokenizer_files
-from thinkscale.stats import Smoothing
+from thinkscale.stats.core.distributions import Smoothing
 
 with job(snakemake):
     params, settings = snakemake.params, dict(snakemake.params.divergence)
     records = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
+    use_threads(snakemake.threads)
     divergence, tokens = compare_tokens(
         tokenizer_files(records, params.prompts, settings.pop("tokenizers")),
         contracts.read(snakemake.input.study_items, "items").to_dict("records"),
@@ -20,7 +22,6 @@ with job(snakemake):
         smoothing=[Smoothing.of(**way) for way in settings.pop("smoothing")],
         confidence=params.confidence,
         seed=params.seed,
-        threads=snakemake.threads,
         **settings,
     )
     write_table(divergence, snakemake.output.divergence)

@@ -18,15 +18,15 @@ from tokenizers import (
     models,
     normalizers,
     pre_tokenizers,
+    processors,
     trainers,
 )
 
-from thinkscale import stats
-from thinkscale.corpora import cuts, encode, stream
-from thinkscale.corpora.blocks import block_of_lines, block_of_texts
-from thinkscale.corpora.encode import Encoder
-from thinkscale.corpora.sample import TokenSample
+from thinkscale.corpora import encode as encoding
+from thinkscale.corpora.encode import encode
+from thinkscale.corpora.sample import sample
 from thinkscale.corpora.source import CorpusSource, blocks, documents, source_of
+from thinkscale.data.tokens import Documents, spans
 from thinkscale.errors import ThinkscaleError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -98,14 +98,16 @@ def unigram(pre_tokenizer):
 
 def wordpiece():
     trainer = trainers.WordPieceTrainer(
-        vocab_size=600, special_tokens=["[UNK]"], show_progress=False
+        vocab_size=600, special_tokens=["[UNK]", "[CLS]"], show_progress=False
     )
-    return trained(
+    tokenizer = trained(
         models.WordPiece(unk_token="[UNK]"),
         trainer,
         normalizers.BertNormalizer(),
         pre_tokenizers.BertPreTokenizer(),
     )
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A", None, [("[CLS]", 1)])
+    return tokenizer
 
 
 def deepseek():
@@ -113,7 +115,7 @@ def deepseek():
     return Tokenizer.from_file(str(Path(package.__file__).with_name("tokenizer.json")))
 
 
-CUT = {
+TOKENIZERS = {
     "deepseek": deepseek,
     "gpt2": lambda: byte_bpe(words_of_bytes(), added=["<|end|>"]),
     "gpt2 with prefix": lambda: byte_bpe(words_of_bytes(True)),
@@ -124,35 +126,29 @@ CUT = {
         pre_tokenizers.Sequence([pre_tokenizers.Digits(True), words_of_bytes()])
     ),
     "wordpiece": wordpiece,
-}
-WHOLE = {
-    "unigram over the text": (lambda: unigram(None), "weighs the text as a whole"),
-    "bytes without words": (
-        lambda: byte_bpe(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)),
-        "some tokens reach from one word into the next",
+    "unigram over the text": lambda: unigram(None),
+    "bytes without words": lambda: byte_bpe(
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     ),
-    "unknown pattern": (
-        lambda: byte_bpe(pre_tokenizers.Split(Regex(r"\w+ \w+"), "isolated")),
-        "pre-tokenizer Split",
-    ),
-    "stripped": (
-        lambda: byte_bpe(words_of_bytes(), normalizer=normalizers.Strip()),
-        "normalizer Strip",
+    "unknown pattern": lambda: byte_bpe(pre_tokenizers.Split(Regex(r"\w+ \w+"), "isolated")),
+    "stripped": lambda: byte_bpe(words_of_bytes(), normalizer=normalizers.Strip()),
+    "tokens over words": lambda: byte_bpe(
+        words_of_bytes(), added=["the model's", AddedToken("<mask>", rstrip=True), "54.8 mg"]
     ),
 }
 
 
 @cache
-def encoder(name):
-    return Encoder((CUT.get(name) or WHOLE[name][0])())
+def tokenizer(name):
+    return encoding.plain(TOKENIZERS[name]())
 
 
-def plain(tokenizer, texts):
+def line_by_line(tokenizer, texts):
     return [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
 
 
-def split_up(encoded):
-    return [part.tolist() for part in np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1])]
+def split_up(documents):
+    return [part.tolist() for part in np.split(documents.ids, np.cumsum(documents.lengths)[:-1])]
 
 
 WORDS = [
@@ -216,78 +212,44 @@ any_text = (
 )
 
 
-@pytest.mark.parametrize("name", [*CUT, *WHOLE])
+@pytest.mark.parametrize("name", TOKENIZERS)
 @settings(deadline=None, max_examples=60)
 @given(texts=st.lists(any_text, min_size=1, max_size=4))
-def test_tokens_are_those_of_plain_encoding(name, texts):
+def test_tokens_are_those_of_encoding_line_by_line(name, texts):
     texts = [text.encode(errors="ignore").decode() for text in texts]
-    kept = [text for text in texts if text]
-    found = encoder(name).encode(block_of_texts(0, [texts]))
-    assert (split_up(found) if kept else []) == plain(encoder(name).tokenizer, kept)
+    found = encode(tokenizer(name), [texts])
+    assert split_up(found.texts) == line_by_line(tokenizer(name), texts)
 
 
-def fresh(name):
-    """The tokenizer with a memo that is empty."""
-    return Encoder(Tokenizer.from_str(encoder(name).tokenizer.to_str()))
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_tokens_of_real_text_do_not_depend_on_batches(name, monkeypatch):
+    paths = sorted((REPOSITORY / "workflow").rglob("*.py"))[:25]
+    rows = [path.read_text().split("\n\n") for path in paths]
+    expected = line_by_line(tokenizer(name), [text for texts in rows for text in texts])
+    for size in (1_000_000, 5000, 1):
+        monkeypatch.setattr(encoding, "_BATCH", size)
+        found = encode(tokenizer(name), rows)
+        assert split_up(found.texts) == expected
+        assert len(found.documents) == len(rows) and found.documents.tokens == found.texts.tokens
 
 
-@pytest.mark.parametrize("name", CUT)
-def test_words_are_encoded_once_and_match_on_real_text(name):
-    texts = [path.read_text() for path in sorted((REPOSITORY / "workflow").rglob("*.py"))[:25]]
-    one = fresh(name)
-    assert one.why_whole is None
-    first = one.encode(block_of_texts(0, [texts]))
-    assert split_up(first) == plain(one.tokenizer, [text for text in texts if text])
-    assert one.why_whole is None
-    met = one.pieces
-    again = one.encode(block_of_texts(1, [texts]))
-    assert one.pieces == met and np.array_equal(again.ids, first.ids)
-
-
-@pytest.mark.parametrize("name", WHOLE)
-def test_texts_stay_whole_where_a_tokenizer_looks_further(name):
-    assert WHOLE[name][1] in encoder(name).why_whole
-
-
-def test_added_tokens_that_reach_over_a_cut_keep_texts_whole():
-    tokenizer = byte_bpe(
-        words_of_bytes(), added=["<two words>", AddedToken("<r>", rstrip=True), "<one>"]
-    )
-    one = Encoder(tokenizer)
-    assert cuts.cutting(tokenizer.to_str()).unsafe == ("<two words>", "<r>")
-    texts = ["a <two words> b", "a<r>  b", "a <one> b"]
-    met = one.pieces
-    assert split_up(one.encode(block_of_texts(0, [texts]))) == plain(tokenizer, texts)
-    assert one.pieces == met  # nothing of it went through the memo
-    one.encode(block_of_texts(0, [texts[2:]]))
-    assert one.pieces > met
-
-
-def test_forgetting_changes_nothing(monkeypatch):
-    monkeypatch.setattr(encode, "MEMO", 50)
-    one = fresh("gpt2")
-    for text in LEARNED_FROM[:4] * 2:
-        lines = text.split("\n")
-        found = one.encode(block_of_texts(0, [lines]))
-        assert split_up(found) == plain(one.tokenizer, [line for line in lines if line])
+def test_tokens_by_document():
+    found = encode(tokenizer("gpt2"), [["the", "model's words"], [], ["3.5"], [""]])
+    the, words, number, _ = found.texts.lengths
+    assert found.document.tolist() == [0, 0, 2, 3]
+    assert found.documents.lengths.tolist() == [the + words, 0, number, 0]
+    for none in ([], [[], []]):
+        assert encode(tokenizer("gpt2"), none).documents.lengths.tolist() == [0] * len(none)
 
 
 def test_padding_truncation_and_dropout_do_not_count():
-    tokenizer = fresh("gpt2").tokenizer
-    expected = plain(tokenizer, ["the model's words and more"])
-    tokenizer.enable_truncation(2)
-    tokenizer.enable_padding(length=9)
-    tokenizer.model.dropout = 0.5
-    assert split_up(
-        Encoder(tokenizer).encode(block_of_texts(0, [["the model's words and more"]]))
-    ) == (expected)
-
-
-def test_cuts_are_behind_what_is_not_white():
-    data = "a b  c\n d\u00a0 e\u3000 f\u200b g \u2014 h\u2019 i".encode()
-    found = [data[at:][:4].decode(errors="ignore") for at in cuts.cut_positions(data)]
-    assert found == [" b  ", "  c\n", " —", " h’"[:2], " i"]
-    assert len(cuts.cut_positions(data, ascii_only=True)) == 3
+    text = "the model's words and more"
+    asked = Tokenizer.from_str(tokenizer("gpt2").to_str())
+    asked.enable_truncation(2)
+    asked.enable_padding(length=9)
+    asked.model.dropout = 0.5
+    found = encode(encoding.plain(Tokenizer.from_str(asked.to_str())), [[text]])
+    assert split_up(found.texts) == line_by_line(tokenizer("gpt2"), [text])
 
 
 # Formats
@@ -324,13 +286,7 @@ def configured(**keys):
 
 
 def texts_of(source, size=8_000_000):
-    found = []
-    for block in blocks(source, size):
-        parts = [[] for _ in range(block.documents)]
-        for document, text in zip(block.document, block.texts(), strict=True):
-            parts[document].append(text)
-        found += parts
-    return found
+    return [document for block in blocks(source, size) for document in block]
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json", ".parquet", ".csv", ".tsv"])
@@ -460,34 +416,34 @@ def corpus(tmp_path_factory):
     return CorpusSource("c", "text", path=path)
 
 
-@pytest.mark.parametrize("hold", [10**9, 10])
-def test_counts_do_not_depend_on_threads_or_blocks(corpus, hold):
-    one = encoder("gpt2")
-    found = []
-    for threads in (1, 3):
-        sample = TokenSample(
-            one.vocabulary_size, longest=20, seed=5, hold=hold, groups=7, pool=4000
-        )
-        stream.stream(blocks(corpus, 5000), one, sample.take, threads)
-        found.append(sample.result())
-    texts = [text for parts in documents_of(corpus) for text in parts]
-    ids = np.concatenate(plain(one.tokenizer, texts))
-    if hold > 10:
-        assert all(np.array_equal(part.ids, ids) for part in found)
-        assert all(len(part) == len(texts) for part in found)
-        return
-    assert np.array_equal(found[0].counts, found[1].counts)
-    assert np.array_equal(
-        found[0].counts.sum(axis=0), np.bincount(ids, minlength=one.vocabulary_size)
-    )
-    assert found[0].share == found[1].share < 1
-    assert np.array_equal(found[0].pieces.ids, found[1].pieces.ids)
-    assert 1000 < found[0].pieces.tokens <= 4000 and found[0].pieces.lengths.max() <= 20
-    assert found[0].documents == len(texts) and found[0].tokens == len(ids)
+def sampled(source, size, **options):
+    one = tokenizer("gpt2")
+    parts = (encode(one, block).documents for block in blocks(source, size))
+    return sample(parts, one.get_vocab_size(), longest=20, seed=5, groups=7, pool=4000, **options)
 
 
 def documents_of(source):
     return [[line] for line in source.path.read_text().split("\n") if line.strip()]
+
+
+@pytest.mark.parametrize("hold", [10**9, 10])
+def test_counts_do_not_depend_on_threads_or_blocks(corpus, hold, monkeypatch):
+    found = []
+    for threads, size in (("true", 5000), ("false", 5000), ("true", 700)):
+        monkeypatch.setenv("TOKENIZERS_PARALLELISM", threads)
+        found.append(sampled(corpus, size, hold=hold))
+    texts = [text for parts in documents_of(corpus) for text in parts]
+    ids = np.concatenate(line_by_line(tokenizer("gpt2"), texts))
+    assert all(len(part) == len(texts) and part.tokens == len(ids) for part in found)
+    if hold > 10:
+        assert all(np.array_equal(part.ids, ids) for part in found)
+        return
+    size = tokenizer("gpt2").get_vocab_size()
+    assert all(np.array_equal(part.totals(size), np.bincount(ids, None, size)) for part in found)
+    assert np.array_equal(found[0].counts, found[1].counts)
+    assert found[0].share == found[1].share < 1
+    assert np.array_equal(found[0].pieces.ids, found[1].pieces.ids)
+    assert 1000 < found[0].pieces.tokens <= 4000 and found[0].pieces.lengths.max() <= 20
 
 
 def test_an_error_while_reading_ends_the_stream(tmp_path):
@@ -495,7 +451,7 @@ def test_an_error_while_reading_ends_the_stream(tmp_path):
     path.write_text('{"text": "a"}\n' * 50 + "broken\n")
     source = CorpusSource("c", "columns", ("text",), path=path)
     with pytest.raises(ThinkscaleError, match="line 51"):
-        stream.stream(blocks(source, 10), encoder("gpt2"), lambda *_: None, 2)
+        sampled(source, 10)
 
 
 def test_rows_of_the_hub_are_read_at_a_commit(monkeypatch):
@@ -511,15 +467,23 @@ def test_rows_of_the_hub_are_read_at_a_commit(monkeypatch):
     assert list(documents(source)) == [["q", "t", "r"]]
 
 
-def test_lines_of_a_block():
-    block = block_of_lines(3, b"a\r\n\r\n\t \nb c\n\nd")
-    assert block.texts() == ["a", "b c", "d"] and block.documents == 3 and block.number == 3
-    assert block_of_lines(0, b"").texts() == [] and block_of_lines(0, b"\n\n").documents == 0
+def test_which_lines_are_blank(tmp_path):
+    path = tmp_path / "corpus.txt"
+    source = CorpusSource("c", "text", path=path)
+    path.write_bytes("a\r\n\r\n\t \nb c\n\nd\n\u00a0\ne\u2028f".encode())
+    assert texts_of(source) == [["a"], ["b c"], ["d"], ["\u00a0"], ["e\u2028f"]]
+    for blank in (b"", b"\n\n"):
+        path.write_bytes(blank)
+        assert texts_of(source) == [] and len(sampled(source, 10)) == 0
 
 
-def test_piece_lengths_by_hand():
-    assert stats.piece_lengths([5, 0, 4, 1], 2).tolist() == [2, 2, 1, 2, 2, 1]
-    assert stats.spans(np.array([10, 0]), np.array([2, 3])).tolist() == [10, 11, 0, 1, 2]
+def test_pieces_by_hand():
+    documents = Documents(np.arange(10), np.array([5, 0, 4, 1]))
+    assert documents.pieces(2).lengths.tolist() == [2, 2, 1, 2, 2, 1]
+    assert spans(np.array([10, 0]), np.array([2, 3])).tolist() == [10, 11, 0, 1, 2]
+    picked = documents.pick(np.array([2, 0]))
+    assert picked.ids.tolist() == [5, 6, 7, 8, 0, 1, 2, 3, 4] and picked.lengths.tolist() == [4, 5]
+    assert documents.pick(documents.lengths == 1).ids.tolist() == [9]
 
 
 # The configuration

@@ -1,6 +1,5 @@
 """N-grams of items in a corpus: exact, by item, and what a study leaves out by them."""
 
-import importlib
 import json
 
 import numpy as np
@@ -9,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thinkscale import stats
+from thinkscale.corpora import ngrams
+from thinkscale.corpora.encode import Encoded
 from thinkscale.corpora.source import CorpusSource
+from thinkscale.data.tokens import as_documents
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.token_comparison import NamedFile, compare_tokens, item_texts, measure_overlap
+from thinkscale.stats import divergence, divergence_tokens, overlap, overlap_summary
+from thinkscale.stats.core.distributions import Smoothing
 
-_overlap = importlib.import_module("thinkscale.stats.overlap")
 token_texts = st.lists(st.lists(st.integers(0, 3), max_size=9), min_size=1, max_size=6)
 
 
@@ -26,13 +28,13 @@ def found_by_hand(items, corpus, n):
 
 
 def searched(items, corpus, n):
-    texts = stats.as_documents([text for texts in items for text in texts])
-    number = [i for i, texts in enumerate(items) for _ in texts]
-    wanted = stats.ngrams(texts, number, len(items), n)
-    occurs = np.zeros(len(wanted.grams), bool)
-    occurs[stats.occurring(wanted, stats.as_documents(corpus))] = True
-    table = stats.overlap(wanted, occurs, [f"i{i}" for i in range(len(items))])
-    return table, wanted
+    texts = as_documents([text for texts in items for text in texts])
+    number = np.array([i for i, texts in enumerate(items) for _ in texts])
+    wanted = ngrams.ngrams(Encoded(texts, number, len(items)), n)
+    blocks = [as_documents(corpus[:1]), as_documents(corpus[1:])]
+    found = wanted.per_item(ngrams.search(wanted, blocks))
+    ids = [f"i{i}" for i in range(len(items))]
+    return overlap.tabulate(ids, wanted.per_item(), found, n=n), wanted
 
 
 @settings(deadline=None)  # a shared machine may stall
@@ -52,7 +54,7 @@ def test_shares_are_those_of_comparing_lists(items, corpus, n):
 def test_hits_are_compared_token_by_token(monkeypatch):
     # A hash that knows only the last token: everything collides, nothing may be found by it.
     monkeypatch.setattr(
-        _overlap, "_hashes", lambda ids, n, base: np.asarray(ids)[n - 1 :].astype(np.uint64) << 40
+        ngrams, "_hashes", lambda ids, n, base: np.asarray(ids)[n - 1 :].astype(np.uint64) << 40
     )
     table, wanted = searched([[[1, 2, 3]], [[4, 5, 6]]], [[9, 2, 3, 4, 5, 6, 1, 9, 3]], 3)
     assert table.set_index("item_id")["found"].to_dict() == {"i1": 1, "i0": 0}
@@ -61,7 +63,7 @@ def test_hits_are_compared_token_by_token(monkeypatch):
 
 def test_no_two_grams_share_a_hash(monkeypatch):
     # 0 leaves the last token, 1 the sum: each makes two of these equal.
-    monkeypatch.setattr(_overlap, "_bases", lambda: iter([0, 1, 3]))
+    monkeypatch.setattr(ngrams, "_bases", lambda: iter([0, 1, 3]))
     table, wanted = searched([[[1, 2], [2, 1], [0, 1]]], [[2, 1]], 2)
     assert wanted.base == 3
     assert len(set(wanted.hashes.tolist())) == 3 and table["found"].tolist() == [1]
@@ -79,7 +81,7 @@ def test_order_and_summary_by_hand():
     table, _ = searched(items, [[1, 2, 3]], 2)
     assert table["item_id"].tolist() == ["i0", "i2", "i1", "i3"]
     assert table["share"].tolist()[:3] == [1.0, 0.5, 0.0]
-    summary = stats.overlap_summary(table).set_index("measure")
+    summary = overlap_summary.tabulate(table).set_index("measure")
     assert summary["estimate"].to_dict() == {"any": 2 / 3, "half": 2 / 3, "mean": 0.5}
     assert (summary["items"] == 3).all() and (summary["too_short"] == 1).all()
     # Wilson's interval of 2 in 3 (Brown, Cai and DasGupta 2001, eq. 4)
@@ -88,9 +90,9 @@ def test_order_and_summary_by_hand():
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     row = summary.loc["any"]
     assert [row["lower"], row["upper"]] == pytest.approx([middle - half, middle + half], abs=1e-6)
-    clustered = stats.overlap_summary(table, pd.Series("one", table["item_id"]))
+    clustered = overlap_summary.tabulate(table, pd.Series("one", table["item_id"]))
     assert clustered["lower"].isna().all() and clustered["estimate"].notna().all()
-    short = stats.overlap_summary(table[table["ngrams"] == 0])
+    short = overlap_summary.tabulate(table[table["ngrams"] == 0])
     assert short["estimate"].isna().all() and "every item is shorter" in short["method"][0]
 
 
@@ -102,13 +104,13 @@ def test_items_are_left_out_above_a_share():
             "share": [0.2, 0.0, np.nan, 0.0, 0.9],
         }
     )
-    assert stats.contaminated(table, 0.0) == ["a", "b"]
-    assert stats.contaminated(table, 0.2) == ["b"]
-    assert stats.contaminated(table, 0.0, ["one"]) == ["a"]
+    assert overlap.contaminated(table, 0.0) == ["a", "b"]
+    assert overlap.contaminated(table, 0.2) == ["b"]
+    assert overlap.contaminated(table, 0.0, ["one"]) == ["a"]
     frame = pd.DataFrame({"item_id": ["a", "b", "a"], "x": [1, 2, 3]})
-    assert stats.without_items(frame, ["a"])["x"].tolist() == [2]
+    assert overlap.without_items(frame, ["a"])["x"].tolist() == [2]
     with pytest.raises(ThinkscaleError, match="leaves out all 2 items"):
-        stats.without_items(frame, ["a", "b"])
+        overlap.without_items(frame, ["a", "b"])
 
 
 # Both comparisons, from files to tables
@@ -142,28 +144,28 @@ def test_tables_from_files(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in texts))
     source = CorpusSource("c", "columns", ("text",), path=path)
     file, other = tokenizer_file(tmp_path), {**ITEM, "item_id": "i2", "stem": "Short."}
-    overlap, summary = measure_overlap(file, [ITEM, other], [source], n=13, items_text="stem")
-    assert list(overlap.columns) == stats.COLUMNS["overlap"]
-    assert list(summary.columns) == stats.COLUMNS["overlap_summary"]
-    first = overlap.iloc[0]
+    items, summary = measure_overlap(file, [ITEM, other], [source], n=13, items_text="stem")
+    assert list(items.columns) == overlap.COLUMNS
+    assert list(summary.columns) == overlap_summary.COLUMNS
+    first = items.iloc[0]
     assert first["item_id"] == "i1" and first["found"] == first["ngrams"] > 0
-    assert first["corpus_columns"] == "text" and overlap["detail"][1].startswith("too short")
+    assert first["corpus_columns"] == "text" and items["detail"][1].startswith("too short")
     assert summary["too_short"].tolist() == [1, 1, 1]
 
-    divergence, tokens = compare_tokens(
+    table, tokens = compare_tokens(
         [file],
         [ITEM, other],
         [source],
         items_text="stem_and_options",
-        smoothing=[stats.Smoothing(), stats.Smoothing(kind="floor")],
+        smoothing=[Smoothing(), Smoothing(kind="floor")],
         n_boot=20,
         n_permutations=20,
     )
-    assert list(divergence.columns) == stats.COLUMNS["divergence"] and len(divergence) == 16
-    assert list(tokens.columns) == stats.COLUMNS["divergence_tokens"]
-    assert (divergence["items_text"] == "stem_and_options").all()
-    assert tokens["count_corpus"].sum() == divergence["tokens_corpus"][0]
-    assert tokens["count_items"].sum() == divergence["tokens_items"][0]
+    assert list(table.columns) == divergence.COLUMNS and len(table) == 16
+    assert list(tokens.columns) == divergence_tokens.COLUMNS
+    assert (table["items_text"] == "stem_and_options").all()
+    assert tokens["count_corpus"].sum() == table["tokens_corpus"][0]
+    assert tokens["count_items"].sum() == table["tokens_items"][0]
 
 
 def test_what_counts_as_an_items_text():

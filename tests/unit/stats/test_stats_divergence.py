@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
-from thinkscale import stats
+from thinkscale.data.tokens import Groups, as_documents
 from thinkscale.errors import ThinkscaleError
-from thinkscale.stats import Smoothing
+from thinkscale.stats import divergence, divergence_tokens
+from thinkscale.stats.core.distributions import Smoothing
 
 FEW = {"n_boot": 20, "n_permutations": 20}
 CORPUS = [[0, 0, 1], [1, 2, 2, 2], [3]]
@@ -30,7 +31,7 @@ def smoothed(documents, seen, alpha):
 
 @pytest.mark.parametrize(("support", "size"), [("observed", 5), ("vocabulary", 9)])
 def test_divergences_are_those_of_scipy(support, size):
-    found = stats.divergence(
+    found = divergence.tabulate(
         CORPUS, ITEMS, vocabulary_size=9, smoothing=Smoothing(alpha=0.3, support=support), **FEW
     )
     p, q = smoothed(CORPUS, size, 0.3), smoothed(ITEMS, size, 0.3)
@@ -44,7 +45,7 @@ def test_divergences_are_those_of_scipy(support, size):
 
 
 def test_floor_of_the_first_study():
-    found = stats.divergence(
+    found = divergence.tabulate(
         CORPUS, ITEMS, vocabulary_size=9, smoothing=Smoothing(kind="floor"), **FEW
     )
     p, q = np.array([2, 2, 3, 1, 0]) / 8, np.array([1, 1, 1, 0, 1]) / 4
@@ -55,10 +56,10 @@ def test_floor_of_the_first_study():
 
 def test_several_ways_to_smooth_are_rows_each():
     ways = [Smoothing(), Smoothing(kind="floor"), Smoothing(alpha=0.1, support="vocabulary")]
-    together = stats.divergence(CORPUS, ITEMS, vocabulary_size=9, smoothing=ways, **FEW)
+    together = divergence.tabulate(CORPUS, ITEMS, vocabulary_size=9, smoothing=ways, **FEW)
     assert len(together) == 24 and together["smoothing"].nunique() == 3
     for place, way in enumerate(ways):
-        alone = stats.divergence(CORPUS, ITEMS, vocabulary_size=9, smoothing=way, **FEW)
+        alone = divergence.tabulate(CORPUS, ITEMS, vocabulary_size=9, smoothing=way, **FEW)
         part = together.iloc[8 * place : 8 * place + 8].reset_index(drop=True)
         pd.testing.assert_frame_equal(alone, part)
     made = Smoothing.of(kind="floor", value=1e-8, support="observed")
@@ -72,38 +73,37 @@ documents = st.lists(st.lists(st.integers(0, 6), max_size=6), min_size=1, max_si
 @given(documents, documents)
 def test_js_is_symmetric_bounded_and_zero_on_itself(corpus, items):
     options = {"vocabulary_size": 7, "n_boot": 0, "n_permutations": 0}
-    here = values(stats.divergence(corpus, items, **options))
-    there = values(stats.divergence(items, corpus, **options))
+    here = values(divergence.tabulate(corpus, items, **options))
+    there = values(divergence.tabulate(items, corpus, **options))
     assert here["js"] == pytest.approx(there["js"], abs=1e-12)
     assert here["kl_corpus_items"] == pytest.approx(there["kl_items_corpus"], abs=1e-12)
     assert 0 <= here["js"] <= np.log(2)
-    assert values(stats.divergence(corpus, corpus[::-1], **options))["js"] == pytest.approx(0)
+    assert values(divergence.tabulate(corpus, corpus[::-1], **options))["js"] == pytest.approx(0)
 
 
 @settings(deadline=None, max_examples=40)  # a shared machine may stall
 @given(documents, documents)
 def test_contributions_sum_to_js(corpus, items):
-    tokens = stats.divergence_tokens(corpus, items, vocabulary_size=7, decode={})
+    tokens = divergence_tokens.tabulate(corpus, items, vocabulary_size=7, decode=str)
     js = values(
-        stats.divergence(corpus, items, vocabulary_size=7, n_boot=0, n_permutations=0), "bits"
+        divergence.tabulate(corpus, items, vocabulary_size=7, n_boot=0, n_permutations=0), "bits"
     )["js"]
     assert tokens["js_contribution"].sum() == pytest.approx(js, abs=1e-12)
     assert tokens["js_contribution"].is_monotonic_decreasing
-    table = stats.divergence(corpus, items, vocabulary_size=7, n_boot=0, n_permutations=0)
+    table = divergence.tabulate(corpus, items, vocabulary_size=7, n_boot=0, n_permutations=0)
     for measure in ("kl_corpus_items", "kl_items_corpus"):
         added = tokens[f"{measure}_contribution"].sum()
         assert added == pytest.approx(values(table, "bits")[measure], abs=1e-12)
 
 
 def test_token_rows_by_hand():
-    found = stats.divergence_tokens(
-        [[1, 1, 2, 2]], [[1, 3]], vocabulary_size=4, decode={1: "a", 2: "b"}
+    found = divergence_tokens.tabulate(
+        [[1, 1, 2, 2]], [[1, 3]], vocabulary_size=4, decode="<ab>".__getitem__
     ).set_index("token_id")
     assert found.loc[1, ["count_corpus", "count_items"]].tolist() == [2, 1]
     assert found.loc[1, "frequency_corpus"] == found.loc[1, "frequency_items"] == 0.5
-    assert found.loc[3, "token"] == "<3>" and found.loc[2, "token"] == "b"
-    top = stats.divergence_tokens([[1, 1, 2, 2]], [[1, 3]], vocabulary_size=4, decode={}, top=2)
-    assert len(top) == 2 and list(top.columns) == stats.COLUMNS["divergence_tokens"][2:]
+    assert found.loc[1, "token"] == "a" and found.loc[2, "token"] == "b"
+    assert list(found.reset_index().columns.sort_values()) == sorted(divergence_tokens.COLUMNS)
     # Shares 2/4 and 1/2, 2/4 and 0, 0 and 1/2, smoothed by 0.5: (2.5, 2.5, 0.5) / 5.5 and
     # (1.5, 0.5, 1.5) / 3.5.
     assert found["more_frequent_in"].to_dict() == {1: "neither", 2: "corpus", 3: "items"}
@@ -123,17 +123,13 @@ def sides(seed, shift=0, long=90):
 
 def test_null_holds_where_documents_of_one_law_differ_in_length():
     # Swapping whole documents rejects here: its item side gets more tokens than the items have.
-    p = [
-        stats.divergence(*sides(s), vocabulary_size=150, n_boot=0, n_permutations=99, seed=s)["p"][
-            4
-        ]
-        for s in range(40)
-    ]
+    options = {"vocabulary_size": 150, "n_boot": 0, "n_permutations": 99}
+    p = [divergence.tabulate(*sides(s), **options, seed=s)["p"][4] for s in range(40)]
     assert 0.3 < np.mean(p) < 0.7 and np.mean(np.array(p) <= 0.1) < 0.25
 
 
 def test_null_is_left_by_another_law():
-    found = stats.divergence(
+    found = divergence.tabulate(
         *sides(0, shift=3), vocabulary_size=150, n_boot=200, n_permutations=199, seed=0
     )
     assert (found["p"] == 1 / 200).all() and (found["estimate"] > found["null_upper"]).all()
@@ -144,17 +140,13 @@ def test_null_is_left_by_another_law():
 
 def dealt(documents, vocabulary_size, longest, seed, groups=100, share=0.25):
     """The same documents as the groups and pieces of a corpus too large to hold."""
-    whole = stats.as_documents(documents)
     rng = np.random.default_rng(seed)
     counts = np.zeros((groups, vocabulary_size), np.int64)
     for document, group in zip(documents, rng.integers(groups, size=len(documents)), strict=True):
         np.add.at(counts[group], np.asarray(document), 1)
-    lengths = stats.piece_lengths(whole.lengths, longest)
-    kept = rng.random(len(lengths)) < share
-    starts = np.cumsum(lengths) - lengths
-    ids = whole.ids[stats.spans(starts[kept], lengths[kept])]
-    pieces = stats.Documents(ids, lengths[kept])
-    return stats.Groups(counts, len(documents), pieces, longest, share)
+    pieces = as_documents(documents).pieces(longest)
+    kept = pieces.pick(rng.random(len(pieces)) < share)
+    return Groups(counts, len(documents), kept, longest, share)
 
 
 def middle_sized(seed):
@@ -169,11 +161,12 @@ def middle_sized(seed):
 
 def test_groups_and_documents_agree_on_a_middle_sized_corpus():
     corpus, items = middle_sized(0)
-    longest = stats.piece_tokens(items)
+    longest = divergence.piece_tokens(items)
     options = {"vocabulary_size": 300, "n_boot": 2000, "n_permutations": 1000, "seed": 1}
-    whole = stats.divergence(corpus, items, **options)
+    whole = divergence.tabulate(corpus, items, **options)
     grouped = [
-        stats.divergence(dealt(corpus, 300, longest, seed), items, **options) for seed in range(12)
+        divergence.tabulate(dealt(corpus, 300, longest, seed), items, **options)
+        for seed in range(12)
     ]
     for table in grouped:
         pd.testing.assert_frame_equal(table[["estimate"]], whole[["estimate"]])
@@ -201,7 +194,7 @@ def test_resampling_groups_sees_what_resampling_tokens_does_not():
     options = {"vocabulary_size": 4, "n_boot": 1000, "n_permutations": 0}
     width = {}
     for name, side in (("documents", corpus), ("groups", dealt(corpus, 4, 4, 0))):
-        row = stats.divergence(side, items, **options).iloc[0]
+        row = divergence.tabulate(side, items, **options).iloc[0]
         width[name] = row["upper"] - row["estimate"]
     assert width["groups"] == pytest.approx(width["documents"], rel=0.3)
 
@@ -210,9 +203,9 @@ def test_null_of_groups_holds_where_both_sides_are_of_one_law():
     p = []
     for s in range(40):
         corpus, items = sides(s)
-        longest = stats.piece_tokens(items)
+        longest = divergence.piece_tokens(items)
         grouped = dealt(corpus, 150, longest, s, share=0.5)
-        table = stats.divergence(
+        table = divergence.tabulate(
             grouped, items, vocabulary_size=150, n_boot=0, n_permutations=99, seed=s
         )
         p.append(table["p"][4])
@@ -221,30 +214,30 @@ def test_null_of_groups_holds_where_both_sides_are_of_one_law():
 
 def test_same_seed_same_rows():
     options = {"vocabulary_size": 150, **FEW}
-    one, two = (stats.divergence(*sides(0), **options, seed=3) for _ in range(2))
+    one, two = (divergence.tabulate(*sides(0), **options, seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
-    assert not one.equals(stats.divergence(*sides(0), **options, seed=4))
+    assert not one.equals(divergence.tabulate(*sides(0), **options, seed=4))
 
 
 @pytest.mark.parametrize(
     ("corpus", "items"), [([], [[1]]), ([[1]], []), ([[1]], [[], []]), ([], [])]
 )
 def test_a_side_without_tokens_says_so(corpus, items, recwarn):
-    found = stats.divergence(corpus, items, vocabulary_size=3, **FEW)
+    found = divergence.tabulate(corpus, items, vocabulary_size=3, **FEW)
     assert len(found) == 8 and found["estimate"].isna().all()
     assert found["method"].str.contains("no tokens in the").all() and not recwarn.list
-    stats.divergence_tokens(corpus, items, vocabulary_size=3, decode={})
+    divergence_tokens.tabulate(corpus, items, vocabulary_size=3, decode=str)
     assert not recwarn.list
 
 
 def test_one_document_has_no_interval():
-    found = stats.divergence([[1, 2]], [[1], [0]], vocabulary_size=3, **FEW)
+    found = divergence.tabulate([[1, 2]], [[1], [0]], vocabulary_size=3, **FEW)
     assert found["lower"].isna().all() and found["estimate"].notna().all()
 
 
 def test_errors_name_what_was_found():
     with pytest.raises(ThinkscaleError, match="document 1: token id 9; expected 0 to 8"):
-        stats.divergence([[1]], [[9]], vocabulary_size=9)
+        divergence.tabulate([[1]], [[9]], vocabulary_size=9)
     with pytest.raises(ThinkscaleError, match="kind: found 'laplace'"):
         Smoothing(kind="laplace")
     with pytest.raises(ThinkscaleError, match="alpha: found 0"):
@@ -256,5 +249,5 @@ def test_a_thousand_permutations_take_seconds():
     corpus = [rng.integers(0, 1000, 60) for _ in range(1000)]
     items = [rng.integers(0, 1000, 30) for _ in range(200)]
     start = time.process_time()
-    stats.divergence(corpus, items, vocabulary_size=1000, n_boot=1000, n_permutations=1000)
+    divergence.tabulate(corpus, items, vocabulary_size=1000, n_boot=1000, n_permutations=1000)
     assert time.process_time() - start < 8  # 1 s where it was written

@@ -1,17 +1,19 @@
 """A corpus by its configuration: where it is, its format, and which of its texts count."""
 
 import gzip
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from thinkscale.corpora.blocks import BLOCK_BYTES, Block, block_of_lines, blocks_of_documents
 from thinkscale.corpora.rows import rows_of, shown
 from thinkscale.errors import ThinkscaleError
 
-TRACE_COLUMNS = ("question", "reasoning", "response")
+BLOCK = 8_000_000  # bytes of lines, or characters of rows, held at once
+_ASCII_SPACE = " \t\n\r\v\f"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,29 +79,43 @@ def source_of(settings: Mapping[str, Any], path: str | Path | None) -> CorpusSou
     )
 
 
-def blocks(source: CorpusSource, size: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Yield a corpus in blocks of about `size` bytes.
+def blocks(source: CorpusSource, size: int = BLOCK) -> Iterator[list[list[str]]]:
+    """Yield a corpus in blocks of about `size` bytes: documents, each a list of its texts.
 
     A document is a line of a text file that is not blank, else a row; its texts are those of the
     columns that count, or of the messages, each by itself: no text is put between them.
     """
     if source.format == "text":
         return _line_blocks(source, size)
-    return blocks_of_documents(documents(source), size)
+    return gathered(documents(source), size, lambda texts: sum(map(len, texts)))
 
 
 def documents(source: CorpusSource) -> Iterator[list[str]]:
-    """Yield the texts of each row that count."""
+    """Yield the texts of each row that count and are not empty."""
     count = 0
     for row, record in islice(rows(source), source.n):
         count += 1
         where = f"{source.where}, row {row}"
         if source.format == "messages":
-            yield _message_texts(record, source, where)
+            texts = _message_texts(record, source, where)
         else:
-            yield [_text(_cell(record, column, where), column, where) for column in source.columns]
+            texts = [_text(_cell(record, name, where), name, where) for name in source.columns]
+        yield [text for text in texts if text]
     if source.n is not None and count < source.n:
         raise too_few(source.where, source.n, count)
+
+
+def gathered(values: Iterable[T], size: int, measure: Callable[[T], int]) -> Iterator[list[T]]:
+    """Yield values in lists that end where their measures sum to `size` or more."""
+    held, total = [], 0
+    for value in values:
+        held.append(value)
+        total += measure(value)
+        if total >= size:
+            yield held
+            held, total = [], 0
+    if held:
+        yield held
 
 
 def rows(source: CorpusSource, columns: Iterable[str] | None = None) -> Iterator[tuple[int, dict]]:
@@ -168,25 +184,21 @@ def _message_texts(record: Mapping[str, Any], source: CorpusSource, where: str) 
     return texts
 
 
-def _line_blocks(source: CorpusSource, size: int) -> Iterator[Block]:
+def _line_blocks(source: CorpusSource, size: int) -> Iterator[list[list[str]]]:
     wanted, lines = source.n, 0
     try:
         with _opened(source.path) as file:
-            number = 0
-            while data := file.read(size):
+            while wanted != 0 and (data := file.read(size)):
                 data += b"" if data.endswith(b"\n") else file.readline()
-                if number == 0:
+                if lines == 0:
                     data = data.removeprefix(b"\xef\xbb\xbf")
-                _check_utf8(data, source.path, lines)
+                text = _decoded(data, source.path, lines)
                 lines += data.count(b"\n")
-                block = block_of_lines(number, data)
-                if wanted is not None:
-                    block = _first(block, wanted)
-                    wanted -= block.documents
+                # A file from Windows ends its lines in two characters.
+                found = (line.removesuffix("\r") for line in text.split("\n"))
+                block = [[line] for line in found if line.strip(_ASCII_SPACE)][:wanted]
+                wanted = None if wanted is None else wanted - len(block)
                 yield block
-                if wanted == 0:
-                    return
-                number += 1
     except (OSError, EOFError) as error:
         raise ThinkscaleError(f"Corpus {source.path}: cannot be read ({error}).") from error
     if wanted:
@@ -199,20 +211,12 @@ def _opened(path: Path):
     return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
-def _check_utf8(data: bytes, path: Path, lines: int) -> None:
+def _decoded(data: bytes, path: Path, lines: int) -> str:
+    """The text of bytes that stand behind so many lines of a file."""
     try:
-        data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         line = lines + data.count(b"\n", 0, error.start) + 1
         raise ThinkscaleError(
             f"{path}, line {line}: found bytes that are not UTF-8 ({error.reason}); expected UTF-8."
         ) from error
-
-
-def _first(block: Block, n: int) -> Block:
-    if block.documents <= n:
-        return block
-    kept = slice(0, n)  # a line is one text
-    return Block(
-        block.number, block.data, block.starts[kept], block.ends[kept], block.document[kept], n
-    )

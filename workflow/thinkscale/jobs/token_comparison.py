@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
-from thinkscale import stats
-from thinkscale.corpora.encode import Encoder
-from thinkscale.corpora.overlap import NgramSearch
-from thinkscale.corpora.sample import TokenSample, pool_size
+from thinkscale.corpora.encode import encode, plain
+from thinkscale.corpora.ngrams import ngrams, search
+from thinkscale.corpora.sample import pool_size, sample
 from thinkscale.corpora.source import CorpusSource, blocks
-from thinkscale.corpora.stream import stream
 from thinkscale.errors import ThinkscaleError
 from thinkscale.models.registry import tokenizer_digest
+from thinkscale.stats import divergence, divergence_tokens, overlap, overlap_summary
+from thinkscale.stats.core.distributions import Smoothing
 from thinkscale.thinking.prompts import user_message
 
 
@@ -67,10 +66,10 @@ def chosen_file(
     return NamedFile(name, _file_of(other), prompts[0])
 
 
-def open_tokenizer(file: NamedFile) -> Encoder:
+def open_tokenizer(file: NamedFile) -> Tokenizer:
     """Raises ThinkscaleError if the file is no tokenizer."""
     try:
-        return Encoder(Tokenizer.from_file(str(file.path)))
+        return plain(Tokenizer.from_file(str(file.path)))
     except Exception as error:  # the library raises nothing narrower
         raise ThinkscaleError(
             f"tokenizer {file.name}: {file.path} is no tokenizer.json ({error})"
@@ -92,47 +91,46 @@ def compare_tokens(
     corpora: Sequence[CorpusSource],
     *,
     items_text: str,
-    smoothing: Sequence[stats.Smoothing],
-    threads: int | None = None,
+    smoothing: Sequence[Smoothing],
+    seed: int = 0,
     **options: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables `divergence` and `divergence_tokens`.
 
-    items: rows of items.parquet. smoothing: the table of tokens is of the first way. threads:
-    default, as many as there are cores. options: of `stats.divergence`.
+    items: rows of items.parquet. smoothing: the table of tokens is of the first way. options: of
+    `stats.divergence.tabulate`.
     """
     tables, contributions = [], []
     for file in files:
-        encoder = open_tokenizer(file)
-        size = encoder.vocabulary_size
-        texts, item = _encoded_items(encoder, items, items_text, file.prompt)
-        lengths = np.bincount(item, weights=texts.lengths, minlength=len(items)).astype(int)
-        asked = stats.Documents(texts.ids, lengths)
-        decode = token_text(encoder.tokenizer)
+        tokenizer = open_tokenizer(file)
+        size = tokenizer.get_vocab_size()
+        texts = [item_texts(item, items_text, file.prompt) for item in items]
+        asked = encode(tokenizer, texts).documents
         for source in corpora:
-            sample = TokenSample(
+            corpus = sample(
+                (encode(tokenizer, block).documents for block in blocks(source)),
                 size,
-                longest=stats.piece_tokens(asked),
+                longest=divergence.piece_tokens(asked),
                 pool=pool_size(asked.tokens),
-                seed=options.get("seed", 0),
+                seed=seed,
             )
-            stream(blocks(source), encoder, sample.take, threads)
-            corpus = sample.result()
-            key = {
-                "tokenizer": file.name,
-                "corpus": source.name,
-                "corpus_columns": source.counted,
-                "items_text": items_text,
-            }
-            table = stats.divergence(
-                corpus, asked, vocabulary_size=size, smoothing=smoothing, **options
+            key = _compared(file, source, items_text)
+            table = divergence.tabulate(
+                corpus, asked, vocabulary_size=size, smoothing=smoothing, seed=seed, **options
             )
             tables.append(table.assign(**key))
-            tokens = stats.divergence_tokens(
-                corpus, asked, vocabulary_size=size, smoothing=smoothing[0], decode=decode
+            tokens = divergence_tokens.tabulate(
+                corpus,
+                asked,
+                vocabulary_size=size,
+                smoothing=smoothing[0],
+                decode=token_text(tokenizer),
             )
             contributions.append(tokens.assign(**key))
-    return _joined(tables, "divergence"), _joined(contributions, "divergence_tokens")
+    return (
+        pd.concat(tables, ignore_index=True)[divergence.COLUMNS],
+        pd.concat(contributions, ignore_index=True)[divergence_tokens.COLUMNS],
+    )
 
 
 def measure_overlap(
@@ -143,32 +141,35 @@ def measure_overlap(
     n: int,
     items_text: str,
     confidence: float = 0.95,
-    threads: int | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables `overlap` and `overlap_summary`.
 
     items: rows of items.parquet; those of one cluster_id count as dependent.
     """
-    encoder = open_tokenizer(file)
-    texts, item = _encoded_items(encoder, items, items_text, file.prompt)
-    wanted = stats.ngrams(texts, item, len(items), n)
+    tokenizer = open_tokenizer(file)
+    texts = [item_texts(item, items_text, file.prompt) for item in items]
+    wanted = ngrams(encode(tokenizer, texts), n)
     item_ids = [row["item_id"] for row in items]
     clusters = pd.Series([row.get("cluster_id") for row in items], item_ids, dtype=object)
     tables, summaries = [], []
     for source in corpora:
-        search = NgramSearch(wanted)
-        stream(blocks(source), encoder, search.take, threads)
-        key = {
-            "tokenizer": file.name,
-            "corpus": source.name,
-            "corpus_columns": source.counted,
-            "items_text": items_text,
-        }
-        table = stats.overlap(wanted, search.occurs, item_ids)
+        occurs = search(wanted, (encode(tokenizer, block).texts for block in blocks(source)))
+        key = _compared(file, source, items_text)
+        table = overlap.tabulate(item_ids, wanted.per_item(), wanted.per_item(occurs), n=n)
         tables.append(table.assign(**key))
-        summary = stats.overlap_summary(table, clusters, confidence=confidence)
+        summary = overlap_summary.tabulate(table, clusters, confidence=confidence)
         summaries.append(summary.assign(**key))
-    return _joined(tables, "overlap"), _joined(summaries, "overlap_summary")
+    return pd.concat(tables, ignore_index=True), pd.concat(summaries, ignore_index=True)
+
+
+def _compared(file: NamedFile, source: CorpusSource, items_text: str) -> dict[str, str]:
+    """What a table says about what was set against what."""
+    return {
+        "tokenizer": file.name,
+        "corpus": source.name,
+        "corpus_columns": source.counted,
+        "items_text": items_text,
+    }
 
 
 def token_text(tokenizer: Tokenizer):
@@ -188,20 +189,6 @@ def token_text(tokenizer: Tokenizer):
         return found
 
     return text
-
-
-def _encoded_items(
-    encoder: Encoder, items: Sequence[Mapping[str, Any]], items_text: str, prompt: Mapping[str, Any]
-) -> tuple[stats.Documents, np.ndarray]:
-    """Token ids of the items' texts, and the number of each text's item."""
-    texts = [item_texts(item, items_text, prompt) for item in items]
-    encoded = encoder.encode_texts([text for one in texts for text in one])
-    number = np.repeat(np.arange(len(texts)), [len(one) for one in texts])
-    return stats.Documents(encoded.ids, encoded.lengths), number
-
-
-def _joined(tables: list[pd.DataFrame], name: str) -> pd.DataFrame:
-    return pd.concat(tables, ignore_index=True)[list(stats.COLUMNS[name])]
 
 
 def _file_of(other: Mapping[str, Any]) -> Path:

@@ -1,32 +1,22 @@
 """How far a corpus P lies from the items Q, as distributions over a tokenizer's tokens."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
+from thinkscale.data.seeds import generator
+from thinkscale.data.tokens import Documents, Groups, as_documents, check_ids, joined
 from thinkscale.stats.core.distributions import LN2, Smoothing, divergences
 from thinkscale.stats.core.intervals import BATCH_VALUES, percent
-from thinkscale.stats.core.resampling import generator
-from thinkscale.stats.core.sides import (
-    Documents,
-    Groups,
-    as_documents,
-    check_ids,
-    piece_lengths,
-    spans,
-)
 
 MEASURES = ("kl_corpus_items", "kl_items_corpus", "js", "js_distance")
-ROW_COLUMNS = [
+UNITS = {"nats": 1.0, "bits": LN2}
+COLUMNS = [
+    *["tokenizer", "corpus", "corpus_columns", "items_text"],
     *["measure", "unit", "documents_corpus", "documents_items", "tokens_corpus", "tokens_items"],
     *["estimate", "lower", "upper", "null_mean", "null_upper", "p", "smoothing", "method"],
-]
-TOKEN_COLUMNS = [
-    *["token_id", "token", "count_corpus", "count_items"],
-    *["frequency_corpus", "frequency_items", "more_frequent_in", "js_contribution"],
-    *["kl_corpus_items_contribution", "kl_items_corpus_contribution"],
 ]
 
 Side = Documents | Sequence[Sequence[int]]
@@ -39,8 +29,8 @@ def piece_tokens(items: Side) -> int:
     return max(1, int(np.median(lengths))) if len(lengths) else 1
 
 
-def divergence(
-    corpus: Side | Groups,
+def tabulate(
+    corpus: Groups | Side,
     items: Side,
     *,
     vocabulary_size: int,
@@ -76,84 +66,76 @@ def divergence(
 
     Returns
     -------
-    Frame with `ROW_COLUMNS`, one row per smoothing, measure and unit.
+    Frame with `COLUMNS`, one row per smoothing, measure and unit. The first four columns are
+    empty: which corpus it was is the caller's to say.
     """
-    ways = _ways(smoothing)
-    items = as_documents(items)
+    smoothing = smoothing or Smoothing()
+    ways = [smoothing] if isinstance(smoothing, Smoothing) else smoothing
+    corpus, items = as_documents(corpus), as_documents(items)
     grouped = isinstance(corpus, Groups)
     if not grouped:
-        corpus = as_documents(corpus)
         check_ids(corpus, vocabulary_size)
     check_ids(items, vocabulary_size, first=len(corpus))
-    n_corpus, n_items = len(corpus), len(items)
+    totals = [side.totals(vocabulary_size) for side in (corpus, items)]
+    seen = np.flatnonzero(totals[0] + totals[1])
+    described = [way.describe(len(seen), vocabulary_size) for way in ways]
     shared = {
-        "documents_corpus": n_corpus,
-        "documents_items": n_items,
+        "documents_corpus": len(corpus),
+        "documents_items": len(items),
         "tokens_corpus": corpus.tokens,
         "tokens_items": items.tokens,
     }
-    seen = _seen(corpus, items, vocabulary_size)
-    described = [way.describe(len(seen), vocabulary_size) for way in ways]
+    cells = [(words, name) for words in described for name in MEASURES]
     if not min(corpus.tokens, items.tokens):
         side = "items" if corpus.tokens else "corpus"
         shared["method"] = f"not estimated: no tokens in the {side}"
         rows = [
-            {"measure": m, "unit": u, "smoothing": words, **shared}
-            for words in described
-            for m in MEASURES
-            for u in ("nats", "bits")
+            {"measure": name, "unit": unit, "smoothing": words, **shared}
+            for words, name in cells
+            for unit in UNITS
         ]
-        return pd.DataFrame(rows, columns=ROW_COLUMNS)
+        return pd.DataFrame(rows, columns=COLUMNS)
 
     column = np.zeros(vocabulary_size, np.int32)
     column[seen] = np.arange(len(seen))
     units = corpus.counts[:, seen].astype(float) if grouped else _matrix(corpus, column, len(seen))
     item_units = _matrix(items, column, len(seen))
     measure = _measure(ways, len(seen), vocabulary_size)
-    total_corpus, total_items = (_sum(side)[None] for side in (units, item_units))
-    estimate = measure(total_corpus, total_items)[0]
+    total_corpus, total_items = (total[seen].astype(float) for total in totals)
+    estimate = measure(total_corpus[None], total_items[None])[0]
     resampled = _bootstrap(measure, units, item_units, n_boot, generator(seed, "bootstrap"))
     longest = corpus.longest if grouped else piece_tokens(items)
     pieces = _pool(corpus, items, longest, seed)
     null = _null(
-        measure, pieces, column, total_corpus[0] + total_items[0], items.tokens, n_permutations,
-        generator(seed, "permutation"),
+        measure, Documents(column[pieces.ids], pieces.lengths), total_corpus + total_items,
+        items.tokens, n_permutations, generator(seed, "permutation"),
     )  # fmt: skip
-    fewest = min(units.shape[0], n_items)
+    fewest = min(units.shape[0], len(items))
     few = n_boot < 2 or fewest < 2
-    with np.errstate(invalid="ignore"):
-        error = np.full(len(estimate), np.nan) if few else resampled.std(axis=0, ddof=1)
-    half = stats.norm.ppf((1 + confidence) / 2) * error
+    missing = np.full(len(estimate), np.nan)
+    half = stats.norm.ppf((1 + confidence) / 2) * (missing if few else resampled.std(0, ddof=1))
     largest = np.tile([np.inf, np.inf, LN2, np.sqrt(LN2)], len(ways))
-    lower, upper = np.maximum(estimate - half, 0), np.minimum(estimate + half, largest)
-    empty = np.full(len(estimate), np.nan)
-    null_mean = null.mean(axis=0) if len(null) else empty
-    null_upper = np.quantile(null, confidence, axis=0) if len(null) else empty
+    found = {
+        "estimate": estimate,
+        "lower": np.maximum(estimate - half, 0),
+        "upper": np.minimum(estimate + half, largest),
+        "null_mean": null.mean(axis=0) if len(null) else missing,
+        "null_upper": np.quantile(null, confidence, axis=0) if len(null) else missing,
+    }
     reached = (null >= estimate - 1e-12).sum(axis=0)
-    p = (1 + reached) / (1 + len(null)) if len(null) else empty
-    method = _method(corpus, units.shape[0], fewest, few, longest, confidence, n_boot)
-    method += f" ({n_permutations} draws), uncorrected"
+    p = (1 + reached) / (1 + len(null)) if len(null) else missing
+    shared["method"] = (
+        _method(corpus, units.shape[0], fewest, few, longest, confidence, n_boot)
+        + f" ({n_permutations} draws), uncorrected"
+    )
     rows = []
-    for i, (words, name) in enumerate((w, m) for w in described for m in MEASURES):
-        for unit in ("nats", "bits"):
-            scale = 1.0 if unit == "nats" else 1 / LN2
-            scale = np.sqrt(scale) if name == "js_distance" else scale
-            values = {
-                "estimate": estimate[i] * scale,
-                "lower": lower[i] * scale,
-                "upper": upper[i] * scale,
-                "null_mean": null_mean[i] * scale,
-                "null_upper": null_upper[i] * scale,
-            }
-            row = {"measure": name, "unit": unit, "smoothing": words, "p": p[i], "method": method}
+    for i, (words, name) in enumerate(cells):
+        for unit, size in UNITS.items():
+            scale = np.sqrt(1 / size) if name == "js_distance" else 1 / size
+            values = {column: value[i] * scale for column, value in found.items()}
+            row = {"measure": name, "unit": unit, "smoothing": words, "p": p[i]}
             rows.append({**row, **shared, **values})
-    return pd.DataFrame(rows, columns=ROW_COLUMNS)
-
-
-def _ways(smoothing: Smoothing | Sequence[Smoothing] | None) -> list[Smoothing]:
-    if smoothing is None or isinstance(smoothing, Smoothing):
-        return [smoothing or Smoothing()]
-    return list(smoothing)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _method(corpus, units, fewest, few, longest, confidence, n_boot) -> str:
@@ -174,17 +156,6 @@ def _method(corpus, units, fewest, few, longest, confidence, n_boot) -> str:
     )
 
 
-def _seen(corpus: Documents | Groups, items: Documents, vocabulary_size: int) -> np.ndarray:
-    """Ids of the tokens that occur on either side, rising."""
-    occurs = np.zeros(vocabulary_size, bool)
-    occurs[items.ids] = True
-    if isinstance(corpus, Groups):
-        occurs |= corpus.counts.any(axis=0)
-    else:
-        occurs[corpus.ids] = True
-    return np.flatnonzero(occurs)
-
-
 def _matrix(documents: Documents, column: np.ndarray, columns: int) -> sparse.csr_array:
     """Counts (documents, tokens that occur)."""
     ends = np.concatenate([[0], np.cumsum(documents.lengths)])
@@ -193,10 +164,6 @@ def _matrix(documents: Documents, column: np.ndarray, columns: int) -> sparse.cs
     )
     counts.sum_duplicates()
     return counts
-
-
-def _sum(counts: sparse.csr_array | np.ndarray) -> np.ndarray:
-    return np.asarray(counts.sum(axis=0)).ravel()
 
 
 def _measure(ways: Sequence[Smoothing], seen: int, vocabulary_size: int) -> Measure:
@@ -235,24 +202,17 @@ def _bootstrap(measure: Measure, corpus, items, n_boot: int, rng) -> np.ndarray:
 
 def _pool(corpus: Documents | Groups, items: Documents, longest: int, seed: int) -> Documents:
     """The pieces of both sides that the null deals out."""
-    lengths = piece_lengths(items.lengths, longest)
+    pieces = items.pieces(longest)
     if not isinstance(corpus, Groups):
-        lengths = np.concatenate([piece_lengths(corpus.lengths, longest), lengths])
-        return Documents(np.concatenate([corpus.ids, items.ids]), lengths)
+        return joined([corpus.pieces(longest), pieces])
     # A piece of the items is in the pool as often as one of the corpus.
-    kept = generator(seed, "pieces", "items").random(len(lengths)) < corpus.share
-    starts = np.cumsum(lengths) - lengths
-    ids = items.ids[spans(starts[kept], lengths[kept])]
-    return Documents(
-        np.concatenate([corpus.pieces.ids, ids]),
-        np.concatenate([corpus.pieces.lengths, lengths[kept]]),
-    )
+    kept = generator(seed, "pieces", "items").random(len(pieces)) < corpus.share
+    return joined([corpus.pieces, pieces.pick(kept)])
 
 
 def _null(
     measure: Measure,
     pieces: Documents,
-    column: np.ndarray,
     total: np.ndarray,
     tokens_items: int,
     n_permutations: int,
@@ -260,22 +220,20 @@ def _null(
 ) -> np.ndarray:
     """Divergences (n_permutations, ...) with pieces dealt at random to sides of the same tokens.
 
-    pieces: those to deal from. total: counts of all tokens seen, on both sides.
+    pieces: those to deal from, their ids numbering the tokens seen. total: counts of these, on
+    both sides.
     """
-    ids, lengths = column[pieces.ids], pieces.lengths
-    starts = np.cumsum(lengths) - lengths
 
     def dealt() -> np.ndarray:
         """Counts of an item side: pieces in random order up to its tokens, the last in part."""
-        order = rng.permutation(len(lengths))
-        stops = np.cumsum(lengths[order])
+        order = rng.permutation(len(pieces))
+        stops = np.cumsum(pieces.lengths[order])
         last = int(np.searchsorted(stops, tokens_items))
-        taken = order[: last + 1]
-        counts = np.bincount(ids[spans(starts[taken], lengths[taken])], minlength=len(total))
+        counts = pieces.pick(order[: last + 1]).totals(len(total))
         if last < len(stops) and stops[last] > tokens_items:
-            over = (stops[last] - tokens_items) / lengths[order[last]]
-            end = ids[starts[order[last]] :][: lengths[order[last]]]
-            return counts - over * np.bincount(end, minlength=len(total))
+            end = pieces.pick(order[last : last + 1])
+            over = (stops[last] - tokens_items) / end.tokens
+            return counts - over * end.totals(len(total))
         return counts.astype(float)
 
     parts = []
@@ -284,66 +242,3 @@ def _null(
         # Differences of what was taken in part may leave zero by rounding.
         parts.append(measure(np.maximum(total - items, 0), items))
     return np.concatenate(parts) if parts else np.empty((0, 4))
-
-
-def divergence_tokens(
-    corpus: Side | Groups,
-    items: Side,
-    *,
-    vocabulary_size: int,
-    decode: Callable[[int], str] | Mapping[int, str],
-    smoothing: Smoothing | None = None,
-    top: int | None = None,
-) -> pd.DataFrame:
-    """What each token that occurs adds to the divergences, in bits, largest in JS first.
-
-    Frequencies are the unsmoothed shares of a side's tokens; the contributions are of the smoothed
-    ones, so that over all tokens seen each sums to its divergence in bits (with support
-    "vocabulary", but for the tokens on neither side). A contribution to KL is negative where the
-    token is rarer on the side that is averaged over. `top` keeps that many rows; None keeps all.
-
-    Parameters
-    ----------
-    decode : token id to its text, a function or a mapping; an id without a text is `<id>`
-    """
-    smoothing = smoothing or Smoothing()
-    items = as_documents(items)
-    corpus = corpus if isinstance(corpus, Groups) else as_documents(corpus)
-    if isinstance(decode, Mapping):
-        texts = decode
-        decode = lambda i: texts.get(i, f"<{i}>")  # noqa: E731
-    seen = _seen(corpus, items, vocabulary_size)
-    count_corpus = (
-        corpus.counts.sum(axis=0)
-        if isinstance(corpus, Groups)
-        else np.bincount(corpus.ids, minlength=vocabulary_size)
-    )[seen]
-    count_items = np.bincount(items.ids, minlength=vocabulary_size)[seen]
-    unseen = smoothing.unseen(len(seen), vocabulary_size)
-    p, q = (smoothing.probabilities(side, unseen)[0] for side in (count_corpus, count_items))
-    m = (p + q) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share_corpus, share_items = count_corpus / corpus.tokens, count_items / items.tokens
-        frame = pd.DataFrame(
-            {
-                "token_id": seen,
-                "token": [decode(int(i)) for i in seen],
-                "count_corpus": count_corpus,
-                "count_items": count_items,
-                "frequency_corpus": share_corpus,
-                "frequency_items": share_items,
-                "more_frequent_in": np.select(
-                    [share_corpus > share_items, share_corpus < share_items],
-                    ["corpus", "items"],
-                    "neither",
-                ),
-                "js_contribution": (p * np.log2(p / m) + q * np.log2(q / m)) / 2,
-                "kl_corpus_items_contribution": p * np.log2(p / q),
-                "kl_items_corpus_contribution": q * np.log2(q / p),
-            },
-            columns=TOKEN_COLUMNS,
-        )
-    frame = frame.sort_values(
-        ["js_contribution", "token_id"], ascending=[False, True], ignore_index=True
-    )
-    return frame if top is None else frame.head(top)

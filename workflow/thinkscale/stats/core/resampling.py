@@ -1,8 +1,7 @@
-"""Permutation tests, seeded generators, and the correction for many tests."""
+"""Permutation tests, and the correction for many tests."""
 
 import math
 import warnings
-import zlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,12 +9,8 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from thinkscale.data.seeds import generator as generator  # for those who draw
 from thinkscale.stats.core.intervals import BATCH_VALUES
-
-
-def generator(seed: int, *names: str) -> np.random.Generator:
-    """A generator of its own for each named result, so that adding a model changes no other."""
-    return np.random.default_rng([seed, *(zlib.crc32(str(name).encode()) for name in names)])
 
 
 def permutation_of_pairs(

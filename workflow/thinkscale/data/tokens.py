@@ -1,4 +1,7 @@
-"""The two sides of a divergence: documents held as they are, or counts of groups of documents."""
+"""Token ids of documents, as they travel from corpora to statistics.
+
+Documents are held as they are or, of a corpus too large for that, as counts of groups of them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +25,27 @@ class Documents:
     def tokens(self) -> int:
         return len(self.ids)
 
+    def totals(self, vocabulary_size: int) -> np.ndarray:
+        """How often each token occurs, shape (vocabulary,)."""
+        return np.bincount(self.ids, minlength=vocabulary_size)
+
+    def pick(self, which: np.ndarray) -> "Documents":
+        """The documents of these numbers in their order, or those where a mask is true."""
+        starts = np.cumsum(self.lengths) - self.lengths
+        return Documents(self.ids[spans(starts[which], self.lengths[which])], self.lengths[which])
+
+    def pieces(self, longest: int) -> "Documents":
+        """The same ids, each document cut into pieces of `longest` tokens and one with the rest.
+
+        An empty document gives none.
+        """
+        number = -(-self.lengths // longest)
+        filled = number > 0
+        lengths = np.full(int(number.sum()), longest, np.int64)
+        last = np.cumsum(number)[filled] - 1
+        lengths[last] = (self.lengths - (number - 1) * longest)[filled]
+        return Documents(self.ids, lengths)
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -29,7 +53,7 @@ class Groups:
 
     counts: (groups, vocabulary). documents: how many there are. pieces: the pieces of at most
     `longest` tokens that documents were cut into and that a draw with probability `share`, each by
-    itself, kept. seed: of these draws.
+    itself, kept.
     """
 
     counts: np.ndarray
@@ -45,15 +69,24 @@ class Groups:
     def tokens(self) -> int:
         return int(self.counts.sum())
 
+    def totals(self, vocabulary_size: int) -> np.ndarray:
+        """How often each token occurs, shape (vocabulary,)."""
+        return self.counts.sum(axis=0)
 
-def as_documents(documents: Documents | Sequence[Sequence[int]]) -> Documents:
-    """Sequences of ids as one array."""
-    if isinstance(documents, Documents):
+
+def as_documents(documents: Documents | Groups | Sequence[Sequence[int]]) -> Documents | Groups:
+    """Sequences of ids, one a document, as one array; what is counted or held stays as it is."""
+    if isinstance(documents, Documents | Groups):
         return documents
     arrays = [np.asarray(document, dtype=np.int64).ravel() for document in documents]
+    return joined([Documents(array, np.array([len(array)])) for array in arrays])
+
+
+def joined(parts: Sequence[Documents]) -> Documents:
+    """The documents of all parts, one part behind the other."""
     return Documents(
-        np.concatenate(arrays) if arrays else np.empty(0, np.int64),
-        np.array([len(array) for array in arrays], np.int64),
+        np.concatenate([part.ids for part in parts] or [np.empty(0, np.int32)]),
+        np.concatenate([part.lengths for part in parts] or [np.empty(0, np.int64)]),
     )
 
 
@@ -67,19 +100,6 @@ def check_ids(documents: Documents, vocabulary_size: int, first: int = 0) -> Non
             f"document {document}: token id {documents.ids[at]}; expected 0 to "
             f"{vocabulary_size - 1}."
         )
-
-
-def piece_lengths(lengths: np.ndarray, longest: int) -> np.ndarray:
-    """Lengths of the pieces that documents of these lengths are cut into, one after the other.
-
-    A document gives pieces of `longest` tokens and one with the rest; an empty one gives none.
-    """
-    lengths = np.asarray(lengths, np.int64)
-    number = -(-lengths // longest)
-    pieces = np.full(int(number.sum()), longest, np.int64)
-    last = np.cumsum(number)[number > 0] - 1
-    pieces[last] = (lengths - (number - 1) * longest)[number > 0]
-    return pieces
 
 
 def spans(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
