@@ -32,6 +32,8 @@ rule compare_tokens:
         seed=STUDY.seed,
         code=code(
             "stats",
+            "data/tokens",
+            "data/seeds",
             "thinking/prompts",
             "jobs/token_comparison",
             "corpora",
@@ -70,6 +72,8 @@ rule measure_overlap:
         confidence=STUDY.analyses.confidence,
         code=code(
             "stats",
+            "data/tokens",
+            "data/seeds",
             "thinking/prompts",
             "jobs/token_comparison",
             "corpora",

@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -250,6 +252,24 @@ def test_padding_truncation_and_dropout_do_not_count():
     asked.model.dropout = 0.5
     found = encode(encoding.plain(Tokenizer.from_str(asked.to_str())), [[text]])
     assert split_up(found.texts) == line_by_line(tokenizer("gpt2"), [text])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads by Linux's files")
+def test_the_library_encodes_on_so_many_threads():
+    program = """
+import os
+from tokenizers import Tokenizer, models
+from thinkscale.corpora import encode
+encode.use_threads(3)
+before = len(os.listdir("/proc/self/task"))
+encode.encode(Tokenizer(models.BPE(vocab={"a": 0}, merges=[])), [["a"] * 100])
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow")}
+    environment["TOKENIZERS_PARALLELISM"] = "false"  # as many shells have it, for other programs
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "3"
 
 
 # Formats

@@ -132,9 +132,8 @@ def tabulate(
     for i, (words, name) in enumerate(cells):
         for unit, size in UNITS.items():
             scale = np.sqrt(1 / size) if name == "js_distance" else 1 / size
-            values = {column: value[i] * scale for column, value in found.items()}
-            row = {"measure": name, "unit": unit, "smoothing": words, "p": p[i]}
-            rows.append({**row, **shared, **values})
+            row = {"measure": name, "unit": unit, "smoothing": words, "p": p[i], **shared}
+            rows.append(row | {key: value[i] * scale for key, value in found.items()})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
