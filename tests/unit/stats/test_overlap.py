@@ -96,23 +96,6 @@ def test_order_and_summary_by_hand():
     assert short["estimate"].isna().all() and "every item is shorter" in short["method"][0]
 
 
-def test_items_are_left_out_above_a_share():
-    table = pd.DataFrame(
-        {
-            "item_id": ["a", "b", "c", "a", "b"],
-            "corpus": ["one", "one", "one", "two", "two"],
-            "share": [0.2, 0.0, np.nan, 0.0, 0.9],
-        }
-    )
-    assert overlap.contaminated(table, 0.0) == ["a", "b"]
-    assert overlap.contaminated(table, 0.2) == ["b"]
-    assert overlap.contaminated(table, 0.0, ["one"]) == ["a"]
-    frame = pd.DataFrame({"item_id": ["a", "b", "a"], "x": [1, 2, 3]})
-    assert overlap.without_items(frame, ["a"])["x"].tolist() == [2]
-    with pytest.raises(ThinkscaleError, match="leaves out all 2 items"):
-        overlap.without_items(frame, ["a", "b"])
-
-
 # Both comparisons, from files to tables
 
 ITEM = {

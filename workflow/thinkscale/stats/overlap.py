@@ -1,11 +1,9 @@
-"""The share of each item's n-grams of tokens that occur in a corpus, and what is left out by it."""
+"""The share of each item's n-grams of tokens that occur in a corpus."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-
-from thinkscale.errors import ThinkscaleError
 
 COLUMNS = [
     *["tokenizer", "corpus", "corpus_columns", "items_text"],
@@ -40,27 +38,3 @@ def tabulate(
     return frame.sort_values(
         ["share", "found", "item_id"], ascending=[False, False, True], ignore_index=True
     )
-
-
-def contaminated(
-    table: pd.DataFrame, exclude_above: float, corpora: Sequence[str] | None = None
-) -> list[str]:
-    """Ids of the items of whose n-grams more than this share occurs in one of the corpora.
-
-    table : as the file `overlap.csv` has it. corpora: None for all of them
-    """
-    counts = table["share"] > exclude_above
-    if corpora is not None:
-        counts &= table["corpus"].isin(corpora)
-    return sorted(table.loc[counts, "item_id"].unique())
-
-
-def without_items(frame: pd.DataFrame, left_out: Sequence[str]) -> pd.DataFrame:
-    """Rows of other items. Raises ThinkscaleError if there are none."""
-    kept = frame[~frame["item_id"].isin(left_out)]
-    if kept.empty and len(frame):
-        raise ThinkscaleError(
-            f"`analyses.contamination.exclude_above` leaves out all {len(left_out)} items; raise "
-            "it, or look at tables/overlap.csv for what overlaps"
-        )
-    return kept.reset_index(drop=True)
