@@ -16,7 +16,7 @@ from thinkscale.config.study import judge_model
 from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
-from thinkscale.jobs.preflight import check_bank, check_writable
+from thinkscale.jobs.preflight import check_bank, check_graders, check_writable
 
 # Rules import the library from this checkout, in whichever environment they run.
 share_library(LIBRARY)
@@ -32,6 +32,7 @@ def checked_study():
             refuse_repeated_keys(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
+            check_graders(study.grading.graders, where)
             check_writable(Path(study.results, study.study))
             check_bank(study, Path(study.results, study.study, "items.parquet"))
     except ThinkscaleError as error:

@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 from dataclasses import fields
-from typing import get_args
 
 import pandas as pd
 import pytest
@@ -19,6 +18,7 @@ from thinkscale.grading import GRADERS, Facts, grade, grade_study, verifier
 from thinkscale.grading.answer import answer_field
 from thinkscale.grading.mathematics import MathSettings, as_latex
 from thinkscale.grading.numeric import NumericSettings, last_number
+from thinkscale.jobs.preflight import check_graders
 
 
 def judged(grader, reference, text, settings=None):
@@ -335,9 +335,18 @@ def test_items_that_a_grader_cannot_judge(grader, answer, words):
 # The registry and the configuration
 
 
+def test_a_study_that_asks_for_an_unknown_grader_is_told_which_there_are():
+    check_graders(["choice", "math"], "my.yaml")
+    with pytest.raises(ThinkscaleError) as raised:
+        check_graders(["choice", "chioce"], "my.yaml")
+    said = str(raised.value)
+    assert "my.yaml: `grading.graders[1]`: found 'chioce'" in said
+    assert all(name in said for name in GRADERS) and "did you mean 'choice'?" in said
+
+
 def test_every_grader_can_be_configured():
-    named = get_args(get_args(Grading.model_fields["graders"].annotation)[0])
-    assert set(named) == set(GRADERS)
+    meant = Grading.model_fields["graders"].description
+    assert all(f"`{name}`" in meant for name in GRADERS)
     for name, grader in GRADERS.items():
         if grader.settings is not None and name != "judge":
             section = type(getattr(Grading(), name)).model_fields

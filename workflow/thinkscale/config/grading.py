@@ -1,9 +1,7 @@
 """How answers are judged."""
 
-from typing import Literal
-
 from thinkscale.config.judge import Judge
-from thinkscale.config.section import Number, Positive, Section, setting
+from thinkscale.config.section import Name, Number, Positive, Section, setting
 from thinkscale.config.structure import StructureGrader
 
 
@@ -57,9 +55,7 @@ class MathGrader(Section):
 class Grading(Section):
     """How answers are judged."""
 
-    graders: list[
-        Literal["choice", "article", "exact", "numeric", "math", "structure", "judge"]
-    ] = setting(
+    graders: list[Name] = setting(
         ["choice"],
         "Graders to apply; the first is the one analyses use. For items with options: `choice`, "
         "and `article`, the first study's substring rule, for comparison only. For items with a "

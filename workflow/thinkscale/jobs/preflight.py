@@ -1,7 +1,9 @@
 """Checks of the world around a configuration, made before anything is built."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +25,22 @@ def check_writable(directory: Path) -> None:
             f"`results`: cannot write to {existing} ({error.strerror}); expected a directory this "
             "user may write to"
         ) from error
+
+
+def check_graders(graders: Sequence[str], where: str) -> None:
+    """Raise ThinkscaleError unless every grader that a study, read from `where`, asks for is known.
+
+    Which graders there are is the registry's to say, not the configuration's.
+    """
+    from thinkscale.grading import GRADERS
+
+    for index, name in enumerate(graders):
+        if name not in GRADERS:
+            near = get_close_matches(name, GRADERS, n=1)
+            raise ThinkscaleError(
+                f"{where}: `grading.graders[{index}]`: found {name!r}; expected one of "
+                f"{', '.join(GRADERS)}" + (f"; did you mean {near[0]!r}?" if near else "")
+            )
 
 
 def check_bank(study: Study, items: Path) -> None:
