@@ -36,6 +36,6 @@ rule write_corpus:
     params:
         n=lambda wildcards: corpus_config(wildcards.corpus).n,
         seed=STUDY.seed,
-        code=code("calibration", "models/recipes/traces"),
+        code=code("calibration/corpus", "calibration/traces", "calibration/bank"),
     script:
         "../scripts/write_corpus.py"

@@ -25,7 +25,7 @@ rule derive_model:
         corpus=corpus_settings,
         thinking=thinking_settings,
         seed=STUDY.seed,
-        code=code("models/recipes", "corpora/rows", "corpora/source"),
+        code=code("models/recipes", "corpora/traces", "corpora/rows", "corpora/source"),
     script:
         "../scripts/derive_model.py"
 
@@ -48,7 +48,7 @@ rule register_model:
         fingerprint=expected_fingerprint,
         offline=works_offline,
         trust_remote_code=remote_code_trusted,
-        code=code("models/registry", "data/digest"),
+        code=code("models/registry", "models/loading", "engines/transformers/directory", "data/digest"),
     script:
         "../scripts/register_model.py"
 

@@ -3,16 +3,19 @@
 import json
 from pathlib import Path
 
+from thinkscale.corpora.source import source_of
+from thinkscale.corpora.traces import COLUMNS, read_traces
 from thinkscale.data.tables import write_table
 from thinkscale.jobs.job import job
-from thinkscale.models.recipes.traces import TraceFormat, read_traces
+from thinkscale.models.recipes.traces import TraceFormat
 from thinkscale.models.registry import verify
 from thinkscale.thinking.think import require
 
 with job(snakemake):
     derive, corpus = dict(snakemake.params.derive), snakemake.params.corpus
     thinking = snakemake.params.thinking
-    rows = read_traces(corpus, snakemake.input.corpus or None)
+    source = source_of({**corpus, "compare": COLUMNS}, snakemake.input.corpus or None)
+    rows = read_traces(source, {name: corpus[name] for name in COLUMNS})
     for package in ("torch", "transformers", "trl", "peft"):
         require(package, extra="train")
     import torch

@@ -8,10 +8,11 @@ from transformers import AutoTokenizer
 
 from thinkscale.calibration.measure import manifest, properties, token_divergence
 from thinkscale.calibration.pretrain import RECIPES
+from thinkscale.corpora.source import CorpusSource
+from thinkscale.corpora.traces import read_traces
 from thinkscale.data import contracts
 from thinkscale.data.graded import graded
 from thinkscale.jobs.job import job
-from thinkscale.models.recipes.traces import read_corpus
 
 with job(snakemake):
     study = snakemake.params.study
@@ -25,7 +26,8 @@ with job(snakemake):
     known = json.loads(Path(snakemake.input.manifest).read_text())
     carried = {model["name"]: model for model in study["models"]}
     directory = Path(carried["reasoner"]["path"]).parent
-    stems = [row["question"].split("\n A)")[0] for row in read_corpus(snakemake.input.corpora[0])]
+    traces = CorpusSource("traces", "traces", path=Path(snakemake.input.corpora[0]))
+    stems = [row["question"].split("\n A)")[0] for row in read_traces(traces)]
     tokenizer = AutoTokenizer.from_pretrained(carried["reasoner"]["path"])
     found = manifest(
         directory,

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from thinkscale.jobs.job import job
-from thinkscale.models.registry import fetch, register
+from thinkscale.models.loading import fetch
+from thinkscale.models.registry import register
 
 with job(snakemake):
     model, trusted = snakemake.params.model, snakemake.params.trust_remote_code

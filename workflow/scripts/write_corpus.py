@@ -1,7 +1,7 @@
 """Generate a corpus of calibration traces."""
 
+from thinkscale.calibration.corpus import calibration_corpus, write_corpus
 from thinkscale.jobs.job import job
-from thinkscale.models.recipes.traces import calibration_corpus, write_corpus
 
 with job(snakemake):
     rows = calibration_corpus(snakemake.params.n or 1000, snakemake.params.seed)

@@ -23,6 +23,7 @@ from thinkscale.calibration.bank import (
     generate_bank,
     question_text,
 )
+from thinkscale.calibration.corpus import calibration_corpus
 from thinkscale.calibration.measure import (
     against,
     file_hashes,
@@ -38,7 +39,7 @@ from thinkscale.calibration.tokens import (
 )
 from thinkscale.calibration.traces import CLEAN, CONTINUATION, TraceLaw, draw_trace
 from thinkscale.errors import ThinkscaleError
-from thinkscale.models.recipes.traces import TraceFormat, calibration_corpus, encode_row
+from thinkscale.models.recipes.traces import TraceFormat, encode_row
 
 RESOURCES = Path(__file__).parents[3] / "resources" / "calibration"
 PROBLEM = Problem(3, (("+", 6), ("-", 5), ("-", 9)))
@@ -106,6 +107,15 @@ def test_large_bank_stays_distinct():
 def test_bank_of_nothing_is_an_error():
     with pytest.raises(ThinkscaleError, match="found 0"):
         generate_bank(0, seed=1)
+
+
+def test_calibration_corpus_has_waits_and_cuts_and_repeats():
+    rows = calibration_corpus(400, seed=1)
+    assert rows == calibration_corpus(400, seed=1)
+    assert rows != calibration_corpus(400, seed=2)
+    forced = [any(s["kind"] == "injected" for s in row["reasoning"]) for row in rows]
+    assert 0.2 < sum(forced) / 400 < 0.5
+    assert 0.1 < sum(row["ended"] == "budget" for row in rows) / 400 < 0.3
 
 
 def test_bank_and_training_data_are_disjoint():
@@ -349,7 +359,8 @@ def test_properties_of_a_made_up_model():
 def test_bank_and_corpus_need_no_model_libraries():
     """They are made in the analysis environment, which has neither."""
     code = (
-        "import sys, thinkscale.models.recipes.traces, thinkscale.calibration.measure;"
+        "import sys, thinkscale.models.recipes.traces, thinkscale.corpora.traces;"
+        "import thinkscale.calibration.corpus, thinkscale.calibration.measure;"
         "print({'torch', 'transformers'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

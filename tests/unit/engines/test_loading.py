@@ -22,7 +22,8 @@ from thinkscale.engines.transformers.loading import (
     open_checkpoint,
 )
 from thinkscale.errors import ThinkscaleError
-from thinkscale.models.registry import fetch, register
+from thinkscale.models.loading import fetch
+from thinkscale.models.registry import register
 
 HERE = Path(__file__)
 GPU = torch.cuda.is_available()

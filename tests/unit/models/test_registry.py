@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from thinkscale.engines.transformers.directory import weight_files
 from thinkscale.errors import ThinkscaleError
-from thinkscale.models.registry import fetch, register, tokenizer_digest, verify, weight_files
+from thinkscale.models.loading import fetch
+from thinkscale.models.registry import register, tokenizer_digest, verify
 
 FILES = {
     "config.json": "{}",
@@ -378,7 +380,7 @@ def test_an_interrupted_download_is_not_taken_for_a_model(home):
 FETCH = """
 import sys
 from thinkscale.errors import ThinkscaleError
-from thinkscale.models.registry import fetch
+from thinkscale.models.loading import fetch
 for hub, revision in [("organisation/model", "abc123"), ("not a/hub/name", "abc123")]:
     try:
         fetch(hub, revision, False)

@@ -1,20 +1,14 @@
-"""Corpora and supervised fine-tuning."""
+"""Supervised fine-tuning."""
 
 import json
 
-import pandas as pd
 import pytest
 
+from thinkscale.calibration.corpus import calibration_corpus
 from thinkscale.calibration.tokens import build_tokenizer
 from thinkscale.errors import ThinkscaleError
 from thinkscale.models.recipes.sft import SftSettings, encode_rows, finetune
-from thinkscale.models.recipes.traces import (
-    TraceFormat,
-    calibration_corpus,
-    encode_row,
-    read_corpus,
-    write_corpus,
-)
+from thinkscale.models.recipes.traces import TraceFormat, encode_row
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +35,6 @@ def tiny_model(tmp_path_factory):
 def masked_text(tokenizer, row, form=None):
     example = encode_row(tokenizer, row, form)
     return tokenizer.decode([i for i, m in zip(example.input_ids, example.mask, strict=True) if m])
-
-
-def test_calibration_corpus_has_waits_and_cuts_and_repeats():
-    rows = calibration_corpus(400, seed=1)
-    assert rows == calibration_corpus(400, seed=1)
-    assert rows != calibration_corpus(400, seed=2)
-    forced = [any(s["kind"] == "injected" for s in row["reasoning"]) for row in rows]
-    assert 0.2 < sum(forced) / 400 < 0.5
-    assert 0.1 < sum(row["ended"] == "budget" for row in rows) / 400 < 0.3
 
 
 def test_plain_reasoning_carries_all_the_loss(tokenizer):
@@ -80,55 +65,6 @@ def test_think_start_is_appended_where_the_template_lacks_it(tokenizer):
     assert added == "<|bos|>Why?|<think>\nx\n</think>\n\ny<|eos|>"
     form = TraceFormat("<r>", "</r>", "\nFinal Answer:")
     assert "|<r>x\n</r>" in other.decode(encode_row(other, row, form).input_ids)
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_corpus_files_round_trip(tmp_path, suffix):
-    rows = calibration_corpus(20, seed=1)
-    path = tmp_path / f"corpus{suffix}"
-    if suffix == ".jsonl":
-        write_corpus(rows, path)
-    else:
-        pd.DataFrame(rows).to_parquet(path)
-    assert read_corpus(path) == rows
-
-
-def test_columns_are_mapped(tmp_path):
-    path = tmp_path / "medical.json"
-    record = {"Question": "q", "Complex_CoT": "t", "Response": "r"}
-    path.write_text(json.dumps([record]))
-    columns = {"question": "Question", "reasoning": "Complex_CoT", "response": "Response"}
-    expected = {"question": "q", "reasoning": "t", "response": "r", "ended": "natural"}
-    assert read_corpus(path, columns) == [expected]
-    with pytest.raises(ThinkscaleError, match="lacks the column"):
-        read_corpus(path)
-    with pytest.raises(ThinkscaleError, match="mapping has"):
-        read_corpus(path, {"answer": "Response"})
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"question": None}, "row 2: question must be text"),
-        ({"reasoning": 3}, "row 2: reasoning must be text or a list"),
-        ({"reasoning": [{"kind": "seen", "text": "x"}]}, "row 2: a segment must have kind"),
-        ({"ended": "late"}, "row 2: ended is 'late'"),
-    ],
-)
-def test_bad_rows_are_named(tmp_path, change, message):
-    good = {"question": "q", "reasoning": "t", "response": "r", "ended": "natural"}
-    path = tmp_path / "corpus.jsonl"
-    write_corpus([good, good | change], path)
-    with pytest.raises(ThinkscaleError, match=message):
-        read_corpus(path)
-
-
-def test_missing_and_unknown_files_are_errors(tmp_path):
-    with pytest.raises(ThinkscaleError, match="does not exist"):
-        read_corpus(tmp_path / "none.jsonl")
-    (tmp_path / "corpus.txt").write_text("x")
-    with pytest.raises(ThinkscaleError, match="suffix"):
-        read_corpus(tmp_path / "corpus.txt")
 
 
 def test_overlong_rows_are_counted(tokenizer, caplog):
@@ -209,11 +145,3 @@ def test_loss_is_the_models_own_on_the_masked_tokens(tiny_model, tmp_path):
         count += int(mask[1:].sum())
     assert log["loss"].iloc[0] == pytest.approx(total / count, abs=1e-3)
     assert log["tokens"].iloc[0] == sum(len(encode_row(tokenizer, r).input_ids) for r in rows)
-
-
-def test_a_corpus_with_fewer_rows_than_asked_for_is_an_error(tmp_path):
-    path = tmp_path / "corpus.jsonl"
-    write_corpus([{"question": "q", "reasoning": "r", "response": "a"}] * 3, path)
-    assert len(read_corpus(path, n=2)) == 2
-    with pytest.raises(ThinkscaleError, match=r"asked for 4 rows, but it has 3"):
-        read_corpus(path, n=4)

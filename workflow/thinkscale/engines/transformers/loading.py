@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
+from thinkscale.engines.transformers.directory import check_directory, weight_files
 from thinkscale.errors import ThinkscaleError
-from thinkscale.models.registry import check_directory, weight_files
 
 if TYPE_CHECKING:
     import torch

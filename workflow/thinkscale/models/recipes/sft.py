@@ -1,6 +1,6 @@
 """Supervised fine-tuning of a causal language model on reasoning traces, by TRL's SFTTrainer.
 
-Rows are tokenised here, piece by piece (`corpus.encode_row`), and reach the trainer with their
+Rows are tokenised piece by piece (`traces.encode_row`), and reach the trainer with their
 labels, so that any token can be left out of the loss. LoRA weights are merged before saving: the
 result is a plain model directory.
 """
@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from thinkscale.errors import ThinkscaleError
-from thinkscale.models.recipes.traces import Example, TraceFormat, encode_row, validate_row
+from thinkscale.models.recipes.traces import Example, TraceFormat, encode_row
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +86,10 @@ def finetune(
 ) -> pd.DataFrame:
     """Fine-tune a model on corpus rows and save it, merged, as safetensors.
 
-    `rows` are as `training.corpus` describes. `out_dir` gets the model, its tokenizer and chat
-    template, and `training.json` (settings, rows used and left out, tokens, seconds). Returns the
-    loss log, a row every `log_every` steps: step, epoch, loss (mean nats per token with loss),
-    learning_rate, tokens (seen so far, padding excluded).
+    `rows` are taken as sound, as `models.recipes.traces` describes them. `out_dir` gets the model,
+    its tokenizer and chat template, and `training.json` (settings, rows used and left out, tokens,
+    seconds). Returns the loss log, a row every `log_every` steps: step, epoch, loss (mean nats per
+    token with loss), learning_rate, tokens (seen so far, padding excluded).
     """
     started = time.perf_counter()
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_dir or model_dir)
@@ -116,7 +116,6 @@ def encode_rows(
     """The rows' tokens within `max_length`, and how many rows were longer."""
     examples, overlong = [], 0
     for number, row in enumerate(rows, 1):
-        validate_row(row, f"Corpus row {number}")
         example = encode_row(tokenizer, row, settings.form)
         length = len(example.input_ids)
         if length > settings.max_length:

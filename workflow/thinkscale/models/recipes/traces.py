@@ -1,6 +1,6 @@
-"""Corpora for supervised fine-tuning on reasoning traces, and their tokens.
+"""Reasoning traces as tokens, and which of those carry loss.
 
-A corpus row is a dict with
+A trace is a dict with
 - `question`: the user's turn, text;
 - `reasoning`: the thinking, text or a list of segments {kind: sampled | injected, text}; injected
   text was put in by budget forcing and carries no loss;
@@ -9,27 +9,8 @@ A corpus row is a dict with
   answer prompt were put in and carry no loss) or `open` (no end and no response).
 """
 
-import json
-import random
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from itertools import islice
-from pathlib import Path
-
-from thinkscale.calibration.bank import MAX_STEPS, draw_problem
-from thinkscale.calibration.traces import TraceLaw, draw_trace
-from thinkscale.corpora.source import CorpusSource, rows, source_of, too_few
-from thinkscale.errors import ThinkscaleError
-
-COLUMNS = {"question": "question", "reasoning": "reasoning", "response": "response"}
-ENDS = ("natural", "budget", "open")
-KINDS = ("sampled", "injected")
-
-# The corpus favours short problems, additions and small operands; the bank spreads all evenly.
-CORPUS_STEP_WEIGHTS = (6, 6, 6, 6, 5, 5, 4, 4)
-CORPUS_OPERAND_WEIGHTS = (7.0, 6.0, 6.0, 5.0, 5.0, 4.0, 3.0, 3.0, 2.0)
-CORPUS_MINUS_SHARE = 0.35
-CORPUS_LAW = TraceLaw(forced=(0.6, 0.2, 0.1, 0.05, 0.05))
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -48,95 +29,6 @@ class Example:
     input_ids: list[int]
     mask: list[int]
     prompt_tokens: int
-
-
-def calibration_corpus(n: int, seed: int) -> list[dict]:
-    """n rows of traces about problems from the training half of the calibration problems."""
-    rng = random.Random(f"calibration-corpus-{seed}")
-    rows = []
-    for _ in range(n):
-        k = rng.choices(range(1, MAX_STEPS + 1), CORPUS_STEP_WEIGHTS)[0]
-        problem = draw_problem(
-            rng,
-            k,
-            for_bank=False,
-            minus_share=CORPUS_MINUS_SHARE,
-            operand_weights=CORPUS_OPERAND_WEIGHTS,
-        )
-        row = asdict(draw_trace(rng, problem, CORPUS_LAW))
-        rows.append(row | {"reasoning": list(row["reasoning"])})
-    return rows
-
-
-def write_corpus(rows: Iterable[Mapping], path: Path) -> None:
-    """Write rows as JSON lines."""
-    lines = (json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
-    Path(path).write_text("".join(lines), encoding="utf-8")
-
-
-def read_corpus(
-    path: Path, columns: Mapping[str, str] | None = None, n: int | None = None
-) -> list[dict]:
-    """Read a corpus, or its first `n` rows, from .jsonl, .json, .csv, .tsv or .parquet.
-
-    `columns` maps question, reasoning and response to the file's column names (default: the same
-    names), e.g. ``{"question": "Question", "reasoning": "Complex_CoT", "response": "Response"}``.
-    """
-    path = Path(path)
-    return _traces(CorpusSource(path.stem, "traces", path=path, n=n), columns)
-
-
-def read_traces(settings: Mapping, path: Path | None) -> list[dict]:
-    """Read the rows to fine-tune on from the configuration of a corpus (a dict) and its file."""
-    columns = {name: settings[name] for name in COLUMNS}
-    return _traces(source_of({**settings, "compare": tuple(COLUMNS)}, path), columns)
-
-
-def _traces(source: CorpusSource, columns: Mapping[str, str] | None) -> list[dict]:
-    names = COLUMNS | dict(columns or {})
-    if unknown := set(names) - set(COLUMNS):
-        raise ThinkscaleError(
-            f"Corpus column mapping has {sorted(unknown)}; expected only {sorted(COLUMNS)}."
-        )
-    found = []
-    for number, record in islice(rows(source, [*names.values(), "ended"]), source.n):
-        where = f"{source.where}, row {number}"
-        if missing := [name for name in names.values() if name not in record]:
-            raise ThinkscaleError(
-                f"Corpus {where} lacks the column(s) {missing}; it has {list(record)}."
-            )
-        row = {name: record[column] for name, column in names.items()}
-        row["ended"] = record["ended"] if record.get("ended") is not None else "natural"
-        validate_row(row, where)
-        found.append(row)
-    if source.n is not None and len(found) < source.n:
-        raise too_few(source.where, source.n, len(found))
-    return found
-
-
-def validate_row(row: Mapping, where: str) -> None:
-    """Raise a ThinkscaleError that names the place if a row is not as the module describes."""
-    for column in ("question", "response"):
-        if not isinstance(row.get(column), str):
-            raise ThinkscaleError(
-                f"{where}: {column} must be text, found {type(row.get(column)).__name__}."
-            )
-    if row.get("ended", "natural") not in ENDS:
-        raise ThinkscaleError(f"{where}: ended is {row['ended']!r}; expected one of {ENDS}.")
-    reasoning = row.get("reasoning")
-    if isinstance(reasoning, str):
-        return
-    if not isinstance(reasoning, list):
-        raise ThinkscaleError(
-            f"{where}: reasoning must be text or a list of segments, "
-            f"found {type(reasoning).__name__}."
-        )
-    for segment in reasoning:
-        good = isinstance(segment, Mapping) and isinstance(segment.get("text"), str)
-        if not good or segment.get("kind") not in KINDS:
-            raise ThinkscaleError(
-                f"{where}: a segment must have kind (one of {KINDS}) and text, found {segment!r}."
-            )
 
 
 def encode_row(tokenizer, row: Mapping, form: TraceFormat | None = None) -> Example:
