@@ -68,12 +68,6 @@ def code(*modules):
     return library_digest(LIBRARY, modules)
 
 
-def sampler_code():
-    """Digest of the modules that decide which tokens are sampled: part of the journal's key."""
-    parts = ("attention", "cpu", "packing", "rows", "sampling", "stream", "tree")
-    return code("engines/base", *(f"engines/transformers/{part}" for part in parts))
-
-
 def model_config(name):
     """A model of the study, or a judge that is none of them."""
     return next((model for model in STUDY.models if model.name == name), JUDGE)

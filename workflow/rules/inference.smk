@@ -23,7 +23,6 @@ rule think:
         shards=shard_count,
         # Not an output: Snakemake would delete it before a job that is to go on from it.
         journal=journal_directory,
-        sampler=sampler_code(),
         conditions=STUDY.conditions.model_dump(),
         seed=STUDY.seed,
         code=code("thinking", "engines", "jobs/inference"),

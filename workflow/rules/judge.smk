@@ -25,7 +25,6 @@ rule judge:
         prompts=judged_prompts(),
         # Not an output, as in `think`.
         journal=judge_journal,
-        sampler=sampler_code(),
         seed=STUDY.seed,
         code=code("thinking", "engines", "jobs/inference", "jobs/judging"),
     script:

@@ -33,7 +33,6 @@ rule plan:
         },
         conditions=STUDY.conditions.model_dump(),
         seed=STUDY.seed,
-        sampler=sampler_code(),
         plan=results("plan.csv"),
         judge=None if JUDGE is None else JUDGE.name,
     script:

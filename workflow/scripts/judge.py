@@ -46,7 +46,6 @@ with job(snakemake):
         settings,
         Conditions(max_think=None if limit is None else [limit]).model_dump(),
         seed=params.seed,
-        code=params.sampler,
         checkpoint=checkpoint,
     )
     name, condition = list(prepared.work.conditions.items())[-1]

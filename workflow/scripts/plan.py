@@ -47,7 +47,6 @@ with job(snakemake):
             inference,
             conditions,
             seed=snakemake.params.seed,
-            code=snakemake.params.sampler,
         )
         if there != name:
             return plan(name, prepared.work, None, rows=0, in_flight=0, seconds=0)

@@ -31,7 +31,6 @@ with job(snakemake):
         settings,
         snakemake.params.conditions,
         seed=snakemake.params.seed,
-        code=snakemake.params.sampler,
     )
     thought, usage = run(prepared, Path(snakemake.params.journal), shard, shards)
     print(usage_line(usage), file=sys.stderr)

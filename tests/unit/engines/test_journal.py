@@ -25,10 +25,12 @@ MORE = sweep(max_think=[2, 3], waits=[1, 2])
 REQUEST = Request(ids("Q<\nab"), 9, (ids("|"), ids("||")), b"a row", 2)
 
 
-def journal(directory, engine=None, identity=None, writer="0-of-1"):
+def journal(directory, engine=None, identity=None, writer="0-of-1", **options):
     engine = engine or Scripted(passes)
     identity = identity or {"model": "m"}
-    return Journaled(lambda: engine, directory, writer, identity, name="m", exact_tokens=True)
+    return Journaled(
+        lambda: engine, directory, writer, identity, name="m", exact_tokens=True, **options
+    )
 
 
 def asked(conditions, rows, **changes):
@@ -247,8 +249,62 @@ def test_values_of_another_version_are_skipped_with_a_warning(tmp_path, change):
 
 def test_a_record_reads_as_it_was_written():
     completion = Completion((0, 5, 151_935), (151_643,), "eos", 0.1 + 0.2)
-    record = parse(line(b"k" * 16, 7, completion))
+    record = parse(line(b"k" * 16, 7, completion, "torch 2"))
     assert (record.completion, record.max_new) == (completion, 7)
+    assert record.versions == "torch 2"
+
+
+OLD, NEW = "torch 2, transformers 5", "torch 3, transformers 5"
+
+
+def sample(directory, versions, script=passes, requests=(REQUEST,), **options) -> Scripted:
+    """Have requests answered through a journal; what was sampled for it is the engine's."""
+    engine = Scripted(script)
+    with journal(directory, engine, versions=versions, **options) as journaled:
+        for ticket, request in enumerate(requests):
+            journaled.submit(ticket, request)
+            journaled.step()
+    return engine
+
+
+def test_records_of_other_versions_are_used_where_that_is_asked_for(tmp_path):
+    assert sample(tmp_path, OLD).sampled
+    assert sample(tmp_path, NEW, others=True).sampled == 0
+    again = sample(tmp_path, NEW, lambda so_far: "x")  # the new version says something else
+    assert again.sampled == REQUEST.max_new
+    for versions, others in [(NEW, False), (NEW, True), (OLD, False), (OLD, True)]:
+        kept = journal(tmp_path, versions=versions, others=others)
+        # Its own come first, whichever was written last.
+        assert (kept.find(REQUEST).ids == ids("x") * 9) == (versions == NEW)
+        assert [record.versions for record in kept.records(REQUEST)] == (
+            [NEW, OLD] if versions == NEW else [OLD, NEW]
+        )
+    third = journal(tmp_path, versions="torch 4", others=True)
+    assert third.find(REQUEST).ids == ids("x") * 9  # of others, the latest
+    assert journal(tmp_path, versions="torch 4").find(REQUEST) is None
+
+
+def test_records_keep_their_versions_wherever_they_are_copied(tmp_path):
+    for n, versions in enumerate((OLD, NEW)):
+        sample(tmp_path / versions, versions, requests=[replace(REQUEST, position=n)])
+    files = [only_file(tmp_path / versions) for versions in (OLD, NEW)]
+    (tmp_path / "joined.jsonl").write_bytes(b"".join(file.read_bytes() for file in files))
+    kept = journal(tmp_path, versions=NEW)
+    assert [kept.find(replace(REQUEST, position=n)) is None for n in range(2)] == [True, False]
+
+
+def test_lines_that_name_no_versions_are_of_unknown_ones(tmp_path, recwarn):
+    sample(tmp_path, NEW)
+    path = only_file(tmp_path)
+    values = json.loads(path.read_bytes()[9:])
+    assert values.pop("versions") == NEW
+    text = json.dumps(values, separators=(",", ":")).encode()
+    path.write_bytes(checksum(text) + b" " + text + b"\n")
+    kept = journal(tmp_path, versions=NEW)
+    assert [record.versions for record in kept.records(REQUEST)] == [None]
+    assert kept.find(REQUEST) is None
+    assert journal(tmp_path, versions=NEW, others=True).find(REQUEST) is not None
+    assert not [warning for warning in recwarn if "skipped" in str(warning.message)]
 
 
 @contextmanager

@@ -142,10 +142,10 @@ def work(conditions=SWEEP, prompts=PROMPTS, context=100, samples=2, **changes) -
 
 @pytest.fixture
 def journal(tmp_path):
-    def open_journal(engine=None, identity="m"):
+    def open_journal(engine=None, identity="m", **options):
         return Journaled(
             lambda: engine or Paced(passes), tmp_path, "0", {"m": identity}, name="p",
-            exact_tokens=True,
+            exact_tokens=True, **options,
         )  # fmt: skip
 
     return open_journal
@@ -275,6 +275,26 @@ def test_known_rows_and_those_of_the_calibration_are_taken_together(journal):
     line = plan("m", job, journal(Streaming(script)), rows=2, in_flight=8, seconds=4.0)
     assert line["expected_from"] == "1 known rows and calibration, 0 of 2 rows ended"
     assert line["left_expected"] == 4 * (5 + 2 * 20)
+
+
+def test_records_are_counted_by_their_versions_and_others_used_or_not(journal):
+    job, rows = work(), [("q0", 0), ("q0", 1)]
+    finish(job, journal(versions="torch 2"), rows)
+    finish(job, journal(versions="torch 3"), rows[:1])
+    finish(job, journal(versions="torch 3"), [("q1", 0)])
+    # A row has five records: two thoughts and three answers.
+    for others, use, known in [(False, "not used", 2), (True, "used", 3)]:
+        journaled = journal(versions="torch 3", others=others)
+        line = plan("m", job, journaled, rows=0, in_flight=0, seconds=0)
+        hint = "" if others else "; `inference.journal: any` would use others too"
+        assert line["note"] == (
+            f"the journal held completions: 10 of torch 3 (used), 10 of torch 2 ({use}){hint}"
+        )
+        assert (line["rows_known"], line["sampled_known"]) == (known, known * ROW)
+    assert "10 of torch 2" in text(table([line]), "s")
+    finish(job, journal(versions="torch 2"))
+    line = plan("m", job, journal(versions="torch 2"), rows=0, in_flight=0, seconds=0)
+    assert line["note"].startswith("the journal held completions: 40 of torch 2 (used), 10 of")
 
 
 def test_items_that_do_not_fit_are_left_out_and_said(journal):

@@ -137,6 +137,12 @@ class Inference(Section):
         False, description="Run code that comes with the model. Leave off unless you have read it."
     )
     offline: hub_keys.Offline = False
+    journal: Literal["same", "any"] = Field(
+        "same",
+        description="Records of the journal that are used: `same`, those made with the versions of "
+        "torch and transformers that are installed, so that one study is of one version; `any`, "
+        "those of other versions too. `make plan` says how many there are of each.",
+    )
     batch_size: Positive = Field(
         32,
         description="Rows (samples of items) run side by side, at most; fewer where memory "

@@ -5,7 +5,6 @@ What runs a model and what plans to run it share this, so that what one samples 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pandas as pd
 from thinkscale.config.inference import Inference
 from thinkscale.engines.base import Engine
 from thinkscale.engines.journal import Journaled
-from thinkscale.engines.transformers.engine import open_engine
+from thinkscale.engines.transformers.engine import SAMPLER_VERSION, open_engine, versions
 from thinkscale.engines.transformers.loading import Checkpoint, Loading, open_checkpoint
 from thinkscale.engines.transformers.memory import GIB
 from thinkscale.engines.transformers.sampling import Sampling
@@ -57,6 +56,8 @@ class Prepared:
             self.identity,
             name=Stream.name,
             exact_tokens=Stream.exact_tokens,
+            versions=versions(),
+            others=self.settings.journal == "any",
         )
 
 
@@ -67,14 +68,13 @@ def prepare(
     conditions: Mapping[str, Any],
     *,
     seed: int,
-    code: str,
     checkpoint: Checkpoint | None = None,
 ) -> Prepared:
     """Make ready to run a model, from its record.
 
-    items: by the contract. conditions: the study's, as its configuration has them. code: digest of
-    the code that samples. checkpoint: the model's, where it is open already. Raises ThinkscaleError
-    if the model's directory is at fault.
+    items: by the contract. conditions: the study's, as its configuration has them. checkpoint:
+    the model's, where it is open already. Raises ThinkscaleError if the model's directory is at
+    fault.
     """
     checkpoint = checkpoint or checkpoint_of(record, settings)
     form, thinking = settings.prompt, settings.thinking
@@ -101,12 +101,9 @@ def prepare(
         max_answer=settings.max_answer_tokens,
         max_swaps=conditions["max_swaps"],
     )
-    # All that decides tokens, the sampler's own code and libraries among it: after a change of
-    # those a rerun must not be answered with what was sampled before.
     identity = {
-        "code": code,
-        "versions": {package: version(package) for package in ("torch", "transformers")},
         "engine": Stream.name,
+        "sampler": SAMPLER_VERSION,
         "fingerprint": record["fingerprint"],
         "attention": settings.attention,
         "sampling": asdict(_sampling(settings)),

@@ -1,6 +1,7 @@
 """What a study will cost, before it runs: what is to be sampled at most, what is known already,
 and, from a short calibration on the machine, how long the rest takes."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -193,7 +194,16 @@ def plan(
     if journal is None:
         return {**line, "note": "; ".join(["not made yet", *notes])}
 
-    known = survey(progress(work.ask(most), len(most)), journal.find)
+    held: Counter[str | None] = Counter()
+
+    def find(request: Request) -> Completion | None:
+        records = journal.records(request)
+        held.update({record.versions for record in records})
+        return records[0].completion if records else None
+
+    known = survey(progress(work.ask(most), len(most)), find)
+    if not all(map(journal.uses, held)):
+        known = survey(work.ask(most), journal.find)
     left, found = known, None
     if known.left and seconds > 0:
         try:
@@ -202,6 +212,7 @@ def plan(
         except ThinkscaleError as error:
             notes.append(f"not calibrated: {error}")
         left = survey(work.ask(known.left), journal.find)
+    notes += _held(held, journal)
     newly = 0 if left is known else left.sampled
     at_most = sum(most[row] - drawn for row, drawn in left.left.items())
     line |= {
@@ -221,6 +232,20 @@ def plan(
         if expected is not None:
             line["hours_expected"] = line["left_expected"] / speed / 3600
     return line
+
+
+def _held(held: Counter[str | None], journal: Journaled) -> list[str]:
+    """Say how many completions the journal held before the calibration, by versions."""
+    if not held:
+        return []
+    said = [
+        f"{count:,} of {versions or 'unknown versions'} "
+        f"({'used' if journal.uses(versions) else 'not used'})"
+        for versions, count in sorted(held.items(), key=lambda pair: pair[0] != journal.versions)
+    ]
+    unused = not all(map(journal.uses, held))
+    hint = "; `inference.journal: any` would use others too" if unused else ""
+    return [f"the journal held completions: {', '.join(said)}{hint}"]
 
 
 def plan_unknown(model: str, rows: int, conditions: Mapping[str, Condition]) -> dict:

@@ -6,6 +6,10 @@ more budget, wait, sample or item finds there all it shares with the study befor
 Every process writes a file of its own and nothing writes into a file of another, so nothing is
 locked; readers see all files of the directory. A line is a record: a checksum, and JSON.
 
+A key holds what decides tokens by design. The versions of the libraries under an engine change
+last bits, and by those now and then a token: they are no part of a key but written beside it, and
+whoever opens the journal says whether records of other versions count.
+
 What is lost when: a record is handed to the operating system in the step in which it ended, so
 that killing the process, with any signal, costs only what was still being sampled. The disk is
 told to hold it at most a second later (later where telling takes the disk long, see `Writer`),
@@ -22,9 +26,9 @@ from pydantic_core import to_json
 
 from thinkscale.engines.base import Completion, Engine, Request, Usage
 from thinkscale.engines.journal.files import Kept, Writer
-from thinkscale.engines.journal.record import line
+from thinkscale.engines.journal.record import Record, line
 
-_VERSION = 4  # of what a key means
+_VERSION = 5  # of what a key means
 
 
 class Journaled:
@@ -33,8 +37,9 @@ class Journaled:
     open_engine makes the engine that samples (it loads the weights); called at the first request
     that the journal cannot answer, and never without one. directory: where the journal's files
     are. writer: how the name of this process's file begins. identity: what decides tokens apart
-    from the request (the weights' fingerprint, number type, sampling), as JSON values.
-    recalled: tokens answered from the journal so far.
+    from the request (the weights' fingerprint, number type, sampling), as JSON values. versions:
+    of the libraries that compute it. others: whether records of other versions are used too,
+    where there is none of these. recalled: tokens answered from the journal so far.
 
     Use it as a context, or call `close`. Raises ThinkscaleError where the directory cannot be
     read or written; what it holds stays readable.
@@ -49,9 +54,13 @@ class Journaled:
         *,
         name: str,
         exact_tokens: bool,
+        versions: str = "",
+        others: bool = False,
     ) -> None:
         self.name = name
         self.exact_tokens = exact_tokens
+        self.versions = versions
+        self.others = others
         self.recalled = 0
         self._open_engine = open_engine
         self._engine: Engine | None = None
@@ -66,7 +75,7 @@ class Journaled:
     def submit(self, ticket: Hashable, request: Request) -> None:
         """See `Engine.submit`; only what the journal lacks reaches the engine."""
         key = self._key(request)
-        known = self._kept.find(key, request)
+        known = self._find(key, request)
         if known is not None:
             self.recalled += known.sampled
             self._ready.append((ticket, known))
@@ -88,7 +97,7 @@ class Journaled:
             for ticket, completion in ended:
                 key, max_new = self._asked.pop(ticket)
                 keys.append(key)
-                lines.append(line(key, max_new, completion))
+                lines.append(line(key, max_new, completion, self.versions))
             offsets = self._writer.append(lines)
             self._kept.add(self._writer.path, zip(keys, offsets, strict=True))
         self._writer.sync_if_due()
@@ -105,8 +114,16 @@ class Journaled:
         return Usage() if self._engine is None else self._engine.usage()
 
     def find(self, request: Request) -> Completion | None:
-        """The completion of a request, if the journal has it."""
-        return self._kept.find(self._key(request), request)
+        """The completion of a request, if the journal has one that is used."""
+        return self._find(self._key(request), request)
+
+    def records(self, request: Request) -> list[Record]:
+        """All that answers a request, used or not: see `_records`."""
+        return self._records(self._key(request), request)
+
+    def uses(self, versions: str | None) -> bool:
+        """Whether records of these versions answer requests."""
+        return self.others or versions == self.versions
 
     def close(self) -> None:
         """Tell the disk to hold what was written."""
@@ -118,6 +135,15 @@ class Journaled:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _find(self, key: bytes, request: Request) -> Completion | None:
+        used = (r for r in self._records(key, request) if self.uses(r.versions))
+        return next((record.completion for record in used), None)
+
+    def _records(self, key: bytes, request: Request) -> list[Record]:
+        """Records of these versions first, then the latest first."""
+        found = self._kept.records(key, request)
+        return sorted(found, key=lambda record: record.versions != self.versions)
 
     def _key(self, request: Request) -> bytes:
         """Name a request by all that decides its tokens, but for its limit."""

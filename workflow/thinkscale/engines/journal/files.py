@@ -13,8 +13,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
-from thinkscale.engines.base import Completion, Request
-from thinkscale.engines.journal.record import checksum, parse
+from thinkscale.engines.base import Request
+from thinkscale.engines.journal.record import Record, checksum, parse
 from thinkscale.errors import ThinkscaleError
 
 _SYNC_SECONDS = 1.0
@@ -62,15 +62,15 @@ class Kept:
             before = self.places.get(key)
             self.places[key] = (file | offset,) if before is None else (*before, file | offset)
 
-    def find(self, key: bytes, request: Request) -> Completion | None:
+    def records(self, key: bytes, request: Request) -> Iterator[Record]:
+        """Yield what answers a request of this key, the latest first."""
         for place in reversed(self.places.get(key, ())):
             number, offset = divmod(place, 1 << _OFFSET_BITS)
             record = parse(self._line(number, offset))
             if record is None or record.key != key.hex():
                 self._skip(number)
             elif record.answers(request):
-                return record.completion
-        return None
+                yield record
 
     def _line(self, number: int, offset: int) -> bytes:
         path = self.paths[number]

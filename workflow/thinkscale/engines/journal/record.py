@@ -14,7 +14,11 @@ _Token = Annotated[int, Field(ge=0, lt=2**31)]
 
 @dataclass(frozen=True)
 class Record:
-    """A completion by its request's key, and the limit it was sampled under."""
+    """A completion by its request's key, and the limit it was sampled under.
+
+    versions: of the libraries that computed it; None where a line does not say. They stand in each
+    line, so that lines keep theirs wherever they are copied to.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
@@ -24,6 +28,7 @@ class Record:
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     end_ids: tuple[_Token, ...]
     ids: tuple[_Token, ...]
+    versions: str | None = None
 
     @property
     def completion(self) -> Completion:
@@ -43,9 +48,10 @@ class Record:
 _RECORD = TypeAdapter(Record)
 
 
-def line(key: bytes, max_new: int, completion: Completion) -> bytes:
+def line(key: bytes, max_new: int, completion: Completion, versions: str) -> bytes:
     values = {
         "key": key.hex(),
+        "versions": versions,
         "max_new": max_new,
         "stop": completion.stop,
         "seconds": completion.seconds,

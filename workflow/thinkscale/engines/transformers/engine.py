@@ -1,5 +1,7 @@
 """The embedded engine: a causal language model through transformers, sampled in one stream."""
 
+from importlib.metadata import version
+
 from thinkscale.engines.transformers.attention import ATTENTION
 from thinkscale.engines.transformers.cpu.norms import use_fused_norms
 from thinkscale.engines.transformers.cpu.products import use_onednn
@@ -7,6 +9,17 @@ from thinkscale.engines.transformers.loading import Checkpoint, load_weights
 from thinkscale.engines.transformers.sampling import Sampling
 from thinkscale.engines.transformers.stream import Settings, Stream
 from thinkscale.engines.transformers.supported import check_supported
+
+# A part of the journal's key, to be raised by one with every change after which a request may be
+# given other tokens: of what is drawn from logits, of where noise or stop sequences are looked at,
+# of masks and positions, and of the order of sums in attention, products or norms (their last bits
+# decide near ties). A test compares tokens with stored ones; of last bits it cannot tell.
+SAMPLER_VERSION = 1
+
+
+def versions() -> str:
+    """The libraries whose versions may change last bits, as each record of the journal has them."""
+    return ", ".join(f"{package} {version(package)}" for package in ("torch", "transformers"))
 
 
 def open_engine(
