@@ -6,7 +6,17 @@ import sys
 
 import measure
 
-SECTIONS = ("sweep", "notebook", "decode", "journal", "items", "grading", "corpus", "gpu")
+SECTIONS = (
+    "sweep",
+    "notebook",
+    "decode",
+    "kernels",
+    "journal",
+    "items",
+    "grading",
+    "corpus",
+    "gpu",
+)
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """A plan through Snakemake: it trains nothing, repeats itself, and what it sampled is not lost."""
 
 import json
+import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,10 @@ def test_asked_again_it_knows_what_it_sampled(directory, said):
     assert known == ROWS  # so few rows are all done in a calibration
     again = snakemake(directory, study(), "plan")
     assert "Plan of the study planned" in again and "Loading weights" not in again
+    assert "the journal held" not in said  # there was none yet
+    versions = ", ".join(f"{package} {version(package)}" for package in ("torch", "transformers"))
+    count = r"calibration-base: .*the journal held completions: [\d,]+ of "
+    assert re.search(count + re.escape(f"{versions} (used)") + "$", again, re.MULTILINE)
     assert plan(directory)["sampled_known"].equals(before["sampled_known"])
 
 

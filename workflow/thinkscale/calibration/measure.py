@@ -6,7 +6,6 @@ think_tokens, extracted and outcome; conditions other than `natural`, `max=...` 
 the first continuation are left aside. An ungradable response counts as not correct.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
+
+from thinkscale.data.digest import file_sha256
 
 VOTES = (1, 4, 8, 16)
 
@@ -190,9 +191,7 @@ def manifest(
 def file_hashes(directory: str | Path) -> dict[str, str]:
     """SHA-256 of every file of a directory, by name."""
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(Path(directory).iterdir())
-        if path.is_file()
+        path.name: file_sha256(path) for path in sorted(Path(directory).iterdir()) if path.is_file()
     }
 
 

@@ -53,7 +53,7 @@ class Pass:
 class Tree:
     """Keys and values of up to `slots` rows of up to `columns` tokens.
 
-    in_lanes: whether columns lie innermost in memory, as `engines.lanes` needs them. keys, values:
+    in_lanes: whether columns lie innermost in memory, as `cpu.lanes` needs them. keys, values:
     by layer, (slots, key-value heads, columns, head size). depths: (slots, columns),
     how many tokens lie before each on its path. paths: (lines, columns), for each leaf the columns
     it attends to.
