@@ -48,7 +48,9 @@ rule register_model:
         fingerprint=expected_fingerprint,
         offline=works_offline,
         trust_remote_code=remote_code_trusted,
-        code=code("models/registry", "models/loading", "engines/transformers/directory", "data/digest"),
+        code=code(
+            "models/registry", "models/loading", "engines/transformers/directory", "data/digest"
+        ),
     script:
         "../scripts/register_model.py"
 

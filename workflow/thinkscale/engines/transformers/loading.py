@@ -120,7 +120,7 @@ def load_weights(checkpoint: Checkpoint, attention: str) -> "PreTrainedModel":
 
     path, loading = checkpoint.path, checkpoint.loading
     device = _device(loading.device)
-    _check_backend(loading.quantization, device.type)
+    quantizer = _quantizer(loading.quantization, checkpoint.dtype_name, device.type)
     try:
         with _explained(path):
             model, report = AutoModelForCausalLM.from_pretrained(
@@ -128,7 +128,7 @@ def load_weights(checkpoint: Checkpoint, attention: str) -> "PreTrainedModel":
                 config=checkpoint.config,
                 dtype=checkpoint.dtype_name,
                 device_map=loading.device_map or str(device),
-                quantization_config=_quantizer(loading.quantization, checkpoint.dtype_name),
+                quantization_config=quantizer,
                 attn_implementation=attention,
                 use_safetensors=True,
                 local_files_only=True,
@@ -262,10 +262,10 @@ def _check_quantization(path: Path, config: "PreTrainedConfig", asked: str | Non
         )
 
 
-def _check_backend(quantization: str | None, device_type: str) -> None:
-    """bitsandbytes says what it runs on; older versions know NVIDIA's GPUs only."""
+def _quantizer(quantization: str | None, dtype: str, device_type: str) -> Any:
+    """How bitsandbytes is to quantize; it says what it runs on (old versions: only NVIDIA's)."""
     if quantization is None:
-        return
+        return None
     known = getattr(importlib.import_module("bitsandbytes"), "supported_torch_devices", {"cuda"})
     if device_type not in known:
         raise ThinkscaleError(
@@ -273,11 +273,6 @@ def _check_backend(quantization: str | None, device_type: str) -> None:
             f"{importlib.metadata.version('bitsandbytes')} does not run on {device_type}; expected "
             f"one of {', '.join(sorted(known))}, or a newer bitsandbytes"
         )
-
-
-def _quantizer(quantization: str | None, dtype: str) -> Any:
-    if quantization is None:
-        return None
     import torch
     from transformers import BitsAndBytesConfig
 

@@ -1,1 +1,1 @@
-"""Kernels for a CPU."""
+"""Kernels for a CPU: README.md says what they replace, when they are used and what they gain."""
