@@ -10,18 +10,19 @@ import torch
 
 import measure
 import ours
-from decode import BATCH, made
+from decode import made
 from measure import Run, Section, in_turns, rates, ratio, spread
 from thinkscale.engines.transformers import engine as transformers_engine
 from thinkscale.engines.transformers.sampling import Sampling
 
 KERNELS = ("attention", "products", "norms")
-TOKENS = {"calibration": (64, 128), "80M": (32, 32)}  # of each row: its prompt, what is new
+# Rows side by side; tokens of each: its prompt, what is new.
+SIZES = {"calibration": (64, 64, 128), "80M": (16, 32, 32)}
 
 
 def main() -> None:
     parser = measure.arguments(__doc__, repetitions=5)
-    parser.add_argument("--models", nargs="+", default=list(TOKENS), help="of these two")
+    parser.add_argument("--models", nargs="+", default=list(SIZES), help="of these two")
     options = parser.parse_args()
     measure.quiet()
     torch.set_num_threads(1)
@@ -31,10 +32,10 @@ def main() -> None:
             for name, path in made(Path(directory), options.models)
             for row in compare(name, path, options.repetitions)
         ]
-    lengths = ", ".join("{}: {} and {}".format(name, *TOKENS[name]) for name in options.models)
+    sizes = ", ".join("{}: {}, {} and {}".format(name, *SIZES[name]) for name in options.models)
     notes = [
-        f"fp32, batch {BATCH}, temperature 1. Random tokens of each row's prompt, and new tokens: "
-        f"{lengths}; prefill counted. Models as in `decode.py`.",
+        "fp32, temperature 1. Rows side by side, random tokens of each one's prompt, new tokens: "
+        f"{sizes}; prefill counted. Models as in `decode.py`.",
         f"Median (range) of {options.repetitions} repetitions, variants in turns in one run, on "
         "one thread, by its processor time: what others do on the machine counts little. Ratios "
         "are taken within a repetition.",
@@ -47,8 +48,8 @@ def compare(name: str, path: Path, repetitions: int) -> list[dict[str, object]]:
     left_out["with none of them"] = KERNELS
     variants = {kind: variant(path, without) for kind, without in left_out.items()}
     for run in variants.values():
-        run(8, 2)  # compiles what is to be compiled
-    contenders = {kind: lambda run=run: run(*TOKENS[name]) for kind, run in variants.items()}
+        run(4, 8, 2)  # compiles what is to be compiled
+    contenders = {kind: lambda run=run: run(*SIZES[name]) for kind, run in variants.items()}
     found = {kind: rates(runs) for kind, runs in in_turns(contenders, repetitions).items()}
     return [
         {
@@ -61,23 +62,23 @@ def compare(name: str, path: Path, repetitions: int) -> list[dict[str, object]]:
     ]
 
 
-def variant(path: Path, without: Collection[str]) -> Callable[[int, int], Run]:
+def variant(path: Path, without: Collection[str]) -> Callable[[int, int, int], Run]:
     """Load a model without some kernels; returns what times a run of it."""
     kept = transformers_engine.use_onednn, transformers_engine.use_fused_norms
     if "products" in without:
         transformers_engine.use_onednn = lambda model: None
     if "norms" in without:
         transformers_engine.use_fused_norms = lambda model: None
-    make = ours.loader(path, BATCH)
+    make = ours.loader(path, 64)
     transformers_engine.use_onednn, transformers_engine.use_fused_norms = kept
     size = make(Sampling()).model.config.vocab_size
 
-    def run(prompt: int, new: int) -> Run:
-        prompts = np.random.default_rng(1).integers(5, size, (BATCH, prompt)).tolist()
+    def run(rows: int, prompt: int, new: int) -> Run:
+        prompts = np.random.default_rng(1).integers(5, size, (rows, prompt)).tolist()
         stream = make(Sampling(temperature=1.0))
         stream.tree.in_lanes &= "attention" not in without
         began = time.process_time()
-        tokens = ours.complete(stream, ours.requests(prompts, [new] * BATCH))
+        tokens = ours.complete(stream, ours.requests(prompts, [new] * rows))
         return Run(time.process_time() - began, tokens)
 
     return run

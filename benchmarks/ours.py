@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from thinkscale.engines.base import Completion, Engine, Request, Usage, noise_key
 from thinkscale.engines.journal import Journaled
-from thinkscale.engines.transformers.engine import open_engine
+from thinkscale.engines.transformers.engine import open_engine, versions
 from thinkscale.engines.transformers.loading import Loading, open_checkpoint
 from thinkscale.engines.transformers.sampling import Sampling
 from thinkscale.engines.transformers.stream import Stream
@@ -77,7 +77,13 @@ def run_sweep(work: Mapping[str, Any], using: SweepEngine, journal: Path | None)
     if journal is not None:
         opening = perf_counter()
         kept = Journaled(
-            lambda: inner, journal, "benchmark", {}, name=inner.name, exact_tokens=True
+            lambda: inner,
+            journal,
+            "benchmark",
+            {},
+            name=inner.name,
+            exact_tokens=True,
+            versions=versions(),
         )
         engine = Timed(kept, seconds=perf_counter() - opening)
     thought = think(

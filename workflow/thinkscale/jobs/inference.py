@@ -150,16 +150,11 @@ def run(
     with journal, Progress(model, total, journal.usage, verb=verb) as progress:
         thought = think(
             model,
-            work.prompts,
-            work.conditions,
-            journal,
-            work.forcing,
-            prepared.checkpoint.tokenizer.decode,
-            context=work.context,
-            samples=work.samples,
-            seed=work.seed,
+            engine=journal,
+            decode=prepared.checkpoint.tokenizer.decode,
             in_flight=2 * prepared.settings.batch_size,
             watch=progress.watch,
+            **vars(work),
         )
     usage = usage_record(
         thought,
