@@ -73,7 +73,7 @@ def prepared(request, tmp_path_factory):
         thinking={"preset": preset},
     )
     record = {"directory": str(directory), "fingerprint": "none"}
-    return prepare(record, ITEMS, settings, CONDITIONS, seed=3, code="")
+    return prepare(record, ITEMS, settings, CONDITIONS, seed=3)
 
 
 def run(prepared, conditions=None, batch_size=8):
