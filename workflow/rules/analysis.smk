@@ -13,9 +13,9 @@ rule tabulate:
     output:
         table=table("{name,(?!)}"),
     log:
-        log_of("{name}.log"),
+        log_of("tabulate", "{name}.log"),
     benchmark:
-        time_of("{name}.tsv")
+        time_of("tabulate", "{name}.tsv")
     conda:
         "../../envs/analysis.yaml"
     params:

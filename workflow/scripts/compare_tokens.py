@@ -3,15 +3,16 @@
 import json
 from pathlib import Path
 
-from thinkscale.corpora.encode import use_threads
-from thinkscale.corpora.source import source_of
-from thinkscale.data import contracts
-from thinkscale.data.tables import write_table
 from thinkscale.jobs.job import job
-from thinkscale.jobs.token_comparison import compare_tokens, tokenizer_files
-from thinkscale.stats.core.distributions import Smoothing
 
 with job(snakemake):
+    from thinkscale.corpora.encode import use_threads
+    from thinkscale.corpora.source import source_of
+    from thinkscale.data import contracts
+    from thinkscale.data.tables import write_table
+    from thinkscale.jobs.token_comparison import compare_tokens, tokenizer_files
+    from thinkscale.stats.core.distributions import Smoothing
+
     params, settings = snakemake.params, dict(snakemake.params.divergence)
     records = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
     use_threads(snakemake.threads)

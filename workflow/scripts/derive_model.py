@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-from thinkscale.corpora.source import source_of
-from thinkscale.corpora.traces import COLUMNS, read_traces
-from thinkscale.data.tables import write_table
-from thinkscale.jobs.job import job
-from thinkscale.models.recipes.traces import TraceFormat
-from thinkscale.models.registry import verify
-from thinkscale.thinking.think import require
+from thinkscale.jobs.job import job, require
 
 with job(snakemake):
+    from thinkscale.corpora.source import source_of
+    from thinkscale.corpora.traces import COLUMNS, read_traces
+    from thinkscale.data.tables import write_table
+    from thinkscale.models.recipes.traces import TraceFormat
+    from thinkscale.models.registry import verify
+
     derive, corpus = dict(snakemake.params.derive), snakemake.params.corpus
     thinking = snakemake.params.thinking
     source = source_of({**corpus, "compare": COLUMNS}, snakemake.input.corpus or None)

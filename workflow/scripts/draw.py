@@ -2,10 +2,11 @@
 
 from importlib import import_module
 
-from thinkscale.figures.core.style import Look, Style, save
 from thinkscale.jobs.job import inputs, job
 
 with job(snakemake):
+    from thinkscale.figures.core.style import Look, Style, save
+
     params = snakemake.params
     figure = import_module(f"thinkscale.figures.{snakemake.wildcards.name}")
     look = Look(Style.from_mapping(params.style), tuple(params.models), params.confidence)

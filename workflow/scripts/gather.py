@@ -1,11 +1,12 @@
 """Put the shards of each contract together, those of an input under its name."""
 
-import pandas as pd
-
-from thinkscale.data import contracts
 from thinkscale.jobs.job import job
 
 with job(snakemake):
+    import pandas as pd
+
+    from thinkscale.data import contracts
+
     for name, path in snakemake.output.items():
         frames = [contracts.read(shard, name) for shard in snakemake.input[name]]
         contracts.write(pd.concat(frames, ignore_index=True), path, name)

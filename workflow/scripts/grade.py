@@ -1,10 +1,11 @@
 """Judge every response by every configured grader."""
 
-from thinkscale.data import contracts
-from thinkscale.grading import grade_study
 from thinkscale.jobs.job import job
 
 with job(snakemake):
+    from thinkscale.data import contracts
+    from thinkscale.grading import grade_study
+
     judged = snakemake.input.verdicts
     grade_study(
         snakemake.input.responses,

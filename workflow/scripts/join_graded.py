@@ -1,10 +1,11 @@
 """Join responses, grades and items to the frame that every analysis starts from."""
 
-from thinkscale.data import contracts, graded
-from thinkscale.data.tables import read_table
 from thinkscale.jobs.job import job
 
 with job(snakemake):
+    from thinkscale.data import contracts, graded
+    from thinkscale.data.tables import read_table
+
     params, given = snakemake.params, snakemake.input
     excluded = ()
     if given.overlap:

@@ -2,19 +2,18 @@
 
 import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from thinkscale.config.inference import Inference
-from thinkscale.config.sweep import Conditions
-from thinkscale.data import contracts
-from thinkscale.jobs.job import job
-from thinkscale.thinking.think import require
+from thinkscale.jobs.job import job, require
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-with job(snakemake):
+with job(snakemake) as say:
+    from thinkscale.config.inference import Inference
+    from thinkscale.config.sweep import Conditions
+    from thinkscale.data import contracts
+
     for package in ("torch", "transformers"):
         require(package, extra="inference")
     import torch
@@ -30,7 +29,7 @@ with job(snakemake):
     judged = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
     warning = own_judgement(record, judged)
     if warning is not None:
-        print(f"thinkscale: {snakemake.rule}: warning: {warning}", file=sys.stderr)
+        say(f"thinkscale: {snakemake.rule}: warning: {warning}")
 
     items = contracts.read(snakemake.input.study_items, "items").iloc[shard :: params.shards]
     responses = contracts.read(snakemake.input.responses, "responses")
@@ -53,10 +52,7 @@ with job(snakemake):
     thought, usage = run(
         replace(prepared, work=work), Path(params.journal), shard, params.shards, verb="judge"
     )
-    line = usage_line(usage, verb="judge")
-    print(line, file=sys.stderr)
-    lines = [line, *([f"warning: {warning}"] if warning else [])]
-    Path(snakemake.log[0]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    say(usage_line(usage, verb="judge"))
     found = verdicts(
         responses,
         asked,

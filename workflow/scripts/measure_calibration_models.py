@@ -4,25 +4,20 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from transformers import AutoTokenizer
-
-from thinkscale.calibration.measure import manifest, properties, token_divergence
-from thinkscale.calibration.pretrain import RECIPES
-from thinkscale.corpora.source import CorpusSource
-from thinkscale.corpora.traces import read_traces
-from thinkscale.data import contracts
-from thinkscale.data.graded import graded
 from thinkscale.jobs.job import job
 
 with job(snakemake):
+    from transformers import AutoTokenizer
+
+    from thinkscale.calibration.measure import manifest, properties, token_divergence
+    from thinkscale.calibration.pretrain import RECIPES
+    from thinkscale.corpora.source import CorpusSource
+    from thinkscale.corpora.traces import read_traces
+    from thinkscale.data import contracts
+
     study = snakemake.params.study
     items = contracts.read(snakemake.input.study_items, "items")
-    frame = graded(
-        contracts.read(snakemake.input.responses, "responses"),
-        contracts.read(snakemake.input.grades, "grades"),
-        items,
-        snakemake.params.grader,
-    )
+    frame = contracts.read(snakemake.input.graded, "graded")
     known = json.loads(Path(snakemake.input.manifest).read_text())
     carried = {model["name"]: model for model in study["models"]}
     directory = Path(carried["reasoner"]["path"]).parent

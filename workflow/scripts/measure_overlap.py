@@ -3,14 +3,15 @@
 import json
 from pathlib import Path
 
-from thinkscale.corpora.encode import use_threads
-from thinkscale.corpora.source import source_of
-from thinkscale.data import contracts
-from thinkscale.data.tables import write_table
 from thinkscale.jobs.job import job
-from thinkscale.jobs.token_comparison import chosen_file, measure_overlap
 
 with job(snakemake):
+    from thinkscale.corpora.encode import use_threads
+    from thinkscale.corpora.source import source_of
+    from thinkscale.data import contracts
+    from thinkscale.data.tables import write_table
+    from thinkscale.jobs.token_comparison import chosen_file, measure_overlap
+
     params = snakemake.params
     records = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
     use_threads(snakemake.threads)

@@ -6,17 +6,17 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from thinkscale.config.inference import Inference
-from thinkscale.data import contracts
-from thinkscale.data.tables import write_table
-from thinkscale.jobs.job import job, progress
-from thinkscale.jobs.plan import plan, plan_unknown, table, text
-from thinkscale.thinking.think import require
+from thinkscale.jobs.job import job, progress, require
 
 SECONDS = 20.0  # of the engine's time for a model's calibration
 BATCHES = 4  # rows of a calibration, in batches: enough for rows to begin where others end
 
 with job(snakemake):
+    from thinkscale.config.inference import Inference
+    from thinkscale.data import contracts
+    from thinkscale.data.tables import write_table
+    from thinkscale.jobs.plan import plan, plan_unknown, table, text
+
     for package in ("torch", "transformers"):
         require(package, extra="inference")
     import torch

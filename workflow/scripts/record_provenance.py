@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
-import yaml
-
 from thinkscale.jobs.job import job
-from thinkscale.report.provenance import provenance
 
 with job(snakemake):
+    import yaml
+
+    from thinkscale.report.provenance import provenance
+
     records = [json.loads(Path(path).read_text()) for path in snakemake.input.records]
     data = [snakemake.input.study_items, *snakemake.input.corpora]
     found = provenance(

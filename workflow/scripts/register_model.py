@@ -3,15 +3,14 @@
 import json
 from pathlib import Path
 
-from thinkscale.jobs.job import job
-from thinkscale.models.loading import fetch
-from thinkscale.models.registry import register
+from thinkscale.jobs.job import job, require
 
 with job(snakemake):
+    from thinkscale.models.loading import fetch
+    from thinkscale.models.registry import register
+
     model, trusted = snakemake.params.model, snakemake.params.trust_remote_code
     if model["hub"] is not None:
-        from thinkscale.thinking.think import require
-
         require("huggingface_hub", extra="inference")
         directory = fetch(model["hub"], model["revision"], trusted, snakemake.params.offline)
     elif model["derive"] is not None:

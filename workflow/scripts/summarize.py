@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from thinkscale.data.tables import read_table
 from thinkscale.jobs.job import job
-from thinkscale.report.page import tables_page, text_page
-from thinkscale.report.summary import summary
 
 with job(snakemake):
+    from thinkscale.data.tables import read_table
+    from thinkscale.report.page import tables_page, text_page
+    from thinkscale.report.summary import summary
+
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
     text = summary(tables, snakemake.params.study, confidence=snakemake.params.confidence)
     Path(snakemake.output.summary).write_text(text, encoding="utf-8")

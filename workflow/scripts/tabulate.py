@@ -2,11 +2,12 @@
 
 from importlib import import_module
 
-from thinkscale.data.graded import in_study_order
-from thinkscale.data.tables import write_table
 from thinkscale.jobs.job import inputs, job
 
 with job(snakemake):
+    from thinkscale.data.graded import in_study_order
+    from thinkscale.data.tables import write_table
+
     analysis = import_module(f"thinkscale.stats.{snakemake.wildcards.name}")
     given = inputs(snakemake.input)
     table = analysis.tabulate(**given, **snakemake.params.options)

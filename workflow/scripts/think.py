@@ -2,18 +2,17 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
-from thinkscale.config.inference import Inference
-from thinkscale.data import contracts
-from thinkscale.jobs.job import job
-from thinkscale.thinking.think import require
+from thinkscale.jobs.job import job, require
 
 # The model's files are registered by now: nothing is asked of the hub, by any library.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-with job(snakemake):
+with job(snakemake) as say:
+    from thinkscale.config.inference import Inference
+    from thinkscale.data import contracts
+
     for package in ("torch", "transformers"):
         require(package, extra="inference")
     import torch
@@ -33,8 +32,7 @@ with job(snakemake):
         seed=snakemake.params.seed,
     )
     thought, usage = run(prepared, Path(snakemake.params.journal), shard, shards)
-    print(usage_line(usage), file=sys.stderr)
-    Path(snakemake.log[0]).write_text(usage_line(usage) + "\n", encoding="utf-8")
+    say(usage_line(usage))
     contracts.write(thought.chains, snakemake.output.chains, "chains")
     contracts.write(thought.responses, snakemake.output.responses, "responses")
     Path(snakemake.output.usage).write_text(json.dumps(usage, indent=1) + "\n", encoding="utf-8")

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from thinkscale.jobs.job import job
-from thinkscale.thinking.think import require
+from thinkscale.jobs.job import job, require
 
 with job(snakemake):
     require("torch", extra="inference")

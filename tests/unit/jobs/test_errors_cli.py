@@ -188,3 +188,18 @@ def test_a_fault_at_run_time_is_said_once_by_its_rule(folder):
     faulty = study(inference={"context": 7000, "max_answer_tokens": 8, "device": "cpu"})
     outcome = run(folder, faulty, "results/s/inference/one/0.responses.parquet")
     check(outcome, "thinkscale: think: ", "`context` is 7000, the model's window is 512")
+
+
+def test_the_traceback_of_any_other_failure_is_in_the_rules_log(tmp_path):
+    """Here a package that the environment lacks, met by an import of the script itself."""
+    (tmp_path / "hiding").mkdir()
+    (tmp_path / "hiding/sitecustomize.py").write_text(HIDING.replace('"torch"', '"ftfy"'))
+    target = "results/s/items.parquet"
+    hidden = {"PYTHONPATH": str(tmp_path / "hiding")}
+    code, said = run(tmp_path, study(items={"source": "calibration"}), target, **hidden)
+    assert code != 0 and "Traceback" not in said
+    line = "thinkscale: subset_items: ModuleNotFoundError: No module named 'ftfy' (traceback: "
+    assert said.count(line) == 1 and f"{line}results/s/logs/subset_items.log)" in said
+    log = (tmp_path / "results/s/logs/subset_items.log").read_text()
+    assert log.startswith("Traceback") and "import ftfy" in log
+    assert log.rstrip().endswith("No module named 'ftfy'")

@@ -11,8 +11,9 @@ from scripted import Scripted, forcing, ids, text
 from thinkscale.data import contracts
 from thinkscale.engines.base import Completion, Request, Usage, split_at_end, uniforms
 from thinkscale.errors import ThinkscaleError
+from thinkscale.jobs.job import require
 from thinkscale.thinking.conditions import sweep
-from thinkscale.thinking.think import require, think
+from thinkscale.thinking.think import think
 
 SWEEP = sweep(max_think=[0, 3, 9], min_think=[12], waits=[1, 2], continuations=["Wait", "Hmm"])
 PROMPTS = {f"q{n}": ids("Q" * (n + 1) + "<\n") for n in range(6)}

@@ -14,7 +14,7 @@ from thinkscale.config.section import (
     Positive,
     Section,
     Text,
-    unit,
+    setting,
     with_placeholders,
 )
 
@@ -29,29 +29,27 @@ _RENDERING = {
 class Example(Section):
     """An earlier turn that shows the model what is asked."""
 
-    user: Text = Field(..., description="The question, in full: as the template would fill it in.")
-    assistant: Text = Field(..., description="The answer, with the thinking it should show.")
+    user: Text = setting(..., "The question, in full: as the template would fill it in.")
+    assistant: Text = setting(..., "The answer, with the thinking it should show.")
 
 
 class Prompt(Section):
     """How an item becomes the user's turn."""
 
-    system: str | None = Field(None, description="System message. Default: none.")
-    template: str | None = Field(
+    system: str | None = setting(None, "System message. Default: none.")
+    template: str | None = setting(
         None,
-        description="User message; `{stem}` and `{options}` are filled in, the first is needed, "
-        "the second where items have options. A brace itself is written twice. Default: the stem, "
-        "the options if there are any, and the request to end with a line `Answer: ` and the "
-        "option's letter or the answer.",
+        "User message; `{stem}` and `{options}` are filled in, the first is needed, the second "
+        "where items have options. A brace itself is written twice. Default: the stem, the "
+        "options if there are any, and the request to end with a line `Answer: ` and the option's "
+        "letter or the answer.",
     )
-    option: str = Field(
-        "{label}. {text}", description="One option; `{label}` and `{text}` are filled in."
-    )
-    separator: str = Field("\n", description="Text between options.")
-    examples: list[Example] = Field(
+    option: str = setting("{label}. {text}", "One option; `{label}` and `{text}` are filled in.")
+    separator: str = setting("\n", "Text between options.")
+    examples: list[Example] = setting(
         [],
-        description="Turns before the item's, for few-shot prompts. Templates of reasoning models "
-        "leave the thinking of earlier turns out.",
+        "Turns before the item's, for few-shot prompts. Templates of reasoning models leave the "
+        "thinking of earlier turns out.",
     )
 
     @field_validator("template", "option")
@@ -67,29 +65,27 @@ class Prompt(Section):
 class Thinking(Section):
     """The strings that delimit thinking, and those budget forcing puts in."""
 
-    preset: Literal["deepseek-r1", "qwen3", "s1", "instruct"] | None = Field(
+    preset: Literal["deepseek-r1", "qwen3", "s1", "instruct"] | None = setting(
         None,
-        description="Family of models whose strings are taken for the keys below that are not "
-        "given; `instruct` is any model without markers of thinking, asked for its steps.",
+        "Family of models whose strings are taken for the keys below that are not given; "
+        "`instruct` is any model without markers of thinking, asked for its steps.",
     )
-    start: str = Field(
-        "<think>\n",
-        description="Opens thinking; appended where the chat template does not already do so.",
+    start: str = setting(
+        "<think>\n", "Opens thinking; appended where the chat template does not already do so."
     )
-    end: list[Text] = Field(
+    end: list[Text] = setting(
         ["</think>"],
+        "Strings that end thinking; they are not counted as thinking. The first is the one put in "
+        "at a budget. The end of the turn ends thinking too.",
         min_length=1,
-        description="Strings that end thinking; they are not counted as thinking. The first is the "
-        "one put in at a budget. The end of the turn ends thinking too.",
     )
-    answer_prompt: str = Field(
-        "\n\nFinal Answer:",
-        description="Put in behind the end marker where thinking was cut.",
+    answer_prompt: str = setting(
+        "\n\nFinal Answer:", "Put in behind the end marker where thinking was cut."
     )
-    template_options: dict[str, Any] = Field(
+    template_options: dict[str, Any] = setting(
         {},
-        description="What the chat template reads besides the messages, as in "
-        "`{enable_thinking: true}`; laid over the preset's.",
+        "What the chat template reads besides the messages, as in `{enable_thinking: true}`; laid "
+        "over the preset's.",
     )
 
     @model_validator(mode="before")
@@ -113,79 +109,66 @@ class Thinking(Section):
 class Inference(Section):
     """How a model is run."""
 
-    engine: Literal["transformers"] = Field("transformers", description="What runs the model.")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Number type of the weights; `auto` takes the checkpoint's."
+    engine: Literal["transformers"] = setting("transformers", "What runs the model.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "auto", "Number type of the weights; `auto` takes the checkpoint's."
     )
-    device: Device = Field("auto", description="`auto` (a GPU if there is one), `cpu`, `cuda:0` …")
-    device_map: Literal["auto"] | None = Field(
+    device: Device = setting("auto", "`auto` (a GPU if there is one), `cpu`, `cuda:0` …")
+    device_map: Literal["auto"] | None = setting(
         None,
-        description="`auto` spreads a model too large for one GPU over all there are, the rest in "
-        "the CPU's memory; `device` must then be `auto`. Default: all on one device.",
+        "`auto` spreads a model too large for one GPU over all there are, the rest in the CPU's "
+        "memory; `device` must then be `auto`. Default: all on one device.",
     )
-    quantization: Literal["8bit", "4bit"] | None = Field(
+    quantization: Literal["8bit", "4bit"] | None = setting(
         None,
-        description="Quantize the weights while loading, through bitsandbytes: `8bit` is LLM.int8 "
-        "(what it says can depend on which rows share a batch), `4bit` is NF4. Default: not.",
+        "Quantize the weights while loading, through bitsandbytes: `8bit` is LLM.int8 (what it "
+        "says can depend on which rows share a batch), `4bit` is NF4. Default: not.",
     )
-    attention: Literal["eager", "sdpa"] = Field(
+    attention: Literal["eager", "sdpa"] = setting(
         "sdpa",
-        description="Attention implementation. Only these two can express the masks by which the "
-        "conditions of a chain share its keys and values.",
+        "Attention implementation. Only these two can express the masks by which the conditions "
+        "of a chain share its keys and values.",
     )
-    trust_remote_code: StrictBool = Field(
-        False, description="Run code that comes with the model. Leave off unless you have read it."
+    trust_remote_code: StrictBool = setting(
+        False, "Run code that comes with the model. Leave off unless you have read it."
     )
     offline: hub_keys.Offline = False
-    journal: Literal["same", "any"] = Field(
+    journal: Literal["same", "any"] = setting(
         "same",
-        description="Records of the journal that are used: `same`, those made with the versions of "
-        "torch and transformers that are installed, so that one study is of one version; `any`, "
-        "those of other versions too. `make plan` says how many there are of each.",
+        "Records of the journal that are used: `same`, those made with the versions of torch and "
+        "transformers that are installed, so that one study is of one version; `any`, those of "
+        "other versions too. `make plan` says how many there are of each.",
     )
-    batch_size: Positive = Field(
+    batch_size: Positive = setting(
         32,
-        description="Rows (samples of items) run side by side, at most; fewer where memory "
-        "does not suffice.",
-        json_schema_extra=unit("rows"),
+        "Rows (samples of items) run side by side, at most; fewer where memory does not suffice.",
+        "rows",
     )
-    memory: Annotated[float, Field(gt=0), NotASwitch] | None = Field(
+    memory: Annotated[float, Field(gt=0), NotASwitch] | None = setting(
+        None, "Memory that keys and values may take. Default: what is free, less a fifth.", "GiB"
+    )
+    context: Positive | None = setting(
         None,
-        description="Memory that keys and values may take. Default: what is free, less a fifth.",
-        json_schema_extra=unit("GiB"),
+        "Tokens of prompt, thinking and answer together. Default: the model's window.",
+        "tokens",
     )
-    context: Positive | None = Field(
-        None,
-        description="Tokens of prompt, thinking and answer together. Default: the model's window.",
-        json_schema_extra=unit("tokens"),
+    samples: Positive = setting(1, "Chains per item.", "chains")
+    temperature: Annotated[float, Field(ge=0), NotASwitch] = setting(
+        0.6, "Sampling temperature; 0 takes the likeliest token."
     )
-    samples: Positive = Field(1, description="Chains per item.", json_schema_extra=unit("chains"))
-    temperature: Annotated[float, Field(ge=0), NotASwitch] = Field(
-        0.6, description="Sampling temperature; 0 takes the likeliest token."
+    top_p: Annotated[float, Field(gt=0, le=1), NotASwitch] = setting(
+        0.95, "Sample from the likeliest tokens that together have this probability; 1 from all."
     )
-    top_p: Annotated[float, Field(gt=0, le=1), NotASwitch] = Field(
-        0.95,
-        description="Sample from the likeliest tokens that together have this probability; 1 from "
-        "all.",
+    top_k: NonNegative = setting(0, "Sample from the k likeliest tokens; 0 from all.", "tokens")
+    max_answer_tokens: Positive = setting(64, "Tokens an answer may have.", "tokens")
+    threads: Positive = setting(
+        4, "CPU threads a job of this model may use; at most what `--cores` allows."
     )
-    top_k: NonNegative = Field(
-        0,
-        description="Sample from the k likeliest tokens; 0 from all.",
-        json_schema_extra=unit("tokens"),
+    shards: Positive = setting(
+        1, "Jobs the items of a model are split into; each loads the model once.", "jobs"
     )
-    max_answer_tokens: Positive = Field(
-        64, description="Tokens an answer may have.", json_schema_extra=unit("tokens")
-    )
-    threads: Positive = Field(
-        4, description="CPU threads a job of this model may use; at most what `--cores` allows."
-    )
-    shards: Positive = Field(
-        1,
-        description="Jobs the items of a model are split into; each loads the model once.",
-        json_schema_extra=unit("jobs"),
-    )
-    prompt: Prompt = Field(Prompt(), description="How an item becomes the user's turn.")
-    thinking: Thinking = Field(Thinking(), description="Markers of thinking and forced strings.")
+    prompt: Prompt = setting(Prompt(), "How an item becomes the user's turn.")
+    thinking: Thinking = setting(Thinking(), "Markers of thinking and forced strings.")
 
     @field_validator("device_map")
     @classmethod

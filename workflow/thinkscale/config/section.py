@@ -23,11 +23,6 @@ def setting(default: Any, meaning: str, unit: str | None = None, **limits: Any) 
     return Field(default, description=meaning, json_schema_extra=unit and {"unit": unit}, **limits)
 
 
-def unit(name: str) -> dict[str, Any]:
-    """What a key is counted in, for its documentation."""
-    return {"unit": name}
-
-
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 COLOUR_PATTERN = r"^#[0-9a-fA-F]{6}$"
 _DEVICE_PATTERN = r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$"

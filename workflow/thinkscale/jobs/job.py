@@ -1,41 +1,51 @@
-"""What every script of the workflow does first: log, read its inputs, and end cleanly."""
+"""What every script of the workflow does first: log, read its inputs, and end cleanly.
+
+Scripts import what else they need inside `job`, and this module little, so that a package that an
+environment lacks is told like any other failure.
+"""
 
 import importlib.util
 import json
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from thinkscale.data import contracts
-from thinkscale.data.tables import read_table
 from thinkscale.errors import ThinkscaleError
 
 
 @contextmanager
-def job(snakemake) -> Iterator[None]:
+def job(snakemake) -> Iterator[Callable[[str], None]]:
     """Run a rule's work; where it fails, the log says why, the console in one line, and exit 1.
 
     A ThinkscaleError is a message for the user. Of any other exception the log has the traceback,
-    and the console the log's path.
+    and the console the log's path. Yields a function that says a line, on the console and in the
+    log.
     """
     log = Path(snakemake.log[0])
     log.write_text("", encoding="utf-8")
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, ThinkscaleError):
-            message = told = f"thinkscale: {snakemake.rule}: {error}\n"
-        else:
-            message = traceback.format_exc()
-            what = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
-            told = f"thinkscale: {snakemake.rule}: {what} (traceback: {log})\n"
+
+    def note(text: str) -> None:
         with log.open("a", encoding="utf-8") as file:
-            file.write(message)
-        sys.exit(told.rstrip("\n"))
+            file.write(text.rstrip("\n") + "\n")
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+        note(line)
+
+    try:
+        yield say
+    except ThinkscaleError as error:
+        message = f"thinkscale: {snakemake.rule}: {error}"
+        note(message)
+        sys.exit(message)
+    except Exception as error:
+        note(traceback.format_exc())
+        what = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+        sys.exit(f"thinkscale: {snakemake.rule}: {what} (traceback: {log})")
 
 
 def inputs(given) -> dict[str, Any]:
@@ -58,6 +68,9 @@ def _several(paths: str | Iterable[str]) -> Iterable[str]:
 
 
 def _read(path: str) -> Any:
+    from thinkscale.data import contracts
+    from thinkscale.data.tables import read_table
+
     match Path(path).suffix:
         case ".csv":
             return read_table(path)

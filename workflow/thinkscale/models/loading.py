@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from thinkscale.data.hub import refusals
 from thinkscale.errors import ThinkscaleError
 from thinkscale.models.registry import wanted
 
@@ -13,9 +14,10 @@ def fetch(hub: str, revision: str, trust_remote_code: bool, offline: bool = Fals
     Raises ThinkscaleError if it is neither cached nor reachable, or `revision` is no commit.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    try:
+    what = f"hub model {hub} at revision {revision}"
+    instead = ", or set the model's `path` to a directory that holds it"
+    with refusals(what, hub, revision, offline=offline, instead=instead):
         directory = Path(
             snapshot_download(
                 hub,
@@ -26,16 +28,6 @@ def fetch(hub: str, revision: str, trust_remote_code: bool, offline: bool = Fals
                 local_files_only=offline,
             )
         )
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
-        if offline:
-            reason = "`offline` is true: " + reason.split(" and outgoing traffic")[0]
-        raise ThinkscaleError(
-            f"hub model {hub} at revision {revision} is not in the local cache and could not be "
-            f"downloaded ({reason}); on a machine that reaches the hub run "
-            f"`hf download {hub} --revision {revision}` and copy the cache here, or set the "
-            "model's `path` to a directory that holds it"
-        ) from error
     if directory.name != revision:
         raise ThinkscaleError(
             f"hub model {hub}: revision {revision!r} stands for the commit {directory.name} today "

@@ -1,6 +1,5 @@
 """Run one model over items: every sample of every item, under every condition."""
 
-import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,22 +11,11 @@ import pandas as pd
 from thinkscale.data import contracts
 from thinkscale.engines.base import Engine, Ids, noise_key
 from thinkscale.engines.drive import drive
-from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.budget import Answer, Forcing, Row, respond
 from thinkscale.thinking.chain import Chain
 from thinkscale.thinking.conditions import Condition
 
 _TEXTS = 256  # decoded texts kept: the conditions of a row share many
-
-
-def require(package: str, extra: str) -> None:
-    """Say which extra to install where a package is missing, before anything imports it."""
-    if importlib.util.find_spec(package) is None:
-        raise ThinkscaleError(
-            f"the package {package} is not installed here; install it with "
-            f"`pip install 'thinkscale[{extra}]'` (in a checkout: `pip install -e '.[{extra}]'`) "
-            "or run snakemake with --use-conda"
-        )
 
 
 @dataclass(frozen=True)
