@@ -11,7 +11,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from thinkscale.errors import ThinkscaleError
 from thinkscale.figures import grader_agreement as figure
 from thinkscale.figures.core.style import Look, save
-from thinkscale.report._grading import agreement
+from thinkscale.report.accuracy import agreement
 from thinkscale.stats import grader_agreement
 from thinkscale.stats.grader_agreement import OUTCOMES, kappa
 

@@ -8,11 +8,8 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from thinkscale.report import _corpora as corpora
-from thinkscale.report import _cost as cost
-from thinkscale.report import _grading as grading
-from thinkscale.report import _items as items
-from thinkscale.report._words import (
+from thinkscale.report import accuracy, corpora, cost, items
+from thinkscale.report.words import (
     count,
     direction,
     interval,
@@ -286,7 +283,7 @@ SECTIONS: list[tuple[str, str, Callable[[pd.DataFrame], list[str]]]] = [
     ("Conditions against natural: thinking tokens", "token_change", _token_change),
     ("Models on the same items", "model_comparison", _model_comparison),
     ("Several samples", "consensus", _consensus),
-    ("Graders", "grader_agreement", grading.agreement),
+    ("Graders", "grader_agreement", accuracy.agreement),
     ("Corpus against items", "divergence", corpora.divergence),
     ("Tokens that diverge most", "divergence_tokens", corpora.divergence_tokens),
     ("Items that occur in a corpus", "overlap_summary", corpora.overlap_summary),

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from thinkscale.report._words import count, interval, missing, named, number, percent
+from thinkscale.report.words import count, interval, missing, named, number, percent
 
 
 def agreement(table: pd.DataFrame) -> list[str]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from thinkscale.report._words import (
+from thinkscale.report.words import (
     code,
     count,
     interval,

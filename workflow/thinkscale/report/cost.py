@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from thinkscale.report._words import count, named, number
+from thinkscale.report.words import count, named, number
 
 
 def ledger(table: pd.DataFrame) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from thinkscale.report._words import code, count, direction, interval, missing, number, unclear
+from thinkscale.report.words import code, count, direction, interval, missing, number, unclear
 
 
 def items(table: pd.DataFrame) -> list[str]:
