@@ -35,10 +35,8 @@ def tables_page(tables: Mapping[str, pd.DataFrame], most: int = 100) -> str:
     for name, table in tables.items():
         cut = f"; the first {most} are shown" if len(table) > most else ""
         parts.append(f'<h2 id="{name}">{name}</h2><p>{len(table):,} rows{cut}.</p>')
-        rows = table.head(most).astype(object)
-        shown = rows.where(rows.notna(), "").to_html(
-            index=False, border=0, float_format=lambda value: f"{value:.4g}"
-        )
+        rows = table.head(most).astype(object).fillna("")
+        shown = rows.to_html(index=False, border=0, float_format="{:.4g}".format)
         parts.append(f'<div class="wide">{shown}</div>')
     return _page("Tables", "tables", "\n".join(parts))
 

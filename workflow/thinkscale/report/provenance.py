@@ -13,27 +13,9 @@ from typing import Any
 from thinkscale import __version__
 from thinkscale.data.digest import file_sha256
 
-PACKAGES = (
-    "accelerate",
-    "ftfy",
-    "matplotlib",
-    "numpy",
-    "pandas",
-    "peft",
-    "pingouin",
-    "pyarrow",
-    "pydantic",
-    "rapidfuzz",
-    "safetensors",
-    "scikit-learn",
-    "scipy",
-    "snakemake",
-    "statsmodels",
-    "tokenizers",
-    "torch",
-    "transformers",
-    "trl",
-)
+_PACKAGES = """accelerate ftfy matplotlib numpy pandas peft pingouin pyarrow pydantic rapidfuzz
+    safetensors scikit-learn scipy snakemake statsmodels tokenizers torch transformers trl"""
+PACKAGES = tuple(_PACKAGES.split())
 
 
 def provenance(
@@ -63,12 +45,10 @@ def provenance(
 
 def git_state(repository: Path) -> dict[str, Any] | None:
     """Return the commit and whether tracked files differ from it; None outside a repository."""
-    try:
-        commit = _git(repository, "rev-parse", "HEAD")
-        changed = _git(repository, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return {"commit": commit, "dirty": bool(changed)}
+    git = ("git", "-C", str(repository))
+    commit = _said_by(*git, "rev-parse", "HEAD")
+    changed = _said_by(*git, "status", "--porcelain", "--untracked-files=no")
+    return None if None in (commit, changed) else {"commit": commit, "dirty": bool(changed)}
 
 
 def installed(packages: Sequence[str]) -> dict[str, str | None]:
@@ -84,29 +64,31 @@ def installed(packages: Sequence[str]) -> dict[str, str | None]:
 
 def hardware() -> dict[str, Any]:
     """Describe the machine that wrote the record."""
+    ours = hasattr(os, "sched_getaffinity")  # a job may be given fewer cores than there are
+    gpus = _said_by("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader") or ""
     return {
         "system": platform.platform(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if ours else os.cpu_count(),
         "memory_gib": _memory_gib(),
-        "gpus": _gpus(),
+        "gpus": [line.strip() for line in gpus.splitlines() if line.strip()],
     }
 
 
-def _git(repository: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(repository), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+def _said_by(*command: str) -> str | None:
+    """What a command prints; None where it is not installed or fails."""
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return ran.stdout.strip()
 
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def _memory_gib() -> float | None:
@@ -115,12 +97,3 @@ def _memory_gib() -> float | None:
     except (ValueError, OSError, AttributeError):
         return None
     return round(total / 2**30, 1)
-
-
-def _gpus() -> list[str]:
-    try:
-        command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return []
-    return [line.strip() for line in listed.splitlines() if line.strip()]
