@@ -163,13 +163,13 @@ def test_missing_column():
 
 def test_sentences():
     table = compared(grades_of(noisy, models=("a", "b")), n_boot=100)
-    said = agreement(table)
+    said = list(agreement(table))
     assert len(said) == 4
     assert said[0].startswith("`a`, in the natural condition: accuracy was ")
     assert "by `choice`" in said[0] and "by `article`" in said[0] and "n = 60" in said[0]
     assert "`choice` and `article` agreed with Cohen's kappa 0." in said[1]
     one = compared(grades_of(lambda rng: ["incorrect"] * 2), n_boot=50)
-    assert "no estimate" in agreement(one)[1]
+    assert "no estimate" in list(agreement(one))[1]
 
 
 @pytest.mark.parametrize("models", [1, 2, 6])

@@ -1,29 +1,41 @@
-"""Sentences on what the sweep cost."""
+"""Sentences on what was spent: on training, and on the sweep."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import pandas as pd
 
 from thinkscale.report.words import count, named, number
 
 
-def ledger(table: pd.DataFrame) -> list[str]:
-    sentences = []
+def training_loss(table: pd.DataFrame) -> Iterator[str]:
+    known = table.dropna(subset="loss")
+    if known.empty:
+        yield "The table holds no loss."
+    for model, rows in known.groupby("model", sort=False):
+        first, last = rows.loc[rows["step"].idxmin()], rows.loc[rows["step"].idxmax()]
+        verb = {1: "rose", -1: "fell"}.get(np.sign(last["loss"] - first["loss"]), "stayed")
+        yield (
+            f"{named(model)}: the training loss {verb} from {number(first['loss'], 3)} at step "
+            f"{count(first['step'])} to {number(last['loss'], 3)} at step {count(last['step'])}."
+        )
+
+
+def ledger(table: pd.DataFrame) -> Iterator[str]:
     for model, rows in table.groupby("model", sort=False):
-        new, alone = rows["new_tokens"].sum(), rows["alone_tokens"].sum()
-        seconds, memory = rows["seconds"].sum(), rows["peak_memory_mib"].iloc[0]
-        text = (
-            f"{named(model)}: {count(new)} tokens were sampled on {count(rows['chains'].iloc[0])} "
-            f"chains for {count(rows['n_responses'].sum())} responses; sharing chains saved "
-            f"{count(rows['shared_tokens'].sum())} more"
+        total, job = rows.sum(numeric_only=True), rows.iloc[0]
+        new, seconds = total["new_tokens"], total["seconds"]
+        times = number(total["alone_tokens"] / new) if new else ""
+        alone = f" (every condition alone would have taken {times} times as many)" if new else ""
+        speed = f", {count(new / seconds)} tokens a second" if seconds else ""
+        memory = (
+            "in this run no model was loaded, since the journal had every answer"
+            if pd.isna(job["peak_memory_mib"])
+            else f"a job held at most {count(job['peak_memory_mib'])} MiB at once"
         )
-        if new:
-            text += f" (every condition alone would have taken {number(alone / new)} times as many)"
-        text += f". Sampling them took the engine {number(seconds, 1)} s"
-        if seconds:
-            text += f", {count(new / seconds)} tokens a second"
-        text += (
-            "; in this run no model was loaded, since the journal had every answer."
-            if pd.isna(memory)
-            else f"; a job held at most {count(memory)} MiB at once."
+        yield (
+            f"{named(model)}: {count(new)} tokens were sampled on {count(job['chains'])} "
+            f"chains for {count(total['n_responses'])} responses; sharing chains saved "
+            f"{count(total['shared_tokens'])} more{alone}. Sampling them took the engine "
+            f"{number(seconds, 1)} s{speed}; {memory}."
         )
-        sentences.append(text)
-    return sentences

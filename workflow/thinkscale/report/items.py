@@ -1,100 +1,75 @@
 """Sentences on the bank: what was left out of it, and whether its difficulty is to be believed."""
 
+from collections import Counter
+from collections.abc import Iterator
+
 import pandas as pd
 
-from thinkscale.report.words import code, count, direction, interval, missing, number, unclear
+from thinkscale.report.words import claim, code, count, estimate, missing
 
 
-def items(table: pd.DataFrame) -> list[str]:
-    counts = {
-        (r["measure"], r["detail"]): r["n"] for _, r in table.fillna({"detail": ""}).iterrows()
-    }
+def items(table: pd.DataFrame) -> Iterator[str]:
+    rows = table.fillna({"detail": ""})
+    counts = Counter({(row.measure, row.detail): row.n for row in rows.itertuples()})
+    total = Counter(rows.groupby("measure")["n"].sum().to_dict())
 
-    def total(measure: str) -> int:
-        return sum(n for (name, _), n in counts.items() if name == measure)
-
-    text = f"The file has {_items(total('in_file'))}"
+    text = f"The file has {_items(total['in_file'])}"
     for kind in ("excluded", "dropped"):
-        if total(kind):
+        if total[kind]:
             why = ", ".join(f"{code(w)}: {count(n)}" for (k, w), n in counts.items() if k == kind)
-            text += f"; {count(total(kind))} {_were(total(kind))} {kind} ({why})"
-    if total("excluded") + total("dropped"):
-        text += f"; {count(total('in_file') - total('excluded') - total('dropped'))} are left"
-    sentences = [f"{text}. Studied {_were(total('studied'))} {count(total('studied'))}."]
+            text += f"; {count(total[kind])} {_were(total[kind])} {kind} ({why})"
+    if gone := total["excluded"] + total["dropped"]:
+        text += f"; {count(total['in_file'] - gone)} are left"
+    yield f"{text}. Studied {_were(total['studied'])} {count(total['studied'])}."
 
-    changed = {
-        "mojibake was repaired": total("text_repaired"),
-        "white space was tidied": total("whitespace_tidied"),
-        "empty options were left out": total("empty_options"),
-        "the bank's answer differs from the option that is the key": total(
-            "answer_differs_from_key"
-        ),
-        "two options say the same": counts.get(("equal_options", "items studied"), 0),
-        "one of two equal options is the key": total("equal_options")
-        - counts.get(("equal_options", "items studied"), 0),
-    }
-    found = [f"in {count(n)} {what}" for what, n in changed.items() if n]
-    if found:
-        sentences.append(
-            f"Of the items studied, {', '.join(found)}; `items_report.csv` has each of them."
-        )
+    equal, differs = counts["equal_options", "items studied"], total["answer_differs_from_key"]
+    changed = [
+        (total["text_repaired"], "mojibake was repaired"),
+        (total["whitespace_tidied"], "white space was tidied"),
+        (total["empty_options"], "empty options were left out"),
+        (differs, "the bank's answer differs from the option that is the key"),
+        (equal, "two options say the same"),
+        (total["equal_options"] - equal, "one of two equal options is the key"),
+    ]
+    if found := ", ".join(f"in {count(n)} {what}" for n, what in changed if n):
+        yield f"Of the items studied, {found}; `items_report.csv` has each of them."
+
     left_out = [why for kind, why in counts if kind == "dropped"]
     for measure, begin, what in (
         ("duplicates", "duplicate of", "of the bank repeating an earlier one"),
         ("near_duplicates", "near duplicate of", "nearly repeating another of those studied"),
     ):
-        if (n := total(measure)) and not any(why.startswith(begin) for why in left_out):
-            sentences.append(f"There {_were(n)} {_items(n)} {what}; `items_report.csv` has names.")
-    bank = counts.get(("without_difficulty", "of the bank"), 0)
-    if bank:
-        studied = counts.get(("without_difficulty", "of the items studied"), 0)
-        sentences.append(
+        if (n := total[measure]) and not any(why.startswith(begin) for why in left_out):
+            yield f"There {_were(n)} {_items(n)} {what}; `items_report.csv` has names."
+    if bank := counts["without_difficulty", "of the bank"]:
+        studied = counts["without_difficulty", "of the items studied"]
+        yield (
             f"Without difficulty: {_items(bank)} of the bank, {count(studied)} of those studied; "
             "they count in accuracy, and in nothing that compares with difficulty."
         )
-    return sentences + [
-        said
-        for measure, say in (
-            ("difficulty_response_time", _with_time),
-            ("difficulty_stem_length", _with_length),
-        )
-        for _, row in table[table["measure"] == measure].iterrows()
-        if (said := say(row))
-    ]
+
+    for measure, (what, *claims) in DIFFICULTY.items():
+        for row in table[(table["measure"] == measure) & (table["n"] != 0)].itertuples():
+            yield missing(row, what) or (
+                f"{claim(row, *claims)} (Spearman's rho = {estimate(row)}, 95% interval, "
+                f"n = {count(row.n)} items of the bank)."
+            )
 
 
-def _with_time(row: pd.Series) -> str:
-    if not row["n"]:
-        return ""
-    if pd.isna(row["estimate"]):
-        return missing(row, "Difficulty and response time")
-    what = {
-        1: "People took longer for the items counted as harder",
-        -1: "Warning: people took less time for the items counted as harder; is "
-        "`items.difficulty_direction` right?",
-    }.get(direction(row), f"Difficulty and response time have no clear relation: {unclear(row)}")
-    return f"{what} ({_rho(row)})."
-
-
-def _with_length(row: pd.Series) -> str:
-    if not row["n"]:
-        return ""
-    if pd.isna(row["estimate"]):
-        return missing(row, "Difficulty and the length of questions")
-    what = {
-        1: "Longer questions are harder, so thinking may be longer for them for that reason alone",
-        -1: "Longer questions are easier",
-    }.get(
-        direction(row), f"Difficulty and length of questions have no clear relation: {unclear(row)}"
-    )
-    return f"{what} ({_rho(row)})."
-
-
-def _rho(row: pd.Series) -> str:
-    return (
-        f"Spearman's rho = {number(row['estimate'])} {interval(row)}, 95% interval, "
-        f"n = {count(row['n'])} items of the bank"
-    )
+DIFFICULTY = {  # what is set against difficulty; what to claim where there is a direction, and not
+    "difficulty_response_time": (
+        "Difficulty and response time",
+        "{People took longer|Warning: people took less time} for the items counted as harder"
+        "{|; is `items.difficulty_direction` right?}",
+        "Difficulty and response time have no clear relation: {why}",
+    ),
+    "difficulty_stem_length": (
+        "Difficulty and the length of questions",
+        "Longer questions are {harder, so thinking may be longer for them for that reason alone"
+        "|easier}",
+        "Difficulty and length of questions have no clear relation: {why}",
+    ),
+}
 
 
 def _items(n: float) -> str:

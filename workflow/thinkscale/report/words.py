@@ -1,6 +1,49 @@
-"""Numbers, intervals and names as the summary writes them."""
+"""What every sentence is made of: numbers, intervals, names, and what an estimate lets one claim.
+
+`row` is a row of a table as `itertuples` gives it, with estimate, lower, upper and method.
+"""
+
+import re
+from typing import Any
 
 import pandas as pd
+
+ESTIMATE = ("estimate", "lower", "upper")
+
+
+def missing(row: Any, what: str) -> str:
+    """Why there is no estimate of `what`, as a sentence; empty where there is one."""
+    return f"{what}: no estimate ({row.method})." if pd.isna(row.estimate) else ""
+
+
+def claim(row: Any, what: str, neither: str) -> str:
+    """What the interval lets one say: `what`, or, unless it excludes zero, `neither` and `{why}`.
+
+    `what` holds the words for above and for below zero: "thought {longer|shorter} than natural".
+    """
+    if pd.isna(row.lower) or pd.isna(row.upper):
+        return neither.format(why="without an interval no direction is claimed")
+    if row.lower <= 0 <= row.upper:
+        return neither.format(why="the interval includes zero")
+    return re.sub(r"\{(.*?)\|(.*?)\}", r"\1" if row.lower > 0 else r"\2", what)
+
+
+def estimate(row: Any, digits=2, scale=1, unit="", *, signed=False, of=ESTIMATE) -> str:
+    """An estimate times `scale`, its unit and its interval, from the columns `of`."""
+    value, lower, upper = (getattr(row, column) for column in of)
+    bounds = _interval(lower, upper, digits, scale)
+    return f"{number(scale * value, digits, signed=signed)}{unit} {bounds}"
+
+
+def share(row: Any) -> str:
+    """An estimate that is a share, and its interval, in per cent."""
+    return f"{percent(row.estimate)} {_interval(row.lower, row.upper, 1, 100)}"
+
+
+def _interval(low: float, high: float, digits: int, scale: float) -> str:
+    if pd.isna(low) or pd.isna(high):
+        return "[no interval]"
+    return f"[{number(scale * low, digits)} to {number(scale * high, digits)}]"
 
 
 def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
@@ -8,11 +51,8 @@ def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
         return "missing"
     text = f"{value:{'+' if signed else ''},.{digits}f}"
     # No negative zero, which would claim a direction.
-    return (
-        text.replace("-", "")
-        if float(text.replace(",", "")) == 0
-        else text.replace("-", "\N{MINUS SIGN}")
-    )
+    minus = "" if float(text.replace(",", "")) == 0 else "\N{MINUS SIGN}"
+    return text.replace("-", minus)
 
 
 def count(value: float) -> str:
@@ -23,39 +63,14 @@ def percent(value: float) -> str:
     return "a missing share" if pd.isna(value) else f"{number(100 * value, 1)}%"
 
 
-def p_value(value: float, name: str = "p") -> str:
+def p_value(value: float) -> str:
     if pd.isna(value):
-        return f"{name} missing"
-    return f"{name} < 0.001" if value < 0.001 else f"{name} = {value:.3f}"
-
-
-def interval(row: pd.Series, digits: int = 2, scale: float = 1, columns=("lower", "upper")) -> str:
-    low, high = (row[column] for column in columns)
-    if pd.isna(low) or pd.isna(high):
-        return "[no interval]"
-    return f"[{number(scale * low, digits)} to {number(scale * high, digits)}]"
-
-
-def direction(row: pd.Series) -> int:
-    """1 or -1 where the interval excludes zero, else 0 (also without an interval)."""
-    if pd.isna(row["lower"]) or pd.isna(row["upper"]):
-        return 0
-    return int(row["lower"] > 0) - int(row["upper"] < 0)
-
-
-def unclear(row: pd.Series) -> str:
-    missing = pd.isna(row["lower"]) or pd.isna(row["upper"])
-    return (
-        "without an interval no direction is claimed" if missing else "the interval includes zero"
-    )
+        return "p missing"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def named(name: object) -> str:
     return f"`{str(name).replace('`', chr(39))}`"
-
-
-def missing(row: pd.Series, what: str) -> str:
-    return f"{what}: no estimate ({row['method']})."
 
 
 def code(token: object) -> str:

@@ -1,0 +1,122 @@
+"""Sentences on effects, each with its direction: of difficulty, of conditions, of models."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from thinkscale.report.words import claim, count, estimate, missing, named, number, p_value, percent
+
+NO_DIFFICULTY = "No item has a difficulty: not estimated."
+CORRELATIONS = {
+    "spearman": "Spearman's rho",
+    "pearson_log": "Pearson's r on log tokens",
+    "kendall": "Kendall's tau-b",
+    "partial_spearman": "partial Spearman's rho with the length of the question held equal",
+}
+COMPARED = {  # what is claimed, and in what else there is no difference; digits, scale and unit
+    "accuracy": ("was {more|less} accurate than", "accuracy", 1, 100, " points"),
+    "think_tokens": ("thought {longer|shorter} than", "length", 1, 1, " tokens"),
+    "spearman_difficulty": (
+        "followed difficulty {more|less} closely in its thinking length than",
+        "how closely its thinking length follows difficulty",
+        *(2, 1, " of Spearman's rho"),
+    ),
+}
+
+
+def registration(table: pd.DataFrame) -> Iterator[str]:
+    if _no_difficulty(table, "n"):
+        yield NO_DIFFICULTY
+        return
+    for row in table.itertuples():
+        name = CORRELATIONS.get(row.measure, row.measure)
+        what = claim(
+            row,
+            "harder items got {longer|shorter} thinking",
+            "no clear relation of difficulty and thinking length: {why}",
+        )
+        power = (
+            f"; {percent(row.censored)} of these responses were censored, and the smallest "
+            f"correlation detectable at 80% power is {number(row.detectable, 3)}"
+        )
+        yield missing(row, f"{named(row.model)}, {name}") or (
+            f"{named(row.model)}: {what} ({name} = {estimate(row)}, n = {count(row.n)} items, "
+            f"{p_value(row.p)} by {row.p_method or 'no test'})"
+            f"{power if row.measure == 'spearman' else ''}."
+        )
+
+
+def outcome_difficulty(table: pd.DataFrame) -> Iterator[str]:
+    if _no_difficulty(table, "n_items"):
+        yield NO_DIFFICULTY
+        return
+    tests = table["measure"].isin(("difference", "spearman_item_accuracy"))
+    for row in table[tests].itertuples():
+        test = f"n = {count(row.n_items)} items, {p_value(row.p)} by permutation of items"
+        if row.measure == "difference":
+            what = claim(
+                row, "{harder|easier} items", "items of no clearly different difficulty ({why})"
+            )
+            said = (
+                f"responses that were not correct were on {what}: mean difficulty differs by "
+                f"{estimate(row, signed=True)} from correct ones, over {count(row.n_responses)} "
+                f"responses ({test})"
+            )
+        else:
+            what = claim(
+                row, "{rose|fell} with difficulty", "had no clear relation to difficulty ({why})"
+            )
+            said = f"item accuracy {what} (Spearman's rho = {estimate(row)}, {test})"
+        yield missing(row, f"{named(row.model)}, {row.measure}") or f"{named(row.model)}: {said}."
+
+
+def _no_difficulty(table: pd.DataFrame, n: str) -> bool:
+    """Whether there was no item with a difficulty, so that one sentence says it of every row."""
+    said = table["method"].str.contains("without difficulty left out", na=False)
+    return bool((said & (table[n] == 0)).all())
+
+
+def mcnemar(table: pd.DataFrame) -> Iterator[str]:
+    for row in table.itertuples():
+        cell = f"{named(row.model)}, `{row.condition}`"
+        what = claim(
+            row, "{more|less} accurate than natural", "not clearly different from natural ({why})"
+        )
+        yield missing(row, cell) or (
+            f"{cell}: {what}, by {estimate(row, 1, 100, ' points', signed=True)}; "
+            f"{count(row.wrong_to_right)} pairs went from wrong to right and "
+            f"{count(row.right_to_wrong)} from right to wrong, of {count(row.n_pairs)} on "
+            f"{count(row.n_items)} items (exact McNemar {p_value(row.p)}; sign-flip of items "
+            f"{p_value(row.p_clustered)}, Holm-corrected {p_value(row.p_holm)})."
+        )
+
+
+def token_change(table: pd.DataFrame) -> Iterator[str]:
+    for row in table.itertuples():
+        cell = f"{named(row.model)}, `{row.condition}`"
+        what = claim(
+            row,
+            "thought {longer|shorter} than natural",
+            "thought no clearly different length ({why})",
+        )
+        if row.lower == row.upper == 0:
+            what = "left the typical item's thinking as it was"
+        yield missing(row, cell) or (
+            f"{cell}: {what}, by {estimate(row, 1, unit=' tokens', signed=True)} "
+            f"(Hodges-Lehmann over {count(row.n_items)} items; mean "
+            f"{number(row.mean_change, 1, signed=True)}; Wilcoxon {p_value(row.p)}, "
+            f"Holm-corrected {p_value(row.p_holm)})."
+        )
+
+
+def model_comparison(table: pd.DataFrame) -> Iterator[str]:
+    for row in table.itertuples():
+        a, b = named(row.model_a), named(row.model_b)
+        above, noun, digits, scale, unit = COMPARED[row.measure]
+        what = claim(row, above, f"did not clearly differ in {noun} ({{why}}) from")
+        value_a, value_b = (number(scale * v, digits) for v in (row.value_a, row.value_b))
+        yield missing(row, f"{b} against {a}, {row.measure}") or (
+            f"{b} {what} {a}, by {estimate(row, digits, scale, unit, signed=True)}: {value_b} "
+            f"against {value_a} on {count(row.n)} common items ({p_value(row.p)}, "
+            f"Holm-corrected {p_value(row.p_holm)})."
+        )
