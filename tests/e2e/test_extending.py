@@ -102,7 +102,7 @@ def test_a_small_study_has_the_table_the_figure_and_the_graders_column(project):
         "tables/grader_agreement.csv",
     ]
     targets = [str((results / path).relative_to(project)) for path in wanted]
-    run(project, *command, *targets)
+    run(project, *command, "--", *targets)
     table = read_table(results / "tables/answer_length.csv")
     assert table["condition"].tolist() == ["natural", "max=0"] and (table["estimate"] > 0).all()
     assert (results / "figures/answer_length.svg").stat().st_size > 1000
