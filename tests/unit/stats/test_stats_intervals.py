@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as ss
 
-from thinkscale.stats.core.intervals import bootstrap, clustered_mean
-from thinkscale.stats.core.resampling import holm, sign_flip
+from thinkscale.stats.core.intervals import clustered_mean
+from thinkscale.stats.core.resampling import Draws, bootstrap, holm, sign_flip
 
 
 def test_one_value_a_cluster_is_the_t_interval_of_a_mean():
@@ -99,13 +99,7 @@ def test_bootstrap_of_a_mean_is_near_the_t_interval_and_fixed_by_its_generator()
     x = np.random.default_rng(0).normal(size=200)
 
     def run():
-        return bootstrap(
-            200,
-            lambda i: x[i].mean(axis=-1),
-            confidence=0.95,
-            n_boot=2000,
-            rng=np.random.default_rng(3),
-        )
+        return bootstrap(200, lambda i: x[i].mean(axis=-1), Draws(n_boot=2000, seed=3))
 
     expected = ss.t.interval(0.95, 199, loc=x.mean(), scale=ss.sem(x))
     assert (run().lower, run().upper) == pytest.approx(expected, abs=0.015)
@@ -113,36 +107,29 @@ def test_bootstrap_of_a_mean_is_near_the_t_interval_and_fixed_by_its_generator()
 
 
 def test_bootstrap_without_variation_has_no_interval():
-    found = bootstrap(
-        9,
-        lambda i: np.ones(i.shape[:-1]),
-        confidence=0.95,
-        n_boot=50,
-        rng=np.random.default_rng(0),
-    )
+    found = bootstrap(9, lambda i: np.ones(i.shape[:-1]), Draws(n_boot=50))
     assert found.estimate == 1 and np.isnan(found.lower) and "no variation" in found.method
 
 
 def test_sign_flip_enumerates_few_differences():
     # All of one sign: 1 of 2^3 assignments is as extreme on either side.
-    p, how = sign_flip([1.0, 2.0, 3.0, 0.0], n_permutations=100, rng=np.random.default_rng(0))
+    p, how = sign_flip([1.0, 2.0, 3.0, 0.0], Draws(n_permutations=100))
     assert p == pytest.approx(2 / 8) and how == "exact permutation"
     # 3 + 2 - 1 = 4: assignments with a sum of 4 or more are 6 and 4.
-    p, _ = sign_flip([-1.0, 2.0, 3.0], n_permutations=100, rng=np.random.default_rng(0))
+    p, _ = sign_flip([-1.0, 2.0, 3.0], Draws(n_permutations=100))
     assert p == pytest.approx(4 / 8)
 
 
 def test_sign_flip_draws_many_and_keeps_to_the_t_test():
     x = np.random.default_rng(2).normal(0.15, 1, 100)
-    p, how = sign_flip(x, n_permutations=5000, rng=np.random.default_rng(0))
+    p, how = sign_flip(x, Draws(n_permutations=5000))
     assert p == pytest.approx(ss.ttest_1samp(x, 0).pvalue, abs=0.02)
     assert how == "permutation (5000 draws)"
 
 
 def test_sign_flip_of_no_difference():
-    rng = np.random.default_rng(0)
-    assert sign_flip(np.zeros(4), n_permutations=10, rng=rng)[0] == 1
-    assert np.isnan(sign_flip([], n_permutations=10, rng=rng)[0])
+    assert sign_flip(np.zeros(4), Draws(n_permutations=10))[0] == 1
+    assert np.isnan(sign_flip([], Draws(n_permutations=10))[0])
 
 
 def test_holm_by_hand_with_a_missing_p():

@@ -8,15 +8,16 @@ import pingouin
 import pytest
 from scipy import stats as ss
 
+from thinkscale.stats.core.correlations import rank_statistic
+from thinkscale.stats.core.resampling import Draws
 from thinkscale.stats.registration import (
     MEASURES,
     correlate,
     detectable_correlation,
     kendall_statistic,
-    rank_statistic,
 )
 
-FEW = {"n_boot": 200, "n_permutations": 200, "seed": 1}
+FEW = Draws(n_boot=200, n_permutations=200, seed=1)
 
 
 def bank(n=60, seed=0):
@@ -46,7 +47,7 @@ def test_detectable_correlation_agrees_with_pingouin():
 
 def test_estimates_are_the_libraries():
     tokens, difficulty, covariates = bank()
-    found = {m: correlate(m, tokens, difficulty, covariates, **FEW).estimate for m in MEASURES}
+    found = {m: correlate(m, tokens, difficulty, covariates, draws=FEW).estimate for m in MEASURES}
     partial = pingouin.partial_corr(
         covariates.assign(x=tokens, y=difficulty), "x", "y", list(covariates), method="spearman"
     )
@@ -86,7 +87,7 @@ def test_p_agrees_with_the_parametric_one(measure):
         )["p_val"].iloc[0],
     }[measure]()
     found = correlate(
-        measure, tokens, difficulty, covariates, n_boot=20, n_permutations=4000, seed=1
+        measure, tokens, difficulty, covariates, draws=Draws(n_boot=20, n_permutations=4000, seed=1)
     )
     assert found.p == pytest.approx(expected, abs=0.02)
     assert found.lower < found.estimate < found.upper
@@ -94,7 +95,9 @@ def test_p_agrees_with_the_parametric_one(measure):
 
 def test_exact_permutation_of_few_items():
     # Four items in order: of 24 orders only this one reaches rho = 1, and p is two-sided.
-    found = correlate("spearman", np.arange(4.0), np.arange(4.0), n_boot=20, n_permutations=24)
+    found = correlate(
+        "spearman", np.arange(4.0), np.arange(4.0), draws=Draws(n_boot=20, n_permutations=24)
+    )
     assert found.p == pytest.approx(2 / 24) and found.p_method == "exact permutation"
 
 
@@ -103,8 +106,8 @@ def test_length_alone_leaves_no_partial_correlation():
     stem = rng.normal(size=400)
     tokens, difficulty = stem + rng.normal(0, 0.5, 400), stem + rng.normal(0, 0.5, 400)
     covariates = pd.DataFrame({"stem_chars": stem, "n_options": 5})
-    raw = correlate("spearman", tokens + 9, difficulty, covariates, **FEW)
-    partial = correlate("partial_spearman", tokens + 9, difficulty, covariates, **FEW)
+    raw = correlate("spearman", tokens + 9, difficulty, covariates, draws=FEW)
+    partial = correlate("partial_spearman", tokens + 9, difficulty, covariates, draws=FEW)
     assert raw.lower > 0.7 and partial.lower < 0 < partial.upper and partial.p > 0.05
     assert "n_options left out: constant" in partial.method
 
@@ -117,7 +120,7 @@ def test_interval_covers_a_known_correlation():
     for seed in range(150):
         x, y = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], 80).T
         found = correlate(
-            "spearman", x + 9, y, confidence=0.9, n_boot=300, n_permutations=0, seed=seed
+            "spearman", x + 9, y, draws=Draws(0.9, n_boot=300, n_permutations=0, seed=seed)
         )
         covered += found.lower <= spearman <= found.upper
     assert 0.82 <= covered / 150 <= 0.97
@@ -134,16 +137,16 @@ def test_interval_covers_a_known_correlation():
 @pytest.mark.parametrize("measure", MEASURES)
 def test_what_cannot_be_estimated_says_why(measure, tokens, difficulty, reason, recwarn):
     covariates = pd.DataFrame({"stem_chars": range(len(tokens))})
-    found = correlate(measure, tokens, difficulty, covariates, **FEW)
+    found = correlate(measure, tokens, difficulty, covariates, draws=FEW)
     assert np.isnan([found.estimate, found.lower, found.p]).all() and reason in found.method
     assert not recwarn.list
 
 
 def test_tokens_of_zero_and_covariates_that_explain_all():
-    zero = correlate("pearson_log", [0.0, 1, 2, 5], [1.0, 2, 3, 3.5], **FEW)
+    zero = correlate("pearson_log", [0.0, 1, 2, 5], [1.0, 2, 3, 3.5], draws=FEW)
     assert "log(tokens + 1)" in zero.method and zero.estimate > 0.9
     x = np.arange(12.0)
-    all_ = correlate("partial_spearman", x, x[::-1], pd.DataFrame({"stem_chars": x}), **FEW)
+    all_ = correlate("partial_spearman", x, x[::-1], pd.DataFrame({"stem_chars": x}), draws=FEW)
     assert np.isnan(all_.estimate) and "explain" in all_.method
 
 
@@ -151,5 +154,5 @@ def test_466_items_take_seconds():
     tokens, difficulty, covariates = bank(466)
     start = time.process_time()
     for measure in MEASURES:
-        correlate(measure, tokens, difficulty, covariates, n_boot=2000, n_permutations=2000)
+        correlate(measure, tokens, difficulty, covariates, draws=Draws())
     assert time.process_time() - start < 15  # 3 s where it was written

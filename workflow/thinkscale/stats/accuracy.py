@@ -21,13 +21,12 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     rows = []
     for model, own in frame.by_model(frame.prepare(graded)):
         for cell, group in frame.by_condition(own):
-            clusters = group["cluster"].to_numpy()
-            correct = clustered_mean(
-                group["correct"], clusters, confidence=confidence, bounds=(0.0, 1.0)
-            )
             thought = group[group["fits"]]
+            correct = clustered_mean(
+                group["correct"], group["cluster"], confidence=confidence, bounds=(0.0, 1.0)
+            )
             tokens = clustered_mean(
-                thought["think_tokens"], thought["cluster"].to_numpy(), confidence=confidence
+                thought["think_tokens"], thought["cluster"], confidence=confidence
             )
             errors = frame.unfit_items(group)
             note = frame.unfit_note(errors, "count as not correct and have no tokens")

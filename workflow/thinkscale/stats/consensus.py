@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
+from thinkscale.data.seeds import generator
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.intervals import clustered_mean, undefined
-from thinkscale.stats.core.resampling import generator
+from thinkscale.stats.core.intervals import Estimate, clustered_mean
 
 COLUMNS = [
     *["model", "measure", "k", "n_items", "samples", "errors", "n_excluded"],
@@ -39,54 +39,45 @@ def tabulate(
     rows = []
     for model, own in frame.by_model(frame.prepare(graded)):
         votes = ballots(frame.natural(own))
-        items = [
-            (
-                group["ballot"].to_numpy(object),
-                group["correct"].to_numpy(bool),
-                cluster,
-                group["fits"].all(),
-            )
-            for (_, cluster), group in votes.groupby(["item_id", "cluster"], sort=True)
-        ]
+        items = [group for _, group in votes.groupby("item_id")]
         for k in sorted(set(ks)):
-            used = [item for item in items if len(item[0]) >= k]
-            sizes = sorted({len(answers) for answers, *_ in used})
+            used = [item for item in items if len(item) >= k]
+            sizes = sorted({len(item) for item in used})
             members = {
                 n: subsets(n, k, n_draws=n_draws, rng=generator(seed, model, f"{n} {k}"))
                 for n in sizes
             }
-            values = {
-                "cons": [cons_at_k(a, c, members[len(a)]) for a, c, *_ in used],
-                "pass": [pass_at_k(len(c), int(c.sum()), k) for _, c, *_ in used],
+            every = all(math.comb(n, k) <= n_draws for n in sizes)
+            which = "all subsets" if every else f"{n_draws} random subsets"
+            measures = {
+                "cons": (
+                    [cons_at_k(i["ballot"], i["correct"], members[len(i)]) for i in used],
+                    f"plurality, ties averaged, {which}",
+                ),
+                "pass": (
+                    [pass_at_k(len(i), int(i["correct"].sum()), k) for i in used],
+                    "1 - C(n - c, k) / C(n, k)",
+                ),
             }
-            how = {
-                "cons": f"plurality, ties averaged, {_subsets_in_words(sizes, k, n_draws)}",
-                "pass": "1 - C(n - c, k) / C(n, k)",
-            }
-            note = ""
-            if len(used) < len(items):
-                note = f"; {len(items) - len(used)} items with fewer than {k} samples left out"
-            for measure, per_item in values.items():
-                interval = (
-                    clustered_mean(
-                        np.array(per_item),
-                        np.array([cluster for _, _, cluster, _ in used]),
-                        confidence=confidence,
-                        bounds=(0.0, 1.0),
+            clusters = [item["cluster"].iloc[0] for item in used]
+            fewer = len(items) - len(used)
+            note = f"; {fewer} items with fewer than {k} samples left out" if fewer else ""
+            for measure, (values, how) in measures.items():
+                mean = Estimate(method=f"not estimated: no item has {k} samples")
+                if used:
+                    mean = clustered_mean(
+                        values, clusters, confidence=confidence, bounds=(0.0, 1.0)
                     )
-                    if used
-                    else undefined(f"not estimated: no item has {k} samples")
-                )
                 rows.append(
                     {
                         "model": model,
                         "measure": measure,
                         "k": k,
                         "n_items": len(used),
-                        "samples": sizes[0] if sizes else 0,
-                        "errors": sum(not fits for *_, fits in used),
-                        **interval.bounds(),
-                        "method": f"{how[measure]}; {interval.method}{note}",
+                        "samples": min(sizes, default=0),
+                        "errors": sum(not item["fits"].all() for item in used),
+                        **mean.bounds(),
+                        "method": f"{how}; {mean.method}{note}",
                     }
                 )
     return frame.table(rows, COLUMNS, graded)
@@ -151,14 +142,5 @@ def ballots(responses: pd.DataFrame) -> pd.DataFrame:
     for; there the outcome itself is the vote.
     """
     votes = responses["extracted"].astype(object)
-    votes = votes.where(
-        responses["extracted"].notna(), "outcome: " + responses["outcome"].astype(str)
-    )
+    votes = votes.where(votes.notna(), "outcome: " + responses["outcome"].astype(str))
     return responses.assign(ballot=votes.where(responses["outcome"] != "ungradable", None))
-
-
-def _subsets_in_words(sizes: list[int], k: int, n_draws: int) -> str:
-    """Which subsets of k samples were looked at, for items of these numbers of samples."""
-    if all(math.comb(n, k) <= n_draws for n in sizes):
-        return "all subsets"
-    return f"{n_draws} random subsets"

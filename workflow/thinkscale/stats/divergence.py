@@ -1,15 +1,17 @@
 """How far a corpus P lies from the items Q, as distributions over a tokenizer's tokens."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from thinkscale.data.seeds import generator
 from thinkscale.data.tokens import Documents, Groups, as_documents, check_ids, joined
-from thinkscale.stats.core.distributions import LN2, Smoothing, divergences
-from thinkscale.stats.core.intervals import BATCH_VALUES, percent
+from thinkscale.stats.core.distributions import LN2, Smoothing
+from thinkscale.stats.core.intervals import percent
+from thinkscale.stats.core.resampling import BATCH_VALUES, Draws
 
 MEASURES = ("kl_corpus_items", "kl_items_corpus", "js", "js_distance")
 UNITS = {"nats": 1.0, "bits": LN2}
@@ -69,15 +71,14 @@ def tabulate(
     Frame with `COLUMNS`, one row per smoothing, measure and unit. The first four columns are
     empty: which corpus it was is the caller's to say.
     """
+    draws = Draws(confidence, n_boot, n_permutations, seed)
     smoothing = smoothing or Smoothing()
     ways = [smoothing] if isinstance(smoothing, Smoothing) else smoothing
     corpus, items = as_documents(corpus), as_documents(items)
-    grouped = isinstance(corpus, Groups)
-    if not grouped:
+    if isinstance(corpus, Documents):
         check_ids(corpus, vocabulary_size)
     check_ids(items, vocabulary_size, first=len(corpus))
-    totals = [side.totals(vocabulary_size) for side in (corpus, items)]
-    seen = np.flatnonzero(totals[0] + totals[1])
+    seen = np.flatnonzero(corpus.totals(vocabulary_size) + items.totals(vocabulary_size))
     described = [way.describe(len(seen), vocabulary_size) for way in ways]
     shared = {
         "documents_corpus": len(corpus),
@@ -85,159 +86,144 @@ def tabulate(
         "tokens_corpus": corpus.tokens,
         "tokens_items": items.tokens,
     }
-    cells = [(words, name) for words in described for name in MEASURES]
-    if not min(corpus.tokens, items.tokens):
-        side = "items" if corpus.tokens else "corpus"
-        shared["method"] = f"not estimated: no tokens in the {side}"
-        rows = [
-            {"measure": name, "unit": unit, "smoothing": words, **shared}
-            for words, name in cells
-            for unit in UNITS
-        ]
-        return pd.DataFrame(rows, columns=COLUMNS)
 
-    column = np.zeros(vocabulary_size, np.int32)
-    column[seen] = np.arange(len(seen))
-    units = corpus.counts[:, seen].astype(float) if grouped else _matrix(corpus, column, len(seen))
-    item_units = _matrix(items, column, len(seen))
-    measure = _measure(ways, len(seen), vocabulary_size)
-    total_corpus, total_items = (total[seen].astype(float) for total in totals)
-    estimate = measure(total_corpus[None], total_items[None])[0]
-    resampled = _bootstrap(measure, units, item_units, n_boot, generator(seed, "bootstrap"))
-    longest = corpus.longest if grouped else piece_tokens(items)
-    pieces = _pool(corpus, items, longest, seed)
-    null = _null(
-        measure, Documents(column[pieces.ids], pieces.lengths), total_corpus + total_items,
-        items.tokens, n_permutations, generator(seed, "permutation"),
-    )  # fmt: skip
-    fewest = min(units.shape[0], len(items))
-    few = n_boot < 2 or fewest < 2
+    def measure(corpus: np.ndarray, items: np.ndarray) -> np.ndarray:
+        found = [way.divergences(corpus, items, vocabulary_size) for way in ways]
+        return np.concatenate(found, axis=-1)
+
+    if min(corpus.tokens, items.tokens):
+        column = np.zeros(vocabulary_size, np.int32)
+        column[seen] = np.arange(len(seen))
+        sides = (_renumbered(side, column, seen) for side in (corpus, items))
+        found, method = _compared(measure, *sides, len(seen), draws)
+    else:
+        side = "items" if corpus.tokens else "corpus"
+        found, method = {}, f"not estimated: no tokens in the {side}"
+    rows = []
+    for i, (words, name) in enumerate(product(described, MEASURES)):
+        for unit, size in UNITS.items():
+            scale = np.sqrt(1 / size) if name == "js_distance" else 1 / size
+            row = {"measure": name, "unit": unit, "smoothing": words, "method": method, **shared}
+            row |= {key: value[i] * (1 if key == "p" else scale) for key, value in found.items()}
+            rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _renumbered(
+    side: Documents | Groups, column: np.ndarray, seen: np.ndarray
+) -> Documents | Groups:
+    """A side by the numbers that the tokens seen have among themselves."""
+    if isinstance(side, Documents):
+        return Documents(column[side.ids], side.lengths)
+    pieces = _renumbered(side.pieces, column, seen)
+    return replace(side, counts=side.counts[:, seen], pieces=pieces)
+
+
+def _compared(
+    measure: Measure, corpus: Documents | Groups, items: Documents, seen: int, draws: Draws
+) -> tuple[dict[str, np.ndarray], str]:
+    """The numbers of all measures, in nats, and how they were had."""
+    totals = [side.totals(seen).astype(float) for side in (corpus, items)]
+    estimate = measure(*(total[None] for total in totals))[0]
     missing = np.full(len(estimate), np.nan)
-    half = stats.norm.ppf((1 + confidence) / 2) * (missing if few else resampled.std(0, ddof=1))
-    largest = np.tile([np.inf, np.inf, LN2, np.sqrt(LN2)], len(ways))
+
+    units = [_units(side, seen) for side in (corpus, items)]
+    fewest = min(len(items), units[0].shape[0])
+    grouped = isinstance(corpus, Groups)
+    if draws.n_boot < 2 or fewest < 2:
+        error = missing
+        what = "group or document" if grouped else "document"
+        how = f"no interval from {fewest} {what} on a side or {draws.n_boot} resamples"
+    else:
+        error = _bootstrap(measure, *units, draws.named("bootstrap")).std(axis=0, ddof=1)
+        of = "documents"
+        if grouped:
+            of = f"the items' documents and of {units[0].shape[0]} random groups of the corpus's"
+        how = f"{percent(draws.confidence)} interval estimate +- z bootstrap standard errors of "
+        how += f"{of} ({draws.n_boot} resamples)"
+    half = stats.norm.ppf((1 + draws.confidence) / 2) * error
+    largest = np.resize([np.inf, np.inf, LN2, np.sqrt(LN2)], len(estimate))
     found = {
         "estimate": estimate,
         "lower": np.maximum(estimate - half, 0),
         "upper": np.minimum(estimate + half, largest),
-        "null_mean": null.mean(axis=0) if len(null) else missing,
-        "null_upper": np.quantile(null, confidence, axis=0) if len(null) else missing,
+        **dict.fromkeys(("null_mean", "null_upper", "p"), missing),
     }
-    reached = (null >= estimate - 1e-12).sum(axis=0)
-    p = (1 + reached) / (1 + len(null)) if len(null) else missing
-    shared["method"] = (
-        _method(corpus, units.shape[0], fewest, few, longest, confidence, n_boot)
-        + f" ({n_permutations} draws), uncorrected"
-    )
-    rows = []
-    for i, (words, name) in enumerate(cells):
-        for unit, size in UNITS.items():
-            scale = np.sqrt(1 / size) if name == "js_distance" else 1 / size
-            row = {"measure": name, "unit": unit, "smoothing": words, "p": p[i], **shared}
-            rows.append(row | {key: value[i] * scale for key, value in found.items()})
-    return pd.DataFrame(rows, columns=COLUMNS)
 
-
-def _method(corpus, units, fewest, few, longest, confidence, n_boot) -> str:
-    grouped = isinstance(corpus, Groups)
-    if few:
-        what = "group or document" if grouped else "document"
-        how = f"no interval from {fewest} {what} on a side or {n_boot} resamples"
-    else:
-        of = f"the items' documents and of {units} random groups of the corpus's"
-        how = (
-            f"{percent(confidence)} interval estimate +- z bootstrap standard errors of "
-            f"{of if grouped else 'documents'} ({n_boot} resamples)"
-        )
+    longest = corpus.longest if grouped else piece_tokens(items)
+    if draws.n_permutations > 0:
+        pieces = _pool(corpus, items, longest, draws.named("pieces", "items"))
+        null = _null(measure, pieces, sum(totals), items.tokens, draws.named("permutation"))
+        found["null_mean"] = null.mean(axis=0)
+        found["null_upper"] = np.quantile(null, draws.confidence, axis=0)
+        found["p"] = (1 + (null >= estimate - 1e-12).sum(axis=0)) / (1 + len(null))
     drawn = f", of which one in {1 / corpus.share:g} was kept at random," if grouped else ""
-    return (
+    return found, (
         f"plug-in; {how}; one-sided p permutation between sides of the same tokens, in pieces of "
-        f"at most {longest} tokens{drawn}"
+        f"at most {longest} tokens{drawn} ({draws.n_permutations} draws), uncorrected"
     )
 
 
-def _matrix(documents: Documents, column: np.ndarray, columns: int) -> sparse.csr_array:
-    """Counts (documents, tokens that occur)."""
-    ends = np.concatenate([[0], np.cumsum(documents.lengths)])
-    counts = sparse.csr_array(
-        (np.ones(documents.tokens), column[documents.ids], ends), shape=(len(documents), columns)
-    )
+def _units(side: Documents | Groups, seen: int) -> np.ndarray | sparse.csr_array:
+    """Counts (units, tokens seen) of what is resampled: documents, or groups of them."""
+    if isinstance(side, Groups):
+        return side.counts.astype(float)
+    ends = np.concatenate([[0], np.cumsum(side.lengths)])
+    counts = sparse.csr_array((np.ones(side.tokens), side.ids, ends), shape=(len(side), seen))
     counts.sum_duplicates()
     return counts
 
 
-def _measure(ways: Sequence[Smoothing], seen: int, vocabulary_size: int) -> Measure:
-    """A function from counts (b, tokens seen) of either side to divergences (b, 4 * ways)."""
-    rest = [way.unseen(seen, vocabulary_size) for way in ways]
-
-    def measure(corpus: np.ndarray, items: np.ndarray) -> np.ndarray:
-        found = []
-        for way, unseen in zip(ways, rest, strict=True):
-            p, p_rest = way.probabilities(corpus, unseen)
-            q, q_rest = way.probabilities(items, unseen)
-            found.append(divergences(p, q, (unseen, p_rest, q_rest)))
-        return np.concatenate(found, axis=-1)
-
-    return measure
-
-
-def _batches(number: int, values: int) -> Iterator[int]:
-    """`number` resamples of so many `values` each, in batches that fit in memory."""
+def _in_batches(number: int, values: int, draw: Callable[[int], np.ndarray]) -> np.ndarray:
+    """What `draw` gives for `number` resamples of so many `values`, in batches that fit."""
     batch = max(1, BATCH_VALUES // values)
-    return (min(batch, number - start) for start in range(0, number, batch))
+    return np.concatenate([draw(min(batch, number - start)) for start in range(0, number, batch)])
 
 
-def _bootstrap(measure: Measure, corpus, items, n_boot: int, rng) -> np.ndarray:
+def _bootstrap(measure: Measure, corpus, items, draws: Draws) -> np.ndarray:
     """Divergences (n_boot, ...) with the units of each side drawn anew."""
 
     def drawn(counts: sparse.csr_array | np.ndarray, size: int) -> np.ndarray:
         n = counts.shape[0]
-        return rng.multinomial(n, np.full(n, 1 / n), size).astype(float) @ counts
+        return draws.rng.multinomial(n, np.full(n, 1 / n), size).astype(float) @ counts
 
-    parts = []
-    for size in _batches(n_boot, max(corpus.shape[1], corpus.shape[0], items.shape[0])):
-        parts.append(measure(drawn(corpus, size), drawn(items, size)))
-    return np.concatenate(parts) if parts else np.empty((0, 4))
+    values = max(corpus.shape[1], corpus.shape[0], items.shape[0])
+    return _in_batches(
+        draws.n_boot, values, lambda size: measure(drawn(corpus, size), drawn(items, size))
+    )
 
 
-def _pool(corpus: Documents | Groups, items: Documents, longest: int, seed: int) -> Documents:
+def _pool(corpus: Documents | Groups, items: Documents, longest: int, draws: Draws) -> Documents:
     """The pieces of both sides that the null deals out."""
     pieces = items.pieces(longest)
-    if not isinstance(corpus, Groups):
+    if isinstance(corpus, Documents):
         return joined([corpus.pieces(longest), pieces])
     # A piece of the items is in the pool as often as one of the corpus.
-    kept = generator(seed, "pieces", "items").random(len(pieces)) < corpus.share
-    return joined([corpus.pieces, pieces.pick(kept)])
+    return joined([corpus.pieces, pieces.pick(draws.rng.random(len(pieces)) < corpus.share)])
 
 
 def _null(
-    measure: Measure,
-    pieces: Documents,
-    total: np.ndarray,
-    tokens_items: int,
-    n_permutations: int,
-    rng: np.random.Generator,
+    measure: Measure, pieces: Documents, total: np.ndarray, tokens_items: int, draws: Draws
 ) -> np.ndarray:
     """Divergences (n_permutations, ...) with pieces dealt at random to sides of the same tokens.
 
-    pieces: those to deal from, their ids numbering the tokens seen. total: counts of these, on
-    both sides.
+    total: counts of the tokens seen, on both sides.
     """
 
     def dealt() -> np.ndarray:
         """Counts of an item side: pieces in random order up to its tokens, the last in part."""
-        order = rng.permutation(len(pieces))
+        order = draws.rng.permutation(len(pieces))
         stops = np.cumsum(pieces.lengths[order])
         last = int(np.searchsorted(stops, tokens_items))
-        counts = pieces.pick(order[: last + 1]).totals(len(total))
+        counts = pieces.pick(order[: last + 1]).totals(len(total)).astype(float)
         if last < len(stops) and stops[last] > tokens_items:
             end = pieces.pick(order[last : last + 1])
-            over = (stops[last] - tokens_items) / end.tokens
-            return counts - over * end.totals(len(total))
-        return counts.astype(float)
+            counts -= (stops[last] - tokens_items) / end.tokens * end.totals(len(total))
+        return counts
 
-    parts = []
-    for size in _batches(n_permutations, len(total)):
+    def measured(size: int) -> np.ndarray:
         items = np.stack([dealt() for _ in range(size)])
         # Differences of what was taken in part may leave zero by rounding.
-        parts.append(measure(np.maximum(total - items, 0), items))
-    return np.concatenate(parts) if parts else np.empty((0, 4))
+        return measure(np.maximum(total - items, 0), items)
+
+    return _in_batches(draws.n_permutations, len(total), measured)

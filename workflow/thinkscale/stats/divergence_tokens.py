@@ -40,7 +40,7 @@ def tabulate(
     counts = np.stack([side.totals(vocabulary_size) for side in (corpus, items)])
     seen = np.flatnonzero(counts.any(axis=0))
     counts = counts[:, seen]
-    p, q = smoothing.probabilities(counts, smoothing.unseen(len(seen), vocabulary_size))[0]
+    p, q = smoothing.probabilities(counts, vocabulary_size)[0]
     m = (p + q) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = counts / [[corpus.tokens], [items.tokens]]

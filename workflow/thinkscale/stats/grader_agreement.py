@@ -1,14 +1,15 @@
 """How accuracy changes with the grader, and how far graders agree beyond chance."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.intervals import bootstrap, clustered_mean
-from thinkscale.stats.core.resampling import generator
+from thinkscale.stats.core.intervals import Estimate, clustered_mean
+from thinkscale.stats.core.resampling import Draws, bootstrap
 
 OUTCOMES = ("correct", "incorrect", "ungradable")
 COLUMNS = [
@@ -36,17 +37,23 @@ def tabulate(
     own = frame.included(graded).sort_values(frame.KEYS, kind="stable", ignore_index=True)
     own = own.assign(cluster=frame.clusters(own))
     graders = [name.removeprefix(OUTCOME) for name in own.columns if name.startswith(OUTCOME)]
-    rows = []
-    for model, condition, part in _parts(own):
-        head = {"model": model, "condition": condition}
-        judged = {name: part[part[OUTCOME + name].notna()] for name in graders}
-        for name in graders:
-            rows += [head | row for row in _shares(name, judged[name], confidence)]
-        for first, second in combinations(graders, 2):
-            rng = generator(seed, model, condition, first, second)
-            both = judged[first][judged[first][OUTCOME + second].notna()]
-            found = _agreement(both, first, second, confidence=confidence, n_boot=n_boot, rng=rng)
-            rows += [head | {"grader": first, "other": second} | row for row in found]
+    draws = Draws(confidence, n_boot=n_boot, seed=seed)
+    rows = [
+        {
+            "model": model,
+            "condition": condition,
+            "measure": measure,
+            "grader": grader,
+            "other": other,
+            "n_items": judged["item_id"].nunique(),
+            "n_responses": len(judged),
+            **asdict(found),
+        }
+        for model, condition, part in _parts(own)
+        for measure, grader, other, judged, found in _measured(
+            part, graders, draws.named(model, condition)
+        )
+    ]
     return frame.table(rows, COLUMNS, graded)
 
 
@@ -71,65 +78,40 @@ def _parts(responses: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
         yield model, ALL, own
 
 
-def _shares(name: str, judged: pd.DataFrame, confidence: float) -> list[dict]:
-    rows = []
-    for measure, outcome in (("accuracy", "correct"), ("ungradable", "ungradable")):
-        found = clustered_mean(
-            judged[OUTCOME + name].eq(outcome),
-            judged["cluster"].to_numpy(),
-            confidence=confidence,
-            bounds=(0.0, 1.0),
+def _measured(
+    responses: pd.DataFrame, graders: Sequence[str], draws: Draws
+) -> Iterator[tuple[str, str, str | None, pd.DataFrame, Estimate]]:
+    """Yield measure, grader, the other grader, the responses it is of, and its estimate."""
+
+    def share(judged: pd.DataFrame, true: pd.Series) -> Estimate:
+        return clustered_mean(
+            true, judged["cluster"], confidence=draws.confidence, bounds=(0.0, 1.0)
         )
-        rows.append(
-            {
-                "measure": measure,
-                "grader": name,
-                "other": None,
-                "n_items": judged["item_id"].nunique(),
-                "n_responses": len(judged),
-                **found.bounds(),
-                "method": found.method,
-            }
-        )
-    return rows
+
+    for grader in graders:
+        judged = responses[responses[OUTCOME + grader].notna()]
+        for measure, outcome in (("accuracy", "correct"), ("ungradable", "ungradable")):
+            found = share(judged, judged[OUTCOME + grader].eq(outcome))
+            yield measure, grader, None, judged, found
+    for pair in combinations(graders, 2):
+        both = responses.dropna(subset=[OUTCOME + grader for grader in pair])
+        first, second = (both[OUTCOME + grader] for grader in pair)
+        yield "agreement", *pair, both, share(both, first.eq(second))
+        yield "kappa", *pair, both, _kappa(both["item_id"], first, second, draws.named(*pair))
 
 
-def _agreement(
-    pairs: pd.DataFrame,
-    first: str,
-    second: str,
-    *,
-    confidence: float,
-    n_boot: int,
-    rng: np.random.Generator,
-) -> list[dict]:
-    columns = [OUTCOME + first, OUTCOME + second]
-    size = {"n_items": pairs["item_id"].nunique(), "n_responses": len(pairs)}
-    same = clustered_mean(
-        pairs[columns[0]].eq(pairs[columns[1]]),
-        pairs["cluster"].to_numpy(),
-        confidence=confidence,
-        bounds=(0.0, 1.0),
-    )
-    codes, found = pd.factorize(pairs["item_id"])
+def _kappa(items: pd.Series, first: pd.Series, second: pd.Series, draws: Draws) -> Estimate:
+    codes, found = pd.factorize(items)
     cells = np.zeros((len(OUTCOMES), len(OUTCOMES), len(found)))
-    places = [pd.Index(OUTCOMES).get_indexer(pairs[column]) for column in columns]
+    places = [pd.Index(OUTCOMES).get_indexer(side) for side in (first, second)]
     np.add.at(cells, (*places, codes), 1)
 
     def statistic(index: np.ndarray) -> np.ndarray:
         sums = np.stack([cell[index].sum(axis=-1) for cell in cells.reshape(-1, len(found))], -1)
         return kappa(sums.reshape(*sums.shape[:-1], *cells.shape[:2]))
 
-    beyond = bootstrap(len(found), statistic, confidence=confidence, n_boot=n_boot, rng=rng)
-    reason = ""
-    if not np.isfinite(beyond.estimate) and len(pairs):
-        reason = "; both graders give one and the same outcome throughout"
-    return [
-        {"measure": "agreement", **size, **same.bounds(), "method": same.method},
-        {
-            "measure": "kappa",
-            **size,
-            **beyond.bounds(),
-            "method": f"Cohen's kappa; {beyond.method}{reason}",
-        },
-    ]
+    beyond = bootstrap(len(found), statistic, draws)
+    method = f"Cohen's kappa; {beyond.method}"
+    if len(items) and np.isnan(beyond.estimate):
+        method += "; both graders give one and the same outcome throughout"
+    return replace(beyond, method=method)

@@ -7,8 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.intervals import clustered_mean
-from thinkscale.stats.core.resampling import cluster_sums, generator, holm_within, sign_flip
+from thinkscale.stats.core.resampling import Draws, holm_within, paired
 
 COLUMNS = [
     *["model", *frame.CONDITION, "n_items", "n_pairs", "errors", "n_excluded", "both_correct"],
@@ -44,11 +43,7 @@ def mcnemar_exact(before: np.ndarray, after: np.ndarray) -> Flips:
 
 
 def tabulate(
-    graded: pd.DataFrame,
-    *,
-    confidence: float = 0.95,
-    n_permutations: int = 2000,
-    seed: int = 0,
+    graded: pd.DataFrame, *, confidence: float = 0.95, n_permutations: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
     """Accuracy of every condition against natural, on pairs of the same item and sample.
 
@@ -56,19 +51,12 @@ def tabulate(
     of whole clusters (items), which does not, and `p_holm` corrects it within the model. Items that
     did not fit the context say nothing about a condition; they are left out, `errors` counts them.
     """
+    draws = Draws(confidence, n_permutations=n_permutations, seed=seed).named("mcnemar")
     rows = []
     for model, cell, pairs, errors in frame.against_natural(graded):
-        before = pairs["correct_natural"].to_numpy(bool)
-        after = pairs["correct"].to_numpy(bool)
-        flips = mcnemar_exact(before, after)
-        difference = after.astype(float) - before
-        clusters = pairs["cluster"].to_numpy()
-        interval = clustered_mean(difference, clusters, confidence=confidence, bounds=(-1.0, 1.0))
-        p_clustered, how = sign_flip(
-            cluster_sums(difference, clusters),
-            n_permutations=n_permutations,
-            rng=generator(seed, "mcnemar", model, cell["condition"]),
-        )
+        before, after = pairs["correct_natural"], pairs["correct"]
+        own = draws.named(model, cell["condition"])
+        found = paired(before, after, pairs["cluster"], own, bounds=(-1.0, 1.0))
         rows.append(
             {
                 "model": model,
@@ -76,11 +64,11 @@ def tabulate(
                 "n_items": pairs["item_id"].nunique(),
                 "n_pairs": len(pairs),
                 "errors": errors,
-                **asdict(flips),
-                **interval.bounds(),
-                "p_clustered": p_clustered,
-                "method": f"paired difference, {interval.method}; p exact McNemar; "
-                f"p_clustered sign-flip of clusters: {how}; "
+                **asdict(mcnemar_exact(before, after)),
+                **found.bounds(),
+                "p_clustered": found.p,
+                "method": f"paired difference, {found.method}; p exact McNemar; "
+                f"p_clustered sign-flip of clusters: {found.p_method}; "
                 "p_holm Holm on p_clustered within the model"
                 + frame.unfit_note(errors, "left out"),
             }

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ from scipy import stats
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.correlations import rank_statistic
-from thinkscale.stats.core.intervals import bootstrap, clustered_mean, undefined
-from thinkscale.stats.core.resampling import cluster_sums, generator, holm_within, sign_flip
+from thinkscale.stats.core.intervals import Estimate
+from thinkscale.stats.core.resampling import Draws, bootstrap, holm_within, paired
 
 COLUMNS = [
     *["model_a", "model_b", "measure", "n", "errors", "n_excluded", "value_a", "value_b"],
@@ -21,39 +22,17 @@ COLUMNS = [
 MEASURES = ("accuracy", "think_tokens", "spearman_difficulty")
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Values of two models and their difference b - a; NaN come with the reason in `method`."""
-
-    n: int
-    errors: int
-    value_a: float
-    value_b: float
-    estimate: float
-    lower: float
-    upper: float
-    p: float
-    method: str
-
-
 def tabulate(
-    graded: pd.DataFrame,
-    pairs: Iterable[tuple[str, str]],
-    *,
-    confidence: float = 0.95,
-    n_boot: int = 2000,
-    n_permutations: int = 2000,
-    seed: int = 0,
+    graded: pd.DataFrame, pairs: Iterable[tuple[str, str]], **options: Any
 ) -> pd.DataFrame:
     """Two models on the items both have, natural condition; differences are b minus a.
 
     Items that did not fit the context of one of the two are left out and counted in `errors`. Holm
     corrects over all tests of the table. Raises ThinkscaleError for a model without rows.
+    options: confidence, n_boot, n_permutations, seed, as of `core.resampling.Draws`.
     """
-    items = {
-        model: frame.per_item(frame.natural(own))
-        for model, own in frame.by_model(frame.prepare(graded))
-    }
+    draws = Draws(**options)
+    items = dict(frame.natural_items(graded))
     rows = []
     for a, b in pairs:
         for model in (a, b):
@@ -63,20 +42,8 @@ def tabulate(
                     f"found {', '.join(items) or 'none'}."
                 )
         for measure in MEASURES:
-            result = compare(
-                measure,
-                items[a],
-                items[b],
-                confidence=confidence,
-                n_boot=n_boot,
-                n_permutations=n_permutations,
-                seed=seed,
-                names=("comparison", a, b),
-            )
-            row = {"model_a": a, "model_b": b, "measure": measure, **asdict(result)}
-            row["method"] += frame.unfit_note(result.errors, "of one left out")
-            row["method"] += "; p_holm Holm over the table"
-            rows.append(row)
+            found = compare(measure, items[a], items[b], draws.named("comparison", a, b))
+            rows.append({"model_a": a, "model_b": b, "measure": measure, **found})
     return frame.table(holm_within(rows, "p"), COLUMNS, graded)
 
 
@@ -97,52 +64,45 @@ def williams(r_ay: float, r_by: float, r_ab: float, n: int) -> tuple[float, floa
     return float(t), float(2 * stats.t.sf(abs(t), n - 3))
 
 
-def compare(
-    measure: str,
-    a: pd.DataFrame,
-    b: pd.DataFrame,
-    *,
-    confidence: float = 0.95,
-    n_boot: int = 2000,
-    n_permutations: int = 2000,
-    seed: int = 0,
-    names: tuple[str, ...] = (),
-) -> Difference:
+def compare(measure: str, a: pd.DataFrame, b: pd.DataFrame, draws: Draws) -> dict[str, Any]:
     """Compare two models by one of `MEASURES` over the items both have and both could be asked.
 
-    `a` and `b` are per-item frames (index item_id; tokens, accuracy, difficulty, cluster, fits).
-    Items weigh the same whatever their number of samples. Those that did not fit the context of
-    one model are left out and counted in `errors`.
+    `a` and `b` are of `frame.per_item`. Items weigh the same whatever their number of samples.
+    Those that did not fit the context of one model are left out and counted in `errors`.
+    Returned are the columns from `n` on, but for what concerns the whole table.
     """
     both = a.join(b[["tokens", "accuracy", "fits"]].add_suffix("_b"), how="inner")
     if measure == "spearman_difficulty":
         both = both[both["difficulty"].notna()]
     fits = both["fits"].astype(bool) & both["fits_b"].astype(bool)
     errors, both = int((~fits).sum()), both[fits]
-    rng = generator(seed, *names, measure)
+    draws = draws.named(measure)
     if measure == "spearman_difficulty":
-        return _correlations(both, errors, confidence, n_boot, rng)
-    column, what, bounds = {
-        "accuracy": ("accuracy", "accuracy", (-1.0, 1.0)),
-        "think_tokens": ("tokens", "thinking tokens", None),
-    }[measure]
-    differences = (both[f"{column}_b"] - both[column]).to_numpy()
-    clusters = both["cluster"].to_numpy()
-    interval = clustered_mean(differences, clusters, confidence=confidence, bounds=bounds)
-    p, how = sign_flip(cluster_sums(differences, clusters), n_permutations=n_permutations, rng=rng)
-    name = f"paired difference of item mean {what}"
-    return Difference(
-        len(both),
-        errors,
-        float(both[column].mean()),
-        float(both[f"{column}_b"].mean()),
-        **interval.bounds(),
-        p=p,
-        method=f"{name}; {interval.method}; p sign-flip {how} of clusters",
-    )
+        value_a, value_b, found = _correlations(both, draws)
+    else:
+        column, what, bounds = {
+            "accuracy": ("accuracy", "accuracy", (-1.0, 1.0)),
+            "think_tokens": ("tokens", "thinking tokens", None),
+        }[measure]
+        before, after = both[column], both[f"{column}_b"]
+        value_a, value_b = before.mean(), after.mean()
+        found = paired(before, after, both["cluster"], draws, bounds)
+        name = f"paired difference of item mean {what}"
+        method = f"{name}; {found.method}; p sign-flip {found.p_method} of clusters"
+        found = replace(found, method=method)
+    note = frame.unfit_note(errors, "of one left out") + "; p_holm Holm over the table"
+    return {
+        "n": len(both),
+        "errors": errors,
+        "value_a": value_a,
+        "value_b": value_b,
+        **asdict(found),
+        "method": found.method + note,
+    }
 
 
-def _correlations(both: pd.DataFrame, errors, confidence, n_boot, rng) -> Difference:
+def _correlations(both: pd.DataFrame, draws: Draws) -> tuple[float, float, Estimate]:
+    """Correlation of tokens with difficulty in either model, and the difference of the two."""
     n = len(both)
     x, y, difficulty = (both[c].to_numpy(float) for c in ("tokens", "tokens_b", "difficulty"))
     name = "difference of Spearman correlations of tokens with difficulty"
@@ -154,19 +114,14 @@ def _correlations(both: pd.DataFrame, errors, confidence, n_boot, rng) -> Differ
     elif np.ptp(x) == 0 or np.ptp(y) == 0:
         reason = "one model's thinking tokens do not vary"
     if reason:
-        missing = undefined("").bounds()
-        method = f"{name}; not estimated: {reason}"
-        return Difference(n, errors, np.nan, np.nan, **missing, p=np.nan, method=method)
+        return np.nan, np.nan, Estimate(method=f"{name}; not estimated: {reason}")
     rho_a, rho_b = rank_statistic(x, difficulty), rank_statistic(y, difficulty)
-    every = np.arange(n)
-    value_a, value_b = float(rho_a(every)), float(rho_b(every))
-    between = float(rank_statistic(x, y)(every))
-    p = williams(value_a, value_b, between, n)[1]
-    interval = bootstrap(
-        n, lambda i: rho_b(i) - rho_a(i), confidence=confidence, n_boot=n_boot, rng=rng
+    value_a, value_b, between = (
+        float(rho(np.arange(n))) for rho in (rho_a, rho_b, rank_statistic(x, y))
     )
+    p = williams(value_a, value_b, between, n)[1]
+    found = bootstrap(n, lambda i: rho_b(i) - rho_a(i), draws)
     test = f"p Williams t({n - 3}) for dependent correlations (Steiger 1980), r_ab = {between:.3f}"
     if np.isnan(p):
         test = "p undefined: the two models rank the items alike"
-    method = f"{name}; {interval.method}; {test}"
-    return Difference(n, errors, value_a, value_b, **interval.bounds(), p=p, method=method)
+    return value_a, value_b, replace(found, p=p, method=f"{name}; {found.method}; {test}")

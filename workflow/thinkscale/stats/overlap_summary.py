@@ -1,10 +1,10 @@
 """How many items overlap with a corpus in their n-grams of tokens, and by how much on average."""
 
-import numpy as np
-import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
+from dataclasses import asdict
 
-from thinkscale.stats.core.intervals import Interval, clustered_mean, percent
+import pandas as pd
+
+from thinkscale.stats.core.intervals import Estimate, clustered_mean, percent, wilson
 
 COLUMNS = [
     *["tokenizer", "corpus", "corpus_columns", "items_text"],
@@ -34,29 +34,22 @@ def tabulate(
     ngram = int(per_item["ngram"].iloc[0]) if len(per_item) else 0
     rows = []
     for measure, values in (("any", share > 0), ("half", share >= HALF), ("mean", share)):
-        if measure != "mean" and len(share) and len(set(names)) == len(share):
-            result = _wilson(values, confidence)
-        else:
-            result = clustered_mean(values, names, confidence=confidence, bounds=(0.0, 1.0))
-        method = result.method
         if not len(share):
-            method = f"not estimated: every item is shorter than {ngram} tokens"
+            found = Estimate(method=f"not estimated: every item is shorter than {ngram} tokens")
+        elif measure != "mean" and len(set(names)) == len(share):
+            # Few of many overlap, which a symmetric interval gets wrong.
+            bounds = wilson(values.sum(), len(values), confidence)
+            how = f"share; {percent(confidence)} interval Wilson over {len(values)} items"
+            found = Estimate(values.mean(), *bounds, how)
+        else:
+            found = clustered_mean(values, names, confidence=confidence, bounds=(0.0, 1.0))
         rows.append(
             {
                 "measure": measure,
                 "ngram": ngram,
                 "items": len(known),
                 "too_short": len(per_item) - len(known),
-                **result.bounds(),
-                "method": method,
+                **asdict(found),
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _wilson(values: np.ndarray, confidence: float) -> Interval:
-    """A share of independent items: few of many overlap, which a symmetric interval gets wrong."""
-    bounds = proportion_confint(values.sum(), len(values), alpha=1 - confidence, method="wilson")
-    lower, upper = map(float, bounds)
-    how = f"share; {percent(confidence)} interval Wilson over {len(values)} items"
-    return Interval(float(values.mean()), lower, upper, how)

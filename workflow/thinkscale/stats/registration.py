@@ -1,7 +1,8 @@
 """Registration: how far the length of thinking follows human difficulty, across items."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,8 @@ from scipy import linalg, stats
 
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.correlations import pearson, rank_statistic
-from thinkscale.stats.core.intervals import bootstrap
-from thinkscale.stats.core.resampling import generator, permutation_of_pairs
+from thinkscale.stats.core.intervals import Estimate
+from thinkscale.stats.core.resampling import Draws, Statistic, bootstrap, permutation_of_pairs
 
 COLUMNS = [
     *["model", "measure", "n", "without_difficulty", "errors", "n_excluded"],
@@ -20,72 +21,39 @@ MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
 KENDALL_PERMUTATIONS_UP_TO = 1000  # items; each permutation costs the square of their number
 
 
-@dataclass(frozen=True)
-class Correlation:
-    """A correlation with its interval and p; NaN come with the reason in `method`."""
-
-    estimate: float
-    lower: float
-    upper: float
-    p: float
-    p_method: str
-    method: str
-
-    @classmethod
-    def missing(cls, why: str) -> "Correlation":
-        return cls(np.nan, np.nan, np.nan, np.nan, "", why)
-
-
-def tabulate(
-    graded: pd.DataFrame,
-    *,
-    confidence: float = 0.95,
-    n_boot: int = 2000,
-    n_permutations: int = 2000,
-    seed: int = 0,
-) -> pd.DataFrame:
+def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
     """Correlations of natural thinking length with difficulty, across items, for every model.
 
     Per item the mean thinking tokens over samples. Items without a difficulty are left out and
     counted in `without_difficulty`, those that did not fit the context are left out and counted in
     `errors`; `censored` is the share of natural responses, of the items kept, whose thinking was
     cut; `detectable` is the smallest correlation found with 80 % power.
+    options: confidence, n_boot, n_permutations, seed, as of `core.resampling.Draws`.
     """
+    draws = Draws(**options)
     rows = []
-    for model, own in frame.by_model(frame.prepare(graded)):
-        responses = frame.natural(own)
-        items = frame.per_item(responses)
+    for model, items in frame.natural_items(graded):
         known = items["difficulty"].notna()
         used = items[known & items["fits"]]
-        errors = int((known & ~items["fits"]).sum())
-        kept = responses["item_id"].isin(used.index)
+        unknown, errors = int((~known).sum()), int((known & ~items["fits"]).sum())
         notes = "; mean tokens over samples; uncorrected" + frame.unfit_note(errors, "left out")
-        if not known.all():
-            notes += f"; {(~known).sum()} items without difficulty left out"
+        if unknown:
+            notes += f"; {unknown} items without difficulty left out"
         if used["cluster"].nunique() < len(used):
             notes += "; items taken as independent, though some share a cluster"
+        facts = used["tokens"], used["difficulty"], used[["stem_chars", "n_options"]]
         for measure in MEASURES:
-            result = correlate(
-                measure,
-                used["tokens"].to_numpy(),
-                used["difficulty"].to_numpy(),
-                used[["stem_chars", "n_options"]],
-                confidence=confidence,
-                n_boot=n_boot,
-                n_permutations=n_permutations,
-                seed=seed,
-                names=("registration", model),
-            )
+            result = correlate(measure, *facts, draws=draws.named("registration", model))
             rows.append(
                 {
                     "model": model,
                     "measure": measure,
                     "n": len(used),
-                    "without_difficulty": int((~known).sum()),
+                    "without_difficulty": unknown,
                     "errors": errors,
                     **asdict(result),
-                    "censored": responses.loc[kept, "censored"].mean() if kept.any() else np.nan,
-                    "detectable": detectable_correlation(len(used), confidence=confidence),
+                    "censored": used["censored"].sum() / (used["samples"].sum() or np.nan),
+                    "detectable": detectable_correlation(len(used), confidence=draws.confidence),
                     "method": result.method + notes,
                 }
             )
@@ -109,61 +77,54 @@ def correlate(
     difficulty: np.ndarray,
     covariates: pd.DataFrame | None = None,
     *,
-    confidence: float = 0.95,
-    n_boot: int = 2000,
-    n_permutations: int = 2000,
-    seed: int = 0,
-    names: Sequence[str] = (),
-) -> Correlation:
+    draws: Draws,
+) -> Estimate:
     """One of `MEASURES` between thinking tokens and difficulty, both of shape (n,).
 
     `covariates` (n rows) are held constant by partial_spearman; a constant one is left out.
-    `names` go into the random stream beside `seed`.
     """
     tokens, difficulty = np.asarray(tokens, float), np.asarray(difficulty, float)
     n = len(tokens)
     if reason := _impossible(n, tokens, difficulty):
-        return Correlation.missing(f"not estimated: {reason}")
-    rng = generator(seed, *names, measure)
-    permute = {"n_permutations": n_permutations, "rng": rng}
-    resample = {"confidence": confidence, "n_boot": n_boot, "rng": rng}
-
+        return Estimate(method=f"not estimated: {reason}")
+    # Of each measure: the statistic of resampled items, and that of `moved` shuffled over items.
+    test = ""
     if measure == "spearman":
         name, statistic = "Spearman", rank_statistic(tokens, difficulty)
-        ranks = stats.rankdata(difficulty)
-        fixed = stats.rankdata(tokens)
-        interval = bootstrap(n, statistic, **resample)
-        p, p_method = permutation_of_pairs(ranks, lambda y: pearson(fixed, y), **permute)
+        moved, shuffled = stats.rankdata(difficulty), partial(pearson, stats.rankdata(tokens))
     elif measure == "pearson_log":
         shift = 0 if tokens.min() > 0 else 1
-        name = f"Pearson on log(tokens{' + 1' if shift else ''})"
         logs = np.log(tokens + shift)
-        interval = bootstrap(n, lambda i: pearson(logs[i], difficulty[i]), **resample)
-        p, p_method = permutation_of_pairs(difficulty, lambda y: pearson(logs, y), **permute)
+        name = f"Pearson on log(tokens{' + 1' if shift else ''})"
+        statistic = lambda i: pearson(logs[i], difficulty[i])  # noqa: E731
+        moved, shuffled = difficulty, partial(pearson, logs)
     elif measure == "kendall":
-        name = "Kendall tau-b"
-        interval = bootstrap(n, kendall_statistic(tokens, difficulty), **resample)
-        p, p_method = _kendall_p(tokens, difficulty, n_permutations, rng)
+        name, statistic = "Kendall tau-b", kendall_statistic(tokens, difficulty)
+        moved, shuffled = np.arange(n), _concordance(tokens, difficulty)
     elif measure == "partial_spearman":
         held, name = _covariates(covariates)
         if n < held.shape[1] + 4:
-            return Correlation.missing(f"{name}; not estimated: {n} items are too few")
+            return Estimate(method=f"{name}; not estimated: {n} items are too few")
         rest = _residuals(held, n)
         fixed, moved = (rest(stats.rankdata(column)) for column in (tokens, difficulty))
         if min(fixed @ fixed, moved @ moved) < 1e-9 * n**3:
             why = "the covariates explain tokens or difficulty wholly"
-            return Correlation.missing(f"{name}; not estimated: {why}")
-        interval = bootstrap(n, rank_statistic(tokens, difficulty, *held.T), **resample)
-        interval = replace(interval, estimate=_partial_spearman(tokens, difficulty, held))
+            return Estimate(method=f"{name}; not estimated: {why}")
+        statistic = rank_statistic(tokens, difficulty, *held.T)
         # Freedman and Lane (1983): permute the part of difficulty's ranks that the covariates
         # leave over, then take out what the covariates explain of it by chance.
-        p, p_method = permutation_of_pairs(moved, lambda y: pearson(fixed, rest(y)), **permute)
-        p_method += ", of residuals (Freedman-Lane)"
+        shuffled, test = lambda y: pearson(fixed, rest(y)), ", of residuals (Freedman-Lane)"
     else:
         raise ValueError(f"unknown measure {measure!r}; expected one of {', '.join(MEASURES)}")
-    return Correlation(
-        interval.estimate, interval.lower, interval.upper, p, p_method, f"{name}; {interval.method}"
-    )
+    draws = draws.named(measure)
+    found = bootstrap(n, statistic, draws)
+    if measure == "partial_spearman" and held.size:
+        found = replace(found, estimate=_partial_spearman(tokens, difficulty, held))
+    if measure == "kendall" and n > KENDALL_PERMUTATIONS_UP_TO:
+        p, how = stats.kendalltau(tokens, difficulty).pvalue, "normal approximation with ties"
+    else:
+        p, how = permutation_of_pairs(moved, shuffled, draws)
+    return replace(found, p=float(p), p_method=how + test, method=f"{name}; {found.method}")
 
 
 def _impossible(n: int, tokens: np.ndarray, difficulty: np.ndarray) -> str:
@@ -176,7 +137,7 @@ def _impossible(n: int, tokens: np.ndarray, difficulty: np.ndarray) -> str:
     return ""
 
 
-def kendall_statistic(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def kendall_statistic(x: np.ndarray, y: np.ndarray) -> Statistic:
     """Kendall's tau-b as a function of item indices (..., n).
 
     A resample is a vector w of how often each item was drawn; concordance and ties are quadratic
@@ -202,19 +163,16 @@ def _signs(x: np.ndarray) -> np.ndarray:
     return np.sign(x[:, None] - x[None, :])
 
 
-def _kendall_p(tokens, difficulty, n_permutations, rng) -> tuple[float, str]:
-    if len(tokens) > KENDALL_PERMUTATIONS_UP_TO:
-        return float(stats.kendalltau(tokens, difficulty).pvalue), "normal approximation with ties"
-    fixed = _signs(tokens).astype(np.float32)
-    moved = _signs(difficulty).astype(np.float32)
+def _concordance(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """Concordant minus discordant pairs (...), of x and y in orders (..., n)."""
+    fixed, moved = _signs(x).astype(np.float32), _signs(y).astype(np.float32)
 
     def concordance(order: np.ndarray) -> np.ndarray:
         rows = order.reshape(-1, order.shape[-1])
         sums = [np.vdot(fixed, moved[row][:, row]) for row in rows]
         return np.array(sums, dtype=float).reshape(order.shape[:-1])
 
-    units = np.arange(len(tokens))
-    return permutation_of_pairs(units, concordance, n_permutations=n_permutations, rng=rng)
+    return concordance
 
 
 def _covariates(covariates: pd.DataFrame | None) -> tuple[np.ndarray, str]:
@@ -229,8 +187,6 @@ def _covariates(covariates: pd.DataFrame | None) -> tuple[np.ndarray, str]:
 
 
 def _partial_spearman(tokens: np.ndarray, difficulty: np.ndarray, held: np.ndarray) -> float:
-    if not held.shape[1]:
-        return float(stats.spearmanr(tokens, difficulty).statistic)
     import pingouin  # takes 2 s to import; only this needs it
 
     names = [f"covariate_{i}" for i in range(held.shape[1])]
@@ -239,7 +195,7 @@ def _partial_spearman(tokens: np.ndarray, difficulty: np.ndarray, held: np.ndarr
     return float(result["r"].iloc[0])
 
 
-def _residuals(held: np.ndarray, n: int):
+def _residuals(held: np.ndarray, n: int) -> Statistic:
     """A function that takes from ranks (..., n) what the ranks of `held` (n, c) explain."""
     columns = [np.ones(n), *(stats.rankdata(column) for column in held.T)]
     basis = linalg.orth(np.column_stack(columns))  # (n, at most 1 + c)

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy import stats
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.intervals import Interval, percent, undefined
-from thinkscale.stats.core.resampling import holm_within, sign_flip
+from thinkscale.stats.core.intervals import Estimate, percent
+from thinkscale.stats.core.resampling import Draws, holm_within, sign_flip
 
 EXACT_SIGNED_RANK_UP_TO = 50  # items; beyond, the normal approximation is used, as in R
 ENUMERATED_UP_TO = 13  # changes; 2^13 sign patterns
@@ -49,7 +49,7 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     return frame.table(holm_within(rows, "p", "model"), COLUMNS, graded)
 
 
-def hodges_lehmann(changes: np.ndarray, *, confidence: float = 0.95) -> Interval:
+def hodges_lehmann(changes: np.ndarray, *, confidence: float = 0.95) -> Estimate:
     """Hodges-Lehmann estimate of the centre of `changes` (n,), with its distribution-free interval.
 
     The estimate is the median of the Walsh averages (x_i + x_j) / 2, i <= j; the bounds are the
@@ -60,7 +60,7 @@ def hodges_lehmann(changes: np.ndarray, *, confidence: float = 0.95) -> Interval
     changes = np.asarray(changes, dtype=float)
     n = changes.size
     if n == 0:
-        return undefined("not estimated: no pairs")
+        return Estimate(method="not estimated: no pairs")
     first, second = np.triu_indices(n)
     walsh = np.sort((changes[first] + changes[second]) / 2)
     estimate = float(np.median(walsh))
@@ -71,11 +71,10 @@ def hodges_lehmann(changes: np.ndarray, *, confidence: float = 0.95) -> Interval
         skip = math.floor(centre - stats.norm.ppf((1 + confidence) / 2) * spread)
         how = "normal approximation of signed ranks"
     if skip < 1:
-        return undefined(
-            f"Hodges-Lehmann; no {percent(confidence)} interval from {n} items", estimate
-        )
+        method = f"Hodges-Lehmann; no {percent(confidence)} interval from {n} items"
+        return Estimate(estimate, method=method)
     method = f"Hodges-Lehmann; {percent(confidence)} interval Walsh averages ({how})"
-    return Interval(estimate, float(walsh[skip - 1]), float(walsh[-skip]), method)
+    return Estimate(estimate, float(walsh[skip - 1]), float(walsh[-skip]), method)
 
 
 def _signed_rank_quantile(n: int, tail: float) -> int:
@@ -98,12 +97,9 @@ def signed_rank_p(changes: np.ndarray) -> tuple[float, str]:
     changed = changes[changes != 0]
     n, size = changed.size, np.abs(changed)
     if n <= ENUMERATED_UP_TO:
-        ranks = np.sign(changed) * stats.rankdata(size)
-        if not n:
-            ranks = np.zeros(changes.size)
-        rng = np.random.default_rng(0)  # draws nothing: all sign patterns are tried
-        p, _ = sign_flip(ranks, n_permutations=2**ENUMERATED_UP_TO, rng=rng)
-        return p, "exact"
+        ranks = np.sign(changed) * stats.rankdata(size) if n else changes
+        every = Draws(n_permutations=2**ENUMERATED_UP_TO)  # draws nothing: all signs are tried
+        return sign_flip(ranks, every)[0], "exact"
     exact = n <= EXACT_SIGNED_RANK_UP_TO and len(np.unique(size)) == n
     result = stats.wilcoxon(changed, method="exact" if exact else "asymptotic")
     return float(result.pvalue), "exact" if exact else "normal approximation"

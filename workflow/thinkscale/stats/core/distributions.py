@@ -1,5 +1,6 @@
-"""Divergences between two token distributions, and how counts become distributions."""
+"""How counts of tokens become distributions, and the divergences between two of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,26 +10,12 @@ from thinkscale.errors import ThinkscaleError
 LN2 = float(np.log(2))
 
 
-def divergences(p: np.ndarray, q: np.ndarray, unseen: tuple | None = None) -> np.ndarray:
-    """KL(P|Q), KL(Q|P), JS and its root, in nats, shape (..., 4), of p and q over the last axis.
-
-    Probabilities are positive. `unseen` = (number, p of each, q of each) adds tokens that occur
-    on neither side, without holding a column for each of them.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(p / q)
-        m = (p + q) / 2
-        kl = (p * ratio).sum(axis=-1)
-        lk = -(q * ratio).sum(axis=-1)
-        js = (p * np.log(p / m) + q * np.log(q / m)).sum(axis=-1) / 2
-        if unseen is not None and unseen[0]:
-            number, a, b = unseen
-            middle = (a + b) / 2
-            kl = kl + number * a * np.log(a / b)
-            lk = lk + number * b * np.log(b / a)
-            js = js + number * (a * np.log(a / middle) + b * np.log(b / middle)) / 2
-    js = np.clip(js, 0, LN2)  # rounding may leave these by 1e-16
-    return np.stack([np.maximum(kl, 0), np.maximum(lk, 0), js, np.sqrt(js)], axis=-1)
+def _terms(p: np.ndarray, q: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield what tokens of probabilities p and q, above 0, add to KL(P|Q), KL(Q|P) and JS."""
+    ratio, m = np.log(p / q), (p + q) / 2
+    yield p * ratio
+    yield -q * ratio
+    yield (p * np.log(p / m) + q * np.log(q / m)) / 2
 
 
 @dataclass(frozen=True)
@@ -47,10 +34,8 @@ class Smoothing:
     support: str = "observed"
 
     def __post_init__(self) -> None:
-        for key, known in (
-            ("kind", ("additive", "floor")),
-            ("support", ("observed", "vocabulary")),
-        ):
+        kinds, supports = ("additive", "floor"), ("observed", "vocabulary")
+        for key, known in (("kind", kinds), ("support", supports)):
             if getattr(self, key) not in known:
                 raise ThinkscaleError(
                     f"smoothing {key}: found {getattr(self, key)!r}; expected {' or '.join(known)}."
@@ -74,17 +59,39 @@ class Smoothing:
             return f"additive {self.alpha:g} over the {seen} tokens seen"
         return f"additive {self.alpha:g} over the vocabulary of {vocabulary_size}"
 
-    def probabilities(self, counts: np.ndarray, unseen: int) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (..., seen), and that of each of the `unseen` tokens, shape (...)."""
-        total = counts.sum(axis=-1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            if self.kind == "floor":
-                p = np.where(counts > 0, counts / total, self.floor)
-                return p / p.sum(axis=-1, keepdims=True), np.zeros(counts.shape[:-1])
-            whole = total + self.alpha * (counts.shape[-1] + unseen)
-            return (counts + self.alpha) / whole, (self.alpha / whole)[..., 0]
-
     def unseen(self, seen: int, vocabulary_size: int) -> int:
         """Number of tokens that occur on neither side and still get a share."""
         spread = self.kind == "additive" and self.support == "vocabulary"
         return vocabulary_size - seen if spread else 0
+
+    def probabilities(
+        self, counts: np.ndarray, vocabulary_size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (..., seen) of tokens, and that of each unseen one, shape (...)."""
+        total = counts.sum(axis=-1, keepdims=True)
+        seen = counts.shape[-1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if self.kind == "floor":
+                p = np.where(counts > 0, counts / total, self.floor)
+                return p / p.sum(axis=-1, keepdims=True), np.zeros(counts.shape[:-1])
+            whole = total + self.alpha * (seen + self.unseen(seen, vocabulary_size))
+            return (counts + self.alpha) / whole, (self.alpha / whole)[..., 0]
+
+    def divergences(
+        self, corpus: np.ndarray, items: np.ndarray, vocabulary_size: int
+    ) -> np.ndarray:
+        """KL(P|Q), KL(Q|P), JS and its root, in nats, shape (..., 4), of counts (..., seen).
+
+        Tokens that occur on neither side are reckoned with without a column for each of them.
+        """
+        p, p_rest = self.probabilities(corpus, vocabulary_size)
+        q, q_rest = self.probabilities(items, vocabulary_size)
+        unseen = self.unseen(corpus.shape[-1], vocabulary_size)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sums = [terms.sum(axis=-1) for terms in _terms(p, q)]
+            if unseen:
+                rest = _terms(p_rest, q_rest)
+                sums = [seen + unseen * each for seen, each in zip(sums, rest, strict=True)]
+        kl, lk, js = np.maximum(sums, 0)  # rounding may leave the bounds by 1e-16
+        js = np.minimum(js, LN2)
+        return np.stack([kl, lk, js, np.sqrt(js)], axis=-1)

@@ -81,8 +81,7 @@ def clusters(frame: pd.DataFrame) -> pd.Series:
 
 def by_model(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield each model's rows, models in alphabetical order."""
-    for model in sorted(frame["model"].unique()):
-        yield model, frame[frame["model"] == model]
+    yield from frame.groupby("model")
 
 
 def natural(frame: pd.DataFrame) -> pd.DataFrame:
@@ -95,20 +94,22 @@ def by_condition(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
 
     A minimum or waits with a maximum come after all without one of the same kind.
     """
-    cells = frame.drop_duplicates("condition")[CONDITION].astype(object)
-    cells = cells.where(cells.notna(), None).to_dict("records")
 
-    def rank(cell: dict) -> tuple:
+    def rank(group: tuple[str, pd.DataFrame]) -> tuple:
+        condition, cell = group[0], cell_of(group[1])
         limits = [cell["waits"], cell["min_think"], cell["max_think"]]
         given = [limit is not None for limit in limits]
         values = [-1 if limit is None else int(limit) for limit in reversed(limits)]
         # The first continuation of the study is not named in the condition.
-        named = ";continuation=" in cell["condition"]
-        return given, values, named, str(cell["continuation"] or ""), cell["condition"]
+        named = ";continuation=" in condition
+        return given, values, named, str(cell["continuation"] or ""), condition
 
-    groups = dict(list(frame.groupby("condition", sort=False)))
-    for cell in sorted(cells, key=rank):
-        yield cell, groups[cell["condition"]]
+    def cell_of(group: pd.DataFrame) -> dict:
+        first = group[CONDITION].iloc[0].astype(object)
+        return first.where(first.notna(), None).to_dict()
+
+    for _, group in sorted(frame.groupby("condition"), key=rank):
+        yield cell_of(group), group
 
 
 def per_item(frame: pd.DataFrame) -> pd.DataFrame:
@@ -122,12 +123,19 @@ def per_item(frame: pd.DataFrame) -> pd.DataFrame:
         accuracy=("correct", "mean"),
         samples=("correct", "size"),
         correct=("correct", "sum"),
+        censored=("censored", "sum"),
         fits=("fits", "all"),
         difficulty=("difficulty", "first"),
         cluster=("cluster", "first"),
         stem_chars=("stem_chars", "first"),
         n_options=("n_options", "first"),
     )
+
+
+def natural_items(graded: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each model and its items (`per_item`) in the natural condition."""
+    for model, own in by_model(prepare(graded)):
+        yield model, per_item(natural(own))
 
 
 def unfit_items(frame: pd.DataFrame) -> int:
@@ -140,27 +148,21 @@ def unfit_note(errors: int, what: str) -> str:
     return f"; {errors} items that did not fit the context {what}" if errors else ""
 
 
-def pairs_with_natural(
-    model_rows: pd.DataFrame, condition_rows: pd.DataFrame
-) -> tuple[pd.DataFrame, int]:
-    """Join a condition to natural on item and sample; pairs with one side missing are left out.
-
-    So are pairs with a side that did not fit the context; returned is the number of their items.
-    """
-    columns = ["item_id", "sample", "correct", "think_tokens", "cluster", "fits"]
-    left = natural(model_rows)[columns]
-    right = condition_rows[columns].drop(columns="cluster")
-    pairs = left.merge(right, on=["item_id", "sample"], suffixes=("_natural", ""))
-    pairs["fits"] &= pairs.pop("fits_natural")
-    return pairs[pairs["fits"]], unfit_items(pairs)
-
-
 def against_natural(graded: pd.DataFrame) -> Iterator[tuple[str, dict, pd.DataFrame, int]]:
-    """Yield model, condition, its pairs with natural and the number of items left out of them."""
+    """Yield model, condition, its pairs with natural and the number of items left out of them.
+
+    Pairs agree in item and sample. Those with one side missing are left out, and so are those with
+    a side that did not fit the context, whose items are counted.
+    """
+    columns = ["item_id", "sample", "correct", "think_tokens", "fits"]
     for model, own in by_model(prepare(graded)):
+        before = natural(own)[[*columns, "cluster"]]
         for cell, group in by_condition(own):
             if cell["condition"] != "natural":
-                yield model, cell, *pairs_with_natural(own, group)
+                after = group[columns]
+                pairs = before.merge(after, on=["item_id", "sample"], suffixes=("_natural", ""))
+                pairs["fits"] &= pairs.pop("fits_natural")
+                yield model, cell, pairs[pairs["fits"]], unfit_items(pairs)
 
 
 def table(
