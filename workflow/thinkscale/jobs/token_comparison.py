@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from tokenizers import Tokenizer
 
-from thinkscale.corpora.encode import encode, plain
+from thinkscale.corpora.encode import Encoded, encode, plain
 from thinkscale.corpora.ngrams import ngrams, search
 from thinkscale.corpora.sample import pool_size, sample
 from thinkscale.corpora.source import CorpusSource, blocks
@@ -17,6 +17,8 @@ from thinkscale.models.registry import tokenizer_digest
 from thinkscale.stats import divergence, divergence_tokens, overlap, overlap_summary
 from thinkscale.stats.core.distributions import Smoothing
 from thinkscale.thinking.prompts import user_message
+
+Pair = tuple[pd.DataFrame, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -94,18 +96,16 @@ def compare_tokens(
     smoothing: Sequence[Smoothing],
     seed: int = 0,
     **options: Any,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> Pair:
     """Return the tables `divergence` and `divergence_tokens`.
 
     items: rows of items.parquet. smoothing: the table of tokens is of the first way. options: of
     `stats.divergence.tabulate`.
     """
-    tables, contributions = [], []
+    pairs = []
     for file in files:
-        tokenizer = open_tokenizer(file)
-        size = tokenizer.get_vocab_size()
-        texts = [item_texts(item, items_text, file.prompt) for item in items]
-        asked = encode(tokenizer, texts).documents
+        tokenizer, encoded = _asked(file, items, items_text)
+        asked, size = encoded.documents, tokenizer.get_vocab_size()
         for source in corpora:
             corpus = sample(
                 (encode(tokenizer, block).documents for block in blocks(source)),
@@ -114,23 +114,12 @@ def compare_tokens(
                 pool=pool_size(asked.tokens),
                 seed=seed,
             )
-            key = _compared(file, source, items_text)
-            table = divergence.tabulate(
-                corpus, asked, vocabulary_size=size, smoothing=smoothing, seed=seed, **options
-            )
-            tables.append(table.assign(**key))
-            tokens = divergence_tokens.tabulate(
-                corpus,
-                asked,
-                vocabulary_size=size,
-                smoothing=smoothing[0],
-                decode=token_text(tokenizer),
-            )
-            contributions.append(tokens.assign(**key))
-    return (
-        pd.concat(tables, ignore_index=True)[divergence.COLUMNS],
-        pd.concat(contributions, ignore_index=True)[divergence_tokens.COLUMNS],
-    )
+            sides = {"corpus": corpus, "items": asked, "vocabulary_size": size}
+            way, decode = smoothing[0], token_text(tokenizer)
+            table = divergence.tabulate(**sides, smoothing=smoothing, seed=seed, **options)
+            tokens = divergence_tokens.tabulate(**sides, smoothing=way, decode=decode)
+            pairs.append(_named((table, tokens), file, source, items_text))
+    return _gathered(pairs)
 
 
 def measure_overlap(
@@ -141,35 +130,42 @@ def measure_overlap(
     n: int,
     items_text: str,
     confidence: float = 0.95,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> Pair:
     """Return the tables `overlap` and `overlap_summary`.
 
     items: rows of items.parquet; those of one cluster_id count as dependent.
     """
-    tokenizer = open_tokenizer(file)
-    texts = [item_texts(item, items_text, file.prompt) for item in items]
-    wanted = ngrams(encode(tokenizer, texts), n)
+    tokenizer, asked = _asked(file, items, items_text)
+    wanted = ngrams(asked, n)
     item_ids = [row["item_id"] for row in items]
     clusters = pd.Series([row.get("cluster_id") for row in items], item_ids, dtype=object)
-    tables, summaries = [], []
+    pairs = []
     for source in corpora:
         occurs = search(wanted, (encode(tokenizer, block).texts for block in blocks(source)))
-        key = _compared(file, source, items_text)
         table = overlap.tabulate(item_ids, wanted.per_item(), wanted.per_item(occurs), n=n)
-        tables.append(table.assign(**key))
         summary = overlap_summary.tabulate(table, clusters, confidence=confidence)
-        summaries.append(summary.assign(**key))
-    return pd.concat(tables, ignore_index=True), pd.concat(summaries, ignore_index=True)
+        pairs.append(_named((table, summary), file, source, items_text))
+    return _gathered(pairs)
 
 
-def _compared(file: NamedFile, source: CorpusSource, items_text: str) -> dict[str, str]:
-    """What a table says about what was set against what."""
-    return {
-        "tokenizer": file.name,
-        "corpus": source.name,
-        "corpus_columns": source.counted,
-        "items_text": items_text,
-    }
+def _asked(
+    file: NamedFile, items: Sequence[Mapping[str, Any]], items_text: str
+) -> tuple[Tokenizer, Encoded]:
+    """The tokenizer of a file, and the items by it."""
+    tokenizer = open_tokenizer(file)
+    return tokenizer, encode(tokenizer, [item_texts(i, items_text, file.prompt) for i in items])
+
+
+def _named(tables: Pair, file: NamedFile, source: CorpusSource, items_text: str) -> Pair:
+    """The tables with what was set against what in those of their columns that say so."""
+    names = {"tokenizer": file.name, "corpus": source.name}
+    names |= {"corpus_columns": source.counted, "items_text": items_text}
+    return tuple(table.assign(**names)[table.columns] for table in tables)
+
+
+def _gathered(pairs: Iterable[Pair]) -> Pair:
+    """All first tables one below the other, and all second ones."""
+    return tuple(pd.concat(tables, ignore_index=True) for tables in zip(*pairs, strict=True))
 
 
 def token_text(tokenizer: Tokenizer):

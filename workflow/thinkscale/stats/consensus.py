@@ -76,8 +76,7 @@ def tabulate(
                         "n_items": len(used),
                         "samples": min(sizes, default=0),
                         "errors": sum(not item["fits"].all() for item in used),
-                        **mean.bounds(),
-                        "method": f"{how}; {mean.method}{note}",
+                        **mean.row(f"{how}; ", note),
                     }
                 )
     return frame.table(rows, COLUMNS, graded)

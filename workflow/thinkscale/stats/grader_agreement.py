@@ -1,7 +1,7 @@
 """How accuracy changes with the grader, and how far graders agree beyond chance."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -47,7 +47,7 @@ def tabulate(
             "other": other,
             "n_items": judged["item_id"].nunique(),
             "n_responses": len(judged),
-            **asdict(found),
+            **found.row(),
         }
         for model, condition, part in _parts(own)
         for measure, grader, other, judged, found in _measured(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,8 +96,7 @@ def compare(measure: str, a: pd.DataFrame, b: pd.DataFrame, draws: Draws) -> dic
         "errors": errors,
         "value_a": value_a,
         "value_b": value_b,
-        **asdict(found),
-        "method": found.method + note,
+        **found.row(after=note),
     }
 
 

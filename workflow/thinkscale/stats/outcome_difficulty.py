@@ -1,6 +1,6 @@
 """Difficulty against outcome: are the items a model gets wrong the ones people find hard?"""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,24 +35,15 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
     rows = []
     for model, items in frame.natural_items(graded):
         used = items[items["difficulty"].notna()]
-        left_out = len(items) - len(used)
-        errors = int((~used["fits"]).sum())
+        errors, left_out = int((~used["fits"]).sum()), len(items) - len(used)
         note = "; uncorrected" + frame.unfit_note(errors, "count as not correct")
         note += f"; {left_out} items without difficulty left out" if left_out else ""
+        row = {"model": model, "n_items": len(used), "errors": errors}
+        row["n_responses"] = int(used["samples"].sum())
         facts = [used[column] for column in ("difficulty", "correct", "samples")]
         for measure in MEASURES:
-            result = by_outcome(measure, *facts, draws.named("outcome", model))
-            rows.append(
-                {
-                    "model": model,
-                    "measure": measure,
-                    "n_items": len(used),
-                    "n_responses": int(used["samples"].sum()),
-                    "errors": errors,
-                    **asdict(result),
-                    "method": result.method + note,
-                }
-            )
+            found = by_outcome(measure, *facts, draws.named("outcome", model))
+            rows.append({**row, "measure": measure, **found.row(after=note)})
     return frame.table(rows, COLUMNS, graded)
 
 

@@ -1,7 +1,5 @@
 """How many items overlap with a corpus in their n-grams of tokens, and by how much on average."""
 
-from dataclasses import asdict
-
 import pandas as pd
 
 from thinkscale.stats.core.intervals import Estimate, clustered_mean, percent, wilson
@@ -49,7 +47,7 @@ def tabulate(
                 "ngram": ngram,
                 "items": len(known),
                 "too_short": len(per_item) - len(known),
-                **asdict(found),
+                **found.row(),
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)

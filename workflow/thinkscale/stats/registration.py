@@ -1,6 +1,6 @@
 """Registration: how far the length of thinking follows human difficulty, across items."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,22 +41,13 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
             notes += f"; {unknown} items without difficulty left out"
         if used["cluster"].nunique() < len(used):
             notes += "; items taken as independent, though some share a cluster"
+        row = {"model": model, "n": len(used), "without_difficulty": unknown, "errors": errors}
+        row["censored"] = used["censored"].sum() / (used["samples"].sum() or np.nan)
+        row["detectable"] = detectable_correlation(len(used), confidence=draws.confidence)
         facts = used["tokens"], used["difficulty"], used[["stem_chars", "n_options"]]
         for measure in MEASURES:
-            result = correlate(measure, *facts, draws=draws.named("registration", model))
-            rows.append(
-                {
-                    "model": model,
-                    "measure": measure,
-                    "n": len(used),
-                    "without_difficulty": unknown,
-                    "errors": errors,
-                    **asdict(result),
-                    "censored": used["censored"].sum() / (used["samples"].sum() or np.nan),
-                    "detectable": detectable_correlation(len(used), confidence=draws.confidence),
-                    "method": result.method + notes,
-                }
-            )
+            found = correlate(measure, *facts, draws=draws.named("registration", model))
+            rows.append({**row, "measure": measure, **found.row(after=notes)})
     return frame.table(rows, COLUMNS, graded)
 
 

@@ -94,22 +94,19 @@ def by_condition(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
 
     A minimum or waits with a maximum come after all without one of the same kind.
     """
+    cells = frame.drop_duplicates("condition")[CONDITION].astype(object)
+    cells = cells.where(cells.notna(), None).to_dict("records")
 
-    def rank(group: tuple[str, pd.DataFrame]) -> tuple:
-        condition, cell = group[0], cell_of(group[1])
+    def rank(cell: dict) -> tuple:
         limits = [cell["waits"], cell["min_think"], cell["max_think"]]
         given = [limit is not None for limit in limits]
         values = [-1 if limit is None else int(limit) for limit in reversed(limits)]
         # The first continuation of the study is not named in the condition.
-        named = ";continuation=" in condition
-        return given, values, named, str(cell["continuation"] or ""), condition
+        named = ";continuation=" in cell["condition"]
+        return given, values, named, str(cell["continuation"] or ""), cell["condition"]
 
-    def cell_of(group: pd.DataFrame) -> dict:
-        first = group[CONDITION].iloc[0].astype(object)
-        return first.where(first.notna(), None).to_dict()
-
-    for _, group in sorted(frame.groupby("condition"), key=rank):
-        yield cell_of(group), group
+    for cell in sorted(cells, key=rank):
+        yield cell, frame[frame["condition"] == cell["condition"]]
 
 
 def per_item(frame: pd.DataFrame) -> pd.DataFrame:

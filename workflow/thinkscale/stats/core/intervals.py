@@ -1,6 +1,6 @@
 """Estimates with their intervals: means of responses that come in clusters, Wilson's for shares."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,10 @@ class Estimate:
     def bounds(self) -> dict[str, float]:
         """Estimate and interval as the columns of a table's row."""
         return {"estimate": self.estimate, "lower": self.lower, "upper": self.upper}
+
+    def row(self, before: str = "", after: str = "") -> dict[str, float | str]:
+        """All of it as columns, with what else there is to say before and after `method`."""
+        return {**asdict(self), "method": before + self.method + after}
 
 
 def percent(confidence: float) -> str:
