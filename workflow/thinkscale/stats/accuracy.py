@@ -3,7 +3,7 @@
 import pandas as pd
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.intervals import clustered_mean
+from thinkscale.stats.core.intervals import clustered_mean, clustered_share
 
 COLUMNS = [
     *["model", *frame.CONDITION, "n_items", "n_responses", "errors", "n_excluded"],
@@ -19,31 +19,21 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     them. `censored` and the tokens are of the responses that were thought about.
     """
     rows = []
-    for model, own in frame.by_model(frame.prepare(graded)):
-        for cell, group in frame.by_condition(own):
-            thought = group[group["fits"]]
-            correct = clustered_mean(
-                group["correct"], group["cluster"], confidence=confidence, bounds=(0.0, 1.0)
-            )
-            tokens = clustered_mean(
-                thought["think_tokens"], thought["cluster"], confidence=confidence
-            )
-            errors = frame.unfit_items(group)
-            note = frame.unfit_note(errors, "count as not correct and have no tokens")
-            rows.append(
-                {
-                    "model": model,
-                    **cell,
-                    "n_items": group["item_id"].nunique(),
-                    "n_responses": len(group),
-                    "errors": errors,
-                    **correct.bounds(),
-                    "ungradable": group["outcome"].eq("ungradable").mean(),
-                    "censored": thought["censored"].mean(),
-                    "tokens_mean": tokens.estimate,
-                    "tokens_lower": tokens.lower,
-                    "tokens_upper": tokens.upper,
-                    "method": f"accuracy: {correct.method}; tokens: {tokens.method}{note}",
-                }
-            )
+    for row, group in frame.cells(frame.prepare(graded)):
+        correct = clustered_share(group["correct"], group["cluster"], confidence)
+        thought = group[group["fits"]]
+        tokens = clustered_mean(thought["think_tokens"], thought["cluster"], confidence=confidence)
+        note = frame.unfit_note(row["errors"], "count as not correct and have no tokens")
+        rows.append(
+            {
+                **row,
+                **correct.bounds(),
+                "ungradable": group["outcome"].eq("ungradable").mean(),
+                "censored": thought["censored"].mean(),
+                "tokens_mean": tokens.estimate,
+                "tokens_lower": tokens.lower,
+                "tokens_upper": tokens.upper,
+                "method": f"accuracy: {correct.method}; tokens: {tokens.method}{note}",
+            }
+        )
     return frame.table(rows, COLUMNS, graded)

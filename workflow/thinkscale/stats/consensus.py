@@ -11,7 +11,7 @@ from scipy.special import gammaln
 from thinkscale.data.seeds import generator
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.intervals import Estimate, clustered_mean
+from thinkscale.stats.core.intervals import Estimate, clustered_share
 
 COLUMNS = [
     *["model", "measure", "k", "n_items", "samples", "errors", "n_excluded"],
@@ -49,36 +49,22 @@ def tabulate(
             }
             every = all(math.comb(n, k) <= n_draws for n in sizes)
             which = "all subsets" if every else f"{n_draws} random subsets"
-            measures = {
-                "cons": (
-                    [cons_at_k(i["ballot"], i["correct"], members[len(i)]) for i in used],
-                    f"plurality, ties averaged, {which}",
-                ),
-                "pass": (
-                    [pass_at_k(len(i), int(i["correct"].sum()), k) for i in used],
-                    "1 - C(n - c, k) / C(n, k)",
-                ),
-            }
+            cons = [cons_at_k(i["ballot"], i["correct"], members[len(i)]) for i in used]
+            passed = [pass_at_k(len(i), int(i["correct"].sum()), k) for i in used]
             clusters = [item["cluster"].iloc[0] for item in used]
+            errors = sum(not item["fits"].all() for item in used)
             fewer = len(items) - len(used)
             note = f"; {fewer} items with fewer than {k} samples left out" if fewer else ""
-            for measure, (values, how) in measures.items():
+            row = {"model": model, "k": k, "n_items": len(used), "errors": errors}
+            row["samples"] = min(sizes, default=0)
+            for measure, values, how in (
+                ("cons", cons, f"plurality, ties averaged, {which}"),
+                ("pass", passed, "1 - C(n - c, k) / C(n, k)"),
+            ):
                 mean = Estimate(method=f"not estimated: no item has {k} samples")
                 if used:
-                    mean = clustered_mean(
-                        values, clusters, confidence=confidence, bounds=(0.0, 1.0)
-                    )
-                rows.append(
-                    {
-                        "model": model,
-                        "measure": measure,
-                        "k": k,
-                        "n_items": len(used),
-                        "samples": min(sizes, default=0),
-                        "errors": sum(not item["fits"].all() for item in used),
-                        **mean.row(f"{how}; ", note),
-                    }
-                )
+                    mean = clustered_share(values, clusters, confidence)
+                rows.append({**row, "measure": measure, **mean.row(f"{how}; ", note)})
     return frame.table(rows, COLUMNS, graded)
 
 

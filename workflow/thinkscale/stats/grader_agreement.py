@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.intervals import Estimate, clustered_mean
+from thinkscale.stats.core.intervals import Estimate, clustered_share
 from thinkscale.stats.core.resampling import Draws, bootstrap
 
 OUTCOMES = ("correct", "incorrect", "ungradable")
@@ -83,20 +83,17 @@ def _measured(
 ) -> Iterator[tuple[str, str, str | None, pd.DataFrame, Estimate]]:
     """Yield measure, grader, the other grader, the responses it is of, and its estimate."""
 
-    def share(judged: pd.DataFrame, true: pd.Series) -> Estimate:
-        return clustered_mean(
-            true, judged["cluster"], confidence=draws.confidence, bounds=(0.0, 1.0)
-        )
-
     for grader in graders:
         judged = responses[responses[OUTCOME + grader].notna()]
         for measure, outcome in (("accuracy", "correct"), ("ungradable", "ungradable")):
-            found = share(judged, judged[OUTCOME + grader].eq(outcome))
+            given = judged[OUTCOME + grader].eq(outcome)
+            found = clustered_share(given, judged["cluster"], draws.confidence)
             yield measure, grader, None, judged, found
     for pair in combinations(graders, 2):
         both = responses.dropna(subset=[OUTCOME + grader for grader in pair])
         first, second = (both[OUTCOME + grader] for grader in pair)
-        yield "agreement", *pair, both, share(both, first.eq(second))
+        same = clustered_share(first.eq(second), both["cluster"], draws.confidence)
+        yield "agreement", *pair, both, same
         yield "kappa", *pair, both, _kappa(both["item_id"], first, second, draws.named(*pair))
 
 

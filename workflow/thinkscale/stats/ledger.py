@@ -37,27 +37,20 @@ def tabulate(graded: pd.DataFrame, usage: Sequence[Mapping[str, Any]]) -> pd.Dat
     frame.require(graded, needed, "graded responses")
     jobs = pd.DataFrame(usage, columns=["model", "chains", "peak_memory_bytes"])
     rows = []
-    for model, own in frame.by_model(graded.assign(fits=graded["error"].isna())):
-        mine = jobs[jobs["model"] == model]
+    for row, group in frame.cells(graded.assign(fits=graded["error"].isna())):
+        mine = jobs[jobs["model"] == row["model"]]
         if mine.empty or mine["chains"].isna().any():
-            raise ThinkscaleError(f"usage of model {model}: no number of chains.")
-        whole = {
-            "chains": int(mine["chains"].sum()),
-            "peak_memory_mib": mine["peak_memory_bytes"].astype(float).max() / MEBIBYTE,
-        }
-        for cell, group in frame.by_condition(own):
-            made = group[group["fits"]]
-            sums = {column: int(made[column].sum()) for column in SUMS}
-            rows.append(
-                {
-                    "model": model,
-                    "condition": cell["condition"],
-                    "n_responses": len(group),
-                    "errors": frame.unfit_items(group),
-                    **sums,
-                    "shared_tokens": sums["alone_tokens"] - sums["new_tokens"],
-                    "seconds": float(made["seconds"].sum()),
-                    **whole,
-                }
-            )
+            raise ThinkscaleError(f"usage of model {row['model']}: no number of chains.")
+        made = group[group["fits"]]
+        sums = {column: int(made[column].sum()) for column in SUMS}
+        rows.append(
+            {
+                **row,
+                **sums,
+                "shared_tokens": sums["alone_tokens"] - sums["new_tokens"],
+                "seconds": float(made["seconds"].sum()),
+                "chains": int(mine["chains"].sum()),
+                "peak_memory_mib": mine["peak_memory_bytes"].astype(float).max() / MEBIBYTE,
+            }
+        )
     return frame.table(rows, COLUMNS)

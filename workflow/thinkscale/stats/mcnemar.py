@@ -53,24 +53,14 @@ def tabulate(
     """
     draws = Draws(confidence, n_permutations=n_permutations, seed=seed).named("mcnemar")
     rows = []
-    for model, cell, pairs, errors in frame.against_natural(graded):
+    for row, pairs in frame.against_natural(graded):
         before, after = pairs["correct_natural"], pairs["correct"]
-        own = draws.named(model, cell["condition"])
+        own = draws.named(row["model"], row["condition"])
         found = paired(before, after, pairs["cluster"], own, bounds=(-1.0, 1.0))
-        rows.append(
-            {
-                "model": model,
-                **cell,
-                "n_items": pairs["item_id"].nunique(),
-                "n_pairs": len(pairs),
-                "errors": errors,
-                **asdict(mcnemar_exact(before, after)),
-                **found.bounds(),
-                "p_clustered": found.p,
-                "method": f"paired difference, {found.method}; p exact McNemar; "
-                f"p_clustered sign-flip of clusters: {found.p_method}; "
-                "p_holm Holm on p_clustered within the model"
-                + frame.unfit_note(errors, "left out"),
-            }
-        )
+        tests = f"; p exact McNemar; p_clustered sign-flip of clusters: {found.p_method}"
+        family = "; p_holm Holm on p_clustered within the model"
+        note = frame.unfit_note(row["errors"], "left out")
+        said = found.row("paired difference, ", tests + family + note)
+        flips = asdict(mcnemar_exact(before, after))
+        rows.append({**row, **said, **flips, "p_clustered": found.p})
     return frame.table(holm_within(rows, "p_clustered", "model"), COLUMNS, graded)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from thinkscale.stats.core.intervals import Estimate, clustered_mean, percent, wilson
+from thinkscale.stats.core.intervals import Estimate, clustered_share, percent, wilson
 
 COLUMNS = [
     *["tokenizer", "corpus", "corpus_columns", "items_text"],
@@ -40,7 +40,7 @@ def tabulate(
             how = f"share; {percent(confidence)} interval Wilson over {len(values)} items"
             found = Estimate(values.mean(), *bounds, how)
         else:
-            found = clustered_mean(values, names, confidence=confidence, bounds=(0.0, 1.0))
+            found = clustered_share(values, names, confidence)
         rows.append(
             {
                 "measure": measure,

@@ -26,26 +26,16 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     Items that did not fit the context are left out and counted in `errors`.
     """
     rows = []
-    for model, cell, pairs, errors in frame.against_natural(graded):
+    for row, pairs in frame.against_natural(graded):
         change = pairs["think_tokens"] - pairs["think_tokens_natural"]
         means = change.groupby(pairs["item_id"]).mean().to_numpy(float)
-        interval = hodges_lehmann(means, confidence=confidence)
         p, how = signed_rank_p(means)
-        rows.append(
-            {
-                "model": model,
-                **cell,
-                "n_items": len(means),
-                "n_pairs": len(pairs),
-                "errors": errors,
-                **interval.bounds(),
-                "mean_change": means.mean() if len(means) else np.nan,
-                "p": p,
-                "method": f"{interval.method}; p Wilcoxon signed-rank on item means "
-                f"({np.count_nonzero(means)} changed, zeros dropped, {how}); "
-                "p_holm Holm within the model" + frame.unfit_note(errors, "left out"),
-            }
-        )
+        changed = f"{np.count_nonzero(means)} changed, zeros dropped"
+        test = f"; p Wilcoxon signed-rank on item means ({changed}, {how})"
+        note = "; p_holm Holm within the model" + frame.unfit_note(row["errors"], "left out")
+        said = hodges_lehmann(means, confidence=confidence).row(after=test + note)
+        mean = means.mean() if len(means) else np.nan
+        rows.append({**row, **said, "mean_change": mean, "p": p})
     return frame.table(holm_within(rows, "p", "model"), COLUMNS, graded)
 
 

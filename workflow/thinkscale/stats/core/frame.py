@@ -145,21 +145,33 @@ def unfit_note(errors: int, what: str) -> str:
     return f"; {errors} items that did not fit the context {what}" if errors else ""
 
 
-def against_natural(graded: pd.DataFrame) -> Iterator[tuple[str, dict, pd.DataFrame, int]]:
-    """Yield model, condition, its pairs with natural and the number of items left out of them.
+def cells(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """Yield every model and condition with its rows, as the first columns of a table's row.
+
+    These are model, the condition's, n_items, n_responses and errors.
+    """
+    for model, own in by_model(frame):
+        for cell, group in by_condition(own):
+            sizes = {"n_items": group["item_id"].nunique(), "n_responses": len(group)}
+            yield {"model": model, **cell, **sizes, "errors": unfit_items(group)}, group
+
+
+def against_natural(graded: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """Yield every model and other condition with its pairs with natural, in the way of `cells`.
 
     Pairs agree in item and sample. Those with one side missing are left out, and so are those with
-    a side that did not fit the context, whose items are counted.
+    a side that did not fit the context, whose items are counted in errors.
     """
     columns = ["item_id", "sample", "correct", "think_tokens", "fits"]
     for model, own in by_model(prepare(graded)):
         before = natural(own)[[*columns, "cluster"]]
-        for cell, group in by_condition(own):
-            if cell["condition"] != "natural":
-                after = group[columns]
-                pairs = before.merge(after, on=["item_id", "sample"], suffixes=("_natural", ""))
-                pairs["fits"] &= pairs.pop("fits_natural")
-                yield model, cell, pairs[pairs["fits"]], unfit_items(pairs)
+        for cell, group in by_condition(own[own["condition"] != "natural"]):
+            after = group[columns]
+            pairs = before.merge(after, on=["item_id", "sample"], suffixes=("_natural", ""))
+            pairs["fits"] &= pairs.pop("fits_natural")
+            errors, pairs = unfit_items(pairs), pairs[pairs["fits"]]
+            sizes = {"n_items": pairs["item_id"].nunique(), "n_pairs": len(pairs)}
+            yield {"model": model, **cell, **sizes, "errors": errors}, pairs
 
 
 def table(

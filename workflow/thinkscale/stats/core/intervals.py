@@ -93,3 +93,8 @@ def clustered_mean(
         lower, upper = (least + width * end for end in wilson(share * n, n, confidence))
         how = f"Wilson on effective n {n:.4g}, cluster-robust over {groups} clusters"
     return Estimate(mean, lower, upper, f"mean; {level} interval {how}")
+
+
+def clustered_share(values: np.ndarray, clusters: np.ndarray, confidence: float) -> Estimate:
+    """`clustered_mean` of values from 0 to 1."""
+    return clustered_mean(values, clusters, confidence=confidence, bounds=(0.0, 1.0))
