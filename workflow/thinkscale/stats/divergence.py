@@ -1,7 +1,6 @@
 """How far a corpus P lies from the items Q, as distributions over a tokenizer's tokens."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -92,10 +91,7 @@ def tabulate(
         return np.concatenate(found, axis=-1)
 
     if min(corpus.tokens, items.tokens):
-        column = np.zeros(vocabulary_size, np.int32)
-        column[seen] = np.arange(len(seen))
-        sides = (_renumbered(side, column, seen) for side in (corpus, items))
-        found, method = _compared(measure, *sides, len(seen), draws)
+        found, method = _compared(measure, corpus, items, seen, vocabulary_size, draws)
     else:
         side = "items" if corpus.tokens else "corpus"
         found, method = {}, f"not estimated: no tokens in the {side}"
@@ -109,25 +105,23 @@ def tabulate(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _renumbered(
-    side: Documents | Groups, column: np.ndarray, seen: np.ndarray
-) -> Documents | Groups:
-    """A side by the numbers that the tokens seen have among themselves."""
-    if isinstance(side, Documents):
-        return Documents(column[side.ids], side.lengths)
-    pieces = _renumbered(side.pieces, column, seen)
-    return replace(side, counts=side.counts[:, seen], pieces=pieces)
-
-
 def _compared(
-    measure: Measure, corpus: Documents | Groups, items: Documents, seen: int, draws: Draws
+    measure: Measure,
+    corpus: Documents | Groups,
+    items: Documents,
+    seen: np.ndarray,
+    vocabulary_size: int,
+    draws: Draws,
 ) -> tuple[dict[str, np.ndarray], str]:
-    """The numbers of all measures, in nats, and how they were had."""
-    totals = [side.totals(seen).astype(float) for side in (corpus, items)]
-    estimate = measure(*(total[None] for total in totals))[0]
+    """The numbers of all measures, in nats, and how they were had; `seen` are the tokens' ids."""
+
+    def count(side: Documents | Groups) -> np.ndarray:
+        return side.totals(vocabulary_size)[seen].astype(float)
+
+    estimate = measure(count(corpus)[None], count(items)[None])[0]
     missing = np.full(len(estimate), np.nan)
 
-    units = [_units(side, seen) for side in (corpus, items)]
+    units = [_units(side, seen, vocabulary_size) for side in (corpus, items)]
     fewest = min(len(items), units[0].shape[0])
     grouped = isinstance(corpus, Groups)
     if draws.n_boot < 2 or fewest < 2:
@@ -152,24 +146,30 @@ def _compared(
 
     longest = corpus.longest if grouped else piece_tokens(items)
     if draws.n_permutations > 0:
-        pieces = _pool(corpus, items, longest, draws.named("pieces", "items"))
-        null = _null(measure, pieces, sum(totals), items.tokens, draws.named("permutation"))
+        pieces = items.pieces(longest)
+        if grouped:  # a piece of the items is in the pool as often as one of the corpus
+            drawn = draws.named("pieces", "items").rng.random(len(pieces))
+            pool = joined([corpus.pieces, pieces.pick(drawn < corpus.share)])
+        else:
+            pool = joined([corpus.pieces(longest), pieces])
+        total, permuted = count(corpus) + count(items), draws.named("permutation")
+        null = _null(measure, count, pool, total, items.tokens, permuted)
         found["null_mean"] = null.mean(axis=0)
         found["null_upper"] = np.quantile(null, draws.confidence, axis=0)
         found["p"] = (1 + (null >= estimate - 1e-12).sum(axis=0)) / (1 + len(null))
-    drawn = f", of which one in {1 / corpus.share:g} was kept at random," if grouped else ""
+    kept = f", of which one in {1 / corpus.share:g} was kept at random," if grouped else ""
     return found, (
         f"plug-in; {how}; one-sided p permutation between sides of the same tokens, in pieces of "
-        f"at most {longest} tokens{drawn} ({draws.n_permutations} draws), uncorrected"
+        f"at most {longest} tokens{kept} ({draws.n_permutations} draws), uncorrected"
     )
 
 
-def _units(side: Documents | Groups, seen: int) -> np.ndarray | sparse.csr_array:
+def _units(side: Documents | Groups, seen: np.ndarray, vocabulary_size: int):
     """Counts (units, tokens seen) of what is resampled: documents, or groups of them."""
     if isinstance(side, Groups):
-        return side.counts.astype(float)
-    ends = np.concatenate([[0], np.cumsum(side.lengths)])
-    counts = sparse.csr_array((np.ones(side.tokens), side.ids, ends), shape=(len(side), seen))
+        return side.counts[:, seen].astype(float)
+    ends, shape = np.append(0, np.cumsum(side.lengths)), (len(side), vocabulary_size)
+    counts = sparse.csr_array((np.ones(side.tokens), side.ids, ends), shape=shape)[:, seen]
     counts.sum_duplicates()
     return counts
 
@@ -193,32 +193,23 @@ def _bootstrap(measure: Measure, corpus, items, draws: Draws) -> np.ndarray:
     )
 
 
-def _pool(corpus: Documents | Groups, items: Documents, longest: int, draws: Draws) -> Documents:
-    """The pieces of both sides that the null deals out."""
-    pieces = items.pieces(longest)
-    if isinstance(corpus, Documents):
-        return joined([corpus.pieces(longest), pieces])
-    # A piece of the items is in the pool as often as one of the corpus.
-    return joined([corpus.pieces, pieces.pick(draws.rng.random(len(pieces)) < corpus.share)])
-
-
 def _null(
-    measure: Measure, pieces: Documents, total: np.ndarray, tokens_items: int, draws: Draws
+    measure: Measure, count, pieces: Documents, total: np.ndarray, tokens: int, draws: Draws
 ) -> np.ndarray:
     """Divergences (n_permutations, ...) with pieces dealt at random to sides of the same tokens.
 
-    total: counts of the tokens seen, on both sides.
+    count: gives the counts of pieces. total: those of both sides. tokens: of the items.
     """
 
     def dealt() -> np.ndarray:
         """Counts of an item side: pieces in random order up to its tokens, the last in part."""
         order = draws.rng.permutation(len(pieces))
         stops = np.cumsum(pieces.lengths[order])
-        last = int(np.searchsorted(stops, tokens_items))
-        counts = pieces.pick(order[: last + 1]).totals(len(total)).astype(float)
-        if last < len(stops) and stops[last] > tokens_items:
+        last = int(np.searchsorted(stops, tokens))
+        counts = count(pieces.pick(order[: last + 1]))
+        if last < len(stops) and stops[last] > tokens:
             end = pieces.pick(order[last : last + 1])
-            counts -= (stops[last] - tokens_items) / end.tokens * end.totals(len(total))
+            counts -= (stops[last] - tokens) / end.tokens * count(end)
         return counts
 
     def measured(size: int) -> np.ndarray:

@@ -38,22 +38,12 @@ def tabulate(
     own = own.assign(cluster=frame.clusters(own))
     graders = [name.removeprefix(OUTCOME) for name in own.columns if name.startswith(OUTCOME)]
     draws = Draws(confidence, n_boot=n_boot, seed=seed)
-    rows = [
-        {
-            "model": model,
-            "condition": condition,
-            "measure": measure,
-            "grader": grader,
-            "other": other,
-            "n_items": judged["item_id"].nunique(),
-            "n_responses": len(judged),
-            **found.row(),
-        }
-        for model, condition, part in _parts(own)
-        for measure, grader, other, judged, found in _measured(
-            part, graders, draws.named(model, condition)
-        )
-    ]
+    rows = []
+    for model, responses in frame.by_model(own):
+        for condition, part in (("natural", frame.natural(responses)), (ALL, responses)):
+            row = {"model": model, "condition": condition}
+            for found in _measured(part, graders, draws.named(model, condition)):
+                rows.append(row | found)
     return frame.table(rows, COLUMNS, graded)
 
 
@@ -70,31 +60,29 @@ def kappa(counts: np.ndarray) -> np.ndarray:
         return np.where(chance < 1 - 1e-12, (observed - chance) / (1 - chance), np.nan)
 
 
-def _parts(responses: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    for model, own in frame.by_model(responses):
-        natural = frame.natural(own)
-        if len(natural):
-            yield model, "natural", natural
-        yield model, ALL, own
+def _measured(responses: pd.DataFrame, graders: Sequence[str], draws: Draws) -> Iterator[dict]:
+    """Yield the rows of each grader and of each two, without model and condition."""
+    if responses.empty:
+        return
 
+    def row(judged, measure, found, grader, other=None) -> dict:
+        sizes = {"n_items": judged["item_id"].nunique(), "n_responses": len(judged)}
+        return {"measure": measure, "grader": grader, "other": other, **sizes, **found.row()}
 
-def _measured(
-    responses: pd.DataFrame, graders: Sequence[str], draws: Draws
-) -> Iterator[tuple[str, str, str | None, pd.DataFrame, Estimate]]:
-    """Yield measure, grader, the other grader, the responses it is of, and its estimate."""
+    def share(judged: pd.DataFrame, true: pd.Series) -> Estimate:
+        return clustered_share(true, judged["cluster"], draws.confidence)
 
     for grader in graders:
         judged = responses[responses[OUTCOME + grader].notna()]
         for measure, outcome in (("accuracy", "correct"), ("ungradable", "ungradable")):
-            given = judged[OUTCOME + grader].eq(outcome)
-            found = clustered_share(given, judged["cluster"], draws.confidence)
-            yield measure, grader, None, judged, found
+            found = share(judged, judged[OUTCOME + grader].eq(outcome))
+            yield row(judged, measure, found, grader)
     for pair in combinations(graders, 2):
         both = responses.dropna(subset=[OUTCOME + grader for grader in pair])
         first, second = (both[OUTCOME + grader] for grader in pair)
-        same = clustered_share(first.eq(second), both["cluster"], draws.confidence)
-        yield "agreement", *pair, both, same
-        yield "kappa", *pair, both, _kappa(both["item_id"], first, second, draws.named(*pair))
+        yield row(both, "agreement", share(both, first.eq(second)), *pair)
+        chance = _kappa(both["item_id"], first, second, draws.named(*pair))
+        yield row(both, "kappa", chance, *pair)
 
 
 def _kappa(items: pd.Series, first: pd.Series, second: pd.Series, draws: Draws) -> Estimate:
