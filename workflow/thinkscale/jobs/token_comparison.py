@@ -41,14 +41,7 @@ def tokenizer_files(
     """
     by_digest: dict[str, NamedFile] = {}
     for record, prompt in zip(records, prompts, strict=True):
-        path = Path(record["directory"], "tokenizer.json")
-        if not path.is_file():
-            raise ThinkscaleError(
-                f"model {record['name']}: {path} is missing; comparing corpora needs a fast "
-                "tokenizer (transformers writes one with "
-                "AutoTokenizer.from_pretrained(...).save_pretrained(...))"
-            )
-        by_digest.setdefault(tokenizer_digest(record), NamedFile(record["name"], path, prompt))
+        by_digest.setdefault(tokenizer_digest(record), _of_model(record, prompt))
     found = list(by_digest.values())
     return found + [NamedFile(o["name"], _file_of(o), prompts[0]) for o in others]
 
@@ -60,10 +53,9 @@ def chosen_file(
     others: Iterable[Mapping[str, Any]] = (),
 ) -> NamedFile:
     """The tokenizer of this name: a model's or another; None is the first model's."""
-    names = [record["name"] for record in records]
-    if name is None or name in names:
-        at = names.index(name) if name else 0
-        return tokenizer_files(records[at : at + 1], prompts[at : at + 1])[0]
+    for record, prompt in zip(records, prompts, strict=True):
+        if name in (None, record["name"]):
+            return _of_model(record, prompt)
     [other] = [other for other in others if other["name"] == name]
     return NamedFile(name, _file_of(other), prompts[0])
 
@@ -115,9 +107,10 @@ def compare_tokens(
                 seed=seed,
             )
             sides = {"corpus": corpus, "items": asked, "vocabulary_size": size}
-            way, decode = smoothing[0], token_text(tokenizer)
             table = divergence.tabulate(**sides, smoothing=smoothing, seed=seed, **options)
-            tokens = divergence_tokens.tabulate(**sides, smoothing=way, decode=decode)
+            tokens = divergence_tokens.tabulate(
+                **sides, smoothing=smoothing[0], decode=token_text(tokenizer)
+            )
             pairs.append(_named((table, tokens), file, source, items_text))
     return _gathered(pairs)
 
@@ -187,6 +180,16 @@ def token_text(tokenizer: Tokenizer):
     return text
 
 
+def _of_model(record: Mapping[str, Any], prompt: Mapping[str, Any]) -> NamedFile:
+    path = Path(record["directory"], "tokenizer.json")
+    if not path.is_file():
+        raise ThinkscaleError(
+            f"model {record['name']}: {path} is missing; comparing corpora needs a fast tokenizer "
+            "(transformers writes one with AutoTokenizer.from_pretrained(...).save_pretrained(...))"
+        )
+    return NamedFile(record["name"], path, prompt)
+
+
 def _file_of(other: Mapping[str, Any]) -> Path:
     if other["path"] is not None:
         path = Path(other["path"])
@@ -194,15 +197,9 @@ def _file_of(other: Mapping[str, Any]) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    wanted = {"revision": other["revision"], "local_files_only": other["offline"]}
     try:
-        return Path(
-            hf_hub_download(
-                other["hub"],
-                "tokenizer.json",
-                revision=other["revision"],
-                local_files_only=other["offline"],
-            )
-        )
+        return Path(hf_hub_download(other["hub"], "tokenizer.json", **wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ThinkscaleError(

@@ -7,8 +7,9 @@ from the graded frame (see `thinkscale.data.graded`) and the analysis's options 
     table = accuracy.tabulate(graded, confidence=0.95)
 
 Levels are `confidence` (0..1), resamples `n_boot`, permutations `n_permutations`; `seed` fixes
-both. Every row names its test and correction in `method`, and a missing estimate has its reason
-there. `errors` counts items that did not fit the model's context: nothing was asked and nothing
-thought about them, so that they are not correct and have no tokens. `n_excluded` counts items that
-the study leaves out because they occur in a corpus. Nothing here needs torch.
+both (`core.resampling.Draws`). Every row names its test and correction in `method`, and a missing
+estimate has its reason there. `errors` counts items that did not fit the model's context: nothing
+was asked and nothing thought about them, so that they are not correct and have no tokens.
+`n_excluded` counts items that the study leaves out because they occur in a corpus.
+Nothing here needs torch.
 """

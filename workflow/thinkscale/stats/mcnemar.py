@@ -34,11 +34,10 @@ def mcnemar_exact(before: np.ndarray, after: np.ndarray) -> Flips:
     flipped, missing where there are no pairs. Pairs are taken as independent.
     """
     before, after = np.asarray(before, bool), np.asarray(after, bool)
-    gained, lost = int((~before & after).sum()), int((before & ~after).sum())
-    p = np.nan
-    if before.size:
-        p = float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-    both, neither = int((before & after).sum()), int((~before & ~after).sum())
+    neither, gained, lost, both = np.bincount(2 * before + after, minlength=4).tolist()
+    p = 1.0 if before.size else np.nan
+    if gained + lost:
+        p = float(stats.binomtest(gained, gained + lost).pvalue)
     return Flips(both, gained, lost, neither, p)
 
 

@@ -19,7 +19,11 @@ COLUMNS = [
     *["model_a", "model_b", "measure", "n", "errors", "n_excluded", "value_a", "value_b"],
     *["estimate", "lower", "upper", "p", "p_holm", "method"],
 ]
-MEASURES = ("accuracy", "think_tokens", "spearman_difficulty")
+MEANS = {  # of a model's items: the column, in words, and between which bounds differences lie
+    "accuracy": ("accuracy", "accuracy", (-1.0, 1.0)),
+    "think_tokens": ("tokens", "thinking tokens", None),
+}
+MEASURES = (*MEANS, "spearman_difficulty")
 
 
 def tabulate(
@@ -72,32 +76,22 @@ def compare(measure: str, a: pd.DataFrame, b: pd.DataFrame, draws: Draws) -> dic
     Returned are the columns from `n` on, but for what concerns the whole table.
     """
     both = a.join(b[["tokens", "accuracy", "fits"]].add_suffix("_b"), how="inner")
-    if measure == "spearman_difficulty":
+    if measure not in MEANS:
         both = both[both["difficulty"].notna()]
     fits = both["fits"].astype(bool) & both["fits_b"].astype(bool)
     errors, both = int((~fits).sum()), both[fits]
     draws = draws.named(measure)
-    if measure == "spearman_difficulty":
-        value_a, value_b, found = _correlations(both, draws)
-    else:
-        column, what, bounds = {
-            "accuracy": ("accuracy", "accuracy", (-1.0, 1.0)),
-            "think_tokens": ("tokens", "thinking tokens", None),
-        }[measure]
-        before, after = both[column], both[f"{column}_b"]
-        value_a, value_b = before.mean(), after.mean()
-        found = paired(before, after, both["cluster"], draws, bounds)
-        name = f"paired difference of item mean {what}"
-        method = f"{name}; {found.method}; p sign-flip {found.p_method} of clusters"
-        found = replace(found, method=method)
     note = frame.unfit_note(errors, "of one left out") + "; p_holm Holm over the table"
-    return {
-        "n": len(both),
-        "errors": errors,
-        "value_a": value_a,
-        "value_b": value_b,
-        **found.row(after=note),
-    }
+    sizes = {"n": len(both), "errors": errors}
+    if measure not in MEANS:
+        value_a, value_b, found = _correlations(both, draws)
+        return {**sizes, "value_a": value_a, "value_b": value_b, **found.row(after=note)}
+    column, what, bounds = MEANS[measure]
+    one, other = both[column], both[f"{column}_b"]
+    found = paired(one, other, both["cluster"], draws, bounds)
+    name, test = f"paired difference of item mean {what}; ", f"; p sign-flip {found.p_method}"
+    said = found.row(before=name, after=f"{test} of clusters{note}")
+    return {**sizes, "value_a": one.mean(), "value_b": other.mean(), **said}
 
 
 def _correlations(both: pd.DataFrame, draws: Draws) -> tuple[float, float, Estimate]:

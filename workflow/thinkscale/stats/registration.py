@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import linalg, stats
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.correlations import pearson, rank_statistic
+from thinkscale.stats.core.correlations import linear_statistic, pearson, rank_statistic
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.resampling import Draws, Statistic, bootstrap, permutation_of_pairs
 
@@ -87,7 +87,7 @@ def correlate(
         shift = 0 if tokens.min() > 0 else 1
         logs = np.log(tokens + shift)
         name = f"Pearson on log(tokens{' + 1' if shift else ''})"
-        statistic = lambda i: pearson(logs[i], difficulty[i])  # noqa: E731
+        statistic = linear_statistic(logs, difficulty)
         moved, shuffled = difficulty, partial(pearson, logs)
     elif measure == "kendall":
         name, statistic = "Kendall tau-b", kendall_statistic(tokens, difficulty)

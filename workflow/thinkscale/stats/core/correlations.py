@@ -1,9 +1,9 @@
 """Pearson's and Spearman's correlations, plain and partial, of many resamples at once."""
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy import stats
+
+from thinkscale.stats.core.resampling import Statistic
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -15,9 +15,12 @@ def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.clip(r, -1, 1)
 
 
-def rank_statistic(
-    x: np.ndarray, y: np.ndarray, *held: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
+def linear_statistic(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """Pearson's r of x and y as a function of item indices (..., n)."""
+    return lambda index: pearson(x[index], y[index])
+
+
+def rank_statistic(x: np.ndarray, y: np.ndarray, *held: np.ndarray) -> Statistic:
     """Spearman's rho of x and y, `held` constant, as a function of item indices (..., n).
 
     Ranks are taken anew in every resample. The partial correlation comes from the inverse of the

@@ -120,11 +120,7 @@ def paired(
 
 
 def _permute(
-    values: np.ndarray,
-    statistic: Statistic,
-    kind: str,
-    count: Callable[[int], int],
-    draws: Draws,
+    values: np.ndarray, statistic: Statistic, kind: str, count: Callable[[int], int], draws: Draws
 ) -> tuple[float, str]:
     """kind: of scipy. count: how many permutations n values have."""
     if draws.n_permutations < 1:
