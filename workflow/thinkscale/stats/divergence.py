@@ -170,7 +170,7 @@ def _units(side: Documents | Groups, seen: np.ndarray, vocabulary_size: int):
         return side.counts[:, seen].astype(float)
     ends, shape = np.append(0, np.cumsum(side.lengths)), (len(side), vocabulary_size)
     counts = sparse.csr_array((np.ones(side.tokens), side.ids, ends), shape=shape)[:, seen]
-    counts.sum_duplicates()
+    counts.sum_duplicates()  # in place; by the index these are a copy, the documents stay
     return counts
 
 
