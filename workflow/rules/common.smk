@@ -93,21 +93,14 @@ def read_corpora():
 
 
 def model_prompts():
-    return [model.inference.prompt.model_dump() for model in STUDY.models]
-
-
-def tokenizer_settings():
-    return [other.model_dump() for other in STUDY.analyses.divergence.tokenizers]
+    """How each model is asked; a judge is told, too."""
+    return {model.name: model.inference.prompt.model_dump() for model in STUDY.models}
 
 
 def tokenizer_paths():
     """Files of tokenizers that no model has."""
     others = STUDY.analyses.divergence.tokenizers
     return [str(tokenizer_file(other.path)) for other in others if other.path is not None]
-
-
-def overlap_settings():
-    return STUDY.analyses.contamination.model_dump(include={"n", "items_text"})
 
 
 def overlap_table():
@@ -307,11 +300,6 @@ def judge_journal(wildcards):
 def judge_shards():
     count = 0 if JUDGE is None else JUDGE.inference.shards
     return [results("judge", f"{shard}.verdicts.parquet") for shard in range(count)]
-
-
-def judged_prompts():
-    """How each model was asked, for the judge to know."""
-    return {model.name: model.inference.prompt.model_dump() for model in STUDY.models}
 
 
 def verdicts_file():

@@ -26,20 +26,11 @@ rule compare_tokens:
     threads: 2
     params:
         corpora=read_corpora(),
-        prompts=model_prompts(),
+        prompts=list(model_prompts().values()),
         divergence=STUDY.analyses.divergence.model_dump(),
         confidence=STUDY.analyses.confidence,
         seed=STUDY.seed,
-        code=code(
-            "stats",
-            "data/tokens",
-            "data/seeds",
-            "thinking/prompts",
-            "jobs/token_comparison",
-            "corpora",
-            "items/hub",
-            "items/records",
-        ),
+        code=code("corpora", "data", "items", "stats", "jobs/token_comparison", "thinking/prompts"),
     script:
         "../scripts/compare_tokens.py"
 
@@ -65,20 +56,11 @@ rule measure_overlap:
     threads: 2
     params:
         corpora=read_corpora(),
-        prompts=model_prompts(),
-        settings=overlap_settings(),
+        prompts=list(model_prompts().values()),
+        settings=STUDY.analyses.contamination.model_dump(include={"n", "items_text"}),
         tokenizer=STUDY.analyses.contamination.tokenizer,
-        tokenizers=tokenizer_settings(),
+        tokenizers=[other.model_dump() for other in STUDY.analyses.divergence.tokenizers],
         confidence=STUDY.analyses.confidence,
-        code=code(
-            "stats",
-            "data/tokens",
-            "data/seeds",
-            "thinking/prompts",
-            "jobs/token_comparison",
-            "corpora",
-            "items/hub",
-            "items/records",
-        ),
+        code=code("corpora", "data", "items", "stats", "jobs/token_comparison", "thinking/prompts"),
     script:
         "../scripts/measure_overlap.py"

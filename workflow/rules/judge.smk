@@ -22,7 +22,7 @@ rule judge:
         judge=judge_settings,
         inference=judge_inference,
         shards=judge_shard_count,
-        prompts=judged_prompts(),
+        prompts=model_prompts(),
         # Not an output, as in `think`.
         journal=judge_journal,
         seed=STUDY.seed,

@@ -17,7 +17,7 @@ from thinkscale.config.judge import CLOSING, OPENING, TEMPLATE, WITH_REFERENCE
 from thinkscale.data import contracts
 from thinkscale.thinking.prompts import user_message
 
-KEYS = ["model", "item_id", "sample", "condition"]
+KEYS = list(contracts.KEYS["responses"])
 _DELIMITER = re.compile(r"judged(?=[\W_]{0,8}answer)", re.IGNORECASE)
 
 

@@ -12,6 +12,7 @@ from thinkscale.corpora.encode import Encoded, encode, plain
 from thinkscale.corpora.ngrams import ngrams, search
 from thinkscale.corpora.sample import pool_size, sample
 from thinkscale.corpora.source import CorpusSource, blocks
+from thinkscale.data.hub import refusals
 from thinkscale.errors import ThinkscaleError
 from thinkscale.models.registry import tokenizer_digest
 from thinkscale.stats import divergence, divergence_tokens, overlap, overlap_summary
@@ -195,16 +196,10 @@ def _file_of(other: Mapping[str, Any]) -> Path:
         path = Path(other["path"])
         return path / "tokenizer.json" if path.is_dir() else path
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    wanted = {"revision": other["revision"], "local_files_only": other["offline"]}
-    try:
-        return Path(hf_hub_download(other["hub"], "tokenizer.json", **wanted))
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ThinkscaleError(
-            f"tokenizer {other['name']}: tokenizer.json of {other['hub']} at revision "
-            f"{other['revision']} is not in the cache and could not be downloaded ({reason}); on a "
-            f"machine that reaches the hub run `hf download {other['hub']} tokenizer.json "
-            f"--revision {other['revision']}` and copy the cache here, or set `path`"
-        ) from error
+    hub, revision, offline = other["hub"], other["revision"], other["offline"]
+    what = f"tokenizer {other['name']}: tokenizer.json of {hub} at revision {revision}"
+    where = {"file": "tokenizer.json", "offline": offline, "instead": ", or set `path`"}
+    with refusals(what, hub, revision, **where):
+        wanted = {"revision": revision, "local_files_only": offline}
+        return Path(hf_hub_download(hub, "tokenizer.json", **wanted))

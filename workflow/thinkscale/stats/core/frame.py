@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
 
 CONDITION = ["condition", "max_think", "min_think", "waits", "continuation"]
-KEYS = ["model", "item_id", "sample", "condition"]
+KEYS = list(contracts.KEYS["graded"])
 NEEDED = [
     *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored", "error", "excluded"],
     *["outcome", "extracted", "difficulty", "cluster_id", "stem_chars", "n_options"],
