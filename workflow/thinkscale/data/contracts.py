@@ -27,15 +27,8 @@ def _contract(columns: dict[str, pa.DataType], nullable: str = "") -> pa.Schema:
 
 _RESPONSE_KEYS = {"model": TEXT, "item_id": TEXT, "sample": INT, "condition": TEXT}
 LEDGER = (
-    "prompt_tokens",
-    "think_natural",
-    "think_injected",
-    "think_tokens",
-    "forced_end_tokens",
-    "answer_tokens",
-    "new_tokens",
-    "alone_tokens",
-    "waits_done",
+    *("prompt_tokens", "think_natural", "think_injected", "think_tokens", "forced_end_tokens"),
+    *("answer_tokens", "new_tokens", "alone_tokens", "waits_done"),
 )
 
 _RESPONSE = {

@@ -120,7 +120,8 @@ def _response_records(
     sampled = sum(answer.new_tokens for answer in row.answers.values()) or 1
     for name, answer in row.answers.items():
         yield {
-            **_condition_columns(name, conditions[name]),
+            "condition": name,
+            **vars(conditions[name]),
             **ledger(row.prompt, answer),
             "think_text": decode(answer.prefix.ids),
             "answer_text": decode(answer.completion.ids),
@@ -136,7 +137,8 @@ def _refused_record(
 ) -> dict[str, Any]:
     """The response of an item that could not be thought about: nothing sampled, and why."""
     return {
-        **_condition_columns(name, condition),
+        "condition": name,
+        **vars(condition),
         **dict.fromkeys(contracts.LEDGER, 0),
         "prompt_tokens": prompt_tokens,
         "stop": "context",
@@ -148,16 +150,6 @@ def _refused_record(
         "engine": engine.name,
         "exact_tokens": engine.exact_tokens,
         "error": reason,
-    }
-
-
-def _condition_columns(name: str, condition: Condition) -> dict[str, Any]:
-    return {
-        "condition": name,
-        "max_think": condition.max_think,
-        "min_think": condition.min_think,
-        "waits": condition.waits,
-        "continuation": condition.continuation,
     }
 
 
