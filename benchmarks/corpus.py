@@ -190,7 +190,7 @@ def gathered(tokenizer, file: Path, items: Path):
 
     asked = encoded_items(tokenizer, items).documents
     corpus = sample(
-        (block.documents for block in encoded(tokenizer, file)),
+        (block.documents for block in of_file(tokenizer, file)),
         tokenizer.get_vocab_size(),
         longest=piece_tokens(asked),
         pool=pool_size(asked.tokens),
@@ -203,7 +203,7 @@ def overlap(tokenizer, file: Path, items: Path) -> dict:
     from thinkscale.corpora.ngrams import ngrams, search
 
     wanted = ngrams(encoded_items(tokenizer, items), 13)
-    found = search(wanted, (block.texts for block in encoded(tokenizer, file)))
+    found = search(wanted, (block.texts for block in of_file(tokenizer, file)))
     return {"found": int(found.sum())}
 
 
@@ -213,12 +213,11 @@ def encoded_items(tokenizer, items: Path):
     return encode(tokenizer, [[text] for text in json.loads(items.read_text())])
 
 
-def encoded(tokenizer, file: Path) -> Iterator:
-    from thinkscale.corpora.encode import encode
+def of_file(tokenizer, file: Path) -> Iterator:
+    from thinkscale.corpora.encode import encoded
     from thinkscale.corpora.source import CorpusSource, blocks
 
-    for block in blocks(CorpusSource("corpus", "text", path=file)):
-        yield encode(tokenizer, block)
+    return encoded(tokenizer, blocks(CorpusSource("corpus", "text", path=file)))
 
 
 PREPARE = {

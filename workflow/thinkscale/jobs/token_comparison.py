@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from tokenizers import Tokenizer
 
-from thinkscale.corpora.encode import Encoded, encode, plain
+from thinkscale.corpora.encode import Encoded, encode, encoded, plain
 from thinkscale.corpora.ngrams import ngrams, search
 from thinkscale.corpora.sample import pool_size, sample
 from thinkscale.corpora.source import CorpusSource, blocks
@@ -97,11 +97,11 @@ def compare_tokens(
     """
     pairs = []
     for file in files:
-        tokenizer, encoded = _asked(file, items, items_text)
-        asked, size = encoded.documents, tokenizer.get_vocab_size()
+        tokenizer, own = _asked(file, items, items_text)
+        asked, size = own.documents, tokenizer.get_vocab_size()
         for source in corpora:
             corpus = sample(
-                (encode(tokenizer, block).documents for block in blocks(source)),
+                (block.documents for block in encoded(tokenizer, blocks(source))),
                 size,
                 longest=divergence.piece_tokens(asked),
                 pool=pool_size(asked.tokens),
@@ -135,7 +135,7 @@ def measure_overlap(
     clusters = pd.Series([row.get("cluster_id") for row in items], item_ids, dtype=object)
     pairs = []
     for source in corpora:
-        occurs = search(wanted, (encode(tokenizer, block).texts for block in blocks(source)))
+        occurs = search(wanted, (block.texts for block in encoded(tokenizer, blocks(source))))
         table = overlap.tabulate(item_ids, wanted.per_item(), wanted.per_item(occurs), n=n)
         summary = overlap_summary.tabulate(table, clusters, confidence=confidence)
         pairs.append(_named((table, summary), file, source, items_text))
