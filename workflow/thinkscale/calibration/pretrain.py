@@ -14,7 +14,13 @@ import torch
 from tqdm import tqdm
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
-from thinkscale.calibration.bank import LABELS, MAX_STEPS, SlipLaw, draw_problem
+from thinkscale.calibration.bank import (
+    LABELS,
+    MAX_STEPS,
+    MORE_MISCONCEIVED,
+    SlipLaw,
+    draw_problem,
+)
 from thinkscale.calibration.tokens import build_tokenizer
 from thinkscale.calibration.traces import CLEAN, DRILLS, TraceLaw, draw_trace
 from thinkscale.models.recipes.traces import Example, encode_row
@@ -64,7 +70,7 @@ class Recipe:
 
 
 REASONER = Recipe()
-BASE = replace(REASONER, slips=SlipLaw(easy=0.18, carry=0.32))
+BASE = replace(REASONER, slips=SlipLaw(easy=0.18, carry=0.32, misconceived=MORE_MISCONCEIVED))
 # The recipe and the seed of each model that the repository carries.
 RECIPES = {"reasoner": (REASONER, 0), "base": (BASE, 0)}
 

@@ -8,6 +8,7 @@ continuation) have the same tokens alone and within the whole.
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from thinkscale.calibration.bank import NOTE_MARK, NOTE_WORDS
 from thinkscale.calibration.traces import CONTINUATION, MARKS
 
 THINK_START = "<think>\n"
@@ -49,6 +50,7 @@ def vocabulary_words() -> list[str]:
         *[f"{mark}{d}" for mark in MARKS for d in range(9)],
         *[f" {letter}){d}" for letter in "ABCDE" for d in digits],
         *[f"#{i}{sign}{d}" for i in range(1, 9) for sign in "+-" for d in digits[1:]],
+        *[NOTE_MARK, *(f" {word}" for word in NOTE_WORDS)],
     ]
 
 

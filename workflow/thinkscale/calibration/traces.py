@@ -25,6 +25,7 @@ from thinkscale.calibration.bank import (
     Problem,
     SlipLaw,
     apply_step,
+    believed_step,
     draw_options,
     question_text,
 )
@@ -72,7 +73,7 @@ class TraceLaw:
     cut: float = 0.20
 
 
-CLEAN = SlipLaw(easy=0.0, carry=0.0, minus=0.0)
+CLEAN = SlipLaw(easy=0.0, carry=0.0, minus=0.0, misconceived=frozenset())
 
 
 def draw_pass(
@@ -86,8 +87,11 @@ def draw_pass(
     tokens = [f"{mark}0", f" ={value}", "\n"]
     for i, (sign, operand) in enumerate(problem.steps, 1):
         slipped = rng.random() < slips.probability(value, sign, operand, passage)
+        believed = believed_step(value, sign, operand, slips.misconceived)
         value = apply_step(value, sign, operand)
-        if slipped:
+        if believed != value and rng.random() < slips.belief * slips.by_pass[passage]:
+            value = believed
+        elif slipped:
             value = _slip(rng, value)
         tokens += [f"{mark}{i}", f" {sign}{operand}", f" ={value}", "\n"]
     letter = LABELS[options.index(value)] if value in options else rng.choice(LABELS)
