@@ -79,7 +79,6 @@ rule measure_calibration_models:
     input:
         graded=results("graded.parquet"),
         study_items=results("items.parquet"),
-        corpora=[corpus_file(name) for name in CORPORA],
         manifest="resources/calibration/manifest.json",
     output:
         manifest=results("manifest.json"),
@@ -91,6 +90,6 @@ rule measure_calibration_models:
         "../../envs/inference.yaml"
     params:
         study=STUDY.model_dump(mode="json"),
-        code=code("calibration", "data"),
+        code=code("calibration", "data", "stats", "jobs/known_effects"),
     script:
         "../scripts/measure_calibration_models.py"

@@ -44,8 +44,11 @@ NOTE_WORDS = (
 
 # (value, operand) of subtractions that borrow, of 45. No pair differs by 5: there the wrong digit
 # would be the right one.
-MISCONCEIVED = frozenset({(3, 7), (0, 4), (2, 8), (5, 6), (1, 3), (6, 9)})
-MORE_MISCONCEIVED = MISCONCEIVED | {(4, 8), (7, 9), (0, 2), (2, 5), (1, 8), (3, 9), (0, 7), (4, 5)}
+MISCONCEIVED = ((3, 7), (0, 4), (2, 8), (5, 6), (1, 3), (6, 9))
+MORE_MISCONCEIVED = (
+    *MISCONCEIVED,
+    *((4, 8), (7, 9), (0, 2), (2, 5), (1, 8), (3, 9), (0, 7), (4, 5)),
+)
 MISCONCEPTION_WEIGHT = 0.5  # of people's difficulty, in logits
 
 
@@ -106,7 +109,7 @@ class SlipLaw:
     carry: float = 0.15
     minus: float = 0.04
     by_pass: tuple[float, ...] = (1.0, 0.4, 0.2, 0.15, 0.15, 0.15)
-    misconceived: frozenset[tuple[int, int]] = MISCONCEIVED
+    misconceived: tuple[tuple[int, int], ...] = MISCONCEIVED
     belief: float = 0.8
 
     def probability(self, value: int, sign: str, operand: int, passage: int = 0) -> float:

@@ -73,7 +73,7 @@ class TraceLaw:
     cut: float = 0.20
 
 
-CLEAN = SlipLaw(easy=0.0, carry=0.0, minus=0.0, misconceived=frozenset())
+CLEAN = SlipLaw(easy=0.0, carry=0.0, minus=0.0, misconceived=())
 
 
 def draw_pass(
