@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -15,6 +14,9 @@ from hypothesis import strategies as st
 
 from thinkscale.calibration.bank import (
     LABELS,
+    MISCONCEIVED,
+    MORE_MISCONCEIVED,
+    NOTE_MARK,
     Problem,
     SlipLaw,
     belongs_to_bank,
@@ -24,21 +26,21 @@ from thinkscale.calibration.bank import (
     question_text,
 )
 from thinkscale.calibration.corpus import calibration_corpus
-from thinkscale.calibration.measure import (
-    against,
-    file_hashes,
-    properties,
-    requirements,
-    votes,
-)
 from thinkscale.calibration.tokens import (
     ANSWER_PROMPT,
     THINK_END,
     build_tokenizer,
     vocabulary_words,
 )
-from thinkscale.calibration.traces import CLEAN, CONTINUATION, TraceLaw, draw_trace
+from thinkscale.calibration.traces import (
+    CLEAN,
+    CONTINUATION,
+    TraceLaw,
+    draw_pass,
+    draw_trace,
+)
 from thinkscale.errors import ThinkscaleError
+from thinkscale.jobs.known_effects import BOUNDS, file_hashes
 from thinkscale.models.recipes.traces import TraceFormat, encode_row
 
 RESOURCES = Path(__file__).parents[3] / "resources" / "calibration"
@@ -61,6 +63,21 @@ def test_problem_by_hand():
     assert PROBLEM.values == (3, 9, 4, 5)
     assert PROBLEM.canonical == "3+6-5-9"
     assert PROBLEM.stem == "Start\n#0 =3\n#1+6\n#2-5\n#3-9"
+    noted = dataclasses.replace(PROBLEM, notes=((0, " river"), (2, " lamp stone"), (3, " paper")))
+    assert noted.stem == ("Start\n#0 =3\n#~ river\n#1+6\n#2-5\n#~ lamp stone\n#3-9\n#~ paper")
+    # Notes are no part of what keeps bank and training apart.
+    assert noted == PROBLEM and noted.canonical == PROBLEM.canonical
+
+
+def test_the_smaller_digit_from_the_larger():
+    problem = Problem(3, (("-", 7), ("+", 1)))  # 3 - 7 = 6, or 4 for who takes 3 from 7
+    assert problem.result == 7 and problem.misled(MISCONCEIVED) == 5
+    assert problem.misled(()) == 7
+    assert Problem(3, (("+", 7), ("+", 1))).misled(MISCONCEIVED) == 1
+    # Every pair borrows, and gives a wrong digit; the base has all of the reasoner's.
+    assert all(v < o and o - v != (v - o) % 10 for v, o in MORE_MISCONCEIVED)
+    assert set(MISCONCEIVED) < set(MORE_MISCONCEIVED)
+    assert len(set(MORE_MISCONCEIVED)) == len(MORE_MISCONCEIVED)
 
 
 def test_slip_law_by_hand():
@@ -77,7 +94,8 @@ def test_options_are_five_digits_with_the_result(seed, k):
     problem = draw_problem(rng, k, for_bank=True)
     options = draw_options(rng, problem)
     assert len(set(options)) == 5
-    assert problem.result in options
+    assert {problem.result, problem.misled(MISCONCEIVED)} <= set(options)
+    assert problem.misled(MORE_MISCONCEIVED) in options
     assert all(0 <= digit <= 9 for digit in options)
 
 
@@ -98,6 +116,10 @@ def test_bank_is_reproducible_valid_and_spread():
     )
     assert 0.6 < rho.loc["k", "d"] < 0.95
     assert rho.loc["d", "t"] > 0.5
+    notes = bank["meta"].map(lambda meta: json.loads(meta)["notes"])
+    assert notes.equals(bank["stem"].str.count(NOTE_MARK)) and set(notes) == set(range(9))
+    assert abs(notes.corr(k)) < 0.2  # a note needs no step
+    assert notes.corr(bank["stem"].str.len()) > 0.8
 
 
 def test_large_bank_stays_distinct():
@@ -118,9 +140,15 @@ def test_calibration_corpus_has_waits_and_cuts_and_repeats():
     assert 0.1 < sum(row["ended"] == "budget" for row in rows) / 400 < 0.3
 
 
+def without_notes(stem: str) -> str:
+    return "\n".join(line for line in stem.split("\n") if not line.startswith(NOTE_MARK))
+
+
 def test_bank_and_training_data_are_disjoint():
-    bank = set(generate_bank(600, seed=11)["stem"])
-    corpus = {row["question"].split("\n A)")[0] for row in calibration_corpus(2000, seed=11)}
+    bank = {without_notes(stem) for stem in generate_bank(600, seed=11)["stem"]}
+    rows = calibration_corpus(2000, seed=11)
+    assert any(NOTE_MARK in row["question"] for row in rows)
+    corpus = {without_notes(row["question"].split("\n A)")[0]) for row in rows}
     assert len(corpus) > 1000
     assert not bank & corpus
     rng = random.Random(0)
@@ -222,6 +250,18 @@ def test_slips_follow_the_law():
     assert slipped / n == pytest.approx(0.06, abs=4 * (0.06 * 0.94 / n) ** 0.5)
 
 
+def test_misconceptions_follow_the_law_and_are_given_up_with_the_slips():
+    rng = random.Random(1)
+    law, problem, n = SlipLaw(), Problem(3, (("-", 7),)), 4000
+    options = draw_options(rng, problem)
+    for passage, share in ((0, 0.8), (1, 0.8 * 0.4)):
+        drawn = (draw_pass(rng, problem, options, law, passage)[0] for _ in range(n))
+        believed = sum(" =4" in tokens for tokens in drawn) / n
+        slips = 0.02  # of a slip that lands there
+        assert believed == pytest.approx(share, abs=4 * (share * (1 - share) / n) ** 0.5 + slips)
+    assert " =6" in draw_pass(rng, problem, options, CLEAN, 0)[0]
+
+
 def test_cut_traces_answer_right_and_carry_no_loss_on_the_forced_end(tokenizer):
     rng = random.Random(2)
     law = TraceLaw(slips=SlipLaw(easy=1.0, carry=1.0, minus=0.0), cut=1.0)
@@ -278,89 +318,11 @@ def test_pretraining_learns_saves_and_repeats(tmp_path):
         assert torch.equal(one, other)
 
 
-# --- properties -----------------------------------------------------------------------------
-
-
-def graded_frame(correct, condition="natural", tokens=10):
-    """Responses (items x samples) from a matrix of 0 and 1; the key is always B."""
-    rows = [
-        {
-            "item_id": f"i{i}",
-            "sample": s,
-            "condition": condition,
-            "max_think": None,
-            "waits": None,
-            "think_tokens": tokens + i,
-            "extracted": "B" if c else "A",
-            "outcome": "correct" if c else "incorrect",
-            "key": "B",
-            "correct": float(c),
-        }
-        for i, row in enumerate(correct)
-        for s, c in enumerate(row)
-    ]
-    return pd.DataFrame(rows)
-
-
-def test_against_counts_flips_by_hand():
-    natural = graded_frame([[1, 0], [0, 0], [1, 1]])
-    waits = graded_frame([[1, 1], [1, 0], [0, 1]], "waits=1", tokens=20)
-    result = against(waits, natural)
-    assert (result["wrong_to_right"], result["right_to_wrong"]) == (2, 1)
-    assert result["difference"] == pytest.approx((0.5 + 0.5 - 0.5) / 3, abs=1e-4)
-    assert result["mcnemar_p"] == 1.0  # binomial, 2 of 3
-    assert result["tokens_mean"] == 21.0
-
-
-def test_votes_by_hand():
-    # 3 of 4 right: any one vote .75, all four right. 2 of 4: a tie shares the vote.
-    rows = {row["k"]: row["estimate"] for row in votes(graded_frame([[1, 1, 1, 0], [1, 1, 0, 0]]))}
-    assert rows[4] == pytest.approx((1.0 + 0.5) / 2)
-    assert rows[1] == pytest.approx((0.75 + 0.5) / 2, abs=0.05)
-    assert set(rows) == {1, 4}
-
-
-def test_properties_of_a_made_up_model():
-    bank = generate_bank(80, seed=2)
-    k = bank["meta"].map(lambda meta: json.loads(meta)["k"]).to_numpy()
-    rng = np.random.default_rng(0)
-    frames = []
-    for condition, budget, waits, gain in (
-        ("natural", None, None, 0.0),
-        ("max=4", 4, None, -0.3),
-        ("max=8", 8, None, -0.1),
-        ("waits=1", None, 1, 0.2),
-        ("waits=2", None, 2, 0.2),
-    ):
-        frame = graded_frame(rng.random((80, 8)) < (0.8 - 0.05 * k + gain)[:, None], condition)
-        number = frame["item_id"].str[1:].astype(int)
-        frame = frame.assign(
-            max_think=budget,
-            waits=waits,
-            think_tokens=4 * k[number],
-            item_id=bank["item_id"].to_numpy()[number],
-            extracted=np.where(frame["correct"] == 1, bank["key"].to_numpy()[number], "Z"),
-        )
-        frames.append(frame.drop(columns=["key", "correct"]))
-    found = properties(pd.concat(frames), bank)
-    assert found["n_items"] == 80 and found["samples"] == 8
-    assert found["spearman_tokens_k"]["estimate"] == pytest.approx(1.0)
-    assert [row["max_think"] for row in found["accuracy_by_budget"]] == [4, 8, None]
-    assert found["accuracy_by_waits"][0]["difference"] > 0.1
-    assert json.loads(json.dumps(found)) == found
-    met = {
-        row["property"]: row["met"]
-        for row in requirements({"base": found, "sft": found, "reasoner": found})
-    }
-    assert met["reasoner: gain of one wait"]
-    assert not met["sft: accuracy gained over base"]
-
-
 def test_bank_and_corpus_need_no_model_libraries():
     """They are made in the analysis environment, which has neither."""
     code = (
         "import sys, thinkscale.models.recipes.traces, thinkscale.corpora.traces;"
-        "import thinkscale.calibration.corpus, thinkscale.calibration.measure;"
+        "import thinkscale.calibration.corpus, thinkscale.calibration.scorer;"
         "print({'torch', 'transformers'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -381,8 +343,9 @@ def test_manifest_describes_the_carried_models():
         assert model["seed"] == seed
         # The recipe as JSON has it: tuples are lists there.
         assert model["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
-    assert manifest["requirements"] == requirements(manifest["measured"]["properties"])
-    assert all(row["met"] for row in manifest["requirements"])
+    bound = [row for row in manifest["effects"] if row["met"] is not None]
+    assert {(row["effect"], row["model"]) for row in bound} == set(BOUNDS)
+    assert [row for row in bound if not row["met"]] == []
 
 
 def test_the_carried_reasoner_thinks():

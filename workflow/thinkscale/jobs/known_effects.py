@@ -2,9 +2,14 @@
 
 They are written into its manifest from items that were used for no choice, and beside them stand
 the bounds that make it a phantom: a study of it must find each.
+
+    python -m thinkscale.jobs.known_effects resources/calibration/manifest.json results/calibration
+
+prints them beside what the demo study found, as docs/phantom.md has them.
 """
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import pairwise
@@ -14,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from thinkscale.data import contracts
 from thinkscale.data.digest import file_sha256
 from thinkscale.stats import consensus, registration
 from thinkscale.stats.core import frame
@@ -64,8 +70,8 @@ def known_effects(graded: pd.DataFrame, items: pd.DataFrame, *, seed: int = 0) -
         if greedy is not None:
             found.append(("accuracy, greedily", _accuracy(frame.natural(greedy))))
         if model == "sft" and "base" in models:
-            found.append(("fine-tuning: gain of accuracy", _gain(_natural_accuracy(models["base"]),
-                                                                 _natural_accuracy(own))))  # fmt: skip
+            gain = _gain(_natural_accuracy(models["base"]), _natural_accuracy(own))
+            found.append(("fine-tuning: gain of accuracy", gain))
         rows += [_row(effect, model, own["item_id"].nunique(), value) for effect, value in found]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -129,10 +135,10 @@ def _correlations(
         ("thinking and difficulty", tokens, difficulty),
         ("length of stem and difficulty", stem, difficulty),
     ):
-        yield name, registration.correlate("spearman", x, y, None, draws.named(name))
+        yield name, registration.correlate("spearman", x, y, draws=draws.named(name))
     held = items[["stem_chars"]]
     name = "thinking and difficulty, length of stem equal"
-    yield name, registration.correlate("partial_spearman", tokens, difficulty, held, draws)
+    yield name, registration.correlate("partial_spearman", tokens, difficulty, held, draws=draws)
 
 
 def _votes(natural: pd.DataFrame, draws: Draws) -> dict[int, pd.Series]:
@@ -202,3 +208,40 @@ def manifest(
 def file_hashes(directory: Path) -> dict[str, str]:
     """SHA-256 of every file of a directory, by name."""
     return {path.name: file_sha256(path) for path in sorted(directory.iterdir()) if path.is_file()}
+
+
+def beside(known: pd.DataFrame, found: pd.DataFrame) -> str:
+    """The manifest's effects and what a study found of them, as a Markdown table."""
+    merged = known.merge(found, on=["effect", "model"], how="left", suffixes=("", "_study"))
+    lines = ["| effect | model | known | must be | the demo study found |", "|---|---|---|---|---|"]
+    for row in merged.to_dict("records"):
+        limits = {
+            "at_least": "at least {:g}",
+            "at_most": "at most {:g}",
+            "clear_of": "clear of {:g}",
+        }
+        must = ", ".join(text.format(row[k]) for k, text in limits.items() if pd.notna(row[k]))
+        cells = (_cell(row, ""), must, _cell(row, "_study"))
+        lines.append(f"| {row['effect']} | {row['model']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(row: Mapping[str, Any], suffix: str) -> str:
+    value, lower, upper = (row[name + suffix] for name in ("estimate", "lower", "upper"))
+    if pd.isna(value):
+        return "not asked"
+    interval = f" [{lower:.3f}, {upper:.3f}]" if pd.notna(lower) else ""
+    return (f"{value:.3f}" if interval else f"{value:g}") + interval
+
+
+def main(manifest_file: str, results: str) -> None:
+    """Print the table of docs/phantom.md, from a manifest and the results of the demo study."""
+    known = pd.DataFrame(json.loads(Path(manifest_file).read_text())["effects"])
+    graded = contracts.read(Path(results, "graded.parquet"), "graded")
+    graded["model"] = graded["model"].str.removeprefix("calibration-")
+    items = contracts.read(Path(results, "items.parquet"), "items")
+    print(beside(known, known_effects(graded, items)), end="")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
