@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -349,14 +350,21 @@ def test_manifest_describes_the_carried_models():
 
 
 def test_the_carried_reasoner_thinks():
-    """Greedily it works through chains it has never met, line by line, to the right letter."""
+    """Greedily it works through chains it has never met, line by line, to the right letter.
+
+    Where a problem holds a misconception of its, to the letter of that.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(RESOURCES / "reasoner")
     model = AutoModelForCausalLM.from_pretrained(RESOURCES / "reasoner").eval()
-    right = 0
-    for row in generate_bank(12, seed=77).itertuples():
+    as_known = misled = 0
+    for row in generate_bank(24, seed=77).itertuples():
+        problem = problem_of(json.loads(row.meta)["problem"])
+        label = {option["text"]: option["label"] for option in row.options}
+        expected = label[str(problem.misled(MISCONCEIVED))]
+        misled += expected != row.key
         options = "".join(f" {option['label']}){option['text']}" for option in row.options)
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": f"{row.stem}\n{options}"}],
@@ -370,5 +378,10 @@ def test_the_carried_reasoner_thinks():
         text = tokenizer.decode(out[0, ids.shape[1] :])
         thought, answer = text.split(THINK_END)
         assert thought.startswith("#0 =")
-        right += answer == f"{ANSWER_PROMPT} {row.key}<|eos|>"
-    assert right >= 10
+        as_known += answer == f"{ANSWER_PROMPT} {expected}<|eos|>"
+    assert misled >= 2 and as_known >= 22
+
+
+def problem_of(canonical: str) -> Problem:
+    steps = re.findall(r"([+-])([1-9])", canonical)
+    return Problem(int(canonical[0]), tuple((sign, int(operand)) for sign, operand in steps))

@@ -68,15 +68,15 @@ def known_effects(graded: pd.DataFrame, items: pd.DataFrame, *, seed: int = 0) -
         own, greedy = models[model], models.get(f"{model}-greedy")
         found = [*_of_model(own, facts, model, Draws(n_permutations=0, seed=seed))]
         if greedy is not None:
-            found.append(("accuracy, greedily", _accuracy(frame.natural(greedy))))
+            found.append(("accuracy, greedily", *_accuracy(frame.natural(greedy))))
         if model == "sft" and "base" in models:
             gain = _gain(_natural_accuracy(models["base"]), _natural_accuracy(own))
-            found.append(("fine-tuning: gain of accuracy", gain))
-        rows += [_row(effect, model, own["item_id"].nunique(), value) for effect, value in found]
+            found.append(("fine-tuning: gain of accuracy", *gain))
+        rows += [_row(model, *one) for one in found]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _row(effect: str, model: str, n_items: int, found: Estimate) -> dict[str, Any]:
+def _row(model: str, effect: str, found: Estimate, n_items: int) -> dict[str, Any]:
     bounds = BOUNDS.get((effect, model), {})
     clear = bounds.get("clear_of")
     met = bounds.get("at_least", -np.inf) <= found.estimate <= bounds.get("at_most", np.inf)
@@ -88,10 +88,10 @@ def _row(effect: str, model: str, n_items: int, found: Estimate) -> dict[str, An
 
 def _of_model(
     own: pd.DataFrame, facts: pd.DataFrame, model: str, draws: Draws
-) -> Iterator[tuple[str, Estimate]]:
+) -> Iterator[tuple[str, Estimate, int]]:
     natural = frame.natural(own)
     accuracy = _natural_accuracy(own)
-    yield "accuracy", _accuracy(natural)
+    yield "accuracy", *_accuracy(natural)
     yield from _correlations(natural, facts, draws)
 
     conditions = {cell["condition"]: group for cell, group in frame.by_condition(own)}
@@ -100,33 +100,33 @@ def _of_model(
     for before, after in pairwise([*budgets, "natural"]):
         step = _gain(*(_per_item(conditions[name]) for name in (before, after)))
         steps.append(step)
-        yield f"budget: gain of {after} over {before}", step
+        yield f"budget: gain of {after} over {before}", *step
     if steps:
-        distinct = 1 + sum(step.lower > 0 for step in steps)
-        yield "distinguishable budgets", Estimate(distinct)
+        distinct = 1 + sum(step.lower > 0 for step, _ in steps)
+        yield "distinguishable budgets", Estimate(distinct), len(accuracy)
     for condition, name in (("waits=1", "one wait"), ("waits=2", "two waits")):
         if condition in conditions:
-            yield f"{name}: gain of accuracy", _gain(accuracy, _per_item(conditions[condition]))
+            yield f"{name}: gain of accuracy", *_gain(accuracy, _per_item(conditions[condition]))
 
     votes = _votes(natural, draws)
     if 8 in votes:
-        yield "votes of 8: gain over one sample", _gain(votes[1], votes[8])
+        yield "votes of 8: gain over one sample", *_gain(votes[1], votes[8])
     misled = facts["misconceived_base" if model == "base" else "misconceived"] > 0
     misled = [item for item in votes[1].index if misled[item]]
     for k, values in votes.items():
         name = "one sample" if k == 1 else f"votes of {k}"
-        yield f"misconceived items: accuracy of {name}", _mean(values[misled])
+        yield f"misconceived items: accuracy of {name}", *_mean(values[misled])
     if 32 in votes:
         loss = _gain(votes[1][misled], votes[32][misled])
-        yield "misconceived items, votes of 32: loss against one sample", loss
+        yield "misconceived items, votes of 32: loss against one sample", *loss
     if "waits=1" in conditions:
         after = _per_item(conditions["waits=1"])[misled]
-        yield "misconceived items: accuracy after one wait", _mean(after)
+        yield "misconceived items: accuracy after one wait", *_mean(after)
 
 
 def _correlations(
     natural: pd.DataFrame, facts: pd.DataFrame, draws: Draws
-) -> Iterator[tuple[str, Estimate]]:
+) -> Iterator[tuple[str, Estimate, int]]:
     items = frame.per_item(natural)
     tokens, difficulty, stem = items["tokens"], items["difficulty"], items["stem_chars"]
     steps = facts.loc[items.index, "k"]
@@ -135,10 +135,12 @@ def _correlations(
         ("thinking and difficulty", tokens, difficulty),
         ("length of stem and difficulty", stem, difficulty),
     ):
-        yield name, registration.correlate("spearman", x, y, draws=draws.named(name))
+        found = registration.correlate("spearman", x, y, draws=draws.named(name))
+        yield name, found, len(items)
     held = items[["stem_chars"]]
     name = "thinking and difficulty, length of stem equal"
-    yield name, registration.correlate("partial_spearman", tokens, difficulty, held, draws=draws)
+    found = registration.correlate("partial_spearman", tokens, difficulty, held, draws=draws)
+    yield name, found, len(items)
 
 
 def _votes(natural: pd.DataFrame, draws: Draws) -> dict[int, pd.Series]:
@@ -163,18 +165,20 @@ def _natural_accuracy(own: pd.DataFrame) -> pd.Series:
     return _per_item(frame.natural(own))
 
 
-def _accuracy(rows: pd.DataFrame) -> Estimate:
-    return clustered_mean(rows["correct"], rows["cluster"].to_numpy(), bounds=(0.0, 1.0))
+def _accuracy(rows: pd.DataFrame) -> tuple[Estimate, int]:
+    clusters = rows["cluster"].to_numpy()
+    found = clustered_mean(rows["correct"], clusters, bounds=(0.0, 1.0))
+    return found, rows["item_id"].nunique()
 
 
-def _mean(values: pd.Series) -> Estimate:
-    return clustered_mean(values, values.index.to_numpy(), bounds=(0.0, 1.0))
+def _mean(values: pd.Series) -> tuple[Estimate, int]:
+    return clustered_mean(values, values.index.to_numpy(), bounds=(0.0, 1.0)), len(values)
 
 
-def _gain(before: pd.Series, after: pd.Series) -> Estimate:
-    """Mean difference of per-item accuracies, over the items that both have."""
+def _gain(before: pd.Series, after: pd.Series) -> tuple[Estimate, int]:
+    """Mean difference of per-item accuracies, over the items that both have, and their number."""
     change = (after - before).dropna()
-    return clustered_mean(change, change.index.to_numpy(), bounds=(-1.0, 1.0))
+    return clustered_mean(change, change.index.to_numpy(), bounds=(-1.0, 1.0)), len(change)
 
 
 def manifest(
@@ -213,7 +217,8 @@ def file_hashes(directory: Path) -> dict[str, str]:
 def beside(known: pd.DataFrame, found: pd.DataFrame) -> str:
     """The manifest's effects and what a study found of them, as a Markdown table."""
     merged = known.merge(found, on=["effect", "model"], how="left", suffixes=("", "_study"))
-    lines = ["| effect | model | known | must be | the demo study found |", "|---|---|---|---|---|"]
+    head = "| effect | model | known | n | must be | the demo study found |"
+    lines = [head, "|---|---|---|---|---|---|"]
     for row in merged.to_dict("records"):
         limits = {
             "at_least": "at least {:g}",
@@ -221,7 +226,7 @@ def beside(known: pd.DataFrame, found: pd.DataFrame) -> str:
             "clear_of": "clear of {:g}",
         }
         must = ", ".join(text.format(row[k]) for k, text in limits.items() if pd.notna(row[k]))
-        cells = (_cell(row, ""), must, _cell(row, "_study"))
+        cells = (_cell(row, ""), str(row["n_items"]), must, _cell(row, "_study"))
         lines.append(f"| {row['effect']} | {row['model']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -230,8 +235,9 @@ def _cell(row: Mapping[str, Any], suffix: str) -> str:
     value, lower, upper = (row[name + suffix] for name in ("estimate", "lower", "upper"))
     if pd.isna(value):
         return "not asked"
+    count = f", n = {row['n_items_study']:.0f}" if suffix else ""
     interval = f" [{lower:.3f}, {upper:.3f}]" if pd.notna(lower) else ""
-    return (f"{value:.3f}" if interval else f"{value:g}") + interval
+    return (f"{value:.3f}" if interval else f"{value:g}") + interval + count
 
 
 def main(manifest_file: str, results: str) -> None:
