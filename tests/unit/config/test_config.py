@@ -2,6 +2,8 @@
 
 import copy
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -416,7 +418,17 @@ def test_whatever_stands_in_a_block_is_a_study_or_a_message(key, value):
         assert "my.yaml: " in str(error)
 
 
+PAGE = (CONFIG / "README.md").read_text()
+
+
+def pieces_of_yaml(begin: str, end: str) -> list[str]:
+    """The examples of the documentation between two headings."""
+    part = PAGE.partition(f"# {begin}\n")[2].partition(f"# {end}\n")[0]
+    return re.findall(r"```yaml\n(.*?)```", part, re.DOTALL)
+
+
 def test_the_committed_documentation_is_what_would_be_written(tmp_path):
+    shutil.copy(CONFIG / "README.md", tmp_path)
     docs.write(tmp_path)
     for name in ("README.md", "schema.json"):
         written = (tmp_path / name).read_text()
@@ -424,7 +436,7 @@ def test_the_committed_documentation_is_what_would_be_written(tmp_path):
 
 
 def test_every_key_is_documented_once():
-    text = docs.readme()
+    text = PAGE
     for key in ("study", "items.columns.cluster", "inference.thinking.start", "figures.dpi"):
         assert text.count(f"\n| `{key}` |") == 1
     assert "models[].inference.temperature" not in text
@@ -435,19 +447,19 @@ def test_every_key_is_documented_once():
 def test_the_example_of_the_documentation_is_a_study(folder):
     Path("data").mkdir()
     Path("data/my-items.csv").write_text("id\n")
-    assert parse_study(yaml.safe_load(docs.EXAMPLE), "example").study == "my-items"
+    [example] = pieces_of_yaml("A study of your own", "Markers of thinking")
+    assert parse_study(yaml.safe_load(example), "example").study == "my-items"
 
 
 def test_the_pieces_of_the_documentation_are_parts_of_a_study(folder):
-    pieces = [part.split("```")[0] for part in docs.MARKERS.split("```yaml\n")[1:]]
-    thinking, budgets = map(yaml.safe_load, pieces)
+    thinking, budgets = map(yaml.safe_load, pieces_of_yaml("Markers of thinking", "Item banks"))
     thinking["models"][0] |= {"path": "model"}
     del thinking["models"][0]["hub"], thinking["models"][0]["revision"]
     made = parse_study({**study(), **thinking, **budgets, "corpora": []}, "example")
     assert made.inference.thinking.answer_prompt == "\nAnswer:"
     assert made.models[0].inference.thinking.template_options == {"enable_thinking": True}
     for name in Thinking.model_json_schema()["properties"]["preset"]["anyOf"][0]["enum"]:
-        assert f"\n| `{name}` |" in docs.MARKERS
+        assert f"\n| `{name}` |" in PAGE
 
 
 def test_the_schema_refuses_unknown_keys_and_knows_the_demo_study():
