@@ -201,7 +201,7 @@ def test_a_grader_option_regrades_and_what_follows(run):
     study["grading"] = {**study["grading"], "choice": {"threshold": 80.0}}
     rerun = planned(run, study)
     assert {"grade", "measure_accuracy", "draw_budgets", "summarize"} <= rerun
-    assert not rerun & {"think", "derive_model", "compare_tokens", "draw_lengths", "draw_training"}
+    assert not rerun & {"think", "derive_model", "compare_tokens", "draw_training"}
 
 
 def test_a_budget_reruns_inference_and_what_follows_but_no_training(run):

@@ -466,7 +466,7 @@ print([str(w.message) for w in told if "out of memory" in str(w.message)])
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit on address space")
 def test_out_of_memory_the_batch_shrinks_and_goes_on(tmp_path):
     """A process whose address space is limited for real: allocations fail until half is enough."""
-    script = OUT_OF_MEMORY.format(path=sys.path, room=64)
+    script = OUT_OF_MEMORY.format(path=[str(Path(__file__).parent), *sys.path], room=64)
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True
     )
