@@ -2,14 +2,9 @@
 
 They are written into its manifest from items that were used for no choice, and beside them stand
 the bounds that make it a phantom: a study of it must find each.
-
-    python -m thinkscale.jobs.known_effects resources/calibration/manifest.json results/calibration
-
-prints them beside what the demo study found, as docs/phantom.md has them.
 """
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import pairwise
@@ -19,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thinkscale.data import contracts
 from thinkscale.data.digest import file_sha256
 from thinkscale.stats import consensus, registration
 from thinkscale.stats.core import frame
@@ -212,42 +206,3 @@ def manifest(
 def file_hashes(directory: Path) -> dict[str, str]:
     """SHA-256 of every file of a directory, by name."""
     return {path.name: file_sha256(path) for path in sorted(directory.iterdir()) if path.is_file()}
-
-
-def beside(known: pd.DataFrame, found: pd.DataFrame) -> str:
-    """The manifest's effects and what a study found of them, as a Markdown table."""
-    merged = known.merge(found, on=["effect", "model"], how="left", suffixes=("", "_study"))
-    head = "| effect | model | known | n | must be | the demo study found |"
-    lines = [head, "|---|---|---|---|---|---|"]
-    for row in merged.to_dict("records"):
-        limits = {
-            "at_least": "at least {:g}",
-            "at_most": "at most {:g}",
-            "clear_of": "clear of {:g}",
-        }
-        must = ", ".join(text.format(row[k]) for k, text in limits.items() if pd.notna(row[k]))
-        cells = (_cell(row, ""), str(row["n_items"]), must, _cell(row, "_study"))
-        lines.append(f"| {row['effect']} | {row['model']} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(row: Mapping[str, Any], suffix: str) -> str:
-    value, lower, upper = (row[name + suffix] for name in ("estimate", "lower", "upper"))
-    if pd.isna(value):
-        return "not asked"
-    count = f", n = {row['n_items_study']:.0f}" if suffix else ""
-    interval = f" [{lower:.3f}, {upper:.3f}]" if pd.notna(lower) else ""
-    return (f"{value:.3f}" if interval else f"{value:g}") + interval + count
-
-
-def main(manifest_file: str, results: str) -> None:
-    """Print the table of docs/phantom.md, from a manifest and the results of the demo study."""
-    known = pd.DataFrame(json.loads(Path(manifest_file).read_text())["effects"])
-    graded = contracts.read(Path(results, "graded.parquet"), "graded")
-    graded["model"] = graded["model"].str.removeprefix("calibration-")
-    items = contracts.read(Path(results, "items.parquet"), "items")
-    print(beside(known, known_effects(graded, items)), end="")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -152,7 +152,10 @@ def model_legend(
 
 
 def dodge(ax: Axes, index: int, count: int, step: float = 3.0) -> Transform:
-    """Data coordinates moved sideways by points, so that intervals of models do not hide."""
+    """Data coordinates moved sideways by points, so that intervals of models do not hide.
+
+    What is drawn so does not widen the axes: set their limits.
+    """
     shift = step * (index - (count - 1) / 2) / 72
     return ax.transData + ScaledTranslation(shift, 0, ax.figure.dpi_scale_trans)
 

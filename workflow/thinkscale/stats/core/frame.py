@@ -6,13 +6,14 @@ means: nothing was thought about it, hence it has no number of tokens, and 0 wou
 nothing was answered, hence it is not correct.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
+from thinkscale.stats.core.intervals import Estimate
 
 CONDITION = ["condition", "max_think", "min_think", "waits", "continuation"]
 KEYS = list(contracts.KEYS["graded"])
@@ -155,6 +156,28 @@ def cells(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
         for cell, group in by_condition(own):
             sizes = {"n_items": group["item_id"].nunique(), "n_responses": len(group)}
             yield {"model": model, **cell, **sizes, "errors": unfit_items(group)}, group
+
+
+PER_CONDITION = [
+    *["model", *CONDITION, "n_items", "n_responses", "errors", "n_excluded"],
+    *["estimate", "lower", "upper", "method"],
+]
+
+
+def per_condition(
+    graded: pd.DataFrame, what: str, estimate: Callable[[pd.DataFrame], Estimate]
+) -> pd.DataFrame:
+    """A table of one estimate for every model and condition, with `PER_CONDITION`.
+
+    estimate: from the prepared responses that fit the context, whose numbers the row gives; the
+    others are counted in `errors`. what: what is estimated, in the words of `method`.
+    """
+    rows = []
+    for row, group in cells(prepare(graded)):
+        given = group[group["fits"]]
+        sizes = {"n_items": given["item_id"].nunique(), "n_responses": len(given)}
+        rows.append({**row, **sizes, **estimate(given).row(f"{what}: ")})
+    return table(rows, PER_CONDITION, graded)
 
 
 def against_natural(graded: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:

@@ -47,15 +47,17 @@ def bootstrap(n: int, statistic: Statistic, draws: Draws) -> Estimate:
     """Bias-corrected and accelerated (BCa) bootstrap interval, resampling n units.
 
     `statistic` takes an array of indices into the units, shape (..., n), and returns shape (...).
-    Resamples on which it is undefined leave BCa undefined; then the percentile interval over the
-    others is given if they are at least nine in ten, else NaN with the reason.
+    Units are what is independent: items, or the clusters that a study has of them. Resamples on
+    which it is undefined leave BCa undefined; then the percentile interval over the others is given
+    if they are at least nine in ten, else NaN with the reason.
     """
     units = np.arange(n)
     estimate = float(statistic(units[None])[0])
     if not np.isfinite(estimate):
         return Estimate(method="not estimated: undefined on these data")
-    if draws.n_boot < 1:
-        return Estimate(estimate, method="no interval: no resamples asked for")
+    if draws.n_boot < 1 or n < 2:
+        reason = "no resamples asked for" if n > 1 else "of one item"
+        return Estimate(estimate, method=f"no interval: {reason}")
     # Degenerate resamples are dealt with below, from the values themselves.
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         result = stats.bootstrap(
