@@ -257,12 +257,13 @@ def test_padding_truncation_and_dropout_do_not_count():
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads by Linux's files")
 def test_the_library_encodes_on_so_many_threads():
     program = """
-import os
+import os, time
 from tokenizers import Tokenizer, models
 from thinkscale.corpora import encode
 encode.use_threads(3)
 before = len(os.listdir("/proc/self/task"))
 encode.encode(Tokenizer(models.BPE(vocab={"a": 0}, merges=[])), [["a"] * 100])
+time.sleep(1)  # a thread that was joined is gone a moment later
 print(len(os.listdir("/proc/self/task")) - before)
 """
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow")}
