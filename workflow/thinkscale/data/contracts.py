@@ -49,6 +49,11 @@ _RESPONSE = {
     "error": TEXT,  # why nothing was asked: the prompt does not fit; null otherwise
 }
 
+# Of a response's readout: probabilities among the item's labels, except for the mass on them.
+READOUT = (
+    *("readout_key", "readout_confidence", "readout_entropy", "readout_brier", "readout_mass"),
+)
+
 SCHEMAS: dict[str, pa.Schema] = {
     "items": _contract(
         {
@@ -90,9 +95,19 @@ SCHEMAS: dict[str, pa.Schema] = {
             "stem_chars": INT,
             "n_options": INT,
             "excluded": BOOL,  # whether the study leaves the item out
+            "readout_label": TEXT,  # the most likely
+            **dict.fromkeys(READOUT, FLOAT),
         },
         nullable="max_think min_think waits continuation error extracted difficulty response_time "
-        "cluster_id",
+        "cluster_id readout_label " + " ".join(READOUT),
+    ),
+    "readouts": _contract(
+        {
+            **_RESPONSE_KEYS,
+            "label": TEXT,
+            "logprob": FLOAT,  # nats, of the label in any of its spellings
+            "mass": FLOAT,  # probability of all labels of the item together
+        }
     ),
     "grades": _contract(
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
@@ -119,6 +134,7 @@ KEYS = {
     "chains": ("model", "item_id", "sample", "continuation"),
     "responses": ("model", "item_id", "sample", "condition"),
     "graded": ("model", "item_id", "sample", "condition"),
+    "readouts": ("model", "item_id", "sample", "condition", "label"),
     "grades": ("model", "item_id", "sample", "condition", "grader"),
     "verdicts": ("model", "item_id", "sample", "condition", "judge"),
 }
@@ -140,7 +156,7 @@ WORDS = {
 }
 
 # Columns a frame may lack when it is written; they become null.
-OPTIONAL = {"chains": ("prompt_token_ids",)}
+OPTIONAL = {"chains": ("prompt_token_ids",), "graded": ("readout_label", *READOUT)}
 
 # How further columns begin, of which a study has its own; they are text and may be null.
 FAMILIES = {"graded": "outcome_"}

@@ -16,6 +16,8 @@ class Request:
 
     noise: key of the row's random numbers, from `noise_key`.
     position: index, within that row's random numbers, of the first token to sample.
+    read: continuations whose log-probabilities behind `prompt` are asked for, as the model gives
+    them (temperature 1, nothing cut off). With `max_new` 0 nothing is sampled.
     """
 
     prompt: Ids
@@ -23,6 +25,7 @@ class Request:
     stops: tuple[Ids, ...]
     noise: bytes
     position: int
+    read: tuple[Ids, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class Completion:
     """The tokens sampled. `ids` ends before the stop sequence or EOS, `end_ids` holds that.
 
     seconds: this row's share of its batch's wall time, by tokens sampled.
+    logprobs: in nats, of the request's continuations `read`, in their order.
     """
 
     ids: Ids
     end_ids: Ids
     stop: Literal["marker", "eos", "length"]
     seconds: float = 0.0
+    logprobs: tuple[float, ...] = ()
 
     @property
     def sampled(self) -> int:
