@@ -8,13 +8,15 @@ Phi(d_prime / sqrt(2)).
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
 
 from thinkscale.calibration.bank import Problem
 from thinkscale.calibration.traces import MARKS
+from thinkscale.engines.base import Scores, Scoring, Usage
 
 _LINE = re.compile(rf"[{re.escape(MARKS)}]([0-9])(?: [+-][1-9])? =([0-9])|So ([0-9])")
 
@@ -49,3 +51,44 @@ def score(
     right = right_so_far(problem, decode(token_ids))
     evidence = d_prime * (right - 0.5) + NormalDist().inv_cdf(uniform)
     return float(1 / (1 + np.exp(-d_prime * evidence)))
+
+
+@dataclass
+class StatedQuality:
+    """The scorer as an engine (see `Engine`) that takes `Scoring`s. It samples nothing.
+
+    problems: by the noise of every row that may be scored.
+    """
+
+    problems: Mapping[bytes, Problem]
+    decode: Callable[[Sequence[int]], str]
+    d_prime: float
+    seed: int
+    name: str = "calibration"
+    exact_tokens: bool = True
+    _said: list[tuple[Hashable, Scores]] = field(default_factory=list)
+
+    def submit(self, ticket: Hashable, request: Scoring) -> None:
+        """See `Engine.submit`."""
+        problem, ids = self.problems[request.noise], request.ids
+        values = tuple(
+            score(
+                *(problem, ids[request.begin : end], self.decode),
+                d_prime=self.d_prime,
+                seed=self.seed,
+            )
+            for end in request.ends
+        )
+        self._said.append((ticket, Scores(values)))
+
+    def step(self) -> list[tuple[Hashable, Scores]]:
+        """See `Engine.step`: all that was submitted."""
+        said, self._said = self._said, []
+        return said
+
+    def release(self, noise: bytes) -> None:
+        """See `Engine.release`: nothing is kept of a row."""
+
+    def usage(self) -> Usage:
+        """See `Engine.usage`: it runs no model."""
+        return Usage()

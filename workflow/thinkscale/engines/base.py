@@ -18,6 +18,7 @@ class Request:
     position: index, within that row's random numbers, of the first token to sample.
     read: continuations whose log-probabilities behind `prompt` are asked for, as the model gives
     them (temperature 1, nothing cut off). With `max_new` 0 nothing is sampled.
+    greedy: take the likeliest token each time, whatever the engine samples by.
     """
 
     prompt: Ids
@@ -26,6 +27,7 @@ class Request:
     noise: bytes
     position: int
     read: tuple[Ids, ...] = ()
+    greedy: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,33 @@ class Completion:
     def sampled(self) -> int:
         """Tokens drawn from the model, those of the end among them."""
         return len(self.ids) + len(self.end_ids)
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Judge a row's thought at the ends of its steps.
+
+    scorer: its name. begin: ids of the prompt, which come first in `ids`. ends: how many of `ids`
+    each judged beginning has, rising. noise: of the row that thinks it.
+    """
+
+    scorer: str
+    ids: Ids
+    begin: int
+    ends: tuple[int, ...]
+    noise: bytes
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Values, one for each of a scoring's ends, the higher the better; NaN where there is none.
+
+    read: tokens run through the scorer for it. seconds: as in `Completion`.
+    """
+
+    values: tuple[float, ...]
+    read: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

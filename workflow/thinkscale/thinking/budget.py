@@ -121,7 +121,7 @@ def respond(
             seconds += completion.seconds
 
     forks = {
-        name: _fork(prompt, cut(branches[c.continuation], c, forcing.max_swaps), forcing)
+        name: fork(prompt, cut(branches[c.continuation], c, forcing.max_swaps), forcing)
         for name, c in conditions.items()
     }
     asked = {
@@ -139,7 +139,7 @@ def respond(
 
 
 @dataclass(frozen=True)
-class _Fork:
+class Fork:
     """Where an answer begins: every id before it, and the index of its first random number."""
 
     prefix: Prefix
@@ -176,7 +176,7 @@ def _go_on(prompt: Ids, chain: Chain, noise: bytes, forcing: Forcing, reach: int
     return Request(prompt + ids, reach - len(ids), forcing.think_end, noise, len(ids) + dropped)
 
 
-def _fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> _Fork:
+def fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> Fork:
     """Close the prefix: by the marker the model itself wrote, or by what we put in."""
     sampled_end = prefix.end.end_ids if prefix.end else ()
     if prefix.stop != "natural":
@@ -187,11 +187,11 @@ def _fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> _Fork:
     else:
         kept, forced_end = sampled_end, ()
     position = prefix.length + prefix.dropped + len(sampled_end) + len(forced_end)
-    return _Fork(prefix, prompt + prefix.ids + kept + forced_end, forced_end, position)
+    return Fork(prefix, prompt + prefix.ids + kept + forced_end, forced_end, position)
 
 
 def _account(
-    forks: Mapping[str, _Fork], said: Mapping[tuple[Ids, int], Completion], lookahead: int
+    forks: Mapping[str, Fork], said: Mapping[tuple[Ids, int], Completion], lookahead: int
 ) -> dict[str, Answer]:
     """Charge every sampled token once, to the first condition that needs it."""
     charged: dict = {}

@@ -122,6 +122,9 @@ class Stream:
             sampling,
             self.settings.vocabulary,
         ).tolist()
+        for index, (_, leaf) in enumerate(packed.ready):
+            if leaf.request.greedy:
+                drawn[index] = int(logits[index, : self.settings.vocabulary].argmax())
         seconds = (self._unpaid + time.perf_counter() - began) / len(drawn)
         self._unpaid = 0.0
         self.sampled += len(drawn)
@@ -163,7 +166,15 @@ class Stream:
         return done and replace(done, seconds=leaf.seconds)
 
     def _admit(self) -> None:
-        """Give waiting rows their slots, in the order they came, as far as there is room."""
+        """Give waiting rows their slots, in the order they came, as far as there is room.
+
+        A row that asks for nothing just now gives its slot to one that waits.
+        """
+        idle = (n for n, row in [*self.rows.items()] if not (row.leaves or row.arrived))
+        for _ in range(len(self.rows) + len(self.waiting) - self.most_rows):
+            if (noise := next(idle, None)) is None:
+                break
+            self.rows.pop(noise)
         while self.waiting and len(self.rows) < self.most_rows:
             noise, leaves = next(iter(self.waiting.items()))
             longest = max(len(leaf.ids) for leaf in leaves)

@@ -1,0 +1,1 @@
+"""Search and selection: strategies that draw many chains, have them judged, and choose."""

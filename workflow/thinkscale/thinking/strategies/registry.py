@@ -1,0 +1,56 @@
+"""The registry of strategies: name -> Approach."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from thinkscale.thinking.strategies.beam_search import BeamSearch, beam_search
+from thinkscale.thinking.strategies.candidate import Strategy, Task
+from thinkscale.thinking.strategies.dvts import Dvts, dvts
+from thinkscale.thinking.strategies.mcts import Mcts, ab_mcts, mcts
+from thinkscale.thinking.strategies.particle_filtering import ParticleFiltering, particle_filtering
+from thinkscale.thinking.strategies.sampling import (
+    Rejection,
+    Revisions,
+    Samples,
+    rejection,
+    revisions,
+    samples,
+)
+
+
+@dataclass(frozen=True)
+class Approach:
+    """How a strategy is run, under a name in `APPROACHES`.
+
+    settings: a frozen dataclass whose first field is the number that the strategy is compared by;
+    the others are keys of the configuration. parallel: it chooses among the natural samples.
+    needs_scorer: whether it can do nothing without one.
+    """
+
+    run: Callable[[Task, Any], Strategy]
+    settings: type
+    parallel: bool = False
+    needs_scorer: bool = False
+
+    def of(self, n: int, given: Mapping[str, Any]) -> Any:
+        """The settings at n, from the values of a study's configuration."""
+        _, *others = fields(self.settings)
+        return self.settings(
+            n, **{f.name: given[f.name] for f in others if given.get(f.name) is not None}
+        )
+
+
+APPROACHES: dict[str, Approach] = {
+    "samples": Approach(samples, Samples, parallel=True),
+    "majority": Approach(samples, Samples, parallel=True),
+    "best_of_n": Approach(samples, Samples, parallel=True, needs_scorer=True),
+    "weighted_best_of_n": Approach(samples, Samples, parallel=True, needs_scorer=True),
+    "beam_search": Approach(beam_search, BeamSearch, needs_scorer=True),
+    "dvts": Approach(dvts, Dvts, needs_scorer=True),
+    "mcts": Approach(mcts, Mcts, needs_scorer=True),
+    "ab_mcts": Approach(ab_mcts, Mcts, needs_scorer=True),
+    "particle_filtering": Approach(particle_filtering, ParticleFiltering, needs_scorer=True),
+    "revisions": Approach(revisions, Revisions),
+    "rejection": Approach(rejection, Rejection),
+}
