@@ -16,7 +16,7 @@ from thinkscale.config.study import judge_model
 from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
-from thinkscale.jobs.preflight import check_bank, check_graders, check_writable
+from thinkscale.jobs.preflight import check_bank, check_graders, check_strategies, check_writable
 
 # Rules import the library from this checkout, in whichever environment they run.
 share_library(LIBRARY)
@@ -33,6 +33,7 @@ def checked_study():
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
             check_graders(study.grading.graders, where)
+            check_strategies(study.strategies, where)
             check_writable(Path(study.results, study.study))
             check_bank(study, Path(study.results, study.study, "items.parquet"))
     except ThinkscaleError as error:
@@ -187,10 +188,10 @@ def shard_count(wildcards):
     return model_config(wildcards.model).inference.shards
 
 
-def shards(kind, suffix="parquet"):
+def shards(kind, suffix="parquet", room="inference"):
     """Every shard of every model, `kind` being chains, responses or (JSON) usage."""
     return [
-        results("inference", model.name, f"{shard}.{kind}.{suffix}")
+        results(room, model.name, f"{shard}.{kind}.{suffix}")
         for model in STUDY.models
         for shard in range(model.inference.shards)
     ]

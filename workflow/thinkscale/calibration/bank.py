@@ -192,6 +192,13 @@ def draw_options(rng: random.Random, problem: Problem) -> tuple[int, ...]:
     return tuple(options)
 
 
+def problem_of(meta: str) -> Problem:
+    """The problem of a bank's item, without its notes, from the column `meta`."""
+    text = json.loads(meta)["problem"]
+    steps = zip(text[1::2], map(int, text[2::2]), strict=True)
+    return Problem(int(text[0]), tuple(steps))
+
+
 def question_text(problem: Problem, options: tuple[int, ...]) -> str:
     """Stem and options as the models are trained on them."""
     return problem.stem + "\n" + "".join(f" {a}){d}" for a, d in zip(LABELS, options, strict=True))

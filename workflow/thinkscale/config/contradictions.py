@@ -36,6 +36,7 @@ def contradictions(study: Study) -> Iterable[str]:
         study.analyses.divergence, study.analyses.contamination, models, corpora
     )
     yield from item_faults(study.items)
+    yield from _strategy_contradictions(study)
     yield from _grading_contradictions(study, models)
 
 
@@ -103,6 +104,36 @@ def _model_contradictions(
             f"`{key}.derive.parent` ({model.name}): a model cannot derive from itself ({chain}); "
             "expected a chain that begins with a `path` or `hub` model"
         )
+
+
+def _strategy_contradictions(study: Study) -> Iterable[str]:
+    scorers = [scorer.name for scorer in study.scorers]
+    for name in repeated(scorers):
+        yield f"`scorers`: the name {name!r} is used {scorers.count(name)} times; expected it once"
+    names = [strategy.shown for strategy in study.strategies]
+    for name in repeated(names):
+        yield (
+            f"`strategies`: the name {name!r} is used {names.count(name)} times; expected a `name` "
+            "of its own for each of one approach"
+        )
+    for index, strategy in enumerate(study.strategies):
+        if strategy.scorer is not None and strategy.scorer not in scorers:
+            yield (
+                f"`strategies[{index}].scorer`: found {strategy.scorer!r}; expected one of "
+                f"`scorers` ({', '.join(scorers) or 'none given'})"
+            )
+        if strategy.choose in ("best", "weighted") and strategy.scorer is None:
+            yield (
+                f"`strategies[{index}].choose`: found {strategy.choose!r} without a scorer; "
+                "expected `scorer` beside it, or `majority`"
+            )
+    if study.items.source != "calibration":
+        for index, scorer in enumerate(study.scorers):
+            if scorer.kind == "calibration":
+                yield (
+                    f"`scorers[{index}].kind`: found 'calibration'; expected another, since only "
+                    "`items.source: calibration` has items whose right steps it knows"
+                )
 
 
 def _hint(name: str, names: list[str]) -> str:

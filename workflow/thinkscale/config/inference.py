@@ -82,6 +82,11 @@ class Thinking(Section):
     answer_prompt: str = setting(
         "\n\nFinal Answer:", "Put in behind the end marker where thinking was cut."
     )
+    step_end: Text = setting(
+        "\n\n",
+        "What ends a step of thinking, for strategies that search by steps: every token whose text "
+        "ends in this, or the tokens it is written with.",
+    )
     template_options: dict[str, Any] = setting(
         {},
         "What the chat template reads besides the messages, as in `{enable_thinking: true}`; laid "

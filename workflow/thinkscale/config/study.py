@@ -11,6 +11,7 @@ from thinkscale.config.inference import Inference, Prompt
 from thinkscale.config.items import Items
 from thinkscale.config.models import Model
 from thinkscale.config.section import Name, NonNegative, Section, setting
+from thinkscale.config.strategies import Scorer, Strategy
 from thinkscale.config.sweep import Conditions
 
 
@@ -27,6 +28,10 @@ class Study(Section):
     )
     corpora: list[Corpus] = setting([], "Corpora to fine-tune on and to compare with.")
     conditions: Conditions = setting(Conditions(), "The sweep over thinking.")
+    scorers: list[Scorer] = setting([], "What strategies judge candidates by.")
+    strategies: list[Strategy] = setting(
+        [], "Search and selection among many chains, compared at equal compute."
+    )
     grading: Grading = setting(Grading(), "How answers are judged.")
     analyses: Analyses = setting(Analyses(), "Settings of the statistics.")
     figures: Figures = setting(Figures(), "The look of every figure.")

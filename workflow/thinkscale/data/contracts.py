@@ -26,6 +26,7 @@ def _contract(columns: dict[str, pa.DataType], nullable: str = "") -> pa.Schema:
 
 
 _RESPONSE_KEYS = {"model": TEXT, "item_id": TEXT, "sample": INT, "condition": TEXT}
+_SEARCH_KEYS = {"model": TEXT, "item_id": TEXT, "search": TEXT, "n": INT}
 LEDGER = (
     *("prompt_tokens", "think_natural", "think_injected", "think_tokens", "forced_end_tokens"),
     *("answer_tokens", "new_tokens", "alone_tokens", "waits_done"),
@@ -109,6 +110,74 @@ SCHEMAS: dict[str, pa.Schema] = {
             "mass": FLOAT,  # probability of all labels of the item together
         }
     ),
+    "candidates": _contract(
+        {
+            **_SEARCH_KEYS,
+            "candidate": INT,
+            "draws": IDS,  # which draw each step was, or which sample the thought is
+            "step_tokens": IDS,
+            "think_tokens": INT,
+            "answer_tokens": INT,
+            "stop": TEXT,
+            "answer_stop": TEXT,
+            "think_text": TEXT,
+            "answer_text": TEXT,
+        }
+    ),
+    "scores": _contract(
+        {**_SEARCH_KEYS, "candidate": INT, "scorer": TEXT, "step": INT, "score": FLOAT},
+        nullable="score",
+    ),
+    "spent": _contract(
+        {
+            **_SEARCH_KEYS,
+            "scorer": TEXT,  # null: no scorer
+            "sampled": INT,
+            "sampled_new": INT,
+            "scored": INT,
+            "scored_new": INT,
+            "scored_uncached": INT,
+            "prompt_tokens": INT,
+            "rounds": INT,
+            "parameters": INT,
+            "scorer_parameters": INT,
+            "error": TEXT,  # why nothing was searched; null otherwise
+        },
+        nullable="scorer error",
+    ),
+    "searches": _contract(
+        {
+            "model": TEXT,
+            "item_id": TEXT,
+            "strategy": TEXT,
+            "approach": TEXT,
+            "n": INT,
+            "scorer": TEXT,
+            "choose": TEXT,
+            "answer": TEXT,  # most often chosen
+            "share": FLOAT,  # how often, over ties and subsets
+            "correct": FLOAT,  # how often the answer chosen is correct, over ties and subsets
+            "any_correct": FLOAT,  # how often a candidate is
+            "candidates": FLOAT,  # mean number, over subsets
+            "unanswered": FLOAT,  # of these without an answer that can be graded
+            "unscored": FLOAT,  # of these without a score
+            "unmet": BOOL,  # thinking is longer than was asked for
+            "think_tokens": FLOAT,  # of a candidate, mean
+            "sampled": FLOAT,
+            "sampled_new": FLOAT,
+            "scored": FLOAT,
+            "scored_new": FLOAT,
+            "scored_uncached": FLOAT,
+            "prompt_tokens": INT,
+            "parameters": INT,
+            "scorer_parameters": INT,
+            "difficulty": FLOAT,
+            "cluster_id": TEXT,
+            "excluded": BOOL,
+            "error": TEXT,
+        },
+        nullable="scorer answer think_tokens difficulty cluster_id error",
+    ),
     "grades": _contract(
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
         nullable="extracted",
@@ -137,6 +206,10 @@ KEYS = {
     "readouts": ("model", "item_id", "sample", "condition", "label"),
     "grades": ("model", "item_id", "sample", "condition", "grader"),
     "verdicts": ("model", "item_id", "sample", "condition", "judge"),
+    "candidates": (*_SEARCH_KEYS, "candidate"),
+    "scores": (*_SEARCH_KEYS, "candidate", "scorer", "step"),
+    "spent": (*_SEARCH_KEYS, "scorer"),
+    "searches": ("model", "item_id", "strategy", "n"),
 }
 
 # Closed vocabularies.
@@ -153,6 +226,9 @@ WORDS = {
     ("grades", "outcome"): _OUTCOMES,
     ("graded", "outcome"): _OUTCOMES,
     ("graded", "outcome_"): _OUTCOMES,
+    ("candidates", "stop"): _STOPS,
+    ("candidates", "answer_stop"): ("eos", "limit"),
+    ("searches", "choose"): ("best", "weighted", "majority"),
 }
 
 # Columns a frame may lack when it is written; they become null.

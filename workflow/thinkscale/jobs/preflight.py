@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from thinkscale.config import Study
+from thinkscale.config.strategies import Strategy
 from thinkscale.errors import ThinkscaleError
 
 
@@ -41,6 +42,36 @@ def check_graders(graders: Sequence[str], where: str) -> None:
                 f"{where}: `grading.graders[{index}]`: found {name!r}; expected one of "
                 f"{', '.join(GRADERS)}" + (f"; did you mean {near[0]!r}?" if near else "")
             )
+
+
+def check_strategies(strategies: Sequence[Strategy], where: str) -> None:
+    """Raise ThinkscaleError unless every strategy's approach is known and has the keys given.
+
+    Which approaches there are, and what each can be told, is the registry's to say.
+    """
+    from thinkscale.thinking.strategies.registry import APPROACHES
+
+    for index, strategy in enumerate(strategies):
+        key, name = f"{where}: `strategies[{index}]", strategy.approach
+        approach = APPROACHES.get(name)
+        if approach is None:
+            near = get_close_matches(name, APPROACHES, n=1)
+            raise ThinkscaleError(
+                f"{key}.approach`: found {name!r}; expected one of {', '.join(APPROACHES)}"
+                + (f"; did you mean {near[0]!r}?" if near else "")
+            )
+        size, *others = (field.name for field in fields(approach.settings))
+        shared = {"approach", "name", "scorer", "choose", "agg_strategy", size}
+        given = {k for k, v in strategy.model_dump().items() if v is not None} - shared
+        if foreign := sorted(given.difference(others)):
+            raise ThinkscaleError(
+                f"{key}.{foreign[0]}`: {name} has no such key; expected "
+                f"{', '.join([size, *others])}"
+            )
+        if getattr(strategy, size) is None:
+            raise ThinkscaleError(f"{key}.{size}`: missing; expected the sizes of {name}")
+        if approach.needs_scorer and strategy.scorer is None:
+            raise ThinkscaleError(f"{key}.scorer`: missing; expected a scorer for {name}")
 
 
 def check_bank(study: Study, items: Path) -> None:

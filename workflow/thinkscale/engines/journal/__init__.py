@@ -148,4 +148,5 @@ class Journaled:
     def _key(self, request: Request) -> bytes:
         """Name a request by all that decides its tokens, but for its limit."""
         asked = to_json((request.noise.hex(), request.position, request.stops, request.prompt))
-        return hashlib.blake2b(self._identity + asked, digest_size=16).digest()
+        greedy = b"greedy" if request.greedy else b""
+        return hashlib.blake2b(self._identity + asked + greedy, digest_size=16).digest()

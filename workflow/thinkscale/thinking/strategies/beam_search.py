@@ -18,13 +18,15 @@ from thinkscale.thinking.strategies.lookahead import ahead
 
 @dataclass(frozen=True)
 class BeamSearch:
-    """n: beams. beam_width: M, children of each that is kept. lookahead: greedy steps before a
-    value is read; 0 reads it at once."""
+    """n: beams. beam_width: M, children of each that is kept. num_iterations: steps at most.
+    lookahead: greedy steps before a value is read; 0 reads it at once. filter_duplicates: equal
+    beams count once."""
 
     n: int
     beam_width: int = 4
     num_iterations: int = 40
     lookahead: int = 0
+    filter_duplicates: bool = False
 
 
 def beam_search(task: Task, settings: BeamSearch) -> Strategy:
@@ -43,6 +45,8 @@ def beam_search(task: Task, settings: BeamSearch) -> Strategy:
         young = yield from children(task, live, each, draws)
         seen = yield from ahead(task, young, settings.lookahead)
         pool = ended + (yield from judged(task, young, seen))
+        if settings.filter_duplicates:
+            pool = list({(beam.ids, beam.stop): beam for beam in pool}.values())
         kept = best(task, pool, max(1, settings.n // settings.beam_width))
         each = settings.beam_width
     return (yield from whole(task, pool))

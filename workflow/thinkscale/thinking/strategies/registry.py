@@ -33,6 +33,11 @@ class Approach:
     parallel: bool = False
     needs_scorer: bool = False
 
+    @property
+    def size(self) -> str:
+        """The key of the configuration that lists its sizes."""
+        return fields(self.settings)[0].name
+
     def of(self, n: int, given: Mapping[str, Any]) -> Any:
         """The settings at n, from the values of a study's configuration."""
         _, *others = fields(self.settings)

@@ -5,6 +5,7 @@ sampled for (steps, looking ahead, rollouts, answers, tries), and those a scorer
 searches ask alike is charged to the first of them; `alone` is what each would have cost by itself.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -17,32 +18,41 @@ from thinkscale.thinking.strategies.registry import APPROACHES
 
 @dataclass(frozen=True)
 class Search:
-    """One thing to do about every item. n: what it is compared by, as in N beams or samples."""
+    """One thing to do about every item. n: its size, as in N beams or samples. scorers: who judges
+    what it finds; the first is whom it goes by on the way."""
 
     name: str
     approach: str
     n: int
     settings: Any
-    scorer: str | None = None
+    scorers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Read:
+    """Tokens that one scorer read for a search: alone, keeping what it has read; `new`, what no
+    earlier search of the item had paid for; `uncached`, each judged beginning anew."""
+
+    alone: int = 0
+    new: int = 0
+    uncached: int = 0
 
 
 @dataclass(frozen=True)
 class Searched:
-    """What a search found, the score of each step of each candidate, and what it cost in tokens.
+    """What a search found, and what it cost in tokens.
 
-    sampled, scored: what it would have cost alone, the scorer keeping what it has read. The `new`
-    ones: what no earlier search of the item had paid for. scored_uncached: what a scorer that reads
-    each judged beginning anew would have read. rounds: of asking.
+    scores: by scorer, of each candidate, of each of its steps. sampled: what it would have cost
+    alone. sampled_new: what no earlier search of the item had paid for. read: by scorer. rounds: of
+    asking.
     """
 
     search: Search
     found: tuple[Found, ...]
-    scores: tuple[tuple[float, ...], ...]
+    scores: Mapping[str, tuple[tuple[float, ...], ...]]
     sampled: int
     sampled_new: int
-    scored: int
-    scored_new: int
-    scored_uncached: int
+    read: Mapping[str, Read]
     rounds: int
 
 
@@ -51,19 +61,19 @@ class _Bill:
     """sampled: tokens by request. read: beginnings that a scorer has read, each one token more."""
 
     sampled: dict[Request, int] = field(default_factory=dict)
-    read: set[int] = field(default_factory=set)
-    uncached: int = 0
+    read: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    uncached: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
 
     def add(self, request: Request | Scoring, reply: Completion | Scores) -> None:
         if isinstance(request, Request):
             self.sampled[request] = reply.sampled
             return
-        self.uncached += sum(request.ends)
-        beginning = hash(request.scorer)
+        self.uncached[request.scorer] += sum(request.ends)
+        read, beginning = self.read[request.scorer], 0
         for token in request.ids[: request.ends[-1]]:
             beginning = hash((beginning, token))
-            self.read.add(beginning)
+            read.add(beginning)
 
 
 def searches(
@@ -73,23 +83,25 @@ def searches(
     known: dict[Request | Scoring, Completion | Scores] = {}
     paid, done = _Bill(), []
     for search in wanted:
-        bill, own = _Bill(), replace(task, scorer=search.scorer)
+        bill, own = _Bill(), replace(task, scorer=next(iter(search.scorers), None))
         found = yield from _billed(
             APPROACHES[search.approach].run(own, search.settings), bill, known
         )
-        scores = ((),) * len(found)
-        if search.scorer is not None:
-            scores = yield from _billed(_judge(own, found), bill, known)
-        new = sum(max(0, n - paid.sampled.get(r, 0)) for r, n in bill.sampled.items())
-        newly_read = len(bill.read - paid.read)
-        paid.sampled |= bill.sampled
-        paid.read |= bill.read
-        done.append(
-            Searched(
-                *(search, found, scores, sum(bill.sampled.values()), new),
-                *(len(bill.read), newly_read, bill.uncached, bill.rounds),
+        scores = {}
+        for name in search.scorers:
+            scores[name] = yield from _billed(
+                _judge(replace(task, scorer=name), found), bill, known
             )
-        )
+        new = sum(max(0, n - paid.sampled.get(r, 0)) for r, n in bill.sampled.items())
+        read = {
+            name: Read(len(seen), len(seen - paid.read[name]), bill.uncached[name])
+            for name, seen in bill.read.items()
+        }
+        for name, seen in bill.read.items():
+            paid.read[name] |= seen
+        paid.sampled |= bill.sampled
+        sampled = sum(bill.sampled.values())
+        done.append(Searched(search, found, scores, sampled, new, read, bill.rounds))
     return tuple(done)
 
 
@@ -125,24 +137,22 @@ def _judge(task: Task, found: Sequence[Found]) -> Generator[Asked, Said, tuple]:
 
 
 def expand(wanted: Sequence[Mapping[str, Any]]) -> tuple[Search, ...]:
-    """The searches of a study's `strategies`, in their order; of samples the largest number.
+    """The searches of a study's `strategies` (their values in the configuration), in their order.
 
-    Majority, best-of-n and weighted best-of-n choose among the same samples: there is one search
-    for each scorer, named `samples`, as large as the largest n of any of them.
+    Strategies that choose among natural samples share one search, `samples`, as large as the
+    largest of them, judged by the scorers of all.
     """
-    most = max((max(w["n"]) for w in wanted if APPROACHES[w["approach"]].parallel), default=0)
-    found: dict[tuple, Search] = {}
+    parallel = [w for w in wanted if APPROACHES[w["approach"]].parallel]
+    found: dict[tuple[str, int], Search] = {}
     for entry in wanted:
         approach = APPROACHES[entry["approach"]]
-        if approach.parallel:
-            search = Search(
-                "samples", "samples", most, approach.settings(most), entry.get("scorer")
-            )
-            found[search.name, search.scorer, most] = search
+        if entry in parallel:
+            n = max(size for w in parallel for size in w["n"])
+            scorers = tuple(dict.fromkeys(w["scorer"] for w in parallel if w["scorer"]))
+            found["samples", n] = Search("samples", "samples", n, approach.settings(n), scorers)
             continue
-        for n in entry["n"]:
-            search = Search(
-                entry["name"], entry["approach"], n, approach.of(n, entry), entry.get("scorer")
-            )
-            found[search.name, n] = search
+        own = (entry["scorer"],) if entry["scorer"] else ()
+        name = entry["name"] or entry["approach"]
+        for n in entry[approach.size]:
+            found[name, n] = Search(name, entry["approach"], n, approach.of(n, entry), own)
     return tuple(found.values())

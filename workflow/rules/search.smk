@@ -1,0 +1,80 @@
+"""Search and selection: every strategy of the study, about every item."""
+
+
+rule search:
+    """Run all strategies about a shard of the items; samples are those of `think`, recalled."""
+    input:
+        study_items=results("items.parquet"),
+        record=results("models", "{model}.json"),
+        # What it has sampled is in the journal by then.
+        thought=results("inference", "{model}", "{shard}.responses.parquet"),
+    output:
+        candidates=results("search", "{model}", "{shard}.candidates.parquet"),
+        scores=results("search", "{model}", "{shard}.scores.parquet"),
+        spent=results("search", "{model}", "{shard}.spent.parquet"),
+    log:
+        log_of("search", "{model}", "{shard}.log"),
+    benchmark:
+        time_of("search", "{model}", "{shard}.tsv")
+    priority: 35
+    conda:
+        "../../envs/inference.yaml"
+    threads: inference_threads
+    params:
+        inference=inference_settings,
+        shards=shard_count,
+        journal=journal_directory,
+        conditions=STUDY.conditions.model_dump(),
+        strategies=[strategy.model_dump() for strategy in STUDY.strategies],
+        scorers=[scorer.model_dump() for scorer in STUDY.scorers],
+        seed=STUDY.seed,
+        code=code("thinking", "engines", "calibration", "jobs/inference", "jobs/searching"),
+    script:
+        "../scripts/search.py"
+
+
+rule gather_searches:
+    """Put the shards of all models together."""
+    input:
+        candidates=shards("candidates", room="search"),
+        scores=shards("scores", room="search"),
+        spent=shards("spent", room="search"),
+    output:
+        candidates=results("candidates.parquet"),
+        scores=results("scores.parquet"),
+        spent=results("spent.parquet"),
+    log:
+        log_of("gather_searches.log"),
+    benchmark:
+        time_of("gather_searches.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    script:
+        "../scripts/gather.py"
+
+
+rule choose:
+    """Grade the candidates' answers and let every strategy choose: one row an item and size."""
+    input:
+        candidates=results("candidates.parquet"),
+        scores=results("scores.parquet"),
+        spent=results("spent.parquet"),
+        study_items=results("items.parquet"),
+        overlap=overlap_table(),
+    output:
+        searches=results("searches.parquet"),
+    log:
+        log_of("choose.log"),
+    benchmark:
+        time_of("choose.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        strategies=[strategy.model_dump() for strategy in STUDY.strategies],
+        grading=grading_settings(),
+        answer_prompts=answer_prompts(),
+        exclusion=exclusion(),
+        seed=STUDY.seed,
+        code=code("grading", "data", "stats/selection", "jobs/choosing"),
+    script:
+        "../scripts/choose.py"

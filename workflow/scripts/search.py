@@ -1,0 +1,50 @@
+"""Run every strategy of the study about one shard of the items."""
+
+import json
+import os
+from pathlib import Path
+
+from thinkscale.jobs.job import job, require
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+with job(snakemake) as say:
+    from thinkscale.config.inference import Inference
+    from thinkscale.data import contracts
+
+    for package in ("torch", "transformers"):
+        require(package, extra="inference")
+    import torch
+
+    from thinkscale.jobs.inference import prepare
+    from thinkscale.jobs.searching import search_items
+
+    torch.set_num_threads(snakemake.threads)
+    params, shard = snakemake.params, int(snakemake.wildcards.shard)
+    settings = Inference(**params.inference)
+    items = contracts.read(snakemake.input.study_items, "items").iloc[shard :: params.shards]
+    prepared = prepare(
+        json.loads(Path(snakemake.input.record).read_text()),
+        items,
+        settings,
+        params.conditions,
+        seed=params.seed,
+    )
+    found, usage = search_items(
+        prepared,
+        items,
+        params.strategies,
+        params.scorers,
+        settings.thinking.step_end,
+        Path(params.journal),
+        shard,
+        params.shards,
+    )
+    done = usage["usage"]
+    say(
+        f"search {prepared.record['name']}: {usage['items']} items, "
+        f"{len(found.candidates):,} candidates; {done.sampled:,} tokens sampled, "
+        f"{usage['recalled']:,} from the journal; {done.seconds:.1f} s"
+    )
+    for name in ("candidates", "scores", "spent"):
+        contracts.write(getattr(found, name), snakemake.output[name], name)

@@ -1,0 +1,91 @@
+"""Strategies of search and selection, and the scorers that they go by."""
+
+from typing import Literal
+
+from pydantic.types import StrictBool
+
+from thinkscale.config.section import Name, NonNegative, Number, Positive, Section, setting
+
+
+class Scorer(Section):
+    """What judges candidates at the ends of their steps."""
+
+    name: Name = setting(..., "Name used in every table and figure.")
+    kind: Literal["calibration", "likelihood"] = setting(
+        ...,
+        "`calibration`: a scorer of stated quality, which knows the calibration items and reads "
+        "no model. `likelihood`: the model's own, the geometric mean of a step's token "
+        "probabilities.",
+    )
+    d_prime: Number = setting(
+        2.0,
+        "Of a `calibration` scorer: how far its evidence of right and of wrong steps lies apart "
+        "(0 knows nothing; the area under its ROC curve is Φ(d′/√2): 2 gives .92).",
+        "standard deviations",
+        ge=0,
+    )
+
+
+class Strategy(Section):
+    """A way to spend compute on many chains, at one or several sizes.
+
+    Which keys an approach has beside those that all share, its own part of this page says.
+    """
+
+    approach: Name = setting(
+        ...,
+        "`majority`, `best_of_n`, `weighted_best_of_n` (choose among natural samples), "
+        "`beam_search`, `dvts`, `mcts`, `ab_mcts`, `particle_filtering` (search a tree of steps), "
+        "`revisions` (passes with a forced continuation), `rejection` (draw until it is short).",
+    )
+    name: Name | None = setting(
+        None, "Name used in every table and figure. Default: the approach's."
+    )
+    scorer: Name | None = setting(None, "Name of the scorer it goes by.")
+    n: list[Positive] | None = setting(
+        None, "Sizes: samples, beams, particles, or chains that are revised.", min_length=1
+    )
+    num_simulations: list[Positive] | None = setting(
+        None, "Sizes of `mcts` and `ab_mcts`: nodes expanded, a rollout each.", min_length=1
+    )
+    max_think: list[NonNegative] | None = setting(
+        None,
+        "Sizes of `rejection`: budgets that thinking must stay within.",
+        "thinking tokens",
+        min_length=1,
+    )
+    choose: Literal["best", "weighted", "majority"] | None = setting(
+        None,
+        "How the answer is chosen among the candidates: the one with the best score; the answer "
+        "whose candidates' scores sum highest; the answer of most candidates. Default: as the "
+        "approach is called, `best` for trees, `majority` without a scorer.",
+    )
+    agg_strategy: Literal["last", "min", "prod", "mean"] = setting(
+        "last", "How the scores of a candidate's steps become its score."
+    )
+    beam_width: Positive | None = setting(
+        None, "Children of each candidate that is kept. Default: 4 (`mcts`: 2)."
+    )
+    num_iterations: Positive | None = setting(None, "Steps at most. Default: 40.", "steps")
+    lookahead: NonNegative | None = setting(
+        None, "Of `beam_search`: greedy steps before a value is read. Default: 0.", "steps"
+    )
+    filter_duplicates: StrictBool | None = setting(
+        None,
+        "Of `beam_search`: equal candidates count once. Default: they do not, since copies are "
+        "votes.",
+    )
+    exploration: Number | None = setting(
+        None, "Of `mcts`: the weight of what was seldom visited in UCT. Default: √2.", ge=0
+    )
+    passes: Positive | None = setting(
+        None, "Of `revisions`: passes of a chain, the first among them. Default: 2."
+    )
+    max_tries: Positive | None = setting(
+        None, "Of `rejection`: samples drawn at most. Default: 16."
+    )
+
+    @property
+    def shown(self) -> str:
+        """Its name in tables and figures."""
+        return self.name or self.approach

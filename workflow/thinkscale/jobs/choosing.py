@@ -1,0 +1,174 @@
+"""From candidates to what every strategy chose: the frame `searches` (design: data contracts)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from thinkscale.data import contracts
+from thinkscale.data.seeds import generator
+from thinkscale.grading.study import grade
+from thinkscale.stats.consensus import ballots, subsets
+from thinkscale.stats.selection import AGGREGATED, choose
+from thinkscale.thinking.strategies.registry import APPROACHES
+from thinkscale.thinking.strategies.search import expand
+
+_SEARCH = ["model", "item_id", "search", "n"]
+_DRAWS = 1000  # subsets of the samples, where there are more
+_COSTS = ["sampled", "sampled_new", "scored", "scored_new", "scored_uncached"]
+
+
+def choices(
+    candidates: pd.DataFrame,
+    scores: pd.DataFrame,
+    spent: pd.DataFrame,
+    items: pd.DataFrame,
+    strategies: Sequence[Mapping[str, Any]],
+    *,
+    grader: str,
+    settings: Mapping[str, Any] | None,
+    answer_prompts: Mapping[str, str],
+    excluded: Sequence[str] = (),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Grade every candidate's answer and let every strategy choose at each of its sizes.
+
+    grader, settings: the study's first. answer_prompts: what was put in before a cut response's
+    answer, by model. excluded: ids of items that the study leaves out. Strategies over samples
+    choose among subsets of the largest number drawn: all, or 1,000 at random; their costs are those
+    of a subset on average.
+    """
+    judged = _judged(candidates, items, grader, settings, answer_prompts)
+    found = dict(tuple(judged.groupby(_SEARCH, sort=False)))
+    values = {
+        (how, *key): dict(zip(group["candidate"], group["score"], strict=True))
+        for how in {entry["agg_strategy"] for entry in strategies}
+        for key, group in aggregated(scores, how).groupby([*_SEARCH, "scorer"], sort=False)
+    }
+    scorers = spent["scorer"].astype(object).where(spent["scorer"].notna(), None)
+    bills = {
+        (*key, scorer): bill
+        for *key, scorer, bill in zip(
+            *(spent[name] for name in _SEARCH), scorers, spent.to_dict("records"), strict=True
+        )
+    }
+    facts = items[["item_id", "difficulty", "cluster_id"]]
+    rows = []
+    for model, item_id in spent[["model", "item_id"]].drop_duplicates().itertuples(index=False):
+        for entry, search, size, n in _sizes(strategies):
+            key = (model, item_id, search, size)
+            row = _row(entry, bills[*key, entry["scorer"]], n / size)
+            given = found.get(key)
+            if given is not None:
+                own = values.get((entry["agg_strategy"], *key, entry["scorer"]), {})
+                row |= _chosen(entry, given, own, n, generator(seed, model, item_id, f"{size} {n}"))
+            out = {"excluded": item_id in excluded}
+            rows.append({"model": model, "item_id": item_id, "n": n, **row, **out})
+    names = contracts.SCHEMAS["searches"].names
+    made = pd.DataFrame(rows, columns=[name for name in names if name not in facts.columns[1:]])
+    return made.merge(facts, on="item_id", how="left")
+
+
+def aggregated(scores: pd.DataFrame, how: str) -> pd.DataFrame:
+    """One score a candidate from those of its steps, in their order: last, min, prod or mean.
+
+    A candidate with a step that has no score has none.
+    """
+    keys = [*_SEARCH, "candidate", "scorer"]
+    ordered = scores.sort_values([*keys, "step"], kind="stable")
+    whole = ordered.groupby(keys, sort=False)["score"].agg(
+        lambda steps: AGGREGATED[how](steps.to_numpy(float))
+    )
+    return whole.reset_index()
+
+
+def _sizes(strategies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping, str, int, int]]:
+    """(strategy, name and size of the search it chooses from, its own size)."""
+    samples = next((s.n for s in expand(strategies) if s.approach == "samples"), 0)
+    for entry in strategies:
+        approach = APPROACHES[entry["approach"]]
+        for n in entry[approach.size]:
+            yield (
+                (entry, "samples", samples, n)
+                if approach.parallel
+                else (*(entry, entry["name"] or entry["approach"], n, n),)
+            )
+
+
+def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """What a row says before anything is chosen: costs are those of a share of what was drawn.
+
+    A scorer reads the prompt whole, however many of the samples it reads behind it.
+    """
+    prompt = bill["prompt_tokens"]
+    costs = {name: bill[name] * share for name in _COSTS}
+    if share < 1 and bill["scored"]:
+        costs["scored"] = prompt + (bill["scored"] - prompt) * share
+    kept = ("prompt_tokens", "parameters", "scorer_parameters", "error")
+    nothing = dict.fromkeys(("share", "correct", "any_correct", "candidates"), 0.0)
+    return {
+        "strategy": entry["name"] or entry["approach"],
+        "approach": entry["approach"],
+        "scorer": entry["scorer"],
+        "choose": rule_of(entry),
+        "unmet": False,
+        **nothing,
+        **dict.fromkeys(("unanswered", "unscored"), 0.0),
+        **costs,
+        **{name: bill[name] for name in kept},
+    }
+
+
+def rule_of(entry: Mapping[str, Any]) -> str:
+    """By which rule a strategy of the configuration chooses, where it does not say so itself."""
+    named = {"majority": "majority", "best_of_n": "best", "weighted_best_of_n": "weighted"}
+    if entry["choose"] is not None:
+        return entry["choose"]
+    return named.get(entry["approach"], "majority" if entry["scorer"] is None else "best")
+
+
+def _chosen(
+    entry: Mapping[str, Any],
+    given: pd.DataFrame,
+    scores: Mapping[int, float],
+    n: int,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    parallel = APPROACHES[entry["approach"]].parallel
+    members = np.ones((1, len(given)))
+    if parallel:
+        members = subsets(len(given), n, n_draws=_DRAWS, rng=rng)
+    values = np.array([scores.get(c, np.nan) for c in given["candidate"]], dtype=float)
+    choice = choose(
+        given["ballot"].to_numpy(object),
+        given["correct"].to_numpy(bool),
+        values,
+        members,
+        rule_of(entry),
+    )
+    thought = given["think_tokens"]
+    limit = n if entry["approach"] == "rejection" else None
+    unmet = limit is not None and bool((thought > limit).any())
+    return {**asdict(choice), "think_tokens": thought.mean(), "unmet": unmet}
+
+
+def _judged(
+    candidates: pd.DataFrame,
+    items: pd.DataFrame,
+    grader: str,
+    settings: Mapping[str, Any] | None,
+    answer_prompts: Mapping[str, str],
+) -> pd.DataFrame:
+    """The candidates with `ballot`, what each votes for (None: nothing), and `correct`."""
+    parts = []
+    for model, own in candidates.groupby("model", sort=False):
+        # A grader takes responses; a candidate is one, under a condition of its own.
+        condition = own["search"] + ";n=" + own["n"].astype(str)
+        asked = own.assign(sample=own["candidate"], condition=condition, error=None)
+        grades = grade(asked, items, grader, settings, answer_prompt=answer_prompts[model])
+        correct = grades["outcome"].eq("correct").to_numpy()
+        votes = ballots(grades)["ballot"].to_numpy(object)
+        parts.append(own.assign(ballot=votes, correct=correct))
+    return pd.concat(parts) if parts else candidates.assign(ballot=None, correct=False)

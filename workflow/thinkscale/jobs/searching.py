@@ -1,0 +1,164 @@
+"""One model's searches about a shard of the items: what is found, its scores, its costs."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from thinkscale.calibration.bank import problem_of
+from thinkscale.calibration.scorer import StatedQuality
+from thinkscale.data import contracts
+from thinkscale.engines.base import Engine, Ids, noise_key
+from thinkscale.engines.drive import drive
+from thinkscale.engines.several import Several
+from thinkscale.jobs.inference import Prepared
+from thinkscale.jobs.progress import Progress
+from thinkscale.models.registry import parameters
+from thinkscale.thinking.prompts import encode
+from thinkscale.thinking.strategies.candidate import Task
+from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
+
+
+@dataclass(frozen=True)
+class Found:
+    """Frames by contract: what was found, each step's scores, and what was spent."""
+
+    candidates: pd.DataFrame
+    scores: pd.DataFrame
+    spent: pd.DataFrame
+
+
+def search_items(
+    prepared: Prepared,
+    items: pd.DataFrame,
+    strategies: Sequence[Mapping[str, Any]],
+    scorers: Sequence[Mapping[str, Any]],
+    step_end: str,
+    directory: Path,
+    shard: int,
+    shards: int,
+) -> tuple[Found, Mapping[str, Any]]:
+    """Do every search of a study about every item, with the journal of `directory`.
+
+    strategies, scorers: the study's, as its configuration has them. shard, shards: which part of
+    the items this is, and of how many. Returns what was found and the journal's usage. An item
+    whose prompt leaves no room for an answer has its reason in `spent.error` and no candidate.
+    Raises as the engine does.
+    """
+    work, record = prepared.work, prepared.record
+    wanted = expand(strategies)
+    tokenizer = prepared.checkpoint.tokenizer
+    ends = step_ends(tokenizer, step_end)
+    fitting = {i: p for i, p in work.prompts.items() if work.forcing.room(work.context, p) >= 0}
+    size = parameters(Path(record["directory"]))
+    journal = prepared.journal(directory, f"search-{shard}-of-{shards}")
+    with journal, Progress(record["name"], len(fitting), journal.usage, verb="search") as progress:
+        engine = Several(journal, _scorers(scorers, items, work.seed, tokenizer.decode))
+        tasks = {
+            item_id: Task(prompt, work.context, _rows(work.seed, item_id), work.forcing, ends)
+            for item_id, prompt in fitting.items()
+        }
+        asking = ((item_id, searches(task, wanted)) for item_id, task in tasks.items())
+        done: dict[str, tuple[Searched, ...]] = {}
+
+        def watch(going: int) -> None:
+            progress.watch(len(done), len(done), going)
+
+        for item_id, found in drive(asking, engine, 2 * prepared.settings.batch_size, watch):
+            done[item_id] = found
+        usage = journal.usage()
+        recalled = journal.recalled
+    candidates, scores, spent = [], [], []
+    for item_id, prompt in work.prompts.items():
+        key = {"model": record["name"], "item_id": item_id}
+        sizes = {"prompt_tokens": len(prompt), "parameters": size, "scorer_parameters": 0}
+        if item_id not in done:
+            reason = f"the prompt of {len(prompt)} tokens leaves no room for an answer"
+            spent += [{**key, **sizes, **nothing, "error": reason} for nothing in _nothing(wanted)]
+            continue
+        for searched in done[item_id]:
+            own = {**key, "search": searched.search.name, "n": searched.search.n}
+            candidates += _candidates(own, searched, tokenizer.decode)
+            scores += _scores(own, searched)
+            spent += _spent({**own, **sizes}, searched)
+    frames = (("candidates", candidates), ("scores", scores), ("spent", spent))
+    made = [pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names) for name, rows in frames]
+    return Found(*made), {"usage": usage, "recalled": recalled, "items": len(done)}
+
+
+def step_ends(tokenizer, text: str) -> tuple[Ids, ...]:
+    """What ends a step: each token whose text ends in `text`; where there is none, its tokens."""
+    special = set(tokenizer.all_special_ids)
+    words = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    found = (i for i, word in enumerate(words) if word.endswith(text) and i not in special)
+    return tuple((token,) for token in found) or (encode(tokenizer, text),)
+
+
+def _rows(seed: int, item_id: str) -> Callable[[int], bytes]:
+    return lambda sample: noise_key(seed, item_id, sample)
+
+
+def _scorers(
+    scorers: Sequence[Mapping[str, Any]],
+    items: pd.DataFrame,
+    seed: int,
+    decode: Callable[[Sequence[int]], str],
+) -> dict[str, Engine]:
+    problems = {}
+    if any(scorer["kind"] == "calibration" for scorer in scorers):
+        for item in items.itertuples():
+            # Whatever is judged is judged as of the first sample's row.
+            problems[noise_key(seed, item.item_id, 0)] = problem_of(item.meta)
+    return {
+        scorer["name"]: StatedQuality(problems, decode, scorer["d_prime"], seed)
+        for scorer in scorers
+    }
+
+
+def _nothing(wanted: Sequence[Search]) -> Iterator[dict[str, Any]]:
+    """The rows of `spent` of an item about which nothing was searched."""
+    none = dict.fromkeys(("sampled", "sampled_new", "rounds", *_READ), 0)
+    for search in wanted:
+        for scorer in (None, *search.scorers):
+            yield {"search": search.name, "n": search.n, "scorer": scorer, **none}
+
+
+_READ = ("scored", "scored_new", "scored_uncached")
+
+
+def _candidates(
+    key: Mapping[str, Any], searched: Searched, decode: Callable[[Sequence[int]], str]
+) -> Iterator[dict[str, Any]]:
+    for number, found in enumerate(searched.found):
+        sizes = [len(step) for step in found.steps]
+        yield {
+            **key,
+            "candidate": number,
+            "draws": list(found.draws),
+            "step_tokens": sizes,
+            "think_tokens": sum(sizes),
+            "answer_tokens": found.answer.sampled,
+            "stop": found.stop,
+            "answer_stop": "limit" if found.answer.stop == "length" else "eos",
+            "think_text": decode([token for step in found.steps for token in step]),
+            "answer_text": decode(found.answer.ids),
+        }
+
+
+def _scores(key: Mapping[str, Any], searched: Searched) -> Iterator[dict[str, Any]]:
+    for scorer, of_candidates in searched.scores.items():
+        for number, values in enumerate(of_candidates):
+            for step, value in enumerate(values):
+                own = {"candidate": number, "scorer": scorer, "step": step}
+                yield {**key, **own, "score": None if value != value else value}
+
+
+def _spent(key: Mapping[str, Any], searched: Searched) -> Iterator[dict[str, Any]]:
+    sampled = {"sampled": searched.sampled, "sampled_new": searched.sampled_new}
+    for scorer in (None, *searched.search.scorers):
+        read = searched.read.get(scorer, Read())
+        values = (read.alone, read.new, read.uncached)
+        own = {"scorer": scorer, **sampled, **dict(zip(_READ, values, strict=True))}
+        yield {**key, **own, "rounds": searched.rounds, "error": None}
