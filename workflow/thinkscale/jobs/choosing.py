@@ -47,13 +47,8 @@ def choices(
         for how in {entry["agg_strategy"] for entry in strategies}
         for key, group in aggregated(scores, how).groupby([*_SEARCH, "scorer"], sort=False)
     }
-    scorers = spent["scorer"].astype(object).where(spent["scorer"].notna(), None)
-    bills = {
-        (*key, scorer): bill
-        for *key, scorer, bill in zip(
-            *(spent[name] for name in _SEARCH), scorers, spent.to_dict("records"), strict=True
-        )
-    }
+    records = spent.astype(object).where(spent.notna(), None).to_dict("records")
+    bills = {tuple(bill[name] for name in (*_SEARCH, "scorer")): bill for bill in records}
     facts = items[["item_id", "difficulty", "cluster_id"]]
     rows = []
     for model, item_id in spent[["model", "item_id"]].drop_duplicates().itertuples(index=False):
