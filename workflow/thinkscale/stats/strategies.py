@@ -1,0 +1,49 @@
+"""Accuracy of every strategy against what it costs, over all items and by fifths of difficulty.
+
+Snell et al., arXiv 2408.03314, sections 5.2 and 5.3, figure 3.
+"""
+
+import pandas as pd
+
+from thinkscale.stats.core import frame, searches
+from thinkscale.stats.core.intervals import clustered_share
+
+COSTS = ["think_tokens", "sampled", "sampled_new", "scored", "scored_uncached", "prompt_tokens"]
+COLUMNS = [
+    *["model", "strategy", "approach", "scorer", "choose", "n", "condition", "level"],
+    *["n_items", "errors", "n_excluded", "estimate", "lower", "upper", "any_correct"],
+    *["candidates", "unanswered", "unscored", "unmet", *COSTS, "compute", "method"],
+]
+
+
+def tabulate(
+    searches_: pd.DataFrame, graded: pd.DataFrame, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Accuracy with its interval, clustered by item, and mean costs an item.
+
+    level: 0 is all items, 1 to 5 are fifths by difficulty, the easiest first. any_correct: share of
+    items with a correct candidate, what no choice can pass. Costs are tokens an item, `compute`
+    FLOPs an item. unmet: share of items whose thinking is longer than was asked for. Conditions of
+    budget forcing stand beside the strategies, at what each would cost alone.
+    """
+    rows = []
+    for cell, group in searches.cells(searches.prepare(searches_, graded)):
+        for level in range(searches.LEVELS + 1):
+            own = group if level == 0 else group[group["level"] == level]
+            if own.empty:
+                continue
+            correct = clustered_share(own["correct"], own["cluster"], confidence)
+            means = own[[*COSTS, "compute", "candidates", "any_correct", "unanswered", "unscored"]]
+            rows.append(
+                {
+                    **cell,
+                    "level": level,
+                    "n_items": own["item_id"].nunique(),
+                    "errors": int(own["error"].notna().sum()),
+                    **correct.bounds(),
+                    **means.astype(float).mean().to_dict(),
+                    "unmet": own["unmet"].astype(float).mean(),
+                    "method": correct.method,
+                }
+            )
+    return frame.table(rows, COLUMNS, graded)
