@@ -94,3 +94,33 @@ use rule tabulate as gather_losses with:
         table=tabulated("training_loss", "Training", "training loss", when=DERIVED),
     params:
         options={},
+
+
+use rule tabulate as compare_strategies with:
+    input:
+        searches_=results("searches.parquet"),
+        graded=results("graded.parquet"),
+    output:
+        table=tabulated("strategies", "Strategies", "strategies", when=STUDY.strategies),
+
+
+use rule compare_strategies as match_compute with:
+    output:
+        table=tabulated(
+            "compute_matched",
+            "Strategies",
+            "strategies at equal compute",
+            when=STUDY.strategies,
+        ),
+
+
+use rule compare_strategies as choose_by_difficulty with:
+    output:
+        table=tabulated(
+            "compute_optimal",
+            "Strategies",
+            "best strategy by difficulty",
+            when=STUDY.strategies,
+        ),
+    params:
+        options=resampling("confidence"),

@@ -122,3 +122,15 @@ use rule draw as draw_graders with:
         table("grader_agreement"),
     output:
         **drawn("grader_agreement", "Grading", "graders compared", when=SEVERAL_GRADERS),
+
+
+use rule draw as draw_strategies with:
+    input:
+        table("strategies"),
+    output:
+        **drawn(
+            "strategies_vs_compute",
+            "Strategies",
+            "accuracy against compute",
+            when=STUDY.strategies,
+        ),
