@@ -98,7 +98,7 @@ use rule tabulate as gather_losses with:
 
 use rule tabulate as compare_strategies with:
     input:
-        searches_=results("searches.parquet"),
+        searches=results("searches.parquet"),
         graded=results("graded.parquet"),
     output:
         table=tabulated("strategies", "Strategies", "strategies", when=STUDY.strategies),

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from thinkscale.stats.core import frame, searches
+from thinkscale.stats.core import frame
+from thinkscale.stats.core import searches as core
 from thinkscale.stats.core.intervals import clustered_mean, clustered_share
 
 AXES = {"compute": "FLOPs", "sampled": "sampled tokens"}
@@ -16,7 +17,7 @@ COLUMNS = [
 
 
 def tabulate(
-    searches_: pd.DataFrame,
+    searches: pd.DataFrame,
     graded: pd.DataFrame,
     *,
     multiples: tuple[int, ...] = (1, 2, 4, 8, 16, 32),
@@ -29,7 +30,7 @@ def tabulate(
     sizes there is none. gain: the paired difference from `majority` at the same cost, with its
     interval; missing where that has none.
     """
-    frame_ = searches.prepare(searches_, graded)
+    frame_ = core.prepare(searches, graded)
     rows = []
     for model, own in frame_.groupby("model", sort=False):
         natural = own[own["condition"] == "natural"]
@@ -71,7 +72,7 @@ def tabulate(
 
 def curves(own: pd.DataFrame, axis: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """Each strategy of one model with its rows; conditions are no sizes of one strategy."""
-    yield from own[own["approach"] != searches.FORCING].groupby("strategy", sort=False)
+    yield from own[own["approach"] != core.FORCING].groupby("strategy", sort=False)
 
 
 def interpolated(curve: pd.DataFrame, axis: str, cost: float) -> pd.Series | None:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from thinkscale.data.seeds import generator
 from thinkscale.stats.compute_matched import curves, interpolated
-from thinkscale.stats.core import frame, searches
+from thinkscale.stats.core import frame
+from thinkscale.stats.core import searches as core
 from thinkscale.stats.core.intervals import clustered_mean, clustered_share
 
 COLUMNS = [
@@ -16,7 +17,7 @@ COLUMNS = [
 
 
 def tabulate(
-    searches_: pd.DataFrame,
+    searches: pd.DataFrame,
     graded: pd.DataFrame,
     *,
     multiples: tuple[int, ...] = (1, 2, 4, 8, 16, 32),
@@ -31,7 +32,7 @@ def tabulate(
     choice. gain: paired difference from majority at the same compute. Only strategies and items
     with a value at that compute take part.
     """
-    prepared, rows = searches.prepare(searches_, graded), []
+    prepared, rows = core.prepare(searches, graded), []
     for model, own in prepared.groupby("model", sort=False):
         one = float(own.loc[own["condition"] == "natural", "compute"].astype(float).mean())
         facts = own.groupby("item_id")[["cluster", "level"]].first()

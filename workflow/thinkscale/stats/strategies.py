@@ -5,7 +5,8 @@ Snell et al., arXiv 2408.03314, sections 5.2 and 5.3, figure 3.
 
 import pandas as pd
 
-from thinkscale.stats.core import frame, searches
+from thinkscale.stats.core import frame
+from thinkscale.stats.core import searches as core
 from thinkscale.stats.core.intervals import clustered_share
 
 COSTS = ["think_tokens", "sampled", "sampled_new", "scored", "scored_uncached", "prompt_tokens"]
@@ -17,7 +18,7 @@ COLUMNS = [
 
 
 def tabulate(
-    searches_: pd.DataFrame, graded: pd.DataFrame, *, confidence: float = 0.95
+    searches: pd.DataFrame, graded: pd.DataFrame, *, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Accuracy with its interval, clustered by item, and mean costs an item.
 
@@ -27,8 +28,8 @@ def tabulate(
     budget forcing stand beside the strategies, at what each would cost alone.
     """
     rows = []
-    for cell, group in searches.cells(searches.prepare(searches_, graded)):
-        for level in range(searches.LEVELS + 1):
+    for cell, group in core.cells(core.prepare(searches, graded)):
+        for level in range(core.LEVELS + 1):
             own = group if level == 0 else group[group["level"] == level]
             if own.empty:
                 continue

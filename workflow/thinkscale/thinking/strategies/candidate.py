@@ -175,15 +175,13 @@ def best(task: Task, candidates: Sequence[Candidate], count: int) -> list[Candid
     by its place, and the outcome does not depend on how candidates were numbered.
     """
 
-    def rank(entry: tuple[int, Candidate]) -> tuple:
-        number, candidate = entry
+    def rank(candidate: Candidate) -> tuple:
         missing = candidate.score != candidate.score
-        content = repr((candidate.ids, candidate.draws, number)).encode()
+        content = repr((candidate.ids, candidate.draws)).encode()
         drawn = blake2b(content, key=task.noise, digest_size=8).digest()
         return missing, 0.0 if missing else -candidate.score, drawn
 
-    ranked = sorted(enumerate(candidates), key=rank)
-    return [candidate for _, candidate in ranked[:count]]
+    return sorted(candidates, key=rank)[:count]
 
 
 def whole(task: Task, candidates: Sequence[Candidate]) -> Generator[Asked, Said, tuple[Found, ...]]:
