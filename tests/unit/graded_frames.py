@@ -38,6 +38,8 @@ def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
                             "min_think": least,
                             "waits": waits,
                             "continuation": continuation,
+                            "truncate": None,
+                            "no_think": False,
                             "think_tokens": tokens,
                             "censored": cut,
                             "outcome": outcome,
@@ -51,7 +53,7 @@ def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
                         }
                     )
     frame = pd.DataFrame(rows).assign(**changes)
-    for column in ("max_think", "min_think", "waits"):
+    for column in ("max_think", "min_think", "waits", "truncate"):
         frame[column] = frame[column].astype("Int64")
     return frame
 

@@ -112,6 +112,42 @@ FAULTS = {
         {"inference.thinking.template_options": {"tokenize": True}},
         ["`inference.thinking.template_options`", "expected no key `tokenize`"],
     ),
+    "thinking switched off by the template": (
+        {
+            "inference.thinking": {
+                "preset": "qwen3",
+                "template_options": {"enable_thinking": False},
+            }
+        },
+        [
+            "`inference.thinking.template_options`: found {'enable_thinking': False}",
+            "expected thinking switched on: answers without it are `conditions.no_think: true`",
+        ],
+    ),
+    "template option that is set elsewhere, where thinking is off": (
+        {"inference.thinking": {"off_options": {"tokenize": True}}},
+        ["`inference.thinking.off_options`", "expected no key `tokenize`"],
+    ),
+    "unknown end of a turn": (
+        {"inference.thinking": {"turn_end": "answer"}},
+        ["`inference.thinking.turn_end`", "found 'answer'", "'thinking' or 'response'"],
+    ),
+    "truncation to nothing": (
+        {"conditions.truncate": [0]},
+        ["`conditions.truncate[0]`", "found 0", "greater than or equal to 1"],
+    ),
+    "truncation repeated": (
+        {"conditions.truncate": [8, 8]},
+        ["`conditions.truncate`", "8 is repeated"],
+    ),
+    "thinking off as a number": (
+        {"conditions.no_think": 1},
+        ["`conditions.no_think`", "found 1", "expected true or false"],
+    ),
+    "role of the system text": (
+        {"inference.prompt.system_role": "assistant"},
+        ["`inference.prompt.system_role`", "found 'assistant'", "'system' or 'user'"],
+    ),
     "example without an answer": (
         {"inference.prompt.examples": [{"user": "Q?"}]},
         ["`inference.prompt.examples[0].assistant`", "missing"],
@@ -336,14 +372,14 @@ def test_keys_of_a_model_stand_over_the_preset_of_the_study(folder):
         **{
             "inference": {"thinking": {"preset": "qwen3"}},
             "models.1.inference": {
-                "thinking": {"start": "", "template_options": {"enable_thinking": False}}
+                "thinking": {"start": "", "template_options": {"enable_thinking": None}}
             },
         }
     )
     one, two = (model.inference.thinking for model in parse_study(values, "my.yaml").models)
     assert one.template_options == {"enable_thinking": True}
     assert (two.preset, two.start, two.end) == ("qwen3", "", ["</think>"])
-    assert two.template_options == {"enable_thinking": False}
+    assert two.template_options == {"enable_thinking": None}
 
 
 @pytest.mark.parametrize("preset", [None, "s1", "instruct"])
@@ -357,11 +393,14 @@ def test_a_sweep_with_combinations(folder):
         "combine": [{"waits": 2, "max_think": 64}, {"min_think": 64, "max_think": 64}],
         "continuations": ["Wait", "", "Is that right?"],
         "continuation_choice": "drawn",
+        "truncate": [32],
+        "no_think": True,
     }
     asked = parse_study(study(conditions=conditions), "my.yaml").conditions.model_dump()
     del asked["max_swaps"]
     named = sweep(**{key: value for key, value in asked.items() if value is not None})
-    assert list(named) == ["natural", "waits=2;max=64", "min=64;max=64"]
+    names = ["natural", "no_think", "truncate=32", "waits=2;max=64", "min=64;max=64"]
+    assert list(named) == names
 
 
 def test_a_model_that_a_rule_makes_need_not_exist_yet(folder):

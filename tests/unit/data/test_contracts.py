@@ -30,7 +30,7 @@ def responses():
     row = {field.name: values[field.type] for field in schema}
     row |= {"stop": "natural", "answer_stop": "eos", "condition": "natural"}
     row |= {"max_think": None, "min_think": None, "waits": None, "continuation": None}
-    row |= {"error": None}
+    row |= {"truncate": None, "answer_from": "answer", "error": None}
     forced = row | {"condition": "max=16", "max_think": 16, "stop": "budget", "censored": True}
     return pd.DataFrame([row, forced])
 

@@ -24,6 +24,7 @@ def responses():
     return frame.assign(
         max_think=most, min_think=pd.array([None] * len(frame), "Int64"),
         waits=pd.array([None] * len(frame), "Int64"), continuation=None,
+        truncate=pd.array([None] * len(frame), "Int64"), no_think=False, answer_from="answer",
         **dict.fromkeys(contracts.LEDGER, 3), stop="natural", answer_stop="eos", censored=False,
         think_text="so", answer_text="A", seconds=0.1, engine="scripted", exact_tokens=True,
         error=None,

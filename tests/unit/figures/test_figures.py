@@ -58,8 +58,9 @@ CONDITIONS = ["natural", "max=0", "max=16", "min=40", "waits=1", "waits=2"]
 
 def columns_of(condition):
     limits, _, wording = condition.partition(";continuation=")
-    row = dict.fromkeys(["max_think", "min_think", "waits"], pd.NA) | {"continuation": None}
-    for limit in limits.split(";") if condition != "natural" else ():
+    row = dict.fromkeys(["max_think", "min_think", "waits", "truncate"], pd.NA)
+    row |= {"continuation": None, "no_think": condition == "no_think"}
+    for limit in limits.split(";") if "=" in condition else ():
         kind, _, value = limit.partition("=")
         row[{"max": "max_think", "min": "min_think"}.get(kind, kind)] = int(value)
         if kind == "waits":
@@ -78,14 +79,14 @@ def graded(models=MODELS, conditions=CONDITIONS, items=12, samples=2, scale=1):
                     row = columns_of(condition)
                     tokens = (10 + 3 * i) * scale
                     tokens *= 1 + (0 if pd.isna(row["waits"]) else row["waits"])
-                    if pd.notna(row["max_think"]):
-                        tokens = min(tokens, row["max_think"])
+                    limits = [row["max_think"], row["truncate"], 0 if row["no_think"] else pd.NA]
+                    tokens = min([tokens, *(limit for limit in limits if pd.notna(limit))])
                     key = {"model": model, "item_id": f"i{i}", "sample": sample}
                     rest = {"think_tokens": tokens, "censored": False, "difficulty": i / 10}
                     rest |= {"error": None, "excluded": False}
                     rows.append(key | row | rest | {"outcome": outcomes[(i + sample) % 4]})
     frame = pd.DataFrame(rows)
-    for column in ("max_think", "min_think", "waits"):
+    for column in ("max_think", "min_think", "waits", "truncate"):
         frame[column] = frame[column].astype("Int64")
     return frame
 

@@ -38,6 +38,7 @@ def study(lengths=(10,), model="m", continuations=("Wait",), after=9):
             for condition, tokens in places.items() if which else [*at.items(), *places.items()]:
                 cut = tokens in (0, 4) or "max=20" in condition
                 row = {"condition": condition, "think_tokens": tokens, "answer_tokens": 2}
+                row |= {"answer_from": "answer", "no_think": False}
                 row["continuation"] = name if "waits" in condition else np.nan
                 row |= {"stop": "budget" if cut else "natural", "forced_end_tokens": 3 * cut}
                 responses.append(key | row | {"answer_text": f" so {tokens}"})

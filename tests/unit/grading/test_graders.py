@@ -295,7 +295,11 @@ def bank(*answers):
 def responses(*rows):
     """(item_id, answer text, stop, answer_stop) each."""
     return pd.DataFrame(rows, columns=["item_id", "answer_text", "stop", "answer_stop"]).assign(
-        model="m", sample=range(len(rows)), condition="natural", error=None
+        model="m",
+        sample=range(len(rows)),
+        condition="natural",
+        answer_from="answer",
+        error=None,
     )
 
 
@@ -380,6 +384,9 @@ def write_study(folder, count):
             "sample": list(rows),
             "condition": "natural",
             **dict.fromkeys(("max_think", "min_think", "waits", "continuation", "error")),
+            "truncate": None,
+            "no_think": False,
+            "answer_from": "answer",
             **dict.fromkeys(contracts.LEDGER, 1),
             "stop": ["natural" if n % 4 else "budget" for n in rows],
             "answer_stop": ["eos" if n % 5 else "limit" for n in rows],

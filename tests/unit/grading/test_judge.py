@@ -46,7 +46,8 @@ def judge(**keys) -> dict:
 def responses(*rows) -> pd.DataFrame:
     """(model, item, condition, answer, error) of each response."""
     columns = ["model", "item_id", "condition", "answer_text", "error"]
-    frame = pd.DataFrame(rows, columns=columns).assign(sample=0, stop="natural", answer_stop="eos")
+    same = {"sample": 0, "stop": "natural", "answer_stop": "eos", "answer_from": "answer"}
+    frame = pd.DataFrame(rows, columns=columns).assign(**same)
     return frame.astype({"error": object})
 
 

@@ -1,7 +1,7 @@
 """What a plan promises: never less than can come, what is known counted, nothing changed."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import pytest
@@ -43,7 +43,7 @@ def drawn(conditions, room, choices, **changes) -> tuple[int, list[int]]:
 
     answering = [False]
     engine = Scripted(script)
-    row = respond(ids(PROMPT), b"row", conditions, settings, context)
+    row = respond(ids(PROMPT), b"row", conditions, settings, context, ids(PROMPT + "|"))
     asked = next(row)
     assert asked[0].max_new == room
     while True:
@@ -90,11 +90,14 @@ DOUBLE = {"think_end": (ids("||"),)}
         (sweep(combine=[{"waits": 2, "max_think": 3}, {"min_think": 2, "max_think": 4}]), 5, {}),
         (sweep(max_think=[0, 1], waits=[1]), 0, {}),
         (sweep(max_think=[0, 1], waits=[1]), 1, {}),
+        (sweep(max_think=[1, 3], truncate=[1, 2], no_think=True), 4, {}),
+        (sweep(waits=[1], no_think=True), 5, {"whole_turn": True}),
     ],
 )
 def test_the_bound_is_what_the_dearest_row_draws(conditions, room, changes):
     bound = most_sampled(room, conditions, short(**changes))
-    assert bound == dearest(conditions, room, tokens=2, **changes)
+    tokens = 3 if "whole_turn" in changes else 2  # whether ends of the turn are tried, too
+    assert bound == dearest(conditions, room, tokens, **changes)
 
 
 def test_a_drawn_continuation_is_bounded_by_the_shortest():
@@ -113,12 +116,14 @@ def test_a_drawn_continuation_is_bounded_by_the_shortest():
     st.sampled_from([["Wait"], ["Wait", "Hmm"], [""]]),
     st.sampled_from([[], [{"waits": 2, "max_think": 4}], [{"min_think": 3, "max_think": 6}]]),
     st.lists(st.integers(0, 2), max_size=40),
-    st.sampled_from([{}, DOUBLE]),
+    st.sampled_from([{}, DOUBLE, {"whole_turn": True}]),
+    st.booleans(),
 )
 def test_no_row_draws_more_than_the_bound(
-    room, max_think, min_think, waits, texts, combine, choices, more
+    room, max_think, min_think, waits, texts, combine, choices, more, no_think
 ):
-    conditions = sweep(max_think, min_think, waits, texts, combine)
+    more_conditions = {"truncate": max_think, "no_think": no_think}
+    conditions = sweep(max_think, min_think, waits, texts, combine, **more_conditions)
     sampled, _ = drawn(conditions, room, choices, **more)
     assert sampled <= most_sampled(room, conditions, short(**more))
 
@@ -302,6 +307,16 @@ def test_items_that_do_not_fit_are_left_out_and_said(journal):
     line = plan("m", work(prompts=prompts), journal(), rows=0, in_flight=0, seconds=0)
     assert line["rows"] == 8
     assert line["note"] == "1 item(s) do not fit the context of 100 tokens"
+
+
+def test_prompts_without_thinking_are_asked_and_must_fit(journal):
+    job = replace(work(sweep(no_think=True)), unthinking={q: ids(PROMPT + "|") for q in PROMPTS})
+    line = plan("m", job, journal(), rows=8, in_flight=8, seconds=99)
+    assert (line["rows_known"], line["sampled_known"]) == (8, 8 * (5 + 2 * 2))
+    long = replace(job, unthinking={"q0": ids("Q" * 99)})
+    line = plan("m", long, None, rows=0, in_flight=0, seconds=0)
+    assert line["rows"] == 6
+    assert line["note"] == "not made yet; 1 item(s) do not fit the context of 100 tokens"
 
 
 def test_a_model_that_cannot_be_loaded_is_planned_without_its_speed(journal):

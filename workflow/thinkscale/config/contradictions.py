@@ -46,7 +46,7 @@ def _repeated_values(key: str, values: Sequence[Any]) -> Iterable[str]:
 
 def _sweep_contradictions(study: Study) -> Iterable[str]:
     asked = study.conditions
-    for key in ("max_think", "min_think", "waits", "continuations"):
+    for key in ("max_think", "truncate", "min_think", "waits", "continuations"):
         yield from _repeated_values(f"conditions.{key}", getattr(asked, key) or [])
     for text in set(asked.continuations).intersection(RESERVED):
         yield (

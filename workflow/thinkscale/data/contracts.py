@@ -37,9 +37,12 @@ _RESPONSE = {
     "min_think": INT,
     "waits": INT,
     "continuation": TEXT,
+    "truncate": INT,
+    "no_think": BOOL,
     **dict.fromkeys(LEDGER, INT),
     "stop": TEXT,
     "answer_stop": TEXT,
+    "answer_from": TEXT,
     "censored": BOOL,
     "think_text": TEXT,
     "answer_text": TEXT,
@@ -82,7 +85,9 @@ SCHEMAS: dict[str, pa.Schema] = {
         },
         nullable="continuation prompt_token_ids",
     ),
-    "responses": _contract(_RESPONSE, nullable="max_think min_think waits continuation error"),
+    "responses": _contract(
+        _RESPONSE, nullable="max_think min_think waits continuation truncate error"
+    ),
     # And for every grader of the study a column of outcomes; see FAMILIES.
     "graded": _contract(
         {
@@ -98,8 +103,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "readout_label": TEXT,  # the most likely
             **dict.fromkeys(READOUT, FLOAT),
         },
-        nullable="max_think min_think waits continuation error extracted difficulty response_time "
-        "cluster_id readout_label " + " ".join(READOUT),
+        nullable="max_think min_think waits continuation truncate error extracted difficulty "
+        "response_time cluster_id readout_label " + " ".join(READOUT),
     ),
     "readouts": _contract(
         {
@@ -142,12 +147,16 @@ KEYS = {
 # Closed vocabularies.
 _STOPS = ("natural", "budget", "context")
 _ANSWER_STOPS = ("eos", "limit", "none")  # none: nothing was asked
+# Sampled behind the thinking; the whole turn, thinking and all; or there is none.
+_ANSWERS_FROM = ("answer", "turn", "none")
 _OUTCOMES = ("correct", "incorrect", "ungradable")
 WORDS = {
     ("responses", "stop"): _STOPS,
     ("responses", "answer_stop"): _ANSWER_STOPS,
+    ("responses", "answer_from"): _ANSWERS_FROM,
     ("graded", "stop"): _STOPS,
     ("graded", "answer_stop"): _ANSWER_STOPS,
+    ("graded", "answer_from"): _ANSWERS_FROM,
     ("verdicts", "stop"): (*_STOPS, "none"),
     ("verdicts", "answer_stop"): _ANSWER_STOPS,
     ("grades", "outcome"): _OUTCOMES,

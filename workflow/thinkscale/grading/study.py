@@ -26,7 +26,7 @@ from thinkscale.grading.registry import GRADERS
 DEFAULT_ANSWER_PROMPT = "Final Answer:"
 KEYS = list(contracts.KEYS["responses"])
 # What is read of a response: never its thinking.
-COLUMNS = [*KEYS, "answer_text", "stop", "answer_stop", "error"]
+COLUMNS = [*KEYS, "answer_text", "stop", "answer_stop", "answer_from", "error"]
 BATCH = 20_000  # responses
 
 
@@ -114,10 +114,10 @@ def grade(
 ) -> pd.DataFrame:
     """Grade responses (contract `responses`) against items; returns a `grades` frame, row by row.
 
-    Only answer text is read, never thinking. Where thinking was cut (`stop` is not natural) the
-    answer began after the injected `answer_prompt`, which is put before the text again. A response
-    that was cut at its token limit and cannot be graded says so in `detail`. `verdicts` has the
-    keys of responses and whatever columns a grader that reads verdicts expects.
+    Only answer text is read, never thinking. Where thinking was cut (`stop` is not natural) and an
+    answer asked for, it began after the injected `answer_prompt`, which is put before the text
+    again. A response that was cut at its token limit and cannot be graded says so in `detail`.
+    `verdicts` has the keys of responses and whatever columns a grader that reads verdicts expects.
 
     Raises ThinkscaleError for an unknown grader or setting, a response to an item that is not in
     the bank, or an item that lacks what the grader needs.
@@ -193,7 +193,7 @@ def _grade(
     memory: dict[tuple[str, str], Judged] = {}
     rows = zip(*(responses[name].tolist() for name in COLUMNS), strict=True)
     found = []  # (extracted, outcome, detail)
-    for model, item_id, sample, condition, text, stop, answer_stop, error in rows:
+    for model, item_id, sample, condition, text, stop, answer_stop, answer_from, error in rows:
         if isinstance(error, str):
             found.append((None, "ungradable", error))
             continue
@@ -203,7 +203,7 @@ def _grade(
                 f"Grading: response to item {item_id!r}, which is not among the items."
             )
         text = text if isinstance(text, str) else ""
-        if grader.reads_prompt and stop != "natural":
+        if grader.reads_prompt and stop != "natural" and answer_from == "answer":
             if model not in answer_prompts:
                 raise ThinkscaleError(
                     f"Grading: a response by {model!r}; expected one by "

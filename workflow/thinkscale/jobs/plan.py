@@ -4,7 +4,7 @@ and, from a short calibration on the machine, how long the rest takes."""
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
 
@@ -51,25 +51,29 @@ class Work:
     context: int
     samples: int
     seed: int
+    unthinking: Mapping[str, Ids] = field(default_factory=dict)
 
     def most(self) -> dict[tuple[str, int], int]:
         """`most_sampled` of every row; items that do not fit the context have none."""
         most = cache(lambda room: most_sampled(room, self.conditions, self.forcing))
-        rooms = {i: self.forcing.room(self.context, p) for i, p in self.prompts.items()}
+        fitting = {
+            item_id: prompt
+            for item_id, prompt in self.prompts.items()
+            if self.forcing.fits(self.context, prompt, self.unthinking.get(item_id, ()))
+        }
         return {
-            (item_id, sample): most(room)
-            for item_id, room in rooms.items()
-            if room >= 0
+            (item_id, sample): most(self.forcing.room(self.context, prompt))
+            for item_id, prompt in fitting.items()
             for sample in range(self.samples)
         }
 
     def ask(self, rows: Iterable[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], Asking]]:
         for item_id, sample in rows:
             noise = noise_key(self.seed, item_id, sample)
-            prompt = self.prompts[item_id]
+            prompt, unthinking = self.prompts[item_id], self.unthinking.get(item_id, ())
             yield (
                 (item_id, sample),
-                respond(prompt, noise, self.conditions, self.forcing, self.context),
+                respond(prompt, noise, self.conditions, self.forcing, self.context, unthinking),
             )
 
 

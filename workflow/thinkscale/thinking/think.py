@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -43,26 +44,35 @@ def think(
     samples: int,
     seed: int,
     in_flight: int = 64,
+    unthinking: Mapping[str, Ids] = MappingProxyType({}),
     watch: Callable[[int, int, int], None] = lambda rows, items, in_flight: None,
 ) -> Thought:
     """Think about every item under every condition, each sample of it as one row.
 
     prompts: token ids by item id. context: tokens of prompt, thinking and answer together.
-    in_flight: rows driven at a time. watch: told after each step how many rows and items are done
+    in_flight: rows driven at a time. unthinking: prompts with thinking switched off, by item id,
+    for the condition that has it so. watch: told after each step how many rows and items are done
     and how many rows are on their way.
 
     An item whose prompt leaves no room for an answer gets its responses all the same, empty and
     with the reason in `error`; the others are not held up by it.
     """
     refused = {
-        item_id: _does_not_fit(prompt, forcing, context)
+        item_id: _does_not_fit(max(prompt, unthinking.get(item_id, ()), key=len), forcing, context)
         for item_id, prompt in prompts.items()
-        if forcing.room(context, prompt) < 0
+        if not forcing.fits(context, prompt, unthinking.get(item_id, ()))
     }
     rows = (
         (
             (item_id, sample),
-            respond(prompt, noise_key(seed, item_id, sample), conditions, forcing, context),
+            respond(
+                prompt,
+                noise_key(seed, item_id, sample),
+                conditions,
+                forcing,
+                context,
+                unthinking.get(item_id, ()),
+            ),
         )
         for item_id, prompt in prompts.items()
         if item_id not in refused
@@ -85,12 +95,12 @@ def think(
         responses += [{**key, **r} for r in _response_records(row, conditions, engine, decode)]
     watch(rows_done, items_done, 0)
     for item_id, reason in refused.items():
+        sizes = len(prompts[item_id]), len(unthinking.get(item_id, ()))
         for sample in range(samples):
             key = {"model": model, "item_id": item_id, "sample": sample}
-            size = len(prompts[item_id])
             responses += [
-                {**key, **_refused_record(name, condition, size, reason, engine)}
-                for name, condition in conditions.items()
+                {**key, **_refused_record(name, c, sizes[c.no_think], reason, engine)}
+                for name, c in conditions.items()
             ]
     order = {item_id: position for position, item_id in enumerate(prompts)}
     return Thought(
@@ -122,9 +132,9 @@ def _response_records(
         yield {
             "condition": name,
             **vars(conditions[name]),
-            **ledger(row.prompt, answer),
+            **ledger(answer),
             "think_text": decode(answer.prefix.ids),
-            "answer_text": decode(answer.completion.ids),
+            "answer_text": decode(answer.ids),
             "seconds": row.seconds * answer.new_tokens / sampled,
             "engine": engine.name,
             "exact_tokens": engine.exact_tokens,
@@ -143,6 +153,7 @@ def _refused_record(
         "prompt_tokens": prompt_tokens,
         "stop": "context",
         "answer_stop": "none",
+        "answer_from": "none",
         "censored": True,
         "think_text": "",
         "answer_text": "",
@@ -153,21 +164,26 @@ def _refused_record(
     }
 
 
-def ledger(prompt: Sequence[int], answer: Answer) -> dict[str, Any]:
-    """Count a response's tokens by who put them there (design: the ledger)."""
-    prefix = answer.prefix
+def ledger(answer: Answer) -> dict[str, Any]:
+    """Count a response's tokens by who put them there (design: the ledger).
+
+    A response without an answer of its own ends where its thinking does: by itself or cut.
+    """
+    prefix, completion = answer.prefix, answer.completion
+    cut = prefix.stop != "natural" if completion is None else completion.stop == "length"
     return {
-        "prompt_tokens": len(prompt),
+        "prompt_tokens": len(answer.prompt),
         "think_natural": prefix.count("sampled"),
         "think_injected": prefix.count("injected"),
         "think_tokens": prefix.length,
         "forced_end_tokens": len(answer.forced_end),
-        "answer_tokens": answer.completion.sampled,
+        "answer_tokens": 0 if completion is None else completion.sampled,
         "new_tokens": answer.new_tokens,
         "alone_tokens": answer.alone_tokens,
         "waits_done": prefix.waits_done,
         "stop": prefix.stop,
-        "answer_stop": "limit" if answer.completion.stop == "length" else "eos",
+        "answer_stop": "limit" if cut else "eos",
+        "answer_from": answer.answer_from,
         "censored": prefix.censored,
     }
 
