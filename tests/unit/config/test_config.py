@@ -491,10 +491,12 @@ def test_the_example_of_the_documentation_is_a_study(folder):
 
 
 def test_the_pieces_of_the_documentation_are_parts_of_a_study(folder):
-    thinking, budgets = map(yaml.safe_load, pieces_of_yaml("Markers of thinking", "Item banks"))
+    pieces = pieces_of_yaml("Markers of thinking", "Item banks")
+    thinking, unforced, budgets = map(yaml.safe_load, pieces)
     thinking["models"][0] |= {"path": "model"}
     del thinking["models"][0]["hub"], thinking["models"][0]["revision"]
     made = parse_study({**study(), **thinking, **budgets, "corpora": []}, "example")
+    assert parse_study({**study(), **unforced}, "example").conditions.no_think
     assert made.inference.thinking.answer_prompt == "\nAnswer:"
     assert made.models[0].inference.thinking.template_options == {"enable_thinking": True}
     for name in Thinking.model_json_schema()["properties"]["preset"]["anyOf"][0]["enum"]:

@@ -155,10 +155,9 @@ def test_a_family_of_ones_own_is_switched_off_by_an_empty_thought_or_as_it_says(
 
 def test_a_thought_that_the_template_closes_is_not_opened_again():
     off = Inference(thinking={"template_options": {"enable_thinking": False}})
-    with pytest.raises(
-        ThinkscaleError, match=r"found \{'enable_thinking': False\}.*no_think: true"
-    ):
-        prompts_of(families.tokenizer("qwen3"), pd.DataFrame([{"item_id": "i", **ITEM}]), off)
+    bank = pd.DataFrame([{"item_id": "i", **ITEM}])
+    with pytest.raises(ThinkscaleError, match=r"{'enable_thinking': False}.*no_think: true"):
+        prompts_of(families.tokenizer("qwen3"), bank, off)
     # Steps asked for in plain words need no open thought.
     steps = text_of("instruct", template_options={"enable_thinking": False})
     assert steps.endswith("Let's think step by step.")

@@ -751,6 +751,44 @@ def test_combined_conditions_are_rows_but_no_points_of_a_curve():
     assert rows == ["natural", "1 wait", "2 waits", "min. 40"]
 
 
+UNFORCED = ["no_think", "truncate=8", "truncate=32"]
+
+
+def test_truncation_and_no_thinking_stand_beside_the_budgets():
+    table = accuracy(conditions=[*CONDITIONS, *UNFORCED])
+    figure = accuracy_vs_budget.draw(table, look=QUICK)
+    budgets, beside = figure.axes
+    curves = [line for line, *_ in budgets.containers]
+    assert [list(curve.get_xdata()) for curve in curves] == [[0, 16], [8, 32]] * 3
+    assert [curve.get_linestyle() for curve in curves] == ["-", "--"] * 3
+    rows = table[table["truncate"].notna()]
+    drawn = [mark[1] for mark in intervals(budgets) if mark[0] in (8, 32)]
+    assert sorted(drawn) == pytest.approx(sorted(rows["estimate"]))
+    ticks = [label.get_text() for label in beside.get_xticklabels()]
+    assert ticks == ["natural\n(no limit)", "thinking\noff"]
+    first, last = (label.get_window_extent() for label in beside.get_xticklabels())
+    assert first.x1 < last.x0
+    off = [mark[1] for mark in intervals(beside) if mark[0] == 1]
+    assert off == pytest.approx(list(table.loc[table["no_think"], "estimate"]))
+    assert {line.get_linestyle() for line, *_ in beside.containers} == {"None"}
+    assert "cut, not asked" in words(figure)
+    assert "cut, not asked" not in words(accuracy_vs_budget.draw(accuracy(), look=QUICK))
+    both = (accuracy_vs_waits.draw(frame, look=QUICK).axes for frame in (table, accuracy()))
+    assert [*map(intervals, next(both))] == [*map(intervals, next(both))]
+
+
+def test_truncation_and_no_thinking_are_no_lengths_of_thinking():
+    frame = graded(["m"], [*CONDITIONS, *UNFORCED])
+    assert list(condition_names(frame, QUICK.style).values())[:2] == ["natural", "not thinking"]
+    assert list(condition_names(frame, QUICK.style).values())[-2:] == ["cut at 8", "cut at 32"]
+    for draw in (thinking_lengths.draw, token_change.draw):
+        rows, without = (
+            [label.get_text() for label in draw(given).axes[0].get_yticklabels()]
+            for given in (frame, graded(["m"]))
+        )
+        assert rows == without
+
+
 def test_words_that_stand_for_a_continuation_are_not_quoted():
     conditions = ["waits=1", "waits=1;continuation=(nothing)", "waits=1;continuation=(drawn)"]
     frame = graded(["m"], conditions)

@@ -47,6 +47,23 @@ def study(lengths=(10,), model="m", continuations=("Wait",), after=9):
     return pd.DataFrame(chains), responses, graded.assign(extracted="B", outcome="correct")
 
 
+def test_what_was_not_asked_on_the_chain_is_no_fork_of_it():
+    chains, responses, graded = study()
+    natural = responses[responses["condition"] == "natural"]
+    nothing = {"answer_tokens": 0, "answer_text": "", "forced_end_tokens": 0}
+    others = pd.concat([
+        natural.assign(condition="no_think", no_think=True, think_tokens=0),
+        natural.assign(condition="truncate=4", answer_from="none", think_tokens=4, **nothing),
+        natural.assign(condition="truncate=50"),
+    ])  # fmt: skip
+    marks = others[["model", "item_id", "sample", "condition"]]
+    marks = marks.assign(extracted="B", outcome="correct")
+    more = the_thought(chains, pd.concat([responses, others]), pd.concat([graded, marks]), "m")
+    names = {name for fork in more.forks for name in fork.names}
+    assert names == {*CONDITIONS, "truncate=50"}
+    assert len(more.forks) == len(the_thought(chains, responses, graded, "m").forks)
+
+
 def words_of(ids):
     return [{WAIT: "Wait", HMM: "Hmm"}.get(token, f" t{token}") for token in ids]
 

@@ -303,6 +303,19 @@ def responses(*rows):
     )
 
 
+def test_the_answer_prompt_is_put_before_what_was_said_behind_it_and_nothing_else():
+    frame = responses(
+        ("i0", " 4", "budget", "eos"),
+        ("i0", "There are 4 of them and 3 more, so", "budget", "limit"),
+        ("i0", "", "budget", "limit"),
+    ).assign(answer_from=["answer", "turn", "none"])
+    prompt = "It is not 5. The answer is"
+    grades = grade(frame, bank("4"), "numeric", answer_prompt=prompt)
+    assert grades["outcome"].tolist() == ["correct", "ungradable", "ungradable"]
+    assert grades["extracted"].dropna().tolist() == ["4"]
+    assert grades["detail"].str.contains("cut at its token limit").tolist() == [False, True, True]
+
+
 @pytest.mark.parametrize("grader", ["exact", "numeric", "math"])
 def test_an_answer_cut_at_its_end_is_ungradable(grader):
     frame = responses(

@@ -37,7 +37,8 @@ def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
     curves = [(budgets, "max_think", "-")]
     curves += [(truncated, "truncate", "--")] if len(truncated) else []
     places = [0.0, 1.0] if conditions.is_unthinking(beside).any() else [0.0]
-    ratios = [1, (0.1 + 0.04 * len(shown)) * len(places)]
+    # Two labels side by side take more than the marks of few models above them.
+    ratios = [1, max(0.1 + 0.04 * len(shown), 0.25 * (len(places) - 1)) * len(places)]
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=ratios)
     others, options = [], _options(items)
     if options:
@@ -61,7 +62,7 @@ def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
     _budget_axis(left, np.unique(limits), style)
     left.set_ylabel(core.LABEL)
     left.set_ylim(0, core.top(drawn))
-    right.set_xlim(-0.5 * len(places), 1.5 * len(places) - 1)
+    right.set_xlim(-0.5, len(places) - 0.5)
     right.set_xticks(places, ["natural\n(no limit)", "thinking\noff"][: len(places)])
     right.tick_params(axis="y", length=0, labelleft=False)
     right.spines["left"].set(linestyle=(0, (1, 2)))
