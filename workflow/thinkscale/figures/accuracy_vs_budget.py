@@ -51,10 +51,11 @@ def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
         if options:
             ax.axhline(1 / options, linewidth=0.9, **guess)
     for index, model in enumerate(shown):
-        for rows, limit, line in curves:
+        for kind, (rows, limit, line) in enumerate(curves):
             mine = rows[rows["model"] == model].sort_values(limit)
             where = mine[limit].astype(float)
-            core.intervals(left, where, mine, model, (index, len(shown), 3.0), look, line)
+            shift = (index + kind * len(shown), len(curves) * len(shown), 3.0)
+            core.intervals(left, where, mine, model, shift, look, line)
         mine = beside[beside["model"] == model]
         where = mine["no_think"].astype(float)
         core.intervals(right, where, mine, model, (index, len(shown), 8.0), look, "")
