@@ -87,7 +87,7 @@ def run(preset, plans, words=WORDS, context=5000, max_answer=8, off=(), **swept)
         whole_turn=thinking.turn_end == "response",
     )
     conditions = sweep(**swept)
-    asking = respond(prompt, b"key", conditions, made, context, (*prompt, *off))
+    asking = respond(prompt, b"key", conditions, made, context, unthinking=(*prompt, *off))
     [(_, row)] = drive([(0, asking)], engine, 1)
     assert engine.sampled == sum(answer.new_tokens for answer in row.answers.values())
     return row

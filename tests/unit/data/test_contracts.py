@@ -51,6 +51,12 @@ def test_grades_come_back(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["grades.parquet"]
 
 
+def test_where_an_answer_is_from_has_three_words(tmp_path):
+    frame = responses().assign(answer_from=["turn", "model"])
+    expected = "column answer_from, row 1 is 'model'; expected one of answer, turn, none"
+    assert expected in message(contracts.write, frame, tmp_path / "r.parquet", "responses")
+
+
 def test_responses_keep_whole_numbers(tmp_path):
     contracts.write(responses(), tmp_path / "r.parquet", "responses")
     back = contracts.read(tmp_path / "r.parquet", "responses")

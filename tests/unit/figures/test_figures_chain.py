@@ -64,6 +64,17 @@ def test_what_was_not_asked_on_the_chain_is_no_fork_of_it():
     assert len(more.forks) == len(the_thought(chains, responses, graded, "m").forks)
 
 
+def test_a_whole_turn_is_a_fork_for_which_nothing_was_written():
+    chains, responses, graded = study()
+    turn = {"answer_from": "turn", "answer_tokens": 0, "answer_text": "It is 4, I should think."}
+    responses.loc[responses["condition"].isin(["natural", "max=99"]), list(turn)] = [*turn.values()]
+    graded.loc[graded["condition"].isin(["natural", "max=99"]), "extracted"] = None
+    [fork] = (f for f in the_thought(chains, responses, graded, "m").forks if f.at == 10)
+    assert (fork.names, fork.end) == (("natural", "max=99"), 10)
+    figure = one_chain.draw(chains, responses, graded, look=QUICK)
+    assert any("“It is 4, I should" in text.get_text() for text in figure.findobj(Text))
+
+
 def words_of(ids):
     return [{WAIT: "Wait", HMM: "Hmm"}.get(token, f" t{token}") for token in ids]
 

@@ -392,7 +392,11 @@ def test_a_judge_of_its_own(folder):
     hub = {"name": "j", "hub": "a/b", "revision": "0" * 40}
     values = judged_study(
         **{
-            "inference": {"dtype": "float16", "thinking": {"start": "<t>"}},
+            "inference": {
+                "dtype": "float16",
+                "thinking": {"start": "<t>"},
+                "prompt": {"system_role": "user"},
+            },
             "grading.judge.model": {**hub, "inference": {"thinking": {"preset": "qwen3"}}},
             "grading.judge.system": None,
         }
@@ -400,6 +404,7 @@ def test_a_judge_of_its_own(folder):
     model = judge_model(parse_study(values, "my.yaml"))
     assert (model.name, model.hub, model.derive) == ("j", "a/b", None)
     assert (model.inference.dtype, model.inference.thinking.start) == ("float16", "<think>\n")
+    assert model.inference.prompt.system_role == "user"
     assert model.inference.prompt.system is None
 
 

@@ -43,7 +43,8 @@ def drawn(conditions, room, choices, **changes) -> tuple[int, list[int]]:
 
     answering = [False]
     engine = Scripted(script)
-    row = respond(ids(PROMPT), b"row", conditions, settings, context, ids(PROMPT + "|"))
+    off = ids(PROMPT + "|")
+    row = respond(ids(PROMPT), b"row", conditions, settings, context, unthinking=off)
     asked = next(row)
     assert asked[0].max_new == room
     while True:

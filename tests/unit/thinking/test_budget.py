@@ -21,7 +21,7 @@ UNTHINKING = PROMPT + "|"
 def run(conditions, script=passes, context=1000, prompt=PROMPT, **changes):
     engine = Scripted(script)
     made = forcing(**changes)
-    row = respond(ids(prompt), b"key", conditions, made, context, ids(UNTHINKING))
+    row = respond(ids(prompt), b"key", conditions, made, context, unthinking=ids(UNTHINKING))
     [(_, result)] = drive([("row", row)], engine, 8)
     return engine, result
 

@@ -24,7 +24,7 @@ SWEEP = sweep(
     no_think=True,
 )
 PROMPTS = {f"q{n}": ids("Q" * (n + 1) + "<\n") for n in range(6)}
-UNTHINKING = {name: (*prompt[:-1], ord("|"), ord("\n")) for name, prompt in PROMPTS.items()}
+UNTHINKING = {f"q{n}": ids("Q" * (n + 1) + "|") for n in range(6)}
 
 
 @dataclass
@@ -113,7 +113,7 @@ def test_the_ledger_adds_up(whole):
     assert (rows["think_natural"] + rows["think_injected"] == rows["think_tokens"]).all()
     assert (rows["think_tokens"] == rows["think_text"].str.len()).all()
     assert (rows["new_tokens"] <= rows["alone_tokens"]).all()
-    lengths = rows["item_id"].map(lambda item_id: len(PROMPTS[item_id])) + rows["no_think"]
+    lengths = rows["item_id"].map(lambda item_id: len(PROMPTS[item_id])) - rows["no_think"]
     assert (rows["prompt_tokens"] == lengths).all()
     assert (rows.loc[rows["no_think"], "think_tokens"] == 0).all()
     assert set(rows["stop"]) == {"natural", "budget", "context"}
@@ -184,11 +184,11 @@ def test_rows_come_in_the_order_of_the_items():
 
 
 def test_a_prompt_without_room_is_refused_and_the_others_go_on(tmp_path):
-    # 3 forced and 5 for the answer leave 7 for the prompt; those of q5 have 8 and 9 tokens
+    # 3 forced and 5 for the answer leave 7 for the prompt; those of q5 have 8 tokens
     engine = Chance()
     result = thought(engine=engine, context=15)
     reason = (
-        "the prompt has 9 tokens; with the answer's 5 and a forced end it exceeds the context of "
+        "the prompt has 8 tokens; with the answer's 5 and a forced end it exceeds the context of "
         "15 tokens"
     )
     assert result.refused == {"q5": reason}
@@ -200,7 +200,7 @@ def test_a_prompt_without_room_is_refused_and_the_others_go_on(tmp_path):
     assert len(rows) == len(PROMPTS) * 3 * len(SWEEP)
     refused = rows[rows["item_id"] == "q5"]
     assert (refused["error"] == reason).all()
-    assert (refused["prompt_tokens"] == 8 + refused["no_think"]).all()
+    assert (refused["prompt_tokens"] == 8 - refused["no_think"]).all()
     assert (refused["answer_from"] == "none").all()
     assert not refused[[c for c in contracts.LEDGER if c != "prompt_tokens"]].any(axis=None)
     assert set(zip(refused["stop"], refused["answer_stop"], strict=True)) == {("context", "none")}
@@ -237,10 +237,10 @@ def test_a_prompt_that_just_fits_has_no_room_to_think():
 
 def test_a_prompt_without_thinking_must_fit_too():
     prompts = {"q4": PROMPTS["q4"]}
-    longer = {"q4": ids("Q" * 11)}
-    assert thought(prompts, context=15, unthinking={"q4": ids("Q" * 10)}).refused == {}
+    longer = {"q4": ids("Q" * 8)}
+    assert thought(prompts, context=15, unthinking={"q4": ids("Q" * 7)}).refused == {}
     result = thought(prompts, context=15, unthinking=longer, engine=object.__new__(Nothing))
-    assert "the prompt has 11 tokens" in result.refused["q4"]
+    assert "the prompt has 8 tokens" in result.refused["q4"]
 
 
 def test_the_watch_sees_rows_and_items_done_and_rows_on_their_way():

@@ -73,7 +73,14 @@ class Work:
             prompt, unthinking = self.prompts[item_id], self.unthinking.get(item_id, ())
             yield (
                 (item_id, sample),
-                respond(prompt, noise, self.conditions, self.forcing, self.context, unthinking),
+                respond(
+                    prompt,
+                    noise,
+                    self.conditions,
+                    self.forcing,
+                    self.context,
+                    unthinking=unthinking,
+                ),
             )
 
 

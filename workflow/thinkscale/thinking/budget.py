@@ -60,9 +60,9 @@ class Forcing:
         forced = len(self.newline) + len(self.think_end[0]) + len(self.answer_prompt)
         return context - len(prompt) - forced - self.max_answer
 
-    def fits(self, context: int, prompt: Ids, unthinking: Ids = ()) -> bool:
-        """Whether an item can be asked: under every condition, or under none."""
-        return self.room(context, prompt) >= 0 and len(unthinking) + self.max_answer <= context
+    def fits(self, context: int, *prompts: Ids) -> bool:
+        """Whether an item can be asked under every condition, by all its prompts."""
+        return all(self.room(context, prompt) >= 0 for prompt in prompts)
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ def respond(
     conditions: Mapping[str, Condition],
     forcing: Forcing,
     context: int,
+    *,
     unthinking: Ids = (),
 ) -> Asking:
     """Think about one prompt once and answer under every condition.

@@ -71,7 +71,7 @@ def think(
                 conditions,
                 forcing,
                 context,
-                unthinking.get(item_id, ()),
+                unthinking=unthinking.get(item_id, ()),
             ),
         )
         for item_id, prompt in prompts.items()
