@@ -11,7 +11,7 @@ with job(snakemake):
     items = contracts.read(given.study_items, "items")
     if given.verdicts:
         beside["verdicts"] = contracts.read(given.verdicts, "verdicts")
-    if given.readouts:
+    if "readout" in snakemake.params.grading["graders"]:
         beside["readouts"] = by_response(contracts.read(given.readouts, "readouts"), items)
     grade_study(
         given.responses,

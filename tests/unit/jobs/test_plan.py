@@ -1,7 +1,7 @@
 """What a plan promises: never less than can come, what is known counted, nothing changed."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import pytest
@@ -203,6 +203,19 @@ def test_a_row_known_in_part_is_not_counted_twice(journal):
     assert measured["rows_known"] == 2
     assert measured["left_expected"] == 6 * 2  # X $ behind abc, for each row that is left
     assert measured["expected_from"] == "calibration, 2 of 2 rows ended"
+
+
+def test_what_is_read_is_no_token_to_be_sampled(journal):
+    """A study that reads too is bounded and expected as before, and known where it is answered."""
+    job = work()
+    reading = replace(job, readouts={item: {"A": (ids("A"),)} for item in PROMPTS})
+    finish(job, journal(), [("q0", 0), ("q0", 1), ("q1", 0)])
+    lines = [plan("m", w, journal(), rows=0, in_flight=0, seconds=0) for w in (job, reading)]
+    assert lines[0] == lines[1]
+    engine = Paced(passes)
+    measured = plan("m", reading, journal(engine), rows=2, in_flight=8, seconds=9)
+    assert any(request.read for request in engine.asked)  # time is told with what reading takes
+    assert (measured["rows_known"], measured["left_expected"]) == (5, 3 * ROW)
 
 
 def test_a_calibration_measures_and_its_tokens_are_kept(journal):

@@ -119,7 +119,7 @@ def prepare(
         checkpoint.context,
         settings.samples,
         seed,
-        _readouts(items, settings, checkpoint.tokenizer) if settings.readout else {},
+        readouts=_readouts(items, settings, checkpoint.tokenizer) if settings.readout else {},
     )
     return Prepared(record, checkpoint, work, identity, settings)
 

@@ -75,7 +75,12 @@ class Work:
             yield (
                 (item_id, sample),
                 respond(
-                    prompt, noise, self.conditions, self.forcing, self.context, ways if read else ()
+                    prompt,
+                    noise,
+                    self.conditions,
+                    self.forcing,
+                    self.context,
+                    read=ways if read else (),
                 ),
             )
 

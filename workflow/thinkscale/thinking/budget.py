@@ -99,6 +99,7 @@ def respond(
     conditions: Mapping[str, Condition],
     forcing: Forcing,
     context: int,
+    *,
     read: tuple[Ids, ...] = (),
 ) -> Asking:
     """Think about one prompt once and answer under every condition.
@@ -143,9 +144,7 @@ def respond(
         )
         for fork in forks.values()
     }
-    behind = {
-        name: _read_behind(prompt, fork.prefix, forcing) for name, fork in forks.items() if read
-    }
+    behind = {n: _read_behind(prompt, fork.prefix, forcing) for n, fork in forks.items() if read}
     asked |= {ids: Request(ids, 0, (), noise, 0, read) for ids in behind.values()}
     said = dict(zip(asked, (yield list(asked.values())), strict=True))
     chains = tuple(
@@ -211,10 +210,10 @@ def _fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> _Fork:
 
 def _read_behind(prompt: Ids, prefix: Prefix, forcing: Forcing) -> Ids:
     """What an answer is read behind: the same words whether thinking was cut or ended."""
-    ids = prompt + prefix.ids
-    if prefix.stop == "natural" and not prefix.end.by_eos:
-        return ids + prefix.end.end_ids + forcing.answer_prompt
-    return ids + forcing.forced_end(ids)
+    ids, end = prompt + prefix.ids, prefix.end
+    if prefix.stop != "natural" or (end and end.by_eos):
+        return ids + forcing.forced_end(ids)
+    return ids + (end.end_ids if end else ()) + forcing.answer_prompt
 
 
 def _account(

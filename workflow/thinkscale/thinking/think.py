@@ -74,7 +74,7 @@ def think(
                 conditions,
                 forcing,
                 context,
-                sequences(readouts.get(item_id, {})),
+                read=sequences(readouts.get(item_id, {})),
             ),
         )
         for item_id, prompt in prompts.items()
