@@ -108,6 +108,7 @@ def test_every_model_item_sample_and_condition_answered_once(results):
     grades = contracts.read(results / "grades.parquet", "grades")
     assert grades["grader"].value_counts().to_dict() == {
         "choice": len(responses),
+        "readout": len(responses),
         "article": len(responses),
     }
 

@@ -188,12 +188,18 @@ def shard_count(wildcards):
 
 
 def shards(kind, suffix="parquet"):
-    """Every shard of every model, `kind` being chains, responses or (JSON) usage."""
+    """Every shard of every model, `kind` being chains, responses, readouts or (JSON) usage."""
     return [
         results("inference", model.name, f"{shard}.{kind}.{suffix}")
         for model in STUDY.models
         for shard in range(model.inference.shards)
     ]
+
+
+def where_read(readouts):
+    """Files of readouts by that name, where a model of the study reads its options' labels."""
+    reading = any(model.inference.readout is not None for model in STUDY.models)
+    return {"readouts": readouts} if reading else {}
 
 
 def compared_pairs():

@@ -4,6 +4,7 @@
 rule grade:
     """Apply every configured grader to every response."""
     input:
+        **where_read(results("readouts.parquet")),
         responses=results("responses.parquet"),
         study_items=results("items.parquet"),
         verdicts=verdicts_file(),
@@ -27,6 +28,7 @@ rule grade:
 rule join_graded:
     """Join responses, grades and what analyses need of items: what every analysis starts from."""
     input:
+        **where_read(results("readouts.parquet")),
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),

@@ -7,6 +7,7 @@ with job(snakemake):
     from thinkscale.data.tables import read_table
 
     params, given = snakemake.params, snakemake.input
+    read = given.get("readouts")
     excluded = ()
     if given.overlap:
         excluded = graded.contaminated(read_table(given.overlap), **params.exclusion)
@@ -16,5 +17,6 @@ with job(snakemake):
         contracts.read(given.study_items, "items"),
         params.graders,
         excluded,
+        readouts=contracts.read(read, "readouts") if read else None,
     )
     contracts.write(frame, snakemake.output.graded, "graded")

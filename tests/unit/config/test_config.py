@@ -240,6 +240,18 @@ FAULTS = {
         {"analyses.compare": [["one", "one"]]},
         ["`analyses.compare`", "'one' with itself", "expected two models"],
     ),
+    "readout of something else": (
+        {"inference.readout": "answer"},
+        ["`inference.readout`", "found 'answer'", "expected 'options'"],
+    ),
+    "grader of readouts where nothing is read": (
+        {"grading.graders": ["choice", "readout"]},
+        ["`inference.readout`", "found nothing to be read", "the grader `readout`"],
+    ),
+    "more mass than there is": (
+        {"grading.readout.min_mass": 1.5},
+        ["`grading.readout.min_mass`", "found 1.5", "less than or equal to 1"],
+    ),
     "empty end of thinking": (
         {"inference.thinking": {"end": [""]}},
         ["`inference.thinking.end[0]`", "found ''", "expected text that is not empty"],

@@ -78,6 +78,28 @@ def test_every_response_once_in_its_order_with_the_outcome_of_every_grader(tmp_p
     assert not {"think_text", "answer_text", "stem"} & {*found.columns}
 
 
+def test_what_was_read_of_a_response_stands_beside_it(tmp_path):
+    """Of a model whose labels were not read there is nothing, and the order stays."""
+    of, items = responses(), ITEMS.assign(key=["B", None])
+    keys = of.loc[of["model"].eq("a") & of["item_id"].eq("q1"), graded.KEYS]
+    readouts = pd.concat(
+        [
+            keys.assign(label=label, logprob=np.log(p), mass=0.8)
+            for label, p in (("A", 0.2), ("B", 0.6))
+        ]
+    ).sample(frac=1, random_state=0)
+    frame = graded.join(of, grades(of), items, GRADERS, readouts=readouts)
+    contracts.write(frame, tmp_path / "g.parquet", "graded")
+    found = contracts.read(tmp_path / "g.parquet", "graded")
+    assert found[graded.KEYS].equals(joined()[graded.KEYS])
+    read = found["readout_label"].notna()
+    assert found[read][graded.KEYS].to_numpy().tolist() == keys.to_numpy().tolist()
+    assert set(found.loc[read, "readout_label"]) == {"B"}
+    assert found.loc[read, "readout_key"].tolist() == pytest.approx([0.75] * 4)
+    assert found.loc[read, "readout_mass"].tolist() == [0.8] * 4
+    assert found.loc[~read, [*contracts.READOUT]].isna().all(axis=None)
+
+
 def test_what_the_study_leaves_out_is_marked_and_stays():
     found = joined(["q2"])
     assert len(found) == len(responses())

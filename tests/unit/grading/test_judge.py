@@ -284,7 +284,7 @@ def test_from_responses_to_grades(tmp_path):
     assert made["stop"].tolist() == ["natural", "natural", "none", "budget", "none"]
     assert made["error"].isna().tolist() == [True, True, False, True, False]
 
-    grades = grade(given_to, ITEMS, "judge", verdicts=made)
+    grades = grade(given_to, ITEMS, "judge", beside={"verdicts": made})
     assert grades["outcome"].tolist() == ["correct", "correct", *["ungradable"] * 3]
     assert grades["extracted"].tolist()[:2] == ["PASS", "PASS"]
     assert grades["detail"].tolist()[2:] == [
@@ -302,7 +302,7 @@ def test_a_question_that_does_not_fit_the_judge_says_so():
     ).assign(answer_stop="none", error="the prompt has 9 tokens")
     made = verdicts(given_to, asked, heard, "j", str)
     assert made["error"].tolist() == ["the judge could not be asked: the prompt has 9 tokens"]
-    grades = grade(given_to, ITEMS, "judge", verdicts=made)
+    grades = grade(given_to, ITEMS, "judge", beside={"verdicts": made})
     assert grades["outcome"].tolist() == ["ungradable"]
 
 

@@ -211,6 +211,19 @@ def test_a_row_known_in_part_is_not_counted_twice(journal):
     assert measured["expected_from"] == "calibration, 2 of 2 rows ended"
 
 
+def test_what_is_read_is_no_token_to_be_sampled(journal):
+    """A study that reads too is bounded and expected as before, and known where it is answered."""
+    job = work()
+    reading = replace(job, readouts={item: {"A": (ids("A"),)} for item in PROMPTS})
+    finish(job, journal(), [("q0", 0), ("q0", 1), ("q1", 0)])
+    lines = [plan("m", w, journal(), rows=0, in_flight=0, seconds=0) for w in (job, reading)]
+    assert lines[0] == lines[1]
+    engine = Paced(passes)
+    measured = plan("m", reading, journal(engine), rows=2, in_flight=8, seconds=9)
+    assert any(request.read for request in engine.asked)  # time is told with what reading takes
+    assert (measured["rows_known"], measured["left_expected"]) == (5, 3 * ROW)
+
+
 def test_a_calibration_measures_and_its_tokens_are_kept(journal):
     engine, job = Paced(passes), work()
     line = plan("m", job, journal(engine), rows=3, in_flight=8, seconds=100)

@@ -171,6 +171,13 @@ OPTIONAL = {"chains": ("prompt_token_ids",), "graded": ("readout_label", *READOU
 FAMILIES = {"graded": "outcome_"}
 
 
+def key_labels(key: str | None, labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels of an item's right options: those of its column `key`, which commas join."""
+    if key is None:
+        return ()
+    return (key,) if key in labels else tuple(key.split(","))
+
+
 def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read the parquet file at `path` under contract `name`, all columns or those asked for.
 

@@ -17,6 +17,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.bound import most_sampled
 from thinkscale.thinking.budget import Asking, Forcing, respond
 from thinkscale.thinking.conditions import Condition
+from thinkscale.thinking.readout import Spellings, sequences
 
 COLUMNS = {
     "model": "str",
@@ -52,6 +53,7 @@ class Work:
     samples: int
     seed: int
     unthinking: Mapping[str, Ids] = field(default_factory=dict)
+    readouts: Mapping[str, Spellings] = field(default_factory=dict)
 
     def most(self) -> dict[tuple[str, int], int]:
         """`most_sampled` of every row; items that do not fit the context have none."""
@@ -67,10 +69,13 @@ class Work:
             for sample in range(self.samples)
         }
 
-    def ask(self, rows: Iterable[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], Asking]]:
+    def ask(
+        self, rows: Iterable[tuple[str, int]], *, read: bool = False
+    ) -> Iterator[tuple[tuple[str, int], Asking]]:
+        """Begin rows. read: what they read too; it samples nothing, so only time is told by it."""
         for item_id, sample in rows:
             noise = noise_key(self.seed, item_id, sample)
-            prompt, unthinking = self.prompts[item_id], self.unthinking.get(item_id, ())
+            prompt, ways = self.prompts[item_id], sequences(self.readouts.get(item_id, {}))
             yield (
                 (item_id, sample),
                 respond(
@@ -79,7 +84,8 @@ class Work:
                     self.conditions,
                     self.forcing,
                     self.context,
-                    unthinking=unthinking,
+                    unthinking=self.unthinking.get(item_id, ()),
+                    read=ways if read else (),
                 ),
             )
 
@@ -219,7 +225,7 @@ def plan(
     if known.left and seconds > 0:
         try:
             first = islice(known.left, rows)
-            found = calibrate(work.ask(first), journal, seconds, in_flight, watch)
+            found = calibrate(work.ask(first, read=True), journal, seconds, in_flight, watch)
         except ThinkscaleError as error:
             notes.append(f"not calibrated: {error}")
         left = survey(work.ask(known.left), journal.find)

@@ -50,6 +50,11 @@ class Forcing:
         digest = blake2b(put_in.to_bytes(8, "little"), key=noise, digest_size=8, person=b"continue")
         return self.drawn[int.from_bytes(digest.digest(), "little") * len(self.drawn) >> 64]
 
+    def forced_end(self, ids: Ids) -> Ids:
+        """What is put in where thinking is cut behind `ids`."""
+        newline = () if self.ends_in_newline(ids) else self.newline
+        return newline + self.think_end[0] + self.answer_prompt
+
     @property
     def lookahead(self) -> int:
         """Tokens it may take, beyond a marker's first, to know that it is one."""
@@ -74,7 +79,8 @@ class Answer:
     the thinking), `turn` (the thinking itself is the response) or `none` (there is none).
     completion: of what was asked; None where nothing was. new_tokens: sampled for this condition
     beyond what earlier conditions of the row had sampled. alone_tokens: what the condition would
-    have sampled without the others.
+    have sampled without the others. logprobs: of what `respond` was asked to read, in its order;
+    empty where thinking was truncated, for that asks nothing.
     """
 
     prompt: Ids
@@ -84,6 +90,7 @@ class Answer:
     completion: Completion | None
     new_tokens: int
     alone_tokens: int
+    logprobs: tuple[float, ...] = ()
 
     @property
     def ids(self) -> Ids:
@@ -114,13 +121,16 @@ def respond(
     context: int,
     *,
     unthinking: Ids = (),
+    read: tuple[Ids, ...] = (),
 ) -> Asking:
     """Think about one prompt once and answer under every condition.
 
     Yields lists of requests, expects their completions in the same order, returns the `Row`.
     `prompt` already opens thinking; `conditions` hold the natural one, since thinking runs to its
     natural end whatever the budgets (`sweep` sees to it). `unthinking` is the prompt with thinking
-    switched off, for the condition that has it so. The caller has seen that `forcing.fits`.
+    switched off, for the condition that has it so. The caller has seen that `forcing.fits`. read:
+    continuations whose log-probabilities are read where each answer begins; none is longer than an
+    answer may be.
     """
     room = forcing.room(context, prompt)
     [completion] = yield [Request(prompt, room, forcing.think_end, noise, position=0)]
@@ -159,13 +169,18 @@ def respond(
         for fork in forks.values()
         if fork.answer_from == "answer"
     }
+    behind = {n: _read_behind(f, forcing) for n, f in forks.items() if read and not f.truncated}
+    asked |= {ids: Request(ids, 0, (), noise, 0, read) for ids in behind.values()}
     completions = (yield list(asked.values())) if asked else []
     said = dict(zip(asked, completions, strict=True))
     chains = tuple(
         chain for chain in branches.values() if len(branches) == 1 or chain.continuation is not None
     )
     seconds += sum(completion.seconds for completion in said.values())
-    return Row(prompt, chains, _account(forks, said, forcing.lookahead), seconds)
+    answers = _account(forks, said, forcing.lookahead)
+    for name, ids in behind.items():
+        answers[name] = replace(answers[name], logprobs=said[ids].logprobs)
+    return Row(prompt, chains, answers, seconds)
 
 
 @dataclass(frozen=True)
@@ -178,6 +193,11 @@ class _Fork:
     forced_end: Ids
     position: int
     answer_from: AnswerFrom
+
+    @property
+    def truncated(self) -> bool:
+        """Whether it was cut and nothing is asked."""
+        return self.prefix.stop != "natural" and self.answer_from != "answer"
 
 
 def _reaches(
@@ -215,8 +235,7 @@ def _fork(prompt: Ids, prefix: Prefix, condition: Condition, forcing: Forcing) -
     if prefix.stop != "natural" and condition.truncate is not None:
         answer_from = "turn" if forcing.whole_turn else "none"
     elif prefix.stop != "natural":
-        newline = () if forcing.ends_in_newline(prompt + prefix.ids) else forcing.newline
-        forced_end = newline + forcing.think_end[0] + forcing.answer_prompt
+        forced_end = forcing.forced_end(prompt + prefix.ids)
     elif not prefix.end.by_eos:
         kept = sampled_end
     elif forcing.whole_turn:
@@ -232,8 +251,16 @@ def _unthinking(prompt: Ids) -> _Fork:
     return _Fork(prompt, UNTHOUGHT, prompt, (), 0, "answer")
 
 
+def _read_behind(fork: _Fork, forcing: Forcing) -> Ids:
+    """What an answer is read behind: the same words whether thinking was cut or ended."""
+    prefix, ids = fork.prefix, fork.prompt + fork.prefix.ids
+    if prefix.stop != "natural" or (prefix.end and prefix.end.by_eos):
+        return ids + forcing.forced_end(ids)
+    return ids + (prefix.end.end_ids if prefix.end else ()) + forcing.answer_prompt
+
+
 def _account(
-    forks: Mapping[str, _Fork], said: Mapping[tuple[Ids, int], Completion], lookahead: int
+    forks: Mapping[str, _Fork], said: Mapping[tuple | Ids, Completion], lookahead: int
 ) -> dict[str, Answer]:
     """Charge every sampled token once, to the first condition that needs it."""
     charged: dict = {}
