@@ -1,7 +1,11 @@
 """Graded frames by the contract, in which the effects are known."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
+
+from thinkscale.stats import readout, readout_bins, readout_calibration, readout_difficulty
 
 
 def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
@@ -97,3 +101,16 @@ def with_readouts(graded, seed=0, sharpness=1.0):
     graded = graded.assign(**columns, outcome=outcome, extracted=labels[answer])
     graded.loc[graded["error"].notna(), list(columns)] = None
     return graded.assign(outcome_choice=graded["outcome"])
+
+
+@cache
+def readout_tables(models=("a", "b")):
+    """The tables of 40 items with readouts, by name."""
+    graded = with_readouts(graded_frame(models=models, items=40, samples=2))
+    few = {"n_boot": 100, "seed": 3}
+    return {
+        "readout": readout.tabulate(graded),
+        "readout_calibration": readout_calibration.tabulate(graded, **few),
+        "readout_bins": readout_bins.tabulate(graded),
+        "readout_difficulty": readout_difficulty.tabulate(graded, n_permutations=100, **few),
+    }

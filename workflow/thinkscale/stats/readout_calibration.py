@@ -50,9 +50,9 @@ def _measured(
     confidence, clusters = answers[readouts.CONFIDENCE], answers["cluster"]
     right = readouts.right(answers)
     over = clustered_mean(confidence - right, clusters, confidence=level, bounds=(-1.0, 1.0))
-    brier = clustered_mean(
-        read[readouts.BRIER], read["cluster"], confidence=level, bounds=(0.0, 2.0)
-    )
+    scores = read[readouts.BRIER]
+    worst = max(2.0, scores.max()) if len(read) else 2.0  # several keys of an item go beyond
+    brier = clustered_mean(scores, read["cluster"], confidence=level, bounds=(0.0, worst))
     guessing = 1 - (1 / read["n_options"].astype(float)).mean()
     return {
         "calibration_error": _error(answers, right, draws),

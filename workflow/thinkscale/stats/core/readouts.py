@@ -20,8 +20,8 @@ COUNTS = ["n_items", "n_responses", "errors", "unread", "n_excluded"]
 def cells(graded: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
     """Yield every model and condition with its responses that were read, as `frame.cells` does.
 
-    The row counts these responses, and in `unread` those that were answered and not read. Models
-    of which nothing was read are left out.
+    The row counts these responses, and in `unread` those that were answered of which the key's
+    probability is not known. Models of which nothing was read are left out.
     """
     frame.require(graded, [LABEL, *READOUT], "graded responses")
     prepared = frame.prepare(graded)
@@ -45,7 +45,8 @@ def right(read: pd.DataFrame) -> pd.Series:
     """Whether the most likely label is the key.
 
     As the grader `readout` has it, for whom a tie and too small a mass on labels are not right; in
-    a study without this grader, whether no label is more likely than the key and there is no tie.
+    a study without this grader, whether no label is more likely than the key, or than several keys
+    of an item together, and there is no tie.
     """
     if GRADER in read:
         return read[GRADER].eq("correct")
