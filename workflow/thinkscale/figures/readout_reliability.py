@@ -50,7 +50,7 @@ def draw(readout_bins: Frame, readout_calibration: Frame = None, *, look: Look) 
     sizes = f"n per point: {span(table['n_items'])} items, {span(table['n_responses'])} responses"
     text = (
         f"{sizes}; bins of equal mass; bars and brackets: {look.confidence:.0%} intervals; "
-        f"ECE: expected calibration error ({names[first]})"
+        f"ECE: expected calibration error ({names[first]}); noise: its mean if there were none"
     )
     layout.note(figure, text, style)
     return figure
@@ -76,4 +76,4 @@ def _error(table: Frame, model: str, condition: str) -> str:
         return ""
     row = rows.iloc[0]
     error = with_interval(row["estimate"], row["lower"], row["upper"])
-    return f"ECE {error}; of noise alone {number(row['null_mean'], 2)}"
+    return f"ECE {error}, noise {number(row['null_mean'], 2)}"

@@ -9,7 +9,7 @@ from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.budgets import Budgets
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
-from thinkscale.figures.core.text import span
+from thinkscale.figures.core.text import number, span
 
 WAYS = {  # measure: what it is called, and how it is drawn
     "sampled_accuracy": ("sampled answers", {"linestyle": "--", "marker": "o", **core.HOLLOW}),
@@ -25,7 +25,7 @@ WAYS = {  # measure: what it is called, and how it is drawn
 def draw(readout: Frame, *, look: Look) -> Figure:
     """Accuracy by readout and by sampled answers against maximum budgets, one panel per model.
 
-    The heading says how much narrower the interval of the key's probability is than that of sampled
+    The heading says how wide the intervals of the key's probability are beside those of sampled
     answers.
     """
     needed = ["model", *conditions.COLUMNS, "measure", "n_items", "n_responses"]
@@ -55,19 +55,18 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     layout.model_legend(figure, [], look, [*handles, guess])
     sizes = f"n per point: {span(drawn['n_items'])} items, {span(drawn['n_responses'])} responses"
     text = (
-        f"{sizes}; bars: {look.confidence:.0%} intervals; headings: how the interval of the "
-        "key\u2019s probability compares with that of sampled answers"
+        f"{sizes}; bars: {look.confidence:.0%} intervals; headings: width of those of the "
+        "key\u2019s probability beside those of sampled answers"
     )
     layout.note(figure, text, style)
     return figure
 
 
 def _narrower(rows: pd.DataFrame) -> str:
-    """How the widths of natural thinking's intervals compare."""
-    own = rows[conditions.is_natural(rows) & (rows["measure"] == "key_probability")]
-    ratio = own["relative_width"].dropna()
-    if ratio.empty:
+    """How the widths of intervals compare, over what is drawn of a model."""
+    ratios = rows.loc[rows["measure"] == "key_probability", "relative_width"].dropna()
+    if ratios.empty:
         return ""
-    less = 1 - float(ratio.iloc[0])
-    how = f"{abs(less):.0%} {'narrower' if less >= 0 else 'wider'}"
-    return f"interval {how} (natural)"
+    ends = dict.fromkeys(number(end, 2) for end in (ratios.min(), ratios.max()))
+    widths = "\N{EN DASH}".join(ends)
+    return f"intervals {widths} \N{MULTIPLICATION SIGN} as wide"

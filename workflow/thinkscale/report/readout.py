@@ -32,15 +32,15 @@ def readout(table: pd.DataFrame) -> Iterator[str]:
             f"likely label was right in {share(right)} of {count(key.n_responses)} responses to "
             f"{count(key.n_items)} items{_sampled(found)}."
         )
-        if pd.notna(key.relative_width):
-            ratios = rows.loc[rows["measure"] == "key_probability", "relative_width"].dropna()
-            side = "narrower" if key.relative_width < 1 else "wider"
+        widths = rows[(rows["measure"] == "key_probability") & rows["relative_width"].notna()]
+        if len(widths):
+            least = widths.loc[widths["relative_width"].idxmin()]
             yield (
-                f"{where}: the interval of the key's probability is "
-                f"{percent(abs(1 - key.relative_width))} {side} than that of sampled accuracy, as "
-                f"if there were {number(key.relative_width**-2, 1)} times as many items; over "
-                f"{len(ratios)} conditions it is {number(ratios.min())} to {number(ratios.max())} "
-                "times as wide."
+                f"{where}: the interval of the key's probability is {number(key.relative_width)} "
+                f"times as wide as that of sampled accuracy; of {count(len(widths))} conditions it "
+                f"is narrowest in {named(least['condition'])}, {number(least['relative_width'])} "
+                "times as wide, for which sampling would take "
+                f"{number(least['relative_width'] ** -2, 1)} times as many items."
             )
         mass, entropy = found["mass"], found["entropy"]
         least = rows.loc[rows["measure"] == "mass", "estimate"].min()
@@ -86,9 +86,10 @@ def calibration(table: pd.DataFrame) -> Iterator[str]:
                 f"{beyond} than noise may make of a calibrated model, which is "
                 f"{number(error.null_mean, 3)} on average and up to {number(error.null_upper, 3)}"
             )
+        bins = "1 bin" if error.bins == 1 else f"{count(error.bins)} bins"
         yield (
             f"{where}: {what}, by {estimate(side, 1, 100, ' points', signed=True)}; the expected "
-            f"calibration error is {estimate(error, 3)} over {count(error.bins)} bins of equal "
+            f"calibration error is {estimate(error, 3)} over {bins} of equal "
             f"mass, {null}; the Brier score is {estimate(brier)}, where "
             f"{number(brier.guessing)} is that of guessing."
         )
