@@ -43,6 +43,8 @@ def checked_study():
 STUDY = checked_study()
 MODELS = [model.name for model in STUDY.models]
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
+# Whether probabilities of the options are read of any model.
+READOUT = any(getattr(model.inference, "readout", None) for model in STUDY.models)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 JUDGE = judge_model(STUDY)

@@ -22,6 +22,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
+from graded_frames import readout_tables
 from thinkscale import figures
 from thinkscale.errors import ThinkscaleError
 from thinkscale.figures import (
@@ -29,6 +30,10 @@ from thinkscale.figures import (
     accuracy_vs_waits,
     difficulty_by_outcome,
     difficulty_histogram,
+    readout_entropy,
+    readout_reliability,
+    readout_vs_budget,
+    readout_vs_tokens,
     thinking_lengths,
     token_change,
     token_scatter,
@@ -170,6 +175,10 @@ def losses(models=("calibration-sft",), steps=30):
     )
 
 
+def read(name):
+    return readout_tables((*PAIR, LONG[0]))[name]
+
+
 def words(figure):
     """All text of a figure, lines joined: a note may break anywhere."""
     texts = (text.get_text() for text in figure.findobj(Text) if text.get_visible())
@@ -222,6 +231,14 @@ EVERY = {
     "token_change": lambda **k: token_change.draw(graded(PAIR), changes(), **k),
     "token_scatter": lambda **k: token_scatter.draw(tokens(), divergence(), **k),
     "training_loss": lambda **k: training_loss.draw(losses(), **k),
+    "readout_vs_budget": lambda **k: readout_vs_budget.draw(read("readout"), **k),
+    "readout_vs_tokens": lambda **k: readout_vs_tokens.draw(read("readout"), **k),
+    "readout_reliability": lambda **k: readout_reliability.draw(
+        read("readout_bins"), read("readout_calibration"), **k
+    ),
+    "readout_entropy": lambda **k: readout_entropy.draw(
+        read("readout"), read("readout_difficulty"), **k
+    ),
 }
 
 
