@@ -1,5 +1,7 @@
 """How answers are judged."""
 
+from typing import Literal
+
 from thinkscale.config.judge import Judge
 from thinkscale.config.section import Name, Number, Positive, Section, setting
 from thinkscale.config.structure import StructureGrader
@@ -34,21 +36,28 @@ class NumericGrader(Section):
         ge=0,
     )
     absolute_tolerance: Number = setting(
-        1e-9,
-        "Largest difference from the reference that counts as equal, at any size.",
+        0.0,
+        "Largest difference from the reference that counts as equal, at any size. Above 0, tiny "
+        "references such as 6.63e-34 are not told from 0.",
         "unit of the answer",
         ge=0,
     )
 
 
 class MathGrader(Section):
-    """How long an answer in mathematics may take."""
+    """How answers in mathematics are compared, and how long that may take."""
 
     timeout: Positive = setting(
         5,
-        "Longest time for parsing an answer, and again for comparing it with the reference; "
-        "beyond it the response is ungradable.",
+        "Longest time for parsing an answer and comparing it with the reference; beyond it the "
+        "response is ungradable.",
         "seconds",
+    )
+    sets: Literal["strict", "loose"] = setting(
+        "strict",
+        "How several answers are compared with those of the reference: all of them must be there, "
+        "and no other. `strict`: in the order of the reference where that is a point or a tuple, "
+        "`(1, 2)`; a list or a set has none. `loose`: never in an order.",
     )
 
 
@@ -73,9 +82,9 @@ class Grading(Section):
         "Graders to apply; the first is the one analyses use. For items with options: `choice`, "
         "`readout` (the label read as the most likely where the answer begins; see "
         "`inference.readout`), and `article`, the first study's substring rule, for comparison "
-        "only. For items with a "
-        "reference answer: `exact` (equal after normalisation), `numeric` (the last number, "
-        "within a tolerance), `math` (equal as mathematics). For tasks: `structure`, `judge`.",
+        "only. For items with a reference answer: `exact` (equal after normalisation), `numeric` "
+        "(the quantity stated, within a tolerance), `math` (equal as mathematics). For tasks: "
+        "`structure`, `judge`.",
         min_length=1,
     )
     threads: Positive = setting(
