@@ -13,6 +13,7 @@ with job(snakemake):
         snakemake.output.grades,
         snakemake.params.grading,
         snakemake.params.answer_prompts,
+        markers=snakemake.params.markers,
         verdicts=contracts.read(judged, "verdicts") if judged else None,
         processes=snakemake.threads,
     )

@@ -60,7 +60,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "item_id": TEXT,
             "stem": TEXT,
             "options": pa.list_(OPTION),  # empty for free response
-            "key": TEXT,  # label of the right option; null for free response
+            "key": TEXT,  # label of the right option (`key_labels`); null for free response
             "answer_text": TEXT,
             "difficulty": FLOAT,  # higher = harder
             "difficulty_raw": FLOAT,  # as in the bank
@@ -88,7 +88,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         {
             **{name: kind for name, kind in _RESPONSE.items() if not name.endswith("_text")},
             "outcome": TEXT,  # by the study's first grader
-            "extracted": TEXT,
+            "extracted": TEXT,  # equal answers to an item in one form: what they vote for
             "difficulty": FLOAT,
             "response_time": FLOAT,
             "cluster_id": TEXT,
@@ -160,6 +160,13 @@ OPTIONAL = {"chains": ("prompt_token_ids",), "graded": ("readout_label", *READOU
 
 # How further columns begin, of which a study has its own; they are text and may be null.
 FAMILIES = {"graded": "outcome_"}
+
+
+def key_labels(key: str | None, labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels of an item's right options: those of its column `key`, which commas join."""
+    if key is None:
+        return ()
+    return (key,) if key in labels else tuple(key.split(","))
 
 
 def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
