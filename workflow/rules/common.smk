@@ -32,7 +32,7 @@ def checked_study():
             refuse_repeated_keys(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
-            check_graders(study.grading.graders, where)
+            check_graders(study.grading.graders, where, study.grading.pattern)
             check_writable(Path(study.results, study.study))
             check_bank(study, Path(study.results, study.study, "items.parquet"))
     except ThinkscaleError as error:
@@ -277,6 +277,12 @@ def thinking_settings(wildcards):
 def answer_prompts():
     """What was put in before a cut response's answer, by model: graders read it too."""
     return {model.name: model.inference.thinking.answer_prompt for model in STUDY.models}
+
+
+def thinking_markers():
+    """What opens and what ends thinking, by model: what an answer holds of it is set aside."""
+    thinking = {model.name: model.inference.thinking for model in STUDY.models}
+    return {name: [strings.start, *strings.end] for name, strings in thinking.items()}
 
 
 def judge_record(wildcards):

@@ -20,6 +20,7 @@ rule grade:
     params:
         grading=grading_settings(),
         answer_prompts=answer_prompts(),
+        markers=thinking_markers(),
         code=code("grading", "data"),
     script:
         "../scripts/grade.py"
@@ -42,8 +43,8 @@ rule join_graded:
     conda:
         "../../envs/analysis.yaml"
     params:
-        graders=STUDY.grading.graders,
+        grading=grading_settings(),
         exclusion=exclusion(),
-        code=code("data"),
+        code=code("data", "grading"),
     script:
         "../scripts/join_graded.py"

@@ -20,5 +20,6 @@ with job(snakemake):
         snakemake.params.grading,
         snakemake.params.answer_prompts,
         beside=beside,
+        markers=snakemake.params.markers,
         processes=snakemake.threads,
     )

@@ -156,6 +156,34 @@ FAULTS = {
         {"grading.graders": ["choice", "choice"]},
         ["`grading.graders`", "'choice' is repeated"],
     ),
+    "pattern that does not compile": (
+        {"grading.pattern": "answer ("},
+        ["`grading.pattern`", "found 'answer ('", "expected a pattern", "RE2", "missing )"],
+    ),
+    "pattern that would backtrack": (
+        {"grading.pattern": r"(?<==)(\d+)"},
+        ["`grading.pattern`", "no look-around and no backreference", "invalid perl operator"],
+    ),
+    "pattern that refers back": (
+        {"grading.pattern": r"(.)\1"},
+        ["`grading.pattern`", "no look-around and no backreference", "invalid escape sequence"],
+    ),
+    "pattern of two groups": (
+        {"grading.pattern": "(a)(b)"},
+        ["`grading.pattern`", "found '(a)(b)'", "with one group: it has 2", "`(?:…)`"],
+    ),
+    "pattern of nothing": (
+        {"grading.pattern": ""},
+        ["`grading.pattern`", "found ''", "expected text that is not empty"],
+    ),
+    "keys that mean some": (
+        {"grading.choice.keys": "some"},
+        ["`grading.choice.keys`", "found 'some'", "expected 'any' or 'all'"],
+    ),
+    "several keys without options": (
+        {"grading.choice.keys": "all", "grading.graders": ["exact"]},
+        ["`grading.choice.keys`", "found 'all'", "only with the grader `choice`"],
+    ),
     "empty block": ({"conditions": None}, ["`conditions`", "found nothing", "expected keys below"]),
     "model from itself": (
         {"models.1.derive.parent": "two"},

@@ -603,6 +603,8 @@ def test_budget_points_and_intervals_are_the_tables():
     assert all(model in text for model in MODELS)
     guess = [line for line in budgets.lines if list(line.get_ydata()) == [0.2, 0.2]]
     assert len(guess) == 1
+    several = items.assign(key=["a"] * 11 + ["a,c"])
+    assert "guessing" not in words(accuracy_vs_budget.draw(table, several, look=QUICK))
 
 
 def test_wide_budgets_stand_on_a_log_scale_with_zero():

@@ -368,6 +368,15 @@ def test_a_study_that_asks_for_an_unknown_grader_is_told_which_there_are():
     assert all(name in said for name in GRADERS) and "did you mean 'choice'?" in said
 
 
+def test_a_pattern_needs_a_grader_that_looks_for_an_answer():
+    check_graders(["structure", "math"], "my.yaml", "=> (.*)")
+    with pytest.raises(ThinkscaleError) as raised:
+        check_graders(["structure", "article"], "my.yaml", "=> (.*)")
+    said = str(raised.value)
+    assert "my.yaml: `grading.pattern`: found '=> (.*)' with the graders structure, article" in said
+    assert said.endswith("expected one of choice, exact, numeric, math")
+
+
 def test_every_grader_can_be_configured():
     meant = Grading.model_fields["graders"].description
     assert all(f"`{name}`" in meant for name in GRADERS)

@@ -75,6 +75,13 @@ def test_the_right_answer_is_there_where_there_is_one():
     assert "Which?\n\nA. this\nB. that\n\nChoose" in choice
 
 
+def test_every_right_option_is_there():
+    items = ITEMS.assign(key=[None, None, "A,B"])
+    row = ("m", "choice", "natural", "A", None)
+    [text] = questions(responses(row), items, judge(), PROMPTS, ()).asked["stem"]
+    assert "This is the right answer:\n\nA. this\nB. that\n\nDoes" in text
+
+
 def test_a_template_of_ones_own():
     template = "{stem}|{reference}|{answer}|{verdicts}|{{}}"
     keys = {

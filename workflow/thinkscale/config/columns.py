@@ -72,7 +72,9 @@ class Columns(Section):
     option_columns: list[Text] | None = setting(
         None, "Columns holding one option each, in order A, B, C …; blanks are skipped."
     )
-    key: Column | None = setting(["key"], "Column of the right option's label, or of its text.")
+    key: Column | None = setting(
+        ["key"], "Column of the right option's label, or of its text; of several, as in `A,C`."
+    )
     key_counts_from: Literal[0, 1] | None = setting(
         None, "Where the key is the option's number: what the first option counts as."
     )

@@ -123,6 +123,11 @@ def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
             "`inference.readout`: found nothing to be read; expected `options`, for the study or "
             "for some model, with the grader `readout` in `grading.graders`"
         )
+    if grading.choice.keys is not None and "choice" not in grading.graders:
+        yield (
+            f"`grading.choice.keys`: found {grading.choice.keys!r}; expected it only with the "
+            "grader `choice` in `grading.graders`"
+        )
     if (grading.judge is None) == ("judge" in grading.graders):
         found, where = ("missing", "with") if grading.judge is None else ("found", "only with")
         yield f"`grading.judge`: {found}; expected {where} the grader `judge` in `grading.graders`"

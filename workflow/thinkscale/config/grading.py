@@ -2,9 +2,13 @@
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from thinkscale.config.judge import Judge
-from thinkscale.config.section import Name, Number, Positive, Section, setting
+from thinkscale.config.section import Name, Number, Positive, Section, Text, setting
 from thinkscale.config.structure import StructureGrader
+from thinkscale.data.patterns import with_one_group
+from thinkscale.errors import ThinkscaleError
 
 
 class ChoiceGrader(Section):
@@ -23,6 +27,12 @@ class ChoiceGrader(Section):
         "0 to 100",
         ge=0,
         le=100,
+    )
+    keys: Literal["any", "all"] | None = setting(
+        None,
+        "What several keys of an item mean (`A,C` in the bank). `any`: an answer that names one of "
+        "them is right. `all`: answers name sets of options, and only exactly this set is right. "
+        "Default: such an item is an error.",
     )
 
 
@@ -87,6 +97,13 @@ class Grading(Section):
         "`structure`, `judge`.",
         min_length=1,
     )
+    pattern: Text | None = setting(
+        None,
+        "Where an answer stands in the text behind thinking, for graders that look for it "
+        "(`choice`, `exact`, `numeric`, `math`): a regular expression in the syntax of RE2, which "
+        "no text can make slow, with one group, as in `(?i)result:\\s*(.+)`. The last match "
+        "counts; an answer without one is ungradable. Default: the graders' own rules.",
+    )
     threads: Positive = setting(
         2, "Processes that grade at once; grades do not depend on it.", "processes"
     )
@@ -98,3 +115,11 @@ class Grading(Section):
         StructureGrader(), "What the grader of structure asks of an answer."
     )
     judge: Judge | None = setting(None, "The model the grader `judge` asks. Default: none.")
+
+    @field_validator("pattern")
+    @classmethod
+    def _can_be_searched_for(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else with_one_group(value).pattern
+        except ThinkscaleError as error:
+            raise ValueError(str(error)) from error

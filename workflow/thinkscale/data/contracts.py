@@ -63,7 +63,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "item_id": TEXT,
             "stem": TEXT,
             "options": pa.list_(OPTION),  # empty for free response
-            "key": TEXT,  # label of the right option; null for free response
+            "key": TEXT,  # label of the right option (`key_labels`); null for free response
             "answer_text": TEXT,
             "difficulty": FLOAT,  # higher = harder
             "difficulty_raw": FLOAT,  # as in the bank
@@ -93,7 +93,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         {
             **{name: kind for name, kind in _RESPONSE.items() if not name.endswith("_text")},
             "outcome": TEXT,  # by the study's first grader
-            "extracted": TEXT,
+            "extracted": TEXT,  # equal answers to an item in one form: what they vote for
             "difficulty": FLOAT,
             "response_time": FLOAT,
             "cluster_id": TEXT,

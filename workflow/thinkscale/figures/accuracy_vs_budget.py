@@ -73,9 +73,10 @@ def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
 
 
 def _options(items: Frame) -> int | None:
-    """How many options each item has, where all have as many."""
+    """How many options each item has, where all have as many, of which one is the key."""
     counts = [] if items is None else items["options"].map(len).unique()
-    return int(counts[0]) if len(counts) == 1 else None
+    several = len(counts) == 1 and any("," in key for key in items.get("key", pd.Series()).dropna())
+    return int(counts[0]) if len(counts) == 1 and not several else None
 
 
 def _budget_axis(ax: Axes, budgets: np.ndarray, style: Style) -> None:

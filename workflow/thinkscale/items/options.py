@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import string
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,7 @@ from thinkscale.items.item import Options
 LABELS = string.ascii_uppercase
 
 _TEXT = {str}
+_BETWEEN_KEYS = re.compile(r"[,;/|&+\n]|\band\b")
 
 
 def listed(where: str, row: int, column: str, cell: object) -> Options:
@@ -99,6 +101,23 @@ def find_key(key: str, options: Options, counts_from: int | None = None) -> str 
     return same[0] if len(same) == 1 else None
 
 
+def find_keys(key: str, options: Options, counts_from: int | None = None) -> tuple[str, ...]:
+    """The labels that `key` means, in the options' order; none if any part of it means none.
+
+    That is one (`find_key`), or several: "A, C", "A;C", "A and C", "['A', 'C']", or "AC" where
+    both are labels.
+    """
+    if (one := find_key(key, options, counts_from)) is not None:
+        return (one,)
+    letters = key.isalpha() and {label for label, _ in options}.issuperset(key)
+    parts = key if letters else _BETWEEN_KEYS.split(key.strip("[](){}"))
+    found = [find_key(part.strip(" \"'"), options, counts_from) for part in parts]
+    # Commas join several in an item, so that no label may hold one.
+    if None in found or len(set(found)) < len(found) or "," in "".join(filter(None, found)):
+        return ()
+    return tuple(label for label, _ in options if label in found)
+
+
 def expected_keys(options: Options, counts_from: int | None = None) -> str:
     """What a key might have been, for messages."""
     if counts_from is not None:
@@ -123,13 +142,15 @@ def shuffled(seed: int, item_id: str, n: int) -> list[int]:
 def moved_key(
     key: str | None, options: Options, order: Sequence[int], counts_from: int | None
 ) -> str | None:
-    """The key after `order` moved the options' texts under labels that stay.
+    """The key, of one or several, after `order` moved the options' texts under labels that stay.
 
     A key that means none of them is left as it is.
     """
-    label = None if key is None else find_key(key.strip(), options, counts_from)
-    if label is None:
+    found = () if key is None else find_keys(key.strip(), options, counts_from)
+    if not found:
         return key
     labels = [label for label, _ in options]
-    place = order.index(labels.index(label))
-    return labels[place] if counts_from is None else str(place + counts_from)
+    places = sorted(order.index(labels.index(label)) for label in found)
+    return ",".join(
+        labels[place] if counts_from is None else str(place + counts_from) for place in places
+    )

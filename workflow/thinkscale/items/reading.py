@@ -1,5 +1,6 @@
 """From one record of a bank to an item, through the columns that were found in it."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -49,7 +50,13 @@ def reader(
             options, key, origins = _right_first(where, row, cells, found)
         else:
             options = get_options(row, cells) if get_options else ()
-            key, origins = cell(row, cells, found.key), None
+            held, origins = cells.get(found.key), None
+            several = isinstance(held, list)
+            key = (
+                json.dumps(held, ensure_ascii=False, default=str)
+                if several
+                else cell(row, cells, found.key)
+            )
         if mapping.shuffle_options and options:
             order = shuffled(seed, item_id, len(options))
             key = moved_key(key, options, order, mapping.key_counts_from)
