@@ -103,7 +103,7 @@ def graded(key, keys, *texts, grader="choice"):
     )
     frame = pd.DataFrame({"answer_text": texts}).assign(
         model="m", item_id="q", sample=range(len(texts)), condition="natural", stop="natural",
-        answer_stop="eos", error=None,
+        answer_stop="eos", answer_from="answer", error=None,
     )  # fmt: skip
     settings = {"keys": keys} if grader == "choice" else None
     return grade(frame, items, grader, settings)

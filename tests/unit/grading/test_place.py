@@ -21,7 +21,7 @@ def responses(*rows, **columns):
     """(item, answer text) each, natural and whole unless `columns` say otherwise."""
     frame = pd.DataFrame(rows, columns=["item_id", "answer_text"]).assign(
         model="m", sample=range(len(rows)), condition="natural", stop="natural",
-        answer_stop="eos", error=None,
+        answer_stop="eos", answer_from="answer", error=None,
     )  # fmt: skip
     return frame.assign(**columns)
 

@@ -83,7 +83,7 @@ def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
     Raises ThinkscaleError naming file, row and column where the item is faulty and `cleaning` does
     not leave such items out.
     """
-    notes: list[Note] = []
+    notes: list[Note] = list(raw.notes)
 
     def note(where: str, action: str, before: str | None = None, after: str | None = None) -> None:
         notes.append(Note(raw.item_id, raw.row, where, action, before, after))
@@ -152,8 +152,9 @@ def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
         if cleaning.duplicate_options == "drop_item":
             return left_out(EQUAL_OPTIONS, f"option {label}", text)
         note(f"option {label}", f"kept, {which}", text, text)
+    noted = {said.field for said in raw.notes}
     for name, value in (("difficulty", raw.difficulty), ("response_time", raw.response_time)):
-        if value is None and name in origin.columns:
+        if value is None and name in origin.columns and name not in noted:
             note(name, "missing")
     return Cleaned(raw, stem, options, key, answer, tuple(notes))
 
