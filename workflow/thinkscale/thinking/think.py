@@ -54,8 +54,8 @@ def think(
 
     prompts: token ids by item id. context: tokens of prompt, thinking and answer together.
     readouts: by item id, the labels whose probabilities are read, as they are spelled. in_flight:
-    rows driven at a time. watch: told after each step how many rows and items are done
-    and how many rows are on their way.
+    rows driven at a time. watch: told after each step how many rows and items are done and how many
+    rows are on their way.
 
     An item whose prompt leaves no room for an answer gets its responses all the same, empty and
     with the reason in `error`; the others are not held up by it.
