@@ -377,7 +377,12 @@ def test_faults_are_named(folder, changes, said):
 def test_a_judge_of_the_study_is_asked_as_judge(folder):
     values = judged_study(
         **{
-            "inference": {"samples": 3, "batch_size": 5, "prompt": {"system": "Be short."}},
+            "inference": {
+                "samples": 3,
+                "batch_size": 5,
+                "prompt": {"system": "Be short."},
+                "readout": "options",
+            },
             "models.0.inference": {"top_k": 4, "thinking": {"preset": "qwen3"}},
             "grading.judge.max_answer_tokens": 99,
             "grading.judge.model.inference": {"batch_size": 7},
@@ -393,6 +398,7 @@ def test_a_judge_of_the_study_is_asked_as_judge(folder):
     assert (run.batch_size, run.max_answer_tokens, run.thinking.preset) == (7, 99, "qwen3")
     assert run.prompt.template == "{stem}" and run.prompt.system.startswith("You judge answers.")
     assert found.models[0].inference.top_k == 4
+    assert run.readout is None and found.models[0].inference.readout == "options"
 
 
 def test_a_judge_of_its_own(folder):

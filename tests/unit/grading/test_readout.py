@@ -14,10 +14,12 @@ OPTIONS = [{"label": label, "text": label.lower()} for label in "ABC"]
 ITEMS = pd.DataFrame({"item_id": ["q"], "options": [OPTIONS], "key": ["B"], "answer_text": [None]})
 
 
-def graded(masses, *, key="B", answer="A", error=None, readouts=True, **settings):
+def graded(
+    masses, *, key="B", answer="A", answer_stop="eos", error=None, readouts=True, **settings
+):
     """The one grade of a response whose labels have these probabilities."""
     keys = {"model": "m", "item_id": "q", "sample": 0, "condition": "natural"}
-    how = {"stop": "natural", "answer_stop": "eos", "answer_from": "answer", "error": error}
+    how = {"stop": "natural", "answer_stop": answer_stop, "answer_from": "answer", "error": error}
     response = pd.DataFrame([{**keys, "answer_text": answer, **how}])
     items = ITEMS.assign(key=key)
     read = pd.DataFrame(
@@ -57,6 +59,11 @@ def test_what_says_too_little_is_ungradable_and_says_why(masses, settings, said)
     row = graded(masses, **settings)
     assert pd.isna(row["extracted"]) and row["outcome"] == "ungradable"
     assert row["detail"].startswith(said)
+
+
+def test_where_the_answer_was_cut_is_nothing_to_what_was_read_before_it():
+    for masses in ((0.2, 0.6, 0.1), (0.01, 0.05, 0.02)):
+        assert graded(masses, answer_stop="limit") == graded(masses)
 
 
 def test_a_small_mass_counts_where_that_is_asked_for():

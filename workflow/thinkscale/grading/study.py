@@ -242,7 +242,7 @@ def _grade(
             judged = memory[item_id, text] = _judged(judging, text, facts)
         extraction, outcome = judged
         label, detail = extraction.label, extraction.detail
-        if answer_stop == "limit":
+        if answer_stop == "limit" and grader.reads != "readouts":  # read before the answer began
             if extraction.open:
                 label, outcome = None, "ungradable"
             elif grader.reads_whole and outcome == "incorrect":
