@@ -149,8 +149,8 @@ def test_a_study_hands_its_markers_and_its_pattern_to_every_grader(tmp_path):
     none = dict.fromkeys(("max_think", "min_think", "waits", "continuation", "truncate", "error"))
     ledger = dict.fromkeys(contracts.LEDGER, 1)
     frame = responses(
-        *rows, **none, **ledger, model=["a", "a", "b"], no_think=False, censored=False, think_text="", seconds=0.1,
-        engine="e", exact_tokens=True,
+        *rows, **none, **ledger, model=["a", "a", "b"], no_think=False, censored=False,
+        think_text="", seconds=0.1, engine="e", exact_tokens=True,
     )  # fmt: skip
     contracts.write(frame, tmp_path / "responses.parquet", "responses")
     grading = {"graders": ["exact", "numeric"], "pattern": r"^ ?=> (\d+)"}

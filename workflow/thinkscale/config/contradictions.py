@@ -128,6 +128,11 @@ def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
             f"`grading.choice.keys`: found {grading.choice.keys!r}; expected it only with the "
             "grader `choice` in `grading.graders`"
         )
+    if grading.choice.keys == "all" and "readout" in grading.graders:
+        yield (
+            "`grading.choice.keys`: found 'all' with the grader `readout`, which reads one label; "
+            "expected `any`, or another grader"
+        )
     if (grading.judge is None) == ("judge" in grading.graders):
         found, where = ("missing", "with") if grading.judge is None else ("found", "only with")
         yield f"`grading.judge`: {found}; expected {where} the grader `judge` in `grading.graders`"

@@ -72,6 +72,7 @@ class Grader:
     check: Callable[..., None] | None = None
     # same(first, second): whether two extracted answers are equal; None where they are as labels.
     same: Callable[..., bool] | None = None
+    any_key: bool = False  # whether any one of an item's several keys is a correct answer
     reads: str | None = None  # the frame: "verdicts", or "readouts" by response
     reads_whole: bool = False  # whether an incorrect answer that was cut might have become correct
 

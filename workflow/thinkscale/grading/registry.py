@@ -41,6 +41,7 @@ GRADERS: dict[str, Grader] = {
         ReadoutSettings,
         reads_prompt=False,
         needs=("options", "key"),
+        any_key=True,
         reads="readouts",
     ),
     "structure": Grader(judge_structure, StructureSettings, reads_prompt=False, reads_whole=True),

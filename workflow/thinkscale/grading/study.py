@@ -192,7 +192,8 @@ def _bank(items: pd.DataFrame, grader: Grader, name: str, settings: Any) -> dict
             None if pd.isna(key) else key,
             None if pd.isna(answer) else answer,
         )
-        if len(facts.keys) > 1 and "key" in grader.needs and not getattr(settings, "keys", None):
+        several = grader.any_key or getattr(settings, "keys", None)
+        if len(facts.keys) > 1 and "key" in grader.needs and not several:
             raise ThinkscaleError(
                 f"Grader {name!r}: item {item_id!r} has the keys {facts.key}; expected one (by "
                 "`grading.choice.keys` the grader 'choice' takes several)."
