@@ -32,7 +32,7 @@ def checked_study():
             refuse_repeated_keys(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
-            check_graders(study.grading.graders, where)
+            check_graders(study.grading.graders, where, study.grading.pattern)
             check_strategies(study.strategies, where)
             check_writable(Path(study.results, study.study))
             check_bank(study, Path(study.results, study.study, "items.parquet"))
@@ -44,6 +44,8 @@ def checked_study():
 STUDY = checked_study()
 MODELS = [model.name for model in STUDY.models]
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
+# Whether probabilities of the options are read of any model.
+READOUT = any(getattr(model.inference, "readout", None) for model in STUDY.models)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 JUDGE = judge_model(STUDY)
@@ -189,12 +191,18 @@ def shard_count(wildcards):
 
 
 def shards(kind, suffix="parquet", room="inference"):
-    """Every shard of every model, `kind` being chains, responses or (JSON) usage."""
+    """Every shard of every model, `kind` being chains, responses, readouts or (JSON) usage."""
     return [
         results(room, model.name, f"{shard}.{kind}.{suffix}")
         for model in STUDY.models
         for shard in range(model.inference.shards)
     ]
+
+
+def where_read(readouts):
+    """Files of readouts by that name, where a model of the study reads its options' labels."""
+    reading = any(model.inference.readout is not None for model in STUDY.models)
+    return {"readouts": readouts} if reading else {}
 
 
 def compared_pairs():
@@ -270,6 +278,12 @@ def thinking_settings(wildcards):
 def answer_prompts():
     """What was put in before a cut response's answer, by model: graders read it too."""
     return {model.name: model.inference.thinking.answer_prompt for model in STUDY.models}
+
+
+def thinking_markers():
+    """What opens and what ends thinking, by model: what an answer holds of it is set aside."""
+    thinking = {model.name: model.inference.thinking for model in STUDY.models}
+    return {name: [strings.start, *strings.end] for name, strings in thinking.items()}
 
 
 def judge_record(wildcards):

@@ -4,6 +4,7 @@
 rule grade:
     """Apply every configured grader to every response."""
     input:
+        **where_read(results("readouts.parquet")),
         responses=results("responses.parquet"),
         study_items=results("items.parquet"),
         verdicts=verdicts_file(),
@@ -19,6 +20,7 @@ rule grade:
     params:
         grading=grading_settings(),
         answer_prompts=answer_prompts(),
+        markers=thinking_markers(),
         code=code("grading", "data"),
     script:
         "../scripts/grade.py"
@@ -27,6 +29,7 @@ rule grade:
 rule join_graded:
     """Join responses, grades and what analyses need of items: what every analysis starts from."""
     input:
+        **where_read(results("readouts.parquet")),
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
@@ -40,8 +43,8 @@ rule join_graded:
     conda:
         "../../envs/analysis.yaml"
     params:
-        graders=STUDY.grading.graders,
+        grading=grading_settings(),
         exclusion=exclusion(),
-        code=code("data"),
+        code=code("data", "grading"),
     script:
         "../scripts/join_graded.py"

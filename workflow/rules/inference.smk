@@ -7,6 +7,7 @@ rule think:
         study_items=results("items.parquet"),
         record=results("models", "{model}.json"),
     output:
+        **where_read(results("inference", "{model}", "{shard}.readouts.parquet")),
         chains=results("inference", "{model}", "{shard}.chains.parquet"),
         responses=results("inference", "{model}", "{shard}.responses.parquet"),
         usage=results("inference", "{model}", "{shard}.usage.json"),
@@ -33,9 +34,11 @@ rule think:
 rule gather_responses:
     """Put the shards of all models together, in the order of the config."""
     input:
+        **where_read(shards("readouts")),
         chains=shards("chains"),
         responses=shards("responses"),
     output:
+        **where_read(results("readouts.parquet")),
         chains=results("chains.parquet"),
         responses=results("responses.parquet"),
     log:

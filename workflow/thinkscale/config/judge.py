@@ -52,7 +52,8 @@ class JudgeModel(Section):
     inference: Inference = setting(
         Inference(),
         "Keys given here override the study's `inference`, or for a model of the study that "
-        "model's. Prompt, samples, sampling and the length of answers are the judge's own.",
+        "model's. Prompt (but for `system_role`), samples, sampling and the length of answers are "
+        "the judge's own.",
     )
 
 

@@ -155,8 +155,10 @@ def boxes(text: str) -> list[str]:
 
 # The answer of a free response.
 
-_EMPHASIS = re.compile(r"\*{2,}|__|`+")
-_SKIPPED = re.compile(r"[\s*:>]+")
+# Between x and 2 two stars are a power.
+_EMPHASIS = re.compile(r"(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
+_BOTH = re.compile(rf"[\s}}$]*(?:,|;|,?\s*\\?(?:text\{{\s*)?(?:and|or))[\s}}$]*{BOX.pattern}\{{?")
+_SKIPPED = re.compile(r"(?:[\s*:]|(?<=\n)>)+")
 _DISPLAY = re.compile(r"(?:\\\[|\$\$)\s*(.*?)\s*(?:\\\]|\$\$|\Z)", re.DOTALL)
 # "The answer is correct" says nothing of what it is.
 _NO_ANSWER = re.compile(
@@ -224,7 +226,7 @@ def _statement(text: str) -> Field | None:
         line = rest.split("\n", 1)[0].strip()
         written = display[1] if display else line
         if inside := _filled(written):
-            return Field(inside[-1], "statement", False)
+            return Field(inside[0], "statement", False)
         if display:
             return Field(written, "statement", display.end() == len(rest))
         if line and not _NO_ANSWER.fullmatch(line):
@@ -239,7 +241,16 @@ def _box(text: str) -> Field | None:
 
 
 def _filled(text: str) -> list[str]:
-    return [content.strip() for content in boxes(text) if content.strip()]
+    """Contents of boxes; those of boxes that "and" joins are one list."""
+    found, end = [], 0
+    for content in filter(str.strip, boxes(text)):
+        start = text.index(content, end)
+        joined = found and _BOTH.fullmatch(text, end, start)
+        found[-1:] = (
+            [f"{found[-1]}, {content.strip()}"] if joined else [*found[-1:], content.strip()]
+        )
+        end = start + len(content)
+    return found
 
 
 def _last_line(text: str) -> Field | None:

@@ -55,6 +55,13 @@ class _Spaced(dict):
 _SPACED = _Spaced()
 
 
+def compatible(text: str) -> str:
+    """Compatibility forms unified and dashes plain, where 2½ is 2 1/2 and x² is x^2."""
+    text = re.sub(r"(?<=\d)(?=[¼-¾⅐-⅞])", " ", text)
+    text = re.sub(r"[⁺⁻⁰¹²³⁴-⁹]+", lambda m: "^" + unicodedata.normalize("NFKC", m[0]), text)
+    return unicodedata.normalize("NFKC", text).translate(DASHES).replace("\u2044", "/")
+
+
 def plain(text: str) -> str:
     """Compatibility forms unified, typographic quotes, dashes and full stops made plain."""
     return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_PLAIN)
@@ -111,7 +118,7 @@ def _in_words(match: re.Match) -> str:
 
 _END = re.compile(r"[.!?\n](?:(?<=\n)\n*|[\"')\]]*\s+(?=[^\sa-z]))")
 # A full stop after these ends no sentence.
-_ABBREVIATION = re.compile(r"(?:\be\.g|\bi\.e|\bvs|\bDr)$")
+_ABBREVIATION = re.compile(r"(?:\be\.g|\bi\.e|\bvs|\bDr|\bRs)$")
 _CONCLUSIVE = re.compile(
     r"\b(?:so|thus|therefore|hence|consequently|answer|conclu\w+|diagnosis|most likely|best"
     r"|correct|choose|consistent with|indicat\w+|suggest\w+|points? to|must be)\b",

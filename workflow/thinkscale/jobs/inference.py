@@ -5,6 +5,7 @@ What runs a model and what plans to run it share this, so that what one samples 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from thinkscale.engines.transformers.loading import Checkpoint, Loading, open_ch
 from thinkscale.engines.transformers.memory import GIB
 from thinkscale.engines.transformers.sampling import Sampling
 from thinkscale.engines.transformers.stream import Stream
+from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.plan import Work
 from thinkscale.jobs.progress import Progress, usage_record
 from thinkscale.models.registry import verify
 from thinkscale.thinking.conditions import Condition, sweep
 from thinkscale.thinking.prompts import encode_prompt, forcing, render, user_message
+from thinkscale.thinking.readout import Spellings, label_spellings, sequences
 from thinkscale.thinking.think import Thought, think
 
 
@@ -74,32 +77,26 @@ def prepare(
 
     items: by the contract. conditions: the study's, as its configuration has them. checkpoint:
     the model's, where it is open already. Raises ThinkscaleError if the model's directory is at
-    fault.
+    fault, or an item's labels cannot be read as `inference.readout` asks.
     """
     checkpoint = checkpoint or checkpoint_of(record, settings)
-    form, thinking = settings.prompt, settings.thinking
-    prompts = {
-        item["item_id"]: encode_prompt(
-            checkpoint.tokenizer,
-            render(
-                checkpoint.tokenizer,
-                user_message(item, form.template, form.option, form.separator),
-                system=form.system,
-                examples=[example.model_dump() for example in form.examples],
-                start=thinking.start,
-                template_options=thinking.template_options,
-            ),
-        )
-        for item in items.to_dict("records")
-    }
+    thinking = settings.thinking
+    tokenizer = checkpoint.tokenizer
+    texts = prompts_of(tokenizer, items, settings)
+    off = prompts_of(tokenizer, items, settings, off=True) if conditions["no_think"] else {}
+    prompts, unthinking = (
+        {item_id: encode_prompt(tokenizer, text) for item_id, text in asked.items()}
+        for asked in (texts, off)
+    )
     forced = forcing(
-        checkpoint.tokenizer,
+        tokenizer,
         end=thinking.end,
         answer_prompt=thinking.answer_prompt,
         continuations=conditions["continuations"],
         continuation_choice=conditions["continuation_choice"],
         max_answer=settings.max_answer_tokens,
         max_swaps=conditions["max_swaps"],
+        whole_turn=thinking.turn_end == "response",
     )
     identity = {
         "engine": Stream.name,
@@ -110,9 +107,67 @@ def prepare(
         **checkpoint.identity(),
     }
     work = Work(
-        prompts, configured_sweep(conditions), forced, checkpoint.context, settings.samples, seed
+        prompts,
+        configured_sweep(conditions),
+        forced,
+        checkpoint.context,
+        settings.samples,
+        seed,
+        unthinking=unthinking,
+        readouts=_readouts(items, settings, tokenizer) if settings.readout else {},
     )
     return Prepared(record, checkpoint, work, identity, settings)
+
+
+def prompts_of(
+    tokenizer, items: pd.DataFrame, settings: Inference, *, off: bool = False
+) -> dict[str, str]:
+    """Every item's prompt by its id, rendered so that it opens thinking or switches it off.
+
+    Raises ThinkscaleError as `render` does.
+    """
+    form, thinking = settings.prompt, settings.thinking
+    options = thinking.template_options
+    if off:
+        options = {**options, **thinking.off_options}
+        how: dict[str, Any] = {"start": thinking.closed, "opening": thinking.start}
+    else:
+        how = {"start": thinking.start, "end": thinking.end}
+    return {
+        item["item_id"]: render(
+            tokenizer,
+            user_message(item, form.template, form.option, form.separator),
+            system=form.system,
+            system_role=form.system_role,
+            examples=[example.model_dump() for example in form.examples],
+            template_options=options,
+            **how,
+        )
+        for item in items.to_dict("records")
+    }
+
+
+def _readouts(items: pd.DataFrame, settings: Inference, tokenizer) -> dict[str, Spellings]:
+    """How the labels of every item are spelled."""
+    found, spelled = {}, cache(partial(_spelled, settings, tokenizer))
+    for item_id, options in zip(items["item_id"], items["options"], strict=True):
+        try:
+            found[item_id] = spelled(tuple(option["label"] for option in options))
+        except ThinkscaleError as error:
+            raise ThinkscaleError(f"`inference.readout`: item {item_id!r}: {error}") from error
+    return found
+
+
+def _spelled(settings: Inference, tokenizer, labels: tuple[str, ...]) -> Spellings:
+    if not labels:
+        raise ThinkscaleError("there are no options whose labels could be read")
+    spellings = label_spellings(tokenizer, settings.thinking.answer_prompt, labels)
+    longest, room = max(map(len, sequences(spellings))), settings.max_answer_tokens
+    if longest > room:
+        raise ThinkscaleError(
+            f"a label takes {longest} tokens; expected at most the {room} of `max_answer_tokens`"
+        )
+    return spellings
 
 
 def checkpoint_of(record: Mapping[str, Any], settings: Inference) -> Checkpoint:

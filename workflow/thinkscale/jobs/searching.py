@@ -132,18 +132,20 @@ def _candidates(
     key: Mapping[str, Any], searched: Searched, decode: Callable[[Sequence[int]], str]
 ) -> Iterator[dict[str, Any]]:
     for number, found in enumerate(searched.found):
-        sizes = [len(step) for step in found.steps]
+        sizes, answer = [len(step) for step in found.steps], found.answer
+        thought = decode([token for step in found.steps for token in step])
         yield {
             **key,
             "candidate": number,
             "draws": list(found.draws),
             "step_tokens": sizes,
             "think_tokens": sum(sizes),
-            "answer_tokens": found.answer.sampled,
+            "answer_tokens": answer.sampled if answer else 0,
+            "answer_from": "answer" if answer else "turn",
             "stop": found.stop,
-            "answer_stop": "limit" if found.answer.stop == "length" else "eos",
-            "think_text": decode([token for step in found.steps for token in step]),
-            "answer_text": decode(found.answer.ids),
+            "answer_stop": "limit" if answer and answer.stop == "length" else "eos",
+            "think_text": thought,
+            "answer_text": decode(answer.ids) if answer else thought,
         }
 
 

@@ -1,9 +1,11 @@
 """Run one model over items: every sample of every item, under every condition."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -14,6 +16,7 @@ from thinkscale.engines.drive import drive
 from thinkscale.thinking.budget import Answer, Forcing, Row, respond
 from thinkscale.thinking.chain import Chain
 from thinkscale.thinking.conditions import Condition
+from thinkscale.thinking.readout import Spellings, label_logprobs, sequences
 
 _TEXTS = 256  # decoded texts kept: the conditions of a row share many
 
@@ -29,6 +32,7 @@ class Thought:
     responses: pd.DataFrame
     refused: Mapping[str, str]
     rows: int
+    readouts: pd.DataFrame
 
 
 def think(
@@ -42,34 +46,46 @@ def think(
     context: int,
     samples: int,
     seed: int,
+    readouts: Mapping[str, Spellings] = MappingProxyType({}),
     in_flight: int = 64,
+    unthinking: Mapping[str, Ids] = MappingProxyType({}),
     watch: Callable[[int, int, int], None] = lambda rows, items, in_flight: None,
 ) -> Thought:
     """Think about every item under every condition, each sample of it as one row.
 
     prompts: token ids by item id. context: tokens of prompt, thinking and answer together.
-    in_flight: rows driven at a time. watch: told after each step how many rows and items are done
+    readouts: by item id, the labels whose probabilities are read, as they are spelled. in_flight:
+    rows driven at a time. unthinking: prompts with thinking switched off, by item id, for the
+    condition that has it so. watch: told after each step how many rows and items are done
     and how many rows are on their way.
 
     An item whose prompt leaves no room for an answer gets its responses all the same, empty and
     with the reason in `error`; the others are not held up by it.
     """
     refused = {
-        item_id: _does_not_fit(prompt, forcing, context)
+        item_id: _does_not_fit(max(prompt, unthinking.get(item_id, ()), key=len), forcing, context)
         for item_id, prompt in prompts.items()
-        if forcing.room(context, prompt) < 0
+        if not forcing.fits(context, prompt, unthinking.get(item_id, ()))
     }
     rows = (
         (
             (item_id, sample),
-            respond(prompt, noise_key(seed, item_id, sample), conditions, forcing, context),
+            respond(
+                prompt,
+                noise_key(seed, item_id, sample),
+                conditions,
+                forcing,
+                context,
+                unthinking=unthinking.get(item_id, ()),
+                read=sequences(readouts.get(item_id, {})),
+            ),
         )
         for item_id, prompt in prompts.items()
         if item_id not in refused
         for sample in range(samples)
     )
     decode = lru_cache(_TEXTS)(decode)
-    chains, responses = [], []
+    chains, responses, read = [], [], []
     rows_done = items_done = 0
     of_item = Counter()  # rows done
 
@@ -83,18 +99,24 @@ def think(
         key = {"model": model, "item_id": item_id, "sample": sample}
         chains += [{**key, **_chain_record(row.prompt, chain)} for chain in row.chains]
         responses += [{**key, **r} for r in _response_records(row, conditions, engine, decode)]
+        if item_id in readouts:
+            read += [{**key, **r} for r in _readout_records(row, readouts[item_id])]
     watch(rows_done, items_done, 0)
     for item_id, reason in refused.items():
+        sizes = len(prompts[item_id]), len(unthinking.get(item_id, ()))
         for sample in range(samples):
             key = {"model": model, "item_id": item_id, "sample": sample}
-            size = len(prompts[item_id])
             responses += [
-                {**key, **_refused_record(name, condition, size, reason, engine)}
-                for name, condition in conditions.items()
+                {**key, **_refused_record(name, c, sizes[c.no_think], reason, engine)}
+                for name, c in conditions.items()
             ]
     order = {item_id: position for position, item_id in enumerate(prompts)}
     return Thought(
-        _sorted(chains, order, "chains"), _sorted(responses, order, "responses"), refused, rows_done
+        _sorted(chains, order, "chains"),
+        _sorted(responses, order, "responses"),
+        refused,
+        rows_done,
+        _sorted(read, order, "readouts"),
     )
 
 
@@ -122,14 +144,24 @@ def _response_records(
         yield {
             "condition": name,
             **vars(conditions[name]),
-            **ledger(row.prompt, answer),
+            **ledger(answer),
             "think_text": decode(answer.prefix.ids),
-            "answer_text": decode(answer.completion.ids),
+            "answer_text": decode(answer.ids),
             "seconds": row.seconds * answer.new_tokens / sampled,
             "engine": engine.name,
             "exact_tokens": engine.exact_tokens,
             "error": None,
         }
+
+
+def _readout_records(row: Row, spellings: Spellings) -> Iterable[dict[str, Any]]:
+    for name, answer in row.answers.items():
+        if not answer.logprobs:
+            continue
+        logprobs = label_logprobs(spellings, answer.logprobs)
+        mass = min(math.fsum(map(math.exp, logprobs.values())), 1.0)
+        for label, logprob in logprobs.items():
+            yield {"condition": name, "label": label, "logprob": logprob, "mass": mass}
 
 
 def _refused_record(
@@ -143,6 +175,7 @@ def _refused_record(
         "prompt_tokens": prompt_tokens,
         "stop": "context",
         "answer_stop": "none",
+        "answer_from": "none",
         "censored": True,
         "think_text": "",
         "answer_text": "",
@@ -153,21 +186,26 @@ def _refused_record(
     }
 
 
-def ledger(prompt: Sequence[int], answer: Answer) -> dict[str, Any]:
-    """Count a response's tokens by who put them there (design: the ledger)."""
-    prefix = answer.prefix
+def ledger(answer: Answer) -> dict[str, Any]:
+    """Count a response's tokens by who put them there (design: the ledger).
+
+    A response without an answer of its own ends where its thinking does: by itself or cut.
+    """
+    prefix, completion = answer.prefix, answer.completion
+    cut = prefix.stop != "natural" if completion is None else completion.stop == "length"
     return {
-        "prompt_tokens": len(prompt),
+        "prompt_tokens": len(answer.prompt),
         "think_natural": prefix.count("sampled"),
         "think_injected": prefix.count("injected"),
         "think_tokens": prefix.length,
         "forced_end_tokens": len(answer.forced_end),
-        "answer_tokens": answer.completion.sampled,
+        "answer_tokens": 0 if completion is None else completion.sampled,
         "new_tokens": answer.new_tokens,
         "alone_tokens": answer.alone_tokens,
         "waits_done": prefix.waits_done,
         "stop": prefix.stop,
-        "answer_stop": "limit" if answer.completion.stop == "length" else "eos",
+        "answer_stop": "limit" if cut else "eos",
+        "answer_from": answer.answer_from,
         "censored": prefix.censored,
     }
 

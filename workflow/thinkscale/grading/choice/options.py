@@ -47,11 +47,12 @@ class ChoiceSettings:
 
     `threshold`: least similarity, 0 to 100 (normalised insertions and deletions; at 90 a slip of
     the pen passes, and "hypotension" for "hypertension", 87, does not). `margin`: how far the
-    runner-up must lie below.
+    runner-up must lie below. `keys`: whether "any" of an item's keys is right, or "all" together.
     """
 
     threshold: float = 90.0
     margin: float = 5.0
+    keys: str | None = None
 
 
 class Choices:

@@ -55,11 +55,11 @@ def extract_choice(
 
 
 def judge_choice(text: str, facts: Facts, settings: ChoiceSettings) -> Judged:
-    """(extraction, outcome) of an answer to an item with options and a key."""
+    """(extraction, outcome) of an answer that names one option, by any of the item's keys."""
     extraction = extract_choice(text, facts.options, settings)
     if extraction.label is None:
         return extraction, "ungradable"
-    return extraction, "correct" if extraction.label == facts.key else "incorrect"
+    return extraction, "correct" if extraction.label in facts.keys else "incorrect"
 
 
 def _extract(text: str, choices: Choices) -> Extraction:
