@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from thinkscale.report import accuracy, corpora, cost, effects, items, readout
+from thinkscale.report import accuracy, corpora, cost, effects, items, readout, strategies
 from thinkscale.report.words import count
 
 # A section's title, its table, and the function that makes sentences of the table.
@@ -25,6 +25,9 @@ SECTIONS = [
     ("Answers read and sampled", "readout", readout.readout),
     ("Calibration of what was read", "readout_calibration", readout.calibration),
     ("Entropy over the options and human difficulty", "readout_difficulty", readout.difficulty),
+    ("Strategies", "strategies", strategies.strategies),
+    ("Strategies at equal compute", "compute_matched", strategies.matched),
+    ("The best strategy by difficulty", "compute_optimal", strategies.optimal),
     ("Corpus against items", "divergence", corpora.divergence),
     ("Tokens that diverge most", "divergence_tokens", corpora.divergence_tokens),
     ("Items that occur in a corpus", "overlap_summary", corpora.overlap_summary),
@@ -33,7 +36,10 @@ SECTIONS = [
     ("Compute", "ledger", cost.ledger),
 ]
 # Nothing is said of these where a study has no such table.
-ONLY_IF_ASKED = ("readout", "readout_calibration", "readout_difficulty")
+ONLY_IF_ASKED = (
+    *("readout", "readout_calibration", "readout_difficulty"),
+    *("strategies", "compute_matched", "compute_optimal"),
+)
 
 
 def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float = 0.95) -> str:
