@@ -1,5 +1,6 @@
 """One model's searches about a shard of the items: what is found, its scores, its costs."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from thinkscale.engines.drive import drive
 from thinkscale.engines.several import Several
 from thinkscale.jobs.inference import Prepared
 from thinkscale.jobs.progress import Progress
-from thinkscale.models.registry import parameters
 from thinkscale.thinking.prompts import encode
 from thinkscale.thinking.strategies.candidate import Task
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
@@ -164,3 +164,15 @@ def _spent(key: Mapping[str, Any], searched: Searched) -> Iterator[dict[str, Any
         values = (read.alone, read.new, read.uncached)
         own = {"scorer": scorer, **sampled, **dict(zip(_READ, values, strict=True))}
         yield {**key, **own, "rounds": searched.rounds, "error": None}
+
+
+def parameters(directory: Path) -> int:
+    """How many numbers the weights of a model directory hold, from their files' headers alone."""
+    from safetensors import safe_open
+
+    total = 0
+    for path in sorted(directory.glob("*.safetensors")):
+        with safe_open(path, framework="np") as weights:
+            names = weights.keys()
+            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
+    return total
