@@ -22,6 +22,11 @@ FIGURES = [
     "difficulty_by_outcome",
     "difficulty_histogram",
     "one_chain",
+    "readout_entropy",
+    "readout_reliability",
+    "readout_vs_budget",
+    "readout_vs_tokens",
+    "strategies_vs_compute",
     "thinking_lengths",
     "token_change",
     "token_scatter",
@@ -37,6 +42,11 @@ def small_study() -> dict:
     study["inference"].update(samples=SAMPLES, shards=1)
     study["corpora"][0]["n"] = 40
     study["conditions"] = {"max_think": [0, 16], "min_think": [30], "waits": [1]}
+    study["strategies"] = [
+        {"approach": "majority", "n": [1, 2]},
+        {"approach": "weighted_best_of_n", "n": [2], "scorer": "stated"},
+        {"approach": "beam_search", "n": [4], "scorer": "stated"},
+    ]
     study["analyses"] = {
         "n_boot": 200,
         "n_permutations": 200,
@@ -92,7 +102,8 @@ def test_every_contract_table_figure_and_page_is_there(results):
         for kind in ("svg", "png"):
             assert (results / "figures" / f"{name}.{kind}").stat().st_size > 1000
     for table in (results / "tables").glob("*.csv"):
-        assert len(read_table(table)), table
+        # Two samples do not cost as much as twice one: strategies have no compute in common.
+        assert len(read_table(table)) or table.stem == "compute_optimal", table
     page = (results / "report.html").read_text()
     assert "thinking tokens and difficulty" in page
     assert not re.search(r'(src|href)="https?://[^"]+\.(js|css)"', page)  # self-contained
@@ -126,6 +137,29 @@ def test_labels_are_read_of_the_models_that_are_to_be_read(results):
     right = graded["readout_label"].notna() & (graded["outcome_readout"] == "correct")
     assert (graded.loc[right, "readout_key"] == graded.loc[right, "readout_confidence"]).all()
     assert graded.loc[read, list(contracts.READOUT)].notna().all(axis=None)
+
+
+def test_every_strategy_chose_for_every_item_and_nothing_of_samples_was_sampled_twice(results):
+    searches = contracts.read(results / "searches.parquet", "searches")
+    assert searches.groupby(["strategy", "n"], sort=False).size().to_dict() == {
+        ("majority", 1): 3 * ITEMS,
+        ("majority", 2): 3 * ITEMS,
+        ("weighted_best_of_n", 2): 3 * ITEMS,
+        ("beam_search", 4): 3 * ITEMS,
+    }
+    graded = contracts.read(results / "graded.parquet", "graded")
+    natural = graded[graded["condition"] == "natural"]
+    right = natural.assign(right=natural["outcome"] == "correct").groupby(["model", "item_id"])
+    one = searches[(searches["strategy"] == "majority") & (searches["n"] == 1)]
+    one = one.set_index(["model", "item_id"])["correct"]
+    pd.testing.assert_series_equal(
+        one.sort_index(), right["right"].mean().sort_index(), check_names=False
+    )
+    both = searches[(searches["strategy"] == "majority") & (searches["n"] == 2)]
+    assert both["sampled"].sum() == natural["alone_tokens"].sum()
+    for log in (results / "logs" / "search").glob("*/*.log"):
+        recalled = re.search(r"([\d,]+) from the journal", log.read_text())[1]
+        assert int(recalled.replace(",", "")) > 0
 
 
 def test_the_ledger_adds_up(results):

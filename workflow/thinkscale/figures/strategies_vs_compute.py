@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.frames import Frame
@@ -57,6 +57,7 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
                     markersize=0.8 * style.marker_size,
                 )  # fmt: skip
             ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.grid(axis="y")
@@ -65,7 +66,7 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
             ax.set_ylabel("accuracy (share correct)" if level == shown[0] else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:
-                title, detail = short[model], f"{title}, {detail}"
+                title, detail = short[model], f"all {detail}"
             layout.heading(ax, title, detail, style.ink, style)
     handles = [
         Line2D([], [], color=colours[n], marker=marks[n], linestyle=lines[n], label=n)
