@@ -117,6 +117,11 @@ _UNIFYING = [(sign, re.compile(pattern).sub, new) for sign, pattern, new in _UNI
 _HYPHEN = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
 
 
+def folded(text: str) -> str:
+    """Without case, as patterns have it: for them the Turkish letters are those of "i" too."""
+    return text.replace("İ", "i").replace("ı", "i").casefold()
+
+
 def compatible(text: str) -> str:
     """Compatibility forms unified and dashes plain, where 2½ is 2 1/2 and x² is x^2."""
     text = re.sub(r"(?<=\d)(?=[¼-¾⅐-⅞])", " ", text)

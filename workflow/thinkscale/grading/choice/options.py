@@ -9,7 +9,7 @@ from rapidfuzz import fuzz, process
 
 from thinkscale.grading.choice.shapes import CLAUSE_END, NEGATED_BEFORE, NEGATIVE, shapes_of
 from thinkscale.grading.grader import Extraction
-from thinkscale.grading.text import PREFIXES, UNITS, either, formula, normalised
+from thinkscale.grading.text import PREFIXES, UNITS, either, folded, formula, normalised
 
 Options = tuple[tuple[str, str], ...]  # (label, text)
 
@@ -58,7 +58,7 @@ class Choices:
         self.settings = settings
         self.labels = tuple(label for label, _ in options)
         self.shapes = shapes_of(self.labels)
-        self._cased = {label.casefold(): label for label in self.labels}
+        self._cased = {folded(label): label for label in self.labels}
         self.text = dict(options)
         # Normal forms of the texts by label; they may be empty, wordings are not.
         self.form = {label: normalised(text) for label, text in options}
@@ -81,7 +81,7 @@ class Choices:
 
     def called(self, label: str) -> str:
         """The label as the item writes it."""
-        return self._cased[label.casefold()]
+        return self._cased[folded(label)]
 
     def may_equal(self, piece: str) -> bool:
         """Whether a piece of text is short enough to be an option's, before it is compared."""
