@@ -166,17 +166,39 @@ def boxes(text: str) -> list[str]:
 
 # The answer of a free response.
 
-# Between x and 2 two stars are a power.
-_EMPHASIS = re.compile(r"(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
-_BOTH = re.compile(rf"[\s}}$]*(?:,|;|,?\s*\\?(?:text\{{\s*)?(?:and|or))[\s}}$]*{BOX.pattern}\{{?")
+# Struck out, or emphasis; between x and 2 two stars are a power.
+_MARKS = re.compile(r"~~[^~\n]*~~|(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
+_AND = re.compile(rf"[\s}}$]*(?:,|;|,?\s*\\?(?:text\{{\s*)?(?:and|or))[\s}}$]*{BOX.pattern}\{{?")
 _SKIPPED = re.compile(r"(?:[\s*:]|(?<=\n)>)+")
 _DISPLAY = re.compile(r"(?:\\\[|\$\$)\s*(.*?)\s*(?:\\\]|\$\$|\Z)", re.DOTALL)
-# "The answer is correct" says nothing of what it is.
+# "The answer is correct" says nothing of what it is; "First, we need ..." begins an argument.
 _NO_ANSWER = re.compile(
-    r"(?:in)?correct\W*|right\W*|wrong\W*|unique\W*|reasonable\W*|clear\W*|as follows\W*|below\W*"
-    r"|above\W*",
+    r"(?:(?:in)?correct|right|wrong|unique|reasonable|clear|as follows|below|above)\W*$",
     re.IGNORECASE,
 )
+_ARGUMENT = re.compile(
+    r"(?:not an?|based|simply|just|obtained|found|given|to \w+|step|first,?|let|let's|we \w+)\s",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    r"[.!?\n]\W{0,9}(?:no\W+)?(?:wait|hmm+|oops|actually|scratch that|on second thought"
+    r"|correction)\b|\bth(?:at|is)(?: is|'s| can't be| cannot be) (?:not )?(?:right|wrong)",
+    re.IGNORECASE,
+)
+_CUT = re.compile(r"(?:(?<!\.)[-+*/×=,(]|\b(?:and|or|the|is|are|to|so))\s*$")
+_SO = re.compile(
+    r"\b(?:so(?! (?:that|far|many|much)\b)|thus|therefore|hence)\b|因此|所以|⇒"
+    r"|\\(?:Rightarrow|implies)\b",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(
+    r"(?<![;:.,]),?\s(?:since|because|as|where|when|which|whereas|by(?= [a-z]{3})|not|i\.e"
+    r"|for (?:all|any|every)|rather than|instead of)\b.*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*"
+    r"|(?<=[\w.})$])\s\((?=[^()]*(?:(?<![\\a-z])[^\W\d_]{4}|\\times|[=×]))[^()]*\)\W*$",
+    re.DOTALL,
+)
+_FIGURE = re.compile(r"[\d=\\]")
+_QUANTITY = re.compile(r"\W*\d[\d.,/]*(?:\s?[^\W\d_]{2}|\s?[-+*/×=])")
 _WORDS = 12  # no answer in words has more, unless the reference is as long
 
 
@@ -202,18 +224,28 @@ class Field:
         return self.how == "last line" and len(self.text.split()) > most
 
 
-def answer_field(text: str) -> Field | None:
-    """The field that holds the answer; None if the text is empty after thinking.
+def answer_field(text: str, figures: bool = False) -> Field | None:
+    """The field that holds the answer; None if there is none, or it stops in mid-sentence.
 
     It is looked for in the order in which choices are: a tag (`<answer>42</answer>`), a statement
     ("Answer: 42", "the final answer is 42"), a box (`\\boxed{42}`), else the last line. Of several
-    the last counts.
+    the last counts, none that was taken back, and with `figures` one with figures if there is any.
 
-    >>> answer_field("So 6 times 7.\\nThe answer is $42$.").text
+    >>> answer_field("So 6 times 7.\nThe answer is $42$.").text
     '$42$'
     """
-    text = _EMPHASIS.sub("", answer_part(text).translate(DASHES)).strip()
-    return _tag(text) or _statement(text) or _box(text) or _last_line(text)
+    text = _MARKS.sub("", answer_part(text).translate(DASHES)).strip()
+    text = _TAKEN_BACK.split(text)[-1]
+    field = _tag(text) or _statement(text, figures) or _box(text) or _last_line(text, figures)
+    return None if field and field.open and _CUT.search(field.text) else field
+
+
+def conclusion(text: str) -> str:
+    """What a sentence comes to: behind "so" unless it begins with a quantity, before "since"."""
+    parts = [text] if _QUANTITY.match(text) else _SO.split(text)
+    last = ([part for part in parts if _FIGURE.search(part)] or [text])[-1]
+    cut = _COMMENT.sub("", last)
+    return cut if _FIGURE.search(cut) else last
 
 
 def _tag(text: str) -> Field | None:
@@ -225,7 +257,7 @@ def _tag(text: str) -> Field | None:
     return None
 
 
-def _statement(text: str) -> Field | None:
+def _statement(text: str, figures: bool = False) -> Field | None:
     for cue in reversed(cues(text)):
         rest = text[cue.end :]
         if cue.json:
@@ -235,14 +267,17 @@ def _statement(text: str) -> Field | None:
         rest = rest[skipped.end() :] if (skipped := _SKIPPED.match(rest)) else rest
         display = _DISPLAY.match(rest)
         line = rest.split("\n", 1)[0].strip()
-        written = display[1] if display else line
-        if inside := _filled(written):
+        if inside := _filled(display[1] if display else line):
             return Field(inside[0], "statement", False)
         if display:
-            return Field(written, "statement", display.end() == len(rest))
-        if line and not _NO_ANSWER.fullmatch(line):
-            first = sentences(line)[0]
+            return Field(display[1], "statement", display.end() == len(rest))
+        if not line or _NO_ANSWER.match(line) or (figures and _ARGUMENT.match(line)):
+            continue
+        first = sentences(line)[0]
+        if not figures or len(first.split()) <= _WORDS or _QUANTITY.match(first):
             return Field(_trimmed(first), "statement", rest.rstrip() == first)
+        if _FIGURE.search(line) and not cue.verb:  # an argument that stands behind "Answer:"
+            return _last_line(rest, figures)
     return None
 
 
@@ -256,16 +291,18 @@ def _filled(text: str) -> list[str]:
     found, end = [], 0
     for content in filter(str.strip, boxes(text)):
         start = text.index(content, end)
-        joined = found and _BOTH.fullmatch(text, end, start)
-        found[-1:] = (
-            [f"{found[-1]}, {content.strip()}"] if joined else [*found[-1:], content.strip()]
-        )
+        if found and _AND.fullmatch(text, end, start):
+            found[-1] += f", {content.strip()}"
+        else:
+            found.append(content.strip())
         end = start + len(content)
     return found
 
 
-def _last_line(text: str) -> Field | None:
+def _last_line(text: str, figures: bool) -> Field | None:
     lines = [line.strip() for line in text.split("\n") if line.strip(" \t$[]\\")]
+    if figures and (with_figures := [line for line in lines if _FIGURE.search(line)]):
+        lines = [part for part in sentences(with_figures[-1]) if _FIGURE.search(part)]
     return Field(_trimmed(lines[-1]), "last line", True) if lines else None
 
 
