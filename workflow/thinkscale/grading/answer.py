@@ -249,7 +249,7 @@ def conclusion(text: str) -> str:
 
 
 def _tag(text: str) -> Field | None:
-    for match in reversed(list(TAG.finditer(text) if "<" in text else [])):
+    for match in reversed(list(TAG.finditer(text) if "<" in text or "[" in text else [])):
         if content := match[1].replace("<answer>", "").strip():
             inner = _statement(content) or _box(content)
             closed = match[0].lower().endswith("</answer>")
