@@ -21,12 +21,13 @@ _TURN_END = re.compile(either("turn_end"))
 _SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
 # Where a model that does not stop may pose the next question itself, or restates its own.
 _NEXT_TURN = re.compile(
-    r"\n[ \t]{0,9}(?:\#{1,6}[ \t]{0,9}|\*\*)?(?:Next )?(?:Question|Problem|User|Human|Q)[ \t]?\d*"
-    r"[ \t]?(?:\*\*)?[:.](?:\*\*)?\s",
+    r"\n[ \t]{0,9}(?:\#{1,6}[ \t]{0,9}|\*\*)?(?:Next )?(?:Question|Problem|Exercise|User|Human|Q)"
+    r"[ \t]?\d*[ \t]?(?:\*\*)?(?:[:.](?:\*\*)?\s|\n)",
     re.IGNORECASE,
 )
+# Put in behind a text that had ended.
+_GLUED = re.compile(r"Wait\b(?<=[^\s\"'(*]Wait)")
 _LONE = re.compile(r"\W*(?:\w|\d[\d.,/]*)\W*")
-QUALIFIED = f"(?:{either('qualified')})"
 MOST = 40  # announcements of one answer that are looked at, from the last
 _TAG = rf"(?:(?:{either('qualified')}|selected|chosen)[ _-]?)?(?:{either('tag')})"
 _TAG = rf"{_TAG}(?:[ _-]?(?:choice|option|letter|label))?"
@@ -35,7 +36,7 @@ TAG = re.compile(
     rf"(?:</{_TAG}>|\[/(?:final )?answer\]|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-BOX = re.compile(r"\\(?:f(?:rame)?)?box(?:ed)?\s*(?=[{\s]*\S)")
+BOX = re.compile(r"(?:\\(?:f(?:rame)?)?box(?:ed)?\s*(?=[{\s]*\S)|(?<!\w)boxed(?=\{))")
 _VERB = rf"""(?:,?\s{{1,9}}(?:{either("auxiliary")})\b,?){{0,5}}
     (?P<verb>\s{{1,9}}(?:{either("copula")})\b\s{{0,9}}:?|\s{{0,9}}[:=]"""
 _ANSWER = re.compile(
@@ -46,9 +47,8 @@ _ANSWER = re.compile(
     {_VERB}|'s(?=\s)|\s{{0,9}}[-=]{{1,9}}>|\s{{1,9}}-\s|[ \t]{{0,9}}\n|(?<=\bans)\.\s)""",
     re.VERBOSE,
 )
-_OPTION = re.compile(
-    rf"\b{QUALIFIED}\s{{1,9}}(?:option|choice|selection|letter|one)\b{_VERB})", re.VERBOSE
-)
+_BEST_SIGNS = words("best")
+_BEST = re.compile(rf"\b(?:{either('best')})(?:\s{{1,9}}[a-z]{{1,20}}){{0,6}}?{_VERB})", re.VERBOSE)
 _CJK = re.compile(
     rf"(?:{either('answer_cjk')})[\]\"')]?\s{{0,9}}(?P<verb>{either('copula_cjk')})?\s{{0,9}}:?\s{{0,9}}"
     r"|(?<![不可备未])[选選][择擇]?\s{0,9}:?\s{0,9}(?=[(\[\"']?[A-Z0-9])"
@@ -91,7 +91,7 @@ def parts(text: str) -> list[str]:
 
     Behind an answer "Question:" begins the next question; before it, the problem is restated.
     """
-    text = without_thinking(text)
+    text = _GLUED.sub("\nWait", without_thinking(text))
     turns = list(_NEXT_TURN.finditer(text))[:MOST] if "\n" in text else ()
     return [*(text[: turn.start()] for turn in turns), text]
 
@@ -121,8 +121,8 @@ def cues(text: str) -> list[Cue]:
     lower = text.lower()
     lower = lower if len(lower) == len(text) else text
     found = [_cue(match) for match in _ANSWER.finditer(lower)]
-    if any([noun in lower for noun in ("option", "choice", "selection", "letter", " one ")]):
-        found += map(_cue, _OPTION.finditer(lower))
+    if any([word in lower for word in _BEST_SIGNS]):
+        found += map(_cue, _BEST.finditer(lower))
     if '":' in text or "':" in text:
         found += [Cue(m.end(), json=True) for m in _JSON.finditer(text)]
     if not text.isascii():
