@@ -167,7 +167,7 @@ def test_qwen3_answers_behind_its_closed_thought():
     closing = encode(WORDS, "\n</think>\n\n")
     row = run("qwen3", ["So.</think>B", (*closing, *LAST)], off=closing, no_think=True)
     answer = row.answers["no_think"]
-    assert answer.ids == LAST[:-1]
+    assert answer.pieces == (LAST[:-1],)
     expected = (0, 0, 0, len(LAST), len(LAST), len(row.prompt) + len(closing), "natural")
     assert counts(row, "no_think", *FORCED, "new_tokens", "prompt_tokens", "stop") == expected
 
@@ -366,16 +366,16 @@ def test_a_model_that_ends_its_turn_without_an_answer_line_has_answered():
     plans = [(*said, EOS), (*said, *wait, *more, EOS), " It\nAnswer: B"]
     row = run("instruct", plans, max_think=[1], truncate=[1], waits=[1])
     answer = row.answers["natural"]
-    assert (answer.ids, answer.forced_end) == (said, ())
+    assert (answer.pieces, answer.forced_end) == ((said,), ())
     told = ("answer_from", "answer_stop", "stop", *FORCED, "new_tokens")
     expected = ("turn", "eos", "natural", len(said), 0, 0, 0, len(said) + 1)
     assert counts(row, "natural", *told) == expected
     waited = row.answers["waits=1"]
-    assert extract_choice(WORDS.decode(waited.ids), OPTIONS).label == "A"
+    assert extract_choice("\n".join(map(WORDS.decode, waited.pieces)), OPTIONS).label == "A"
     assert counts(row, "waits=1", *told[:3]) == ("turn", "eos", "natural")
     assert row.answers["max=1"].forced_end == encode(WORDS, "\nAnswer:")
     assert counts(row, "max=1", *told[:3]) == ("answer", "eos", "budget")
-    assert WORDS.decode(row.answers["truncate=1"].ids) == " It"
+    assert [WORDS.decode(p) for p in row.answers["truncate=1"].pieces] == [" It"]
     assert counts(row, "truncate=1", *told[:3]) == ("turn", "limit", "budget")
 
 

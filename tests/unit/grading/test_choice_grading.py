@@ -391,6 +391,12 @@ def test_errors(call, words):
         assert word in str(error.value)
 
 
+@pytest.mark.parametrize("form", ["{}", "Answer: {}", "\\boxed{{{}}}", "<answer>{}</answer>"])
+@pytest.mark.parametrize("letter", ["\u0130", "\u0131"])
+def test_turkish_letters_are_those_that_patterns_take_them_for(letter, form):
+    assert extract_choice(form.format(letter), labelled(*"rstuvwxyz")).label == "I"
+
+
 def test_many_rows_grade_fast():
     n = 100_000
     few = responses(*[("i1", ENDINGS[i % len(ENDINGS)][0], "natural", "eos") for i in range(n)])

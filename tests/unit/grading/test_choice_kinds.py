@@ -464,6 +464,58 @@ KINDS = {
         ("Neither helium nor neon decays. Therefore, radon.", GASES, "D"),
         ("It could be helium or neon.", GASES, None),
     ],
+    "what is taken back, and what is said twice": [
+        ("The answer is B. Wait, that is not correct.", HEART, None),
+        ("Answer: C\n\nHmm, this can't be right. Let me look at the", HEART, None),
+        ("Answer: A. Sorry, I meant D.", HEART, "D"),
+        ("The answer is A. Hold on, it is C.", HEART, "C"),
+        ("The answer is D... no, B.", HEART, "B"),
+        ("Answer: A\n\nThe answer is B.", HEART, None),
+        ("Answer: A\nSo the final answer is B.", HEART, "B"),
+        ("Answer: A. Aortic stenosis\n\nAnswer: C. Atrial septal defect", HEART, None),
+        (r"\boxed{A} and \boxed{D}", HEART, None),
+        ("In children the answer is C; in adults, A.", HEART, None),
+    ],
+    "lists of the options": [
+        (
+            "The correct answer is:\n\nA. Aortic stenosis\nB. Mitral regurgitation\n"
+            "C. Atrial septal defect\nD. Cardiac tamponade",
+            HEART,
+            None,
+        ),
+        (
+            "The answer is:\nA. Aortic stenosis\nB. Mitral regurgitation\n\n"
+            "The answer is:\nB. Mitral regurgitation",
+            HEART,
+            "B",
+        ),
+        ("1. **A**\n2. **C**", HEART, None),
+        ("A: too slow, wrong.\nB: too loud, wrong.\nC: fits.", HEART, "C"),
+        ("\n3. Cardiac tamponade: the pressure falls.\n4. Others are possible", HEART, None),
+        ("A. Aortic stenosis\nB. Mitral regurgitation\n\nThe answer is B.Wait, why?", HEART, "B"),
+        ("The answer is D. Cardiac tamponadeWait.", HEART, "D"),
+    ],
+    "answers cut short": [
+        ("Final Answer: The four lesions are aortic stenosis and", HEART, None),
+        ("Final Answer: The murmur of aortic stenosis is", HEART, None),
+        ("Final Answer: This is aortic stenosis, as the pulse rises slowly and the", HEART, "A"),
+        ("Final Answer: We have to decide whether it is mitral regurgitation.", HEART, None),
+        ("Final Answer: First, consider aortic stenosis. The pulse", HEART, None),
+    ],
+    "parts and neighbours of options": [
+        ("Answer: supravalvular aortic stenosis", HEART, None),
+        ("Answer: fixed atrial septal defect", HEART, "C"),
+        ("Answer: metallic argon", GASES, None),
+        ("Answer: it's argon", GASES, "C"),
+        ("C. Cardiac tamponad", HEART, None),
+        ("The most likely lesion here is mitral regurgitation.", HEART, "B"),
+        ("The correct diagnosis would be D.", HEART, "D"),
+        (
+            "Answer: the car was bought by her brother",
+            labelled("Because the car was bought by her brother.", "Because it was sold.", "No."),
+            "A",
+        ),
+    ],
 }
 CASES = [(kind, *case) for kind, cases in KINDS.items() for case in cases]
 
@@ -544,6 +596,9 @@ HOSTILE = (
         "insulin ",
         "\\boxed{",
         "or ",
+        "best ",
+        "Wait",
+        "is = ",
         "x" * 50 + " ",
     ),
 )

@@ -119,8 +119,8 @@ NUMERIC = {
         ("105", "Answer: one hundred and five apples", "right"),
         ("7", "There are seven.", "right"),
         ("seven", "\\boxed{7}", "right"),
-        ("0.5", "Answer: one half", "right or ungradable"),
-        ("60", "Two trains travel 60 km", "right"),
+        ("0.5", "Answer: one half", "right"),
+        ("60", "Two trains travel 60 km", "right or ungradable"),
     ],
     "currencies and signs": [
         ("5", "€5", "right"),
@@ -133,6 +133,51 @@ NUMERIC = {
         ("-4", "Answer: negative four", "right or ungradable"),
         ("4", "Answer: -(-4)", "right or ungradable"),
         ("4", "Answer: −4", "wrong"),
+    ],
+    "taken back, struck out, cut": [
+        ("18", "Answer: 18. Wait, that's not right, the tax is missing.", "ungradable"),
+        ("18", "The answer is 18. Oops, Monday is in it twice.", "ungradable"),
+        ("18", "Answer: 20\n\nHmm, once more: 9 * 2 = 18.\n\nAnswer: 18", "right"),
+        ("5", "The patient had to wait 5 hours.", "right"),
+        ("30", "Answer: ~~25~~ 30", "right"),
+        ("30", "Answer: ~~30~~ 25", "wrong"),
+        ("11", "Answer: 11 -", "ungradable"),
+        ("11", "The answer is 11 and", "ungradable"),
+    ],
+    "an argument behind the prompt": [
+        ("40", "Answer: To find the total, we multiply 8 by 5.", "ungradable"),
+        ("40", "Answer: We know of 8 boxes of 5 pens.\nThe total is 8 * 5 = 40.", "right"),
+        (
+            "40",
+            "Answer: There are 8 boxes of pens and each of the boxes holds 5 pens in it.\n"
+            "So there are 8 * 5 = 40 pens.",
+            "right",
+        ),
+        ("40", "Answer: 40 pens.\n\nExplanation: there are 8 boxes of 5 pens.", "right"),
+        ("8", "The answer is 8.\nThe answer is not a number that was given.", "right"),
+        ("4", "Answer: 3x + 10 = 4x", "ungradable"),
+    ],
+    "what a sentence comes to": [
+        ("12", "Answer: The width is 3 and the length is 4, so the area is 12.", "right"),
+        ("6", "Answer: 6 apples, so 2 apples are left for Tom", "right"),
+        ("14", "He earns 2 dollars for each of 7 days, so he earns 14 dollars.", "right"),
+        ("24", "3 walls at 8 minutes each is 24 minutes.", "right"),
+        ("3", "It takes 24 minutes to paint 3 walls.", "ungradable"),
+        ("24", "The time for the first 3 walls is 24 minutes for 2 painters.", "right"),
+        ("20", "She is 25 years old now and was 20 years old 5 years ago.", "ungradable"),
+        ("2", "So he pays 40 - 4 = 36 dollars for 2 tickets.", "wrong"),
+        ("16", "Answer: 16, i.e. 4 more than 12", "right"),
+        ("24", "8 + 8 + 8 = 24.\n\nLet me know if you have questions!", "right"),
+        ("45", "所以一共有 45 个苹果。", "right"),
+    ],
+    "parts": [
+        ("0.35", "Answer: 35 cents", "right"),
+        ("35", "Answer: 35 cents", "right"),
+        ("0.4", "Answer: 35 cents", "wrong"),
+        ("0.6", "Answer: three fifths", "right"),
+        ("0.75", "Answer: three quarters", "right"),
+        ("150", "Answer: 10 * 15 = 150 quarters", "right"),
+        ("2.5", "Answer: two and a half hours", "right"),
     ],
     "tiny numbers": [
         ("6.63e-34", "Answer: 0", "wrong"),
@@ -160,6 +205,7 @@ MATH = {
         (CASES, "\\boxed{0}", "wrong"),
         (CASES, "\\boxed{" + CASES.replace("& x", "& \\text{if } x") + "}", "right"),
         (CASES, "\\boxed{" + CASES.replace("-x", "2x") + "}", "wrong"),
+        (CASES, "\\boxed{" + CASES.replace("\\\\ ", "\\\\\n") + "}", "right"),
         ("\\begin{cases} x=1 \\\\ y=2\\end{cases}", "Answer: $x=1, y=2$", "right"),
     ],
     "products of letters": [
@@ -259,6 +305,25 @@ MATH = {
         ("e", "Answer: 2.718281828", "wrong"),
         ("0.5", "\\boxed{\\frac12}", "right"),
     ],
+    "taken back, struck out, cut": [
+        ("x^2", "The answer is $x^2$. Hmm, this is wrong.", "ungradable"),
+        ("12", "\\boxed{10}\n\nActually, one side was left out. \\boxed{12}", "right"),
+        ("3x", "Answer: ~~$2x$~~ $3x$", "right"),
+        ("11", "Answer: 11 +", "ungradable"),
+        ("\\frac{1}{6}", "Answer: We look where $y = x$ and $y = x^2$, which is", "ungradable"),
+    ],
+    "what a sentence comes to": [
+        ("5", "We have $x + y = 7$ and $x - y = 3$, hence $x = 5$.", "right"),
+        ("6", "Adding gives $3x = 6$ and therefore $x = 2$", "wrong"),
+        ("(2, 3)", "The lines meet where $x + 1 = 5 - x$, thus in $(2, 3)$.", "right"),
+        ("8", "This implies $2^x = 256 \\Rightarrow x = 8$", "right"),
+        ("5", "With $x^2 = 25$; since $x > 0$ we get $x = 5$.", "right or ungradable"),
+        ("n^2+n", "Answer: n^2 + n, by the formula for sums", "right"),
+        ("4", "Answer: 4 (as 2 + 2 = 4)", "right"),
+        ("\\frac{3}{2}", "因此，最小值为 $\\frac{3}{2}$。", "right"),
+        ("\\frac{3}{2}", "因此，最小值为 $\\frac{2}{3}$。", "wrong"),
+        ("13", "We tried 3 ways to solve it and 4 of them failed.", "ungradable"),
+    ],
     "units and prose": [
         ("7", "\\boxed{7\\,\\text{m}^2}", "right"),
         ("9.8", "Answer: 9.8 m/s^2", "right"),
@@ -324,6 +389,7 @@ def test_answers_that_are_equal_are_one(reference, first, second, same):
 
 
 def test_a_number_has_one_label():
+    assert {label_of("numeric", "9", f"Answer: {text}") for text in ("12.50", "$12.5")} == {"12.5"}
     texts = ["Answer: 2,500", "\\boxed{2500.0}", "Answer: 2.5k", "2.5 × 10³", "Answer: 5000/2"]
     assert {label_of("numeric", "9", text) for text in texts} == {"2500"}
     near = ["Answer: 12345678901234567", "Answer: 12345678901234568"]

@@ -69,6 +69,7 @@ def test_no_answer_field(text):
         ("H2O", "\\boxed{\\mathrm{H_2O}}", "correct"),
         ("café", "Answer: CAFE\u0301", "correct"),
         ("β-blocker", "beta blocker", "correct"),
+        ("To Kill a Mockingbird", "Answer: To Kill a Mockingbird", "correct"),
         ("3.5", "Answer: 35", "incorrect"),
         ("Paris", "Answer: London", "incorrect"),
         ("Paris", "", "ungradable"),
@@ -106,18 +107,18 @@ def test_equal_answers_vote_together():
     ],
 )  # fmt: skip
 def test_a_number_in_a_last_line(text, value):
-    (number,) = quantities(text, last=True)
+    (number,) = quantities(text, argues=True)
     assert float(number.value) == pytest.approx(value, rel=1e-12)
 
 
 @pytest.mark.parametrize("text", ["", "none", "CO2", "x_1", "\u221e"])
 def test_no_number(text):
-    assert quantities(text) == quantities(text, last=True) == ()
+    assert quantities(text) == quantities(text, argues=True) == ()
 
 
 @pytest.mark.parametrize("text", ["5-3", "10:30", "3 or 4", "3, 4", "3 km to 4 km"])
 def test_several_numbers(text):
-    assert len(quantities(text)) == len(quantities(text, last=True)) == 2
+    assert len(quantities(text)) == len(quantities(text, argues=True)) == 2
 
 
 @pytest.mark.parametrize(
@@ -190,6 +191,10 @@ def test_any_text_has_an_outcome(text, times):
         "so A ",
         "\\frac{1}{",
         "\\frac 1",
+        "so 1 ",
+        ". wait ",
+        "\\begin{cases} &",
+        "\\{(&",
     ],
 )
 def test_no_text_takes_long(grader, piece):
@@ -239,11 +244,10 @@ def test_a_timeout_is_ungradable_and_says_so():
     assert judged("math", "7", "7")[0] == "correct"  # the next answer is judged again
 
 
-def test_a_process_that_hangs_is_ended(monkeypatch):
+def test_a_process_that_hangs_is_ended():
     """Arithmetic on huge numbers is one step, which no signal interrupts; nor a stopped process."""
     judged("math", "7", "7")
     child = verifier._running[os.getpid()]
-    monkeypatch.setattr(verifier, "_GRACE", -0.5)
     child.send_signal(signal.SIGSTOP)
     assert "took more than 1 s" in verifier.ask("7", "7", 1)
     assert child.poll() is not None

@@ -49,6 +49,7 @@ ALL = ChoiceSettings(keys="all")
         ("I choose A and D.", LIGHT, "A,D"),
         ("Answer: 5 and 20", NUMBERS, "A,C"),
         ("B", LIGHT, "B"),
+        ("Cevap: TİP, sınır", (("A", "tip"), ("B", "sinir"), ("C", "kan")), "A,B"),
         # a set of which a part may be missing, or may be too much
         ("Answer: A or C", LIGHT, None),
         ("Answer: A and maybe C", LIGHT, None),
@@ -68,6 +69,31 @@ ALL = ChoiceSettings(keys="all")
 def test_the_set_that_an_answer_names(text, options, label):
     found = named_set(text, options, ALL)
     assert found.label == label, found
+
+
+@pytest.mark.parametrize(
+    ("text", "may_go_on"),
+    [
+        ("Answer: A, C", True),
+        ("Answer: A, C.", False),
+        ("Answer: A, C\n\nBoth are", False),
+        ("Answer: A", True),
+        ("A and C", True),
+        ("I see two. So A and C are correct.", False),
+        ("<answer>A, C", True),
+        ("<answer>A, C</answer>", False),
+        ("\\boxed{A, C", True),
+        ("\\boxed{A, C}", False),
+        ('{"answer": ["A"', True),
+        ('{"answer": ["A", "C"]}', False),
+        ('{"answer": ["A", "C"]}\nThis is', False),
+        ("It is green, so I would say B", True),
+    ],
+)
+def test_a_set_that_the_text_ends_in_may_go_on(text, may_go_on):
+    assert named_set(text, LIGHT, ALL).open is may_go_on
+    found = graded("A,C", "all", text, answer_stop="limit")
+    assert (found["outcome"][0] == "ungradable") is may_go_on
 
 
 LABELS = [label for label, _ in LIGHT]
@@ -93,7 +119,7 @@ def test_no_text_takes_long(piece):
     assert time.perf_counter() - began < 5
 
 
-def graded(key, keys, *texts, grader="choice"):
+def graded(key, keys, *texts, grader="choice", answer_stop="eos"):
     items = pd.DataFrame(
         {
             "item_id": ["q"],
@@ -103,7 +129,7 @@ def graded(key, keys, *texts, grader="choice"):
     )
     frame = pd.DataFrame({"answer_text": texts}).assign(
         model="m", item_id="q", sample=range(len(texts)), condition="natural", stop="natural",
-        answer_stop="eos", answer_from="answer", error=None,
+        answer_stop=answer_stop, answer_from="answer", error=None,
     )  # fmt: skip
     settings = {"keys": keys} if grader == "choice" else None
     return grade(frame, items, grader, settings)

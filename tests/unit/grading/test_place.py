@@ -142,8 +142,8 @@ def test_no_pattern_takes_long():
 
 def test_a_study_hands_its_markers_and_its_pattern_to_every_grader(tmp_path):
     rows = [
-        ("free", "[THINK]=> 7[/THINK] => 42"),
-        ("free", "so => 7[/THINK] => 42"),
+        ("free", "[MULL]=> 7[/MULL] => 42"),
+        ("free", "so => 7[/MULL] => 42"),
         ("free", "=> 42"),
     ]
     none = dict.fromkeys(("max_think", "min_think", "waits", "continuation", "truncate", "error"))
@@ -154,7 +154,7 @@ def test_a_study_hands_its_markers_and_its_pattern_to_every_grader(tmp_path):
     )  # fmt: skip
     contracts.write(frame, tmp_path / "responses.parquet", "responses")
     grading = {"graders": ["exact", "numeric"], "pattern": r"^ ?=> (\d+)"}
-    markers = {"a": ["[THINK]\n", "[/THINK]"], "b": ["Let's think.", "Answer:"]}
+    markers = {"a": ["[MULL]\n", "[/MULL]"], "b": ["Let's think.", "Answer:"]}
     found = []
     for how in ({"markers": markers}, {"markers": markers, "processes": 2, "batch": 1}, {}):
         grade_study(

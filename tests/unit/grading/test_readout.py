@@ -1,5 +1,7 @@
 """Outcomes from the readout, beside the answers that were read as text."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from thinkscale.config.grading import ReadoutGrader
 from thinkscale.data.readouts import by_response
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading import grade
+from thinkscale.grading import grade, prepare
 from thinkscale.grading.readout import ReadoutSettings
 
 OPTIONS = [{"label": label, "text": label.lower()} for label in "ABC"]
@@ -75,6 +77,20 @@ def test_responses_behind_which_nothing_was_read():
     assert row["outcome"] == "ungradable" and "`inference.readout`" in row["detail"]
     row = graded((0.2, 0.6, 0.1), error="the prompt does not fit")
     assert (row["outcome"], row["detail"]) == ("ungradable", "the prompt does not fit")
+
+
+def test_of_many_readouts_only_those_of_a_batch_become_objects():
+    many = 50_000
+    keys = {"model": "m", "item_id": "q", "sample": range(many), "condition": "natural"}
+    values = {"readout_label": "B", "readout_confidence": 0.9, "readout_mass": 0.9}
+    frame = pd.DataFrame({**keys, **values})
+    tracemalloc.start()
+    try:
+        judging = prepare(ITEMS, "readout", {}, {"readouts": frame})
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert judging.beside is not None and held < 150 * many  # bytes; objects take four times that
 
 
 def test_items_without_options_are_refused():

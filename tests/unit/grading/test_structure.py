@@ -71,7 +71,8 @@ def test_shapes_of_headings(heading, title):
 @pytest.mark.parametrize(
     "line", ["Executive summary: five words are quite enough", "**Executive summary** five words "
              "are quite enough", "**Executive summary:** five words are quite enough",
-             "1. **Executive summary**: five words are quite enough"],
+             "1. **Executive summary**: five words are quite enough",
+             "**1.** Executive: summary: five words are quite enough"],
 )  # fmt: skip
 def test_a_section_may_begin_behind_its_heading(line):
     text = GOOD[: GOOD.index("## Exec")] + line + "\n\n" + GOOD[GOOD.index("## Key") :]
@@ -180,6 +181,8 @@ FIELDS = {
         "title": {"type": "string", "minLength": 2},
         "stage": {"enum": ["idea", "pilot"]},
         "names": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        "year": {"maximum": 99},
+        "day": {"format": "date"},
     },
 }
 VALUE = {"title": "Wand", "stage": "idea", "names": ["Ö", "B"]}
@@ -236,11 +239,31 @@ def test_what_is_no_json_is_said(text, why):
         ({"title": "x"}, "`title` has 1, expected at least 2"),
         ({"stage": "sold"}, '`stage` is "sold", expected one of ["idea", "pilot"]'),
         ({"names": ["a", 1]}, "`names[1]` is 1, expected type string"),
+        ({"year": 1e3}, "`year` is 1000.0, expected maximum 99"),
+        ({"day": "(" * 999}, f'`day` is "{"(" * 118}…, expected format date'),
         ({"more": 1}, "the JSON: Additional properties are not allowed ('more' was unexpected)"),
     ],
 )
 def test_what_the_json_lacks_is_said(change, why):
     assert judged(json.dumps({**VALUE, **change}), json_schema=FIELDS)[::2] == ("incorrect", why)
+
+
+def test_schemas_of_the_third_draft():
+    third = {"$schema": "http://json-schema.org/draft-03/schema#"}
+    fields = {"a": {"required": True}, "b": {"type": [{"minimum": 3}, "string"]}}
+    detail = judged('{"b": 1}', json_schema={**third, "properties": fields})[2]
+    assert detail == (
+        "`a`: 'a' is a required property; `b` is 1, expected type {'minimum': 3} or string"
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [({"multipleOf": 0.5}, 10**400), ({"format": "regex"}, "a{99999999999}")],
+)
+def test_what_a_validator_cannot_compute_with_ends_no_grading(schema, value):
+    outcome, _, detail = judged(json.dumps({"n": value}), json_schema={"properties": {"n": schema}})
+    assert outcome == "incorrect" and detail.startswith("its JSON cannot be checked")
 
 
 def test_missing_fields_are_named_each_once():

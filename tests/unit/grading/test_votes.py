@@ -46,11 +46,12 @@ def written(folder, answers, reference, samples=None):
         stem="s", key=None, difficulty=None, difficulty_raw=None, response_time=None,
         cluster_id=None, meta="{}",
     )  # fmt: skip
-    none = dict.fromkeys(("max_think", "min_think", "waits", "continuation", "error"))
+    none = dict.fromkeys(("max_think", "min_think", "waits", "continuation", "truncate", "error"))
     frame = pd.DataFrame({"answer_text": [f"\\boxed{{{answer}}}" for answer in answers]}).assign(
         model="m", item_id="q", sample=samples or range(len(answers)), condition="natural",
         stop="natural", answer_stop="eos", censored=False, think_text="", seconds=0.1, engine="e",
-        exact_tokens=True, **none, **dict.fromkeys(contracts.LEDGER, 1),
+        exact_tokens=True, no_think=False, answer_from="answer", **none,
+        **dict.fromkeys(contracts.LEDGER, 1),
     )  # fmt: skip
     contracts.write(items, folder / "items.parquet", "items")
     contracts.write(frame, folder / "responses.parquet", "responses")

@@ -31,6 +31,11 @@ def seen(answer) -> str:
     return text(answer.prefix.ids) + text(answer.forced_end)
 
 
+def spoken(answer):
+    """The text that holds the answer, as responses have it."""
+    return "\n".join(map(text, answer.pieces))
+
+
 def test_natural_end_keeps_the_models_own_marker_and_forces_nothing():
     engine, row = run({"natural": NATURAL})
     answer = row.answers["natural"]
@@ -210,7 +215,7 @@ ENDED = partial(passes, thoughts=("ab" + EOS, "cd" + EOS))
 def test_a_turn_that_the_model_ends_is_its_whole_response():
     engine, row = run(sweep(max_think=[1, 9], waits=[1]), ENDED, whole_turn=True)
     natural = row.answers["natural"]
-    assert text(natural.ids) == "ab" and natural.completion is None
+    assert spoken(natural) == "ab" and natural.completion is None
     assert ledger(natural) == {
         "prompt_tokens": 3,
         "think_natural": 2,
@@ -226,11 +231,11 @@ def test_a_turn_that_the_model_ends_is_its_whole_response():
         "answer_from": "turn",
         "censored": False,
     }
-    assert row.answers["max=9"].ids == natural.ids and row.answers["max=9"].new_tokens == 0
+    assert row.answers["max=9"].pieces == natural.pieces and row.answers["max=9"].new_tokens == 0
     # A budget cuts and asks; a wait drops the end of the turn and thinks on, to the next.
     cut, waited = row.answers["max=1"], row.answers["waits=1"]
-    assert (cut.answer_from, text(cut.forced_end), text(cut.ids)) == ("answer", "\n|=", "X")
-    assert (waited.answer_from, text(waited.ids)) == ("turn", "abWcd")
+    assert (cut.answer_from, text(cut.forced_end), spoken(cut)) == ("answer", "\n|=", "X")
+    assert (waited.answer_from, spoken(waited)) == ("turn", "ab\ncd")
     assert [text(request.prompt) for request in engine.asked] == [
         PROMPT, PROMPT + "abW", PROMPT + "a\n|=",
     ]  # fmt: skip
@@ -246,7 +251,7 @@ def test_where_every_turn_was_ended_nothing_is_asked():
 def test_an_answer_line_of_its_own_still_ends_thinking():
     _, row = run({"natural": NATURAL}, whole_turn=True)
     answer = row.answers["natural"]
-    assert (answer.answer_from, text(answer.prefix.ids), text(answer.ids)) == (
+    assert (answer.answer_from, text(answer.prefix.ids), spoken(answer)) == (
         "answer",
         "abcd",
         "X",
@@ -261,7 +266,7 @@ def test_without_thinking_the_answer_is_asked_on_a_prompt_of_its_own():
     answer = row.answers["no_think"]
     [asked] = (request for request in engine.asked if text(request.prompt) == UNTHINKING)
     assert (asked.max_new, asked.stops, asked.position) == (5, (), 0)
-    assert text(answer.ids) == "X"
+    assert spoken(answer) == "X"
     assert ledger(answer) == {
         "prompt_tokens": 4,
         "think_natural": 0,
@@ -294,7 +299,7 @@ def test_truncation_asks_nothing_and_costs_nothing(whole_turn, limit, told):
     answer = row.answers[f"truncate={limit}"]
     counts = ledger(answer)
     labels = tuple(counts[k] for k in ("answer_from", "stop", "answer_stop", "censored"))
-    assert (text(answer.prefix.ids), text(answer.ids), *labels) == told
+    assert (text(answer.prefix.ids), spoken(answer), *labels) == told
     assert (answer.forced_end, answer.new_tokens) == ((), 0)
     assert answer.alone_tokens == (3 if limit == 3 else 7)
     assert counts["answer_tokens"] == (0 if limit == 3 else 2)

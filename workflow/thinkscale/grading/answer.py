@@ -21,12 +21,13 @@ _TURN_END = re.compile(either("turn_end"))
 _SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
 # Where a model that does not stop may pose the next question itself, or restates its own.
 _NEXT_TURN = re.compile(
-    r"\n[ \t]{0,9}(?:\#{1,6}[ \t]{0,9}|\*\*)?(?:Next )?(?:Question|Problem|User|Human|Q)[ \t]?\d*"
-    r"[ \t]?(?:\*\*)?[:.](?:\*\*)?\s",
+    r"\n[ \t]{0,9}(?:\#{1,6}[ \t]{0,9}|\*\*)?(?:Next )?(?:Question|Problem|Exercise|User|Human|Q)"
+    r"[ \t]?\d*[ \t]?(?:\*\*)?(?:[:.](?:\*\*)?\s|\n)",
     re.IGNORECASE,
 )
+# Put in behind a text that had ended.
+_GLUED = re.compile(r"Wait\b(?<=[^\s\"'(*]Wait)")
 _LONE = re.compile(r"\W*(?:\w|\d[\d.,/]*)\W*")
-QUALIFIED = f"(?:{either('qualified')})"
 MOST = 40  # announcements of one answer that are looked at, from the last
 _TAG = rf"(?:(?:{either('qualified')}|selected|chosen)[ _-]?)?(?:{either('tag')})"
 _TAG = rf"{_TAG}(?:[ _-]?(?:choice|option|letter|label))?"
@@ -35,7 +36,7 @@ TAG = re.compile(
     rf"(?:</{_TAG}>|\[/(?:final )?answer\]|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-BOX = re.compile(r"\\(?:f(?:rame)?)?box(?:ed)?\s*(?=[{\s]*\S)")
+BOX = re.compile(r"(?:\\(?:f(?:rame)?)?box(?:ed)?\s*(?=[{\s]*\S)|(?<!\w)boxed(?=\{))")
 _VERB = rf"""(?:,?\s{{1,9}}(?:{either("auxiliary")})\b,?){{0,5}}
     (?P<verb>\s{{1,9}}(?:{either("copula")})\b\s{{0,9}}:?|\s{{0,9}}[:=]"""
 _ANSWER = re.compile(
@@ -46,9 +47,8 @@ _ANSWER = re.compile(
     {_VERB}|'s(?=\s)|\s{{0,9}}[-=]{{1,9}}>|\s{{1,9}}-\s|[ \t]{{0,9}}\n|(?<=\bans)\.\s)""",
     re.VERBOSE,
 )
-_OPTION = re.compile(
-    rf"\b{QUALIFIED}\s{{1,9}}(?:option|choice|selection|letter|one)\b{_VERB})", re.VERBOSE
-)
+_BEST_SIGNS = words("best")
+_BEST = re.compile(rf"\b(?:{either('best')})(?:\s{{1,9}}[a-z]{{1,20}}){{0,6}}?{_VERB})", re.VERBOSE)
 _CJK = re.compile(
     rf"(?:{either('answer_cjk')})[\]\"')]?\s{{0,9}}(?P<verb>{either('copula_cjk')})?\s{{0,9}}:?\s{{0,9}}"
     r"|(?<![不可备未])[选選][择擇]?\s{0,9}:?\s{0,9}(?=[(\[\"']?[A-Z0-9])"
@@ -91,7 +91,7 @@ def parts(text: str) -> list[str]:
 
     Behind an answer "Question:" begins the next question; before it, the problem is restated.
     """
-    text = without_thinking(text)
+    text = _GLUED.sub("\nWait", without_thinking(text))
     turns = list(_NEXT_TURN.finditer(text))[:MOST] if "\n" in text else ()
     return [*(text[: turn.start()] for turn in turns), text]
 
@@ -121,8 +121,8 @@ def cues(text: str) -> list[Cue]:
     lower = text.lower()
     lower = lower if len(lower) == len(text) else text
     found = [_cue(match) for match in _ANSWER.finditer(lower)]
-    if any([noun in lower for noun in ("option", "choice", "selection", "letter", " one ")]):
-        found += map(_cue, _OPTION.finditer(lower))
+    if any([word in lower for word in _BEST_SIGNS]):
+        found += map(_cue, _BEST.finditer(lower))
     if '":' in text or "':" in text:
         found += [Cue(m.end(), json=True) for m in _JSON.finditer(text)]
     if not text.isascii():
@@ -166,17 +166,39 @@ def boxes(text: str) -> list[str]:
 
 # The answer of a free response.
 
-# Between x and 2 two stars are a power.
-_EMPHASIS = re.compile(r"(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
-_BOTH = re.compile(rf"[\s}}$]*(?:,|;|,?\s*\\?(?:text\{{\s*)?(?:and|or))[\s}}$]*{BOX.pattern}\{{?")
+# Struck out, or emphasis; between x and 2 two stars are a power.
+_MARKS = re.compile(r"~~[^~\n]*~~|(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
+_AND = re.compile(rf"[\s}}$]*(?:,|;|,?\s*\\?(?:text\{{\s*)?(?:and|or))[\s}}$]*{BOX.pattern}\{{?")
 _SKIPPED = re.compile(r"(?:[\s*:]|(?<=\n)>)+")
 _DISPLAY = re.compile(r"(?:\\\[|\$\$)\s*(.*?)\s*(?:\\\]|\$\$|\Z)", re.DOTALL)
-# "The answer is correct" says nothing of what it is.
+# "The answer is correct" says nothing of what it is; "First, we need ..." begins an argument.
 _NO_ANSWER = re.compile(
-    r"(?:in)?correct\W*|right\W*|wrong\W*|unique\W*|reasonable\W*|clear\W*|as follows\W*|below\W*"
-    r"|above\W*",
+    r"(?:(?:in)?correct|right|wrong|unique|reasonable|clear|as follows|below|above)\W*$",
     re.IGNORECASE,
 )
+_ARGUMENT = re.compile(
+    r"(?:not an?|based|simply|just|obtained|found|given|to \w+|step|first,?|let|let's|we \w+)\s",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = re.compile(
+    r"[.!?\n]\W{0,9}(?:no\W+)?(?:wait|hmm+|oops|actually|scratch that|on second thought"
+    r"|correction)\b|\bth(?:at|is)(?: is|'s| can't be| cannot be) (?:not )?(?:right|wrong)",
+    re.IGNORECASE,
+)
+_CUT = re.compile(r"(?:(?<!\.)[-+*/×=,(]|\b(?:and|or|the|is|are|to|so))\s*$")
+_SO = re.compile(
+    r"\b(?:so(?! (?:that|far|many|much)\b)|thus|therefore|hence)\b|因此|所以|⇒"
+    r"|\\(?:Rightarrow|implies)\b",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(
+    r"(?<![;:.,]),?\s(?:since|because|as|where|when|which|whereas|by(?= [a-z]{3})|not|i\.e"
+    r"|for (?:all|any|every)|rather than|instead of)\b.*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*"
+    r"|(?<=[\w.})$])\s\((?=[^()]*(?:(?<![\\a-z])[^\W\d_]{4}|\\times|[=×]))[^()]*\)\W*$",
+    re.DOTALL,
+)
+_FIGURE = re.compile(r"[\d=\\]")
+_QUANTITY = re.compile(r"\W*\d[\d.,/]*(?:\s?[^\W\d_]{2}|\s?[-+*/×=])")
 _WORDS = 12  # no answer in words has more, unless the reference is as long
 
 
@@ -202,22 +224,32 @@ class Field:
         return self.how == "last line" and len(self.text.split()) > most
 
 
-def answer_field(text: str) -> Field | None:
-    """The field that holds the answer; None if the text is empty after thinking.
+def answer_field(text: str, figures: bool = False) -> Field | None:
+    """The field that holds the answer; None if there is none, or it stops in mid-sentence.
 
     It is looked for in the order in which choices are: a tag (`<answer>42</answer>`), a statement
     ("Answer: 42", "the final answer is 42"), a box (`\\boxed{42}`), else the last line. Of several
-    the last counts.
+    the last counts, none that was taken back, and with `figures` one with figures if there is any.
 
-    >>> answer_field("So 6 times 7.\\nThe answer is $42$.").text
+    >>> answer_field("So 6 times 7.\nThe answer is $42$.").text
     '$42$'
     """
-    text = _EMPHASIS.sub("", answer_part(text).translate(DASHES)).strip()
-    return _tag(text) or _statement(text) or _box(text) or _last_line(text)
+    text = _MARKS.sub("", answer_part(text).translate(DASHES)).strip()
+    text = _TAKEN_BACK.split(text)[-1]
+    field = _tag(text) or _statement(text, figures) or _box(text) or _last_line(text, figures)
+    return None if field and field.open and _CUT.search(field.text) else field
+
+
+def conclusion(text: str) -> str:
+    """What a sentence comes to: behind "so" unless it begins with a quantity, before "since"."""
+    parts = [text] if _QUANTITY.match(text) else _SO.split(text)
+    last = ([part for part in parts if _FIGURE.search(part)] or [text])[-1]
+    cut = _COMMENT.sub("", last)
+    return cut if _FIGURE.search(cut) else last
 
 
 def _tag(text: str) -> Field | None:
-    for match in reversed(list(TAG.finditer(text) if "<" in text else [])):
+    for match in reversed(list(TAG.finditer(text) if "<" in text or "[" in text else [])):
         if content := match[1].replace("<answer>", "").strip():
             inner = _statement(content) or _box(content)
             closed = match[0].lower().endswith("</answer>")
@@ -225,7 +257,7 @@ def _tag(text: str) -> Field | None:
     return None
 
 
-def _statement(text: str) -> Field | None:
+def _statement(text: str, figures: bool = False) -> Field | None:
     for cue in reversed(cues(text)):
         rest = text[cue.end :]
         if cue.json:
@@ -235,14 +267,17 @@ def _statement(text: str) -> Field | None:
         rest = rest[skipped.end() :] if (skipped := _SKIPPED.match(rest)) else rest
         display = _DISPLAY.match(rest)
         line = rest.split("\n", 1)[0].strip()
-        written = display[1] if display else line
-        if inside := _filled(written):
+        if inside := _filled(display[1] if display else line):
             return Field(inside[0], "statement", False)
         if display:
-            return Field(written, "statement", display.end() == len(rest))
-        if line and not _NO_ANSWER.fullmatch(line):
-            first = sentences(line)[0]
+            return Field(display[1], "statement", display.end() == len(rest))
+        if not line or _NO_ANSWER.match(line) or (figures and _ARGUMENT.match(line)):
+            continue
+        first = sentences(line)[0]
+        if not figures or len(first.split()) <= _WORDS or _QUANTITY.match(first):
             return Field(_trimmed(first), "statement", rest.rstrip() == first)
+        if _FIGURE.search(line) and not cue.verb:  # an argument that stands behind "Answer:"
+            return _last_line(rest, figures)
     return None
 
 
@@ -256,16 +291,18 @@ def _filled(text: str) -> list[str]:
     found, end = [], 0
     for content in filter(str.strip, boxes(text)):
         start = text.index(content, end)
-        joined = found and _BOTH.fullmatch(text, end, start)
-        found[-1:] = (
-            [f"{found[-1]}, {content.strip()}"] if joined else [*found[-1:], content.strip()]
-        )
+        if found and _AND.fullmatch(text, end, start):
+            found[-1] += f", {content.strip()}"
+        else:
+            found.append(content.strip())
         end = start + len(content)
     return found
 
 
-def _last_line(text: str) -> Field | None:
+def _last_line(text: str, figures: bool) -> Field | None:
     lines = [line.strip() for line in text.split("\n") if line.strip(" \t$[]\\")]
+    if figures and (with_figures := [line for line in lines if _FIGURE.search(line)]):
+        lines = [part for part in sentences(with_figures[-1]) if _FIGURE.search(part)]
     return Field(_trimmed(lines[-1]), "last line", True) if lines else None
 
 

@@ -9,8 +9,7 @@ from thinkscale.data.spelling import bare
 from thinkscale.grading.grader import Extraction, Facts, Judged, ungradable
 
 _SHOWN = 200  # characters of the judge's text
-_DRESSING = " \t[](){}<\"'$"
-_LATEX = ("\\boxed{", "\\textbf{", "\\text{")
+_DRESSING = r"""(?:\\(?:boxed|text(?:bf)?)\{|[\s\[\](){}<"'$])*"""
 
 
 @dataclass(frozen=True)
@@ -53,27 +52,18 @@ def read_verdict(text: str, marker: str, words: Iterable[str]) -> tuple[str | No
     no verdict, as in "Verdict: PASS or FAIL".
     """
     names = {bare(word).strip(): word for word in words}
-    read = bare(text)
-    _, found, behind = read.rpartition(bare(marker))
+    _, found, behind = bare(text).rpartition(bare(marker))
     if not found:
         return None, f"there is no {marker!r} in what the judge said"
     line = next((line for line in behind.splitlines() if line.strip()), "")
-    for latex in _LATEX:
-        line = line.replace(latex, "")
-    line = line.lstrip(_DRESSING)
-    said = [name for name in names if re.match(_whole(name), line)]
-    if not said:
+    longest = sorted(map(re.escape, names), key=len, reverse=True)
+    word = rf"(?<![^\W_])({'|'.join(longest)})(?![^\W_])"
+    if not re.match(_DRESSING + word, line):
         return None, f"what stands behind {marker!r} is none of {', '.join(names.values())}"
-    name = max(said, key=len)
-    for other in names:
-        if other != name and re.search(_whole(other), line[len(name) :]):
-            return None, f"the judge's last line names {names[name]} and {names[other]}"
-    return names[name], ""
-
-
-def _whole(name: str) -> str:
-    """A pattern of a word that is no part of another."""
-    return rf"(?<![^\W_]){re.escape(name)}(?![^\W_])"
+    first, *others = dict.fromkeys(re.findall(word, line))
+    if others:
+        return None, f"the judge's last line names {names[first]} and {names[others[0]]}"
+    return names[first], ""
 
 
 def _end(text: str) -> str:

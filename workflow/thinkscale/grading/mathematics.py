@@ -11,21 +11,19 @@ from string import ascii_lowercase
 
 from text_to_num import alpha2digit
 
-from thinkscale.grading.answer import answer_field
+from thinkscale.grading.answer import answer_field, conclusion
 from thinkscale.grading.grader import Facts, Judged, ungradable
 from thinkscale.grading.text import compatible, normalised
 from thinkscale.grading.verifier import ask
 
-# Plain text, and LaTeX of several dialects, as the LaTeX that the package parses.
+# What the package does not know of plain text and of dialects of LaTeX, as it writes it.
 _WRITTEN = {
-    **{"\\\\": "\\\\", r"\%": r"\%", "%": r"\%", "{,}": ","},  # what ends a row begins no command
-    **{"√": r"\sqrt ", "∞": r"\infty ", "π": r"\pi ", "×": r"\times ", "·": r"\cdot ", "÷": "/"},
-    **{"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "∪": r"\cup ", "∩": r"\cap "},
-    **{"<=": r"\le ", ">=": r"\ge ", "!=": r"\ne ", "∈": r"\in ", "°": r"^\circ ", "**": "^"},
-    **{r"\varnothing": r"\emptyset ", "∅": r"\emptyset ", r"\langle": "(", r"\rangle": ")"},
-    **dict.fromkeys((r"\!", r"\big", r"\Big", r"\bigl", r"\bigr"), ""),
-    **dict.fromkeys((r"\(", r"\)", r"\[", r"\]", r"\ ", r"\,", r"\;", r"\:", r"\$", "$", "~"), " "),
-    **dict.fromkeys((r"\quad", r"\qquad", r"\displaystyle"), " "),
+    "\\\\": "\\\\",  # what ends a row begins no command
+    **{"√": r"\sqrt ", "∞": r"\infty ", "·": r"\cdot ", "°": r"^\circ ", "∈": r"\in "},
+    **{"**": "^", "。": "."},
+    **{r"\varnothing": r"\emptyset ", r"\langle": "(", r"\rangle": ")"},
+    **dict.fromkeys((r"\big", r"\Big", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr"), ""),
+    **dict.fromkeys((r"\(", r"\)", r"\[", r"\]", r"\ ", r"\,", r"\$", "$", "~"), " "),
 }
 _SIGN = re.compile("|".join(re.escape(s) + "(?![a-z])" * s[-1].isalpha() for s in _WRITTEN))
 _UNIT_MARK = "\u2063"  # on both sides of what LaTeX sets as text behind a number
@@ -37,7 +35,12 @@ _LATEX = [
     (_TEXT, r" \1 "),
     (r"&\s*(?:if|when|for)\b", "& "),
     (r"&\s*(?:otherwise|else)\b", "& o"),
-    (r"^\s*[A-Za-z]\s*\\in\s*(?=[\[({])", ""),
+    # A system of equations is a list, and cases are pairs.
+    (r"\\begin\{(?:cases|aligned)\}([^&]*?)\\end\{\w+\}", lambda m: m[1].replace(r"\\", ",")),
+    (
+        r"(?s)\\begin\{cases\}(.*?)\\end\{cases\}",
+        lambda m: r"\{(" + m[1].replace("&", ",").replace(r"\\", "),(") + r")\}",
+    ),
     (
         r"(?<![\w.,(\[{])[1-9]\d{0,2}(?:[ ,]\d{3})+(?![\d/)\]}]|,\d)",
         lambda number: re.sub("[ ,]", "", number[0]),
@@ -46,25 +49,19 @@ _LATEX = [
     (r"(?<=\d)\s+x\s+(?=10\b)", r"\\times "),
     (r"(?i)\b([ap])\.\s?m\b", r"\1m"),
     (r"\^\s*(-?\d+)", r"^{\1}"),
-    (r"(?<![\\A-Za-z])inf(?:inity)?\b", r"\\infty "),
     (r"(?<![\\A-Za-z])log_?(\d+)(?=\()", r"\\log_{\1}"),
+    (r"(?<![\\A-Za-z])inf(?:inity)?\b", r"\\infty "),
     (rf"(?<![\\A-Za-z])({_NAMES})(?![A-Za-z])", r"\\\1 "),
     (r"\\sqrt\s*(?:\(((?:[^()]|\([^()]*\))*)\)|(\d+(?:\.\d+)?|[A-Za-z]))", r"\\sqrt{\1\2}"),
     (r"(?<![\w./^}])(?:(\d+) )?(\d+)\s?/\s?(\d+)(?![\w/.^!])", r"\1\\frac{\2}{\3}"),
-    (  # 0.1666… = (16 - 1)/90
+    (  # 0.1666… = 16/90 - 1/90
         r"(?<!\d)(\d*)\.(\d*)\\overline\{(\d+)\}",
-        lambda m: (
-            rf"\frac{{{m[1]}{m[2]}{m[3]}-{m[1]}{m[2]}}}{{{'9' * len(m[3])}{'0' * len(m[2])}}}"
+        lambda m: "\\frac{{{0}{1}{2}-{0}{1}}}{{{3}}}".format(
+            *m.groups(), "9" * len(m[3]) + "0" * len(m[2])
         ),
     ),
     (r"(?<![A-Za-z\\])([A-Za-z])\s+(?:is|equals)\s+", r"\1 = "),
 ]
-_LATEX = [(re.compile(pattern), latex) for pattern, latex in _LATEX]
-_COMMENT = re.compile(
-    r",?\s(?:since|because|where|when|which|whereas|for (?:all|any|every)|not|rather than)\s.*"
-    r"|\s\((?=[^()]*[^\W\d_]{4}).*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*",
-    re.DOTALL,
-)
 _PARTS = re.compile(r"[,;]\s|\b(?:and|or)\b")
 _EDGES = re.compile(r"^(?:[\s,;:)]|(?:and|or)\b)+|(?:[\s,;:.(]|\b(?:and|or))+$")
 _RUN = re.compile(
@@ -104,12 +101,11 @@ class Reading:
 
 def judge_math(text: str, facts: Facts, settings: MathSettings) -> Judged:
     """(extraction, outcome); the label is the answer in LaTeX, or in words."""
-    field = answer_field(text)
-    if field is None:
-        return ungradable("the answer is empty")
-    gold, answer = read(facts.answer_text, whole=True), read(field.text)
-    if field.too_long(facts.answer_text) and not re.search(r"[\\$]", field.text):
+    gold = read(facts.answer_text, whole=True)
+    field = answer_field(text, figures=bool(re.search(r"\d", facts.answer_text)))
+    if field is None or (field.too_long(facts.answer_text) and not re.search(r"[\\$]", field.text)):
         return ungradable("no answer is stated")
+    answer = read(field.text)
     if not gold.math or (gold.math.isalpha() and not answer.math):
         if answer.words == gold.words:
             return field.read_as(", ".join(answer.words)), "correct"
@@ -143,14 +139,12 @@ def equal_math(first: str, second: str, settings: MathSettings) -> bool:
 
 def _compare(gold: Reading, answer: Reading, settings: MathSettings) -> str:
     """The verdict of the package; beside a mere number, a unit of one letter is no variable."""
-    unit = answer.unit
-    how = (settings.timeout, settings.sets == "loose")
-    verdict = ask(gold.math, answer.math, *how)
-    letters = _UNIT.search(answer.math)
-    if verdict == "wrong" and letters and not _SYMBOL.search(gold.math):
-        verdict = ask(gold.math, answer.math[: letters.start()], *how)
-        unit = frozenset(normalised(letters[0]).split())
-    return verdict if not (gold.unit and unit) or gold.unit & unit else "its unit is another"
+    latex, unit = answer.math, answer.unit
+    if (letters := _UNIT.search(latex)) and not _SYMBOL.search(gold.math):
+        latex, unit = latex[: letters.start()], frozenset(normalised(letters[0]).split())
+    if gold.unit and unit and not gold.unit & unit:
+        return "its unit is another"
+    return ask(gold.math, latex, settings.timeout, settings.sets == "loose")
 
 
 def read(text: str, whole: bool = False) -> Reading:
@@ -161,9 +155,8 @@ def read(text: str, whole: bool = False) -> Reading:
     """
     latex = _SIGN.sub(lambda sign: _WRITTEN[sign[0]], compatible(text))
     for pattern, replacement in _LATEX:
-        latex = pattern.sub(replacement, latex)
-    latex = cut if re.search(r"[^\W_]", cut := _COMMENT.sub("", latex)) else latex
-    latex = latex.strip(" \n\t,;:=").rstrip(" .")
+        latex = re.sub(pattern, replacement, latex)
+    latex = conclusion(latex).strip(" \n\t,;:=").rstrip(" .")
     plain = latex.replace(_UNIT_MARK, " ")
     words = tuple(sorted(filter(None, map(normalised, _PARTS.split(plain)))))
     runs = [run for run in _RUN.finditer(latex) if run["word"]]
@@ -180,5 +173,6 @@ def read(text: str, whole: bool = False) -> Reading:
 
 
 def _is_prose(word: str) -> bool:
-    known = word[0] == _UNIT_MARK or _SHORT_WORDS.fullmatch(word)
-    return bool(known) or (len(word) > 3 and "".join(sorted(word)) not in ascii_lowercase)
+    if word[0] == _UNIT_MARK or _SHORT_WORDS.fullmatch(word) or word > "\u2e80":  # or Chinese
+        return True
+    return len(word) > 3 and "".join(sorted(word)) not in ascii_lowercase

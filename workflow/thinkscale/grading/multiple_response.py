@@ -7,12 +7,13 @@ begins. A text without such a place is a list as a whole, or it names no more th
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from functools import lru_cache
 
 from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues, json_value
 from thinkscale.grading.choice import ChoiceSettings, extract_choice
 from thinkscale.grading.grader import Extraction, Facts, Judged
-from thinkscale.grading.text import plain, sentences, unmarked
+from thinkscale.grading.text import folded, plain, sentences, unmarked
 
 Options = tuple[tuple[str, str], ...]  # (label, text)
 
@@ -42,33 +43,36 @@ def named_set(text: str, options: Options, settings: ChoiceSettings) -> Extracti
     """
     label_of, wording, listed, lone = _shapes(options)
 
-    def called(match: re.Match) -> str:
-        label = label_of[match[2].casefold()]
-        return label if match[1] in (None, label) else "?"  # beside the text of another
-
     def labelled(piece: str) -> str:
         return wording.sub(called, unmarked(BOX.sub(" ", plain(piece))))
 
+    def called(match: re.Match) -> str:
+        label = label_of[folded(match[2])]
+        return label if match[1] in (None, label) else "?"  # beside the text of another
+
     text = answer_part(text)
-    bare = labelled(text)
-    places = [("tag", labelled(content)) for content in TAG.findall(text)[-1:]]
+    bare, inside = labelled(text), {*boxes(text)}
+    # With whether the text ends where they do, so that one cut short may have named more.
+    places = [("tag", labelled(held), text.endswith(held)) for held in TAG.findall(text)[-1:]]
     for cue in cues(bare)[-1:]:
         rest = bare[cue.end :]
-        places.append(("statement", json_value(rest) if cue.json else rest))
-    if len(inside := {*boxes(text)}) == 1:
-        places.append(("boxed", labelled(*inside)))
-    whole = [("list", bare), *(("last sentence", last) for last in sentences(bare)[-1:])]
-    for how, place in places + whole:
-        match = listed.match(place)
-        if match is None or ((how, place) in whole and place[match.end() :].strip(" .!\n")):
+        closed = cue.json and "}" in text[text.rfind("{") :]
+        places.append(("statement", json_value(rest) if cue.json else rest, not closed))
+    places += [("boxed", labelled(b), text.endswith(b)) for b in inside if len(inside) == 1]
+    places += [("list", bare, True), ("last sentence", "".join(sentences(bare)[-1:]), True)]
+    for how, place, ends in places:
+        if (match := listed.match(place)) is None:
             continue
-        names = {label_of[name.casefold()] for name in match["run"] or lone.findall(match["list"])}
+        behind = place[match.end() :].strip()
+        goes_on = how in ("list", "last sentence") and behind.strip(" .!\n")
+        names = {label_of[folded(name)] for name in match["run"] or lone.findall(match["list"])}
         # Before a last sentence that names one, another may be named.
-        if how != "last sentence" or len(names) > 1:
-            return Extraction(_joined(names, options), how, f"{how}: {match['list'][:100]!r}")
+        if not goes_on and (how != "last sentence" or len(names) > 1):
+            shown = f"{how}: {match['list'][:100]!r}"
+            return Extraction(_joined(names, options), how, shown, ends and not behind)
     one = extract_choice(text, options, settings)
     if one.label is None or {*lone.findall(bare)}.intersection(dict(options)) <= {one.label}:
-        return one
+        return replace(one, open=True)
     return Extraction(None, "none", "no list of options is stated")
 
 
@@ -81,10 +85,10 @@ def _shapes(options: Options) -> tuple[dict[str, str], re.Pattern, re.Pattern, r
     """Label by label or text; patterns of a text (its label before it or not), a list, a label."""
     labels = [label for label, _ in options]
     one = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
-    said = ((label, unmarked(plain(text)).casefold()) for label, text in options)
+    said = ((label, folded(unmarked(plain(text)))) for label, text in options)
     label_of = {text: label for label, text in said if text[1:] or text.isdigit()}
     texts = "|".join(map(re.escape, sorted(label_of, key=len, reverse=True))) or r"(?!)"
-    label_of |= {label.casefold(): label for label in labels}
+    label_of |= {folded(label): label for label in labels}
     item = rf"(?i:{one})(?!\w)"
     run = rf"(?:{one}){{2,}}(?!\w)" if all(len(n) == 1 and n.isalpha() for n in labels) else r"(?!)"
     patterns = (

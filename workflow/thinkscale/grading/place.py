@@ -1,9 +1,11 @@
 """Where an answer stands by what the study says: its markers of thinking, a pattern of its own."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from thinkscale.grading.answer import answer_part
+from thinkscale.grading.grader import Judged, ungradable
 
 
 def delimiters(markers: Sequence[str]) -> tuple[str, ...]:
@@ -25,13 +27,16 @@ def without_thinking(text: str, markers: Sequence[str]) -> str:
     return re.split(ended, text)[-1] if ends else text
 
 
-def at_pattern(pattern, text: str) -> str | None:
-    """What the group of the last match holds, as a tag that graders read; None without one.
+def at_pattern(pattern, text: str, judge: Callable[[str], Judged]) -> Judged:
+    """Judge what the group of a compiled pattern's last match holds, as if it stood in a tag.
 
     The tag stays open where the text ends in it, for one cut short may have gone on.
     """
     text = answer_part(text).rstrip()
     held = [match for match in pattern.finditer(text) if (match[1] or "").strip()]
     if not held:
-        return None
-    return f"<answer>{held[-1][1]}" + ("</answer>" if held[-1].end(1) < len(text) else "")
+        return ungradable("nothing in the answer matches `grading.pattern`")
+    tag = f"<answer>{held[-1][1]}" + "</answer>" * (held[-1].end(1) < len(text))
+    extraction, outcome = judge(tag)
+    detail = f"pattern: {extraction.detail.removeprefix('tag: ')}"
+    return replace(extraction, how="pattern", detail=detail), outcome

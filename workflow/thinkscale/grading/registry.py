@@ -1,5 +1,7 @@
 """The registry of graders: name -> Grader."""
 
+from functools import partial
+
 from thinkscale.grading.article import judge_article
 from thinkscale.grading.choice import ChoiceSettings, judge_choice
 from thinkscale.grading.exact import check_exact, judge_exact
@@ -21,28 +23,18 @@ def _equal_numbers(first: str, second: str, settings: NumericSettings) -> bool:
     return judge_numeric(second, Facts("", (), None, first), settings)[1] == "correct"
 
 
+_choice = partial(Grader, needs=("options", "key"))
+_free = partial(Grader, needs=("answer_text",))
+
 GRADERS: dict[str, Grader] = {
-    "choice": Grader(_judge_options, ChoiceSettings, needs=("options", "key")),
+    "choice": _choice(_judge_options, ChoiceSettings),
     # The rule looks for a letter, and the prompt we inject has letters of its own.
-    "article": Grader(judge_article, reads_prompt=False, needs=("options", "key")),
-    "exact": Grader(judge_exact, needs=("answer_text",), check=check_exact),
-    "numeric": Grader(
-        judge_numeric,
-        NumericSettings,
-        needs=("answer_text",),
-        check=check_numeric,
-        same=_equal_numbers,
-    ),
-    "math": Grader(
-        judge_math, MathSettings, needs=("answer_text",), check=check_math, same=equal_math
-    ),
-    "readout": Grader(
-        judge_readout,
-        ReadoutSettings,
-        reads_prompt=False,
-        needs=("options", "key"),
-        any_key=True,
-        reads="readouts",
+    "article": _choice(judge_article, reads_prompt=False),
+    "exact": _free(judge_exact, check=check_exact),
+    "numeric": _free(judge_numeric, NumericSettings, check=check_numeric, same=_equal_numbers),
+    "math": _free(judge_math, MathSettings, check=check_math, same=equal_math),
+    "readout": _choice(
+        judge_readout, ReadoutSettings, reads_prompt=False, any_key=True, reads="readouts"
     ),
     "structure": Grader(judge_structure, StructureSettings, reads_prompt=False, reads_whole=True),
     "judge": Grader(judge_by_verdict, JudgeSettings, reads_prompt=False, reads="verdicts"),

@@ -5,30 +5,18 @@ lines, and no pattern can backtrack far: the text is whatever a model wrote.
 """
 
 import json
+import math
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 from thinkscale.data.spelling import heading_name
 from thinkscale.grading.answer import without_thinking
 from thinkscale.grading.grader import Extraction, Facts, Judged, ungradable
-
-_HEADING = re.compile(r"(#{1,6})(?!#)")
-_BULLET = re.compile(r"(?:[-+•>]|\*(?=[ \t]))[ \t]*")
-_NUMBER = re.compile(
-    # A number may stand alone; behind a letter there is a sign, or "A title" would be one.
-    r"(?:(?:section|part)[ \t]{1,4})?(?:\d{1,3}(?:\.\d{1,3}){0,3}(?:[ \t]{0,2}[.):–-]){0,1}"
-    r"|(?:[ivx]{1,5}|[a-z])[ \t]{0,2}[.):–-])[ \t]{1,4}",
-    re.IGNORECASE,
-)
-_MARKS = "*_"
-_NO_MARKDOWN = 7  # deeper than any level of Markdown
-_LONGEST = 200  # characters in which a heading ends
-_OPENS_OBJECT = re.compile(r"\{[ \t\r\n]*[\"}]")
-_DEEPEST = 100  # levels of nesting; deeper is no extraction of fields
 
 
 @dataclass(frozen=True)
@@ -53,12 +41,10 @@ class StructureSettings:
     @cached_property
     def validator(self):
         """The validator of `json_schema`; it never fetches what the schema refers to."""
-        import jsonschema  # here: many studies have nothing to validate
+        from jsonschema import Draft202012Validator, validators  # many studies validate nothing
         from referencing import Registry
 
-        kind = jsonschema.validators.validator_for(
-            self.json_schema, default=jsonschema.Draft202012Validator
-        )
+        kind = validators.validator_for(self.json_schema, default=Draft202012Validator)
         return kind(self.json_schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
 
 
@@ -70,57 +56,50 @@ def judge_structure(text: str, facts: Facts, settings: StructureSettings) -> Jud
     how many of the required sections are as they should be, or the number of words.
     """
     text = without_thinking(text).strip()
-    words = count_words(text)
+    words, asks_json = count_words(text), settings.json_schema is not None
     # "{}" is no words, but it is an answer where JSON is asked for.
-    if not text or not (words or settings.json_schema is not None):
+    if not (words or (text and asks_json)):
         return ungradable("the answer is empty")
-    label = _words(words)
+    label: str | None = _words(words)
     faults = _length_faults("the answer", words, settings.min_words, settings.max_words)
     if settings.sections:
         label, more = _sections(text, settings)
         faults += more
-    if settings.json_schema is not None:
+    if asks_json:
         try:
             value = find_json(text)
+            label = canonical(value)
+            faults += shortcomings(settings.validator, value)
         except NoJson as error:
             label = label if settings.sections else None
             faults.append(str(error))
-        else:
-            label = canonical(value)
-            faults += shortcomings(settings.validator, value)
-    if faults:
-        return Extraction(label, "structure", "; ".join(faults)), "incorrect"
-    return Extraction(label, "structure", f"all that is required; {_words(words)}"), "correct"
+    detail = "; ".join(faults) or f"all that is required; {_words(words)}"
+    return Extraction(label, "structure", detail), "incorrect" if faults else "correct"
 
 
 def _sections(text: str, settings: StructureSettings) -> tuple[str, list[str]]:
-    found = find_sections(text, settings.titles)
-    faults, met = [], 0
+    found, faults, met = find_sections(text, settings.titles), [], 0
     for section in settings.sections:
-        title = section["title"]
-        here = found.get(title)
+        name, here = f"section '{section['title']}'", found.get(section["title"])
         if here is None:
-            wrong = [f"section '{title}' is missing"] if section["required"] else []
+            wrong = [f"{name} is missing"] if section["required"] else []
         else:
-            name = f"section '{title}'" + (f" ({here.times} times)" if here.times > 1 else "")
+            name += f" ({here.times} times)" if here.times > 1 else ""
             wrong = _length_faults(name, here.words, section["min_words"], section["max_words"])
         faults += wrong
         met += section["required"] and not wrong
-    if settings.ordered:
-        wanted = [s["title"] for s in settings.sections if s["title"] in found]
-        if wanted != list(found):
-            faults.append(f"sections come in the order {', '.join(found)}")
+    wanted = [section["title"] for section in settings.sections if section["title"] in found]
+    if settings.ordered and wanted != list(found):
+        faults.append(f"sections come in the order {', '.join(found)}")
     of = sum(section["required"] for section in settings.sections)
     return f"{met} of {of} section{'s' * (of != 1)}", faults
 
 
 def _length_faults(what: str, words: int, least: int | None, most: int | None) -> list[str]:
+    found = f"{what} has {_words(words)}, expected at"
     if least is not None and words < least:
-        found = f"has {_words(words)}, expected at least {least}" if words else "is empty"
-        return [f"{what} {found}"]
-    if most is not None and words > most:
-        return [f"{what} has {_words(words)}, expected at most {most}"]
-    return []
+        return [f"{found} least {least}" if words else f"{what} is empty"]
+    return [f"{found} most {most}"] if most is not None and words > most else []
 
 
 def _words(count: int) -> str:
@@ -129,9 +108,16 @@ def _words(count: int) -> str:
 
 # Sections: headings in the shapes models write them, and the words under each.
 
+_MARKDOWN = re.compile(r"(?:[-+•>\s]|\*\s)*+(#{1,6})(?!#)")
+_NO_MARKDOWN = 7  # deeper than any level of Markdown
+_NUMBER = (
+    # A number may stand alone; behind a letter there is a sign, or "A title" would be one.
+    r"(?:(?:section|part)\s{1,4})?(?:\d{1,3}(?:\.\d{1,3}){0,3}(?:\s{0,2}[.):–-])?"
+    r"|(?:[ivx]{1,5}|[a-z])\s{0,2}[.):–-])[*_]{0,3}\s"
+)
 
-@dataclass(frozen=True)
-class Found:
+
+class Found(NamedTuple):
     """A section of a text. times: how often its heading is there."""
 
     words: int
@@ -153,63 +139,47 @@ def find_sections(text: str, titles: Mapping[str, str]) -> dict[str, Found]:
     level or above (of any level, where its own is not of Markdown). Where a heading is there
     several times, as when an outline comes first, the one with most words under it counts.
     """
-    parts: list[tuple[str, int]] = []  # section, words
-    level: int | None = None  # of the open section's heading; None: none is open
+    listed, level = _listed(tuple(titles)), 0  # of the open section's heading; 0: none is open
+    parts: list[list] = []  # [section, words]
     for line in text.splitlines():
-        depth, candidates = _candidates(line)
-        listed = next(((titles[n], rest) for n, rest in candidates if n in titles), None)
-        if listed is not None:
+        depth = len(mark[1]) if (mark := _MARKDOWN.match(line)) else _NO_MARKDOWN
+        heading = listed.match(folded := unicodedata.normalize("NFKC", line).casefold())
+        if heading and (heading["bold"] or "") in folded[: heading.start("name")]:
             level = depth
-            parts.append((listed[0], count_words(listed[1])))
-        elif depth < _NO_MARKDOWN and level is not None and depth <= level:
-            level = None
-        elif level is not None:
-            section, words = parts[-1]
-            parts[-1] = (section, words + count_words(line))
-    longest: dict[str, int] = {}  # place among the parts
-    for place in sorted(range(len(parts)), key=lambda place: -parts[place][1]):
-        longest.setdefault(parts[place][0], place)
-    headings = [section for section, _ in parts]
-    return {
-        headings[place]: Found(parts[place][1], headings.count(headings[place]))
-        for place in sorted(longest.values())
-    }
+            parts.append([titles[heading_name(heading["name"])], count_words(heading["rest"])])
+        elif mark and depth <= level:
+            level = 0
+        elif level:
+            parts[-1][1] += count_words(line)
+    times = Counter(section for section, _ in parts)
+    by_words = sorted(range(len(parts)), key=lambda place: (parts[place][1], -place))
+    fullest = {parts[place][0]: place for place in by_words}
+    order = sorted(fullest, key=fullest.get)
+    return {section: Found(parts[fullest[section]][1], times[section]) for section in order}
 
 
-def _candidates(line: str) -> tuple[int, Iterator[tuple[str, str]]]:
-    """(level, (name, rest of the line)) of what may be a heading at the beginning of a line."""
-    bare, depth = line.strip(), _NO_MARKDOWN
-    if bullet := _BULLET.match(bare):
-        bare = bare[bullet.end() :]
-    if hashes := _HEADING.match(bare):
-        depth, bare = hashes.end(), bare[hashes.end() :]
-    return depth, _beginnings(bare.strip())
-
-
-def _beginnings(bare: str) -> Iterator[tuple[str, str]]:
-    plain = bare.lstrip(_MARKS)
-    number = _NUMBER.match(plain)
-    for text in (bare, bare[len(bare) - len(plain) + number.end() :]) if number else (bare,):
-        if len(text) <= _LONGEST:
-            yield heading_name(text), ""
-        head = text[:_LONGEST]
-        for colon in (":", "："):
-            if colon in head:
-                name, _, _ = head.partition(colon)
-                yield heading_name(name), text[len(name) + 1 :]
-        # In bold at the beginning of a line; a number may stand outside or inside of the marks.
-        inside = text.lstrip(" *_")
-        for mark in ("**", "__"):
-            if mark in text[: len(text) - len(inside)] + bare[:2]:
-                name, closing, _ = inside[:_LONGEST].partition(mark)
-                if closing:
-                    yield heading_name(name), inside[len(name) + 2 :]
+@lru_cache(maxsize=16)
+def _listed(names: Sequence[str]) -> re.Pattern:
+    """A heading in a folded line: up to its end, a colon, or the end of what is in bold."""
+    longest = sorted(names, key=len, reverse=True)
+    title = "|".join(r"[\W_]++".join(name.split()) for name in longest)
+    return re.compile(
+        rf"[\W_]*+(?:{_NUMBER}[\W_]*+)?(?P<name>{title})"
+        r"(?:[\W_]*+$|(?:[^\w:]|_)*+:|[\W_]*?(?P<bold>\*\*|__))(?P<rest>.*)"
+    )
 
 
 # JSON in what a model wrote, and what it lacks by a schema.
 
+_FENCED = re.compile(
+    r"^[ \t]*+(?:`{3,}+|~{3,}+)[ \t]*json\s*?$(.*?)(?:^[ \t]*+(?:```|~~~)|\Z)",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
+_OPENS_OBJECT = re.compile(r"\{[ \t\r\n]*[\"}]")
+_DEEPEST = 100  # levels of nesting; deeper is no extraction of fields
 
-class NoJson(ValueError):
+
+class NoJson(Exception):
     """Why a text has no JSON, in words."""
 
 
@@ -220,122 +190,95 @@ def find_json(text: str) -> Any:
     Read strictly: no NaN, no infinite number, no key twice in an object, at most 100 levels. Raises
     NoJson, in words; what follows a fence or a brace that does not close may have been cut.
     """
-    fenced = _fenced(text)
-    whole = (text if fenced is None else fenced).strip()
-    if fenced is not None or (whole.startswith("[") and whole.endswith("]")):
-        value, end = _decode(whole, 0)
-        if whole[end:].strip():
-            raise NoJson("its JSON is followed by something else")
-        return value
-    opening = _OPENS_OBJECT.search(text)
-    if opening is None:
+    fenced = _FENCED.search(text)
+    text = (fenced[1] if fenced else text).strip()
+    whole = fenced or (text[:1] == "[" and text[-1:] == "]")
+    opening = None if whole else _OPENS_OBJECT.search(text)
+    if not (whole or opening):
         raise NoJson("there is no JSON object")
-    return _decode(text, opening.start())[0]
-
-
-def _fenced(text: str) -> str | None:
-    """The first block fenced as `json`; one that does not close runs to the end."""
-    lines = text.splitlines()
-    fences = [n for n, line in enumerate(lines) if line.strip()[:3] in ("```", "~~~")]
-    for place, fence in enumerate(fences):
-        if lines[fence].strip().strip("`~ \t").casefold() == "json":
-            end = fences[place + 1] if place + 1 < len(fences) else None
-            return "\n".join(lines[fence + 1 : end])
-    return None
-
-
-def _decode(text: str, start: int) -> tuple[Any, int]:
-    decoder = json.JSONDecoder(
-        object_pairs_hook=_once_each, parse_constant=_no_constant, parse_float=_finite
-    )
+    hooks = {"object_pairs_hook": _once_each, "parse_constant": _finite, "parse_float": _finite}
     try:
-        value, end = decoder.raw_decode(text, start)
-    except RecursionError as error:
-        raise NoJson("its JSON is nested too deeply") from error
+        value, end = json.JSONDecoder(**hooks).raw_decode(text, opening.start() if opening else 0)
+        too_deep = _depth(value) > _DEEPEST
+    except RecursionError:
+        too_deep = True
     except json.JSONDecodeError as error:
         raise NoJson(f"its JSON is not valid ({error.msg}, line {error.lineno})") from error
-    except NoJson:
-        raise
     except ValueError as error:  # whole numbers of thousands of digits
         raise NoJson("its JSON holds a number that is too long") from error
-    if _deeper(value, _DEEPEST):
+    if too_deep:
         raise NoJson("its JSON is nested too deeply")
-    return value, end
+    if whole and text[end:].strip():
+        raise NoJson("its JSON is followed by something else")
+    return value
 
 
 def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        [(again, _)] = Counter(key for key, _ in pairs).most_common(1)
-        raise NoJson(f"its JSON has the key {_short(again)} twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise NoJson(f"its JSON has the key {_short(key)} twice")
+        found[key] = value
     return found
 
 
-def _no_constant(name: str) -> Any:
-    raise NoJson(f"its JSON holds {name}, which is no JSON")
-
-
 def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
+    if text.lstrip("-").isalpha():
+        raise NoJson(f"its JSON holds {text}, which is no JSON")
+    if math.isinf(value := float(text)):
         raise NoJson("its JSON holds a number that is too large")
     return value
 
 
-def _deeper(value: Any, levels: int) -> bool:
-    """Whether lists and objects are nested more than so many levels deep."""
+def _depth(value: Any) -> int:
+    """Levels of lists and objects."""
     if not isinstance(value, dict | list):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_deeper(part, levels - 1) for part in inner)
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
 
 
 def canonical(value: Any) -> str:
     """One line of JSON that is the same for the same value, whatever its spaces and order."""
-    written = partial(json.dumps, value, sort_keys=True, separators=(",", ":"))
-    text = written(ensure_ascii=False)
-    # Half of a surrogate pair, which JSON can write and no file hold.
-    return written() if re.search("[\ud800-\udfff]", text) else text
+    return _writable(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
 def shortcomings(checked_by, value: Any, most: int = 5) -> list[str]:
     """What a value lacks by a validator's schema, in words, at most so many and a count."""
     try:
-        errors = list(checked_by.iter_errors(value))
-    except RecursionError:
-        return ["its JSON cannot be checked: schema and answer nest too deeply"]
-    said = list(dict.fromkeys(map(_in_words, errors)))
+        said = list(dict.fromkeys(map(_in_words, checked_by.iter_errors(value))))
+    except (RecursionError, OverflowError):
+        return ["its JSON cannot be checked: it nests too deeply or holds too large a number"]
     return said[:most] + ([f"{len(said) - most} more"] if len(said) > most else [])
 
 
 def _in_words(error) -> str:
-    where = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path
-    ).lstrip(".")
+    where = error.json_path.removeprefix("$").lstrip(".")
     place = f"`{_clipped(where)}`" if where else "the JSON"
-    wanted, found = error.validator_value, error.instance
-    match error.validator:
-        case "required":
-            missing = [name for name in wanted if name not in found]
-            return f"{place} lacks " + ", ".join(f"`{name}`" for name in missing)
-        case "type":
-            kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
-            return f"{place} is {_short(found)}, expected type {kinds}"
-        case "enum":
-            return f"{place} is {_short(found)}, expected one of {_short(wanted)}"
-        case "minItems" | "minLength" | "minProperties":
-            return f"{place} has {len(found)}, expected at least {wanted}"
-        case "maxItems" | "maxLength" | "maxProperties":
-            return f"{place} has {len(found)}, expected at most {wanted}"
-        case _:
-            return f"{place}: {_clipped(error.message)}"
+    kind, wanted, found = error.validator, error.validator_value, error.instance
+    if kind == "required" and isinstance(wanted, list):  # in the third draft it is a boolean
+        return f"{place} lacks " + ", ".join(f"`{name}`" for name in wanted if name not in found)
+    if kind == "enum":
+        return f"{place} is {_short(found)}, expected one of {_short(wanted)}"
+    if kind == "type" and isinstance(wanted, list):
+        wanted = " or ".join(map(str, wanted))
+    if re.fullmatch("(?:min|max)(?:Items|Length|Properties)", kind or ""):
+        bound = "least" if kind.startswith("min") else "most"
+        return f"{place} has {len(found)}, expected at {bound} {wanted}"
+    if isinstance(wanted, str | int | float) and not isinstance(wanted, bool):
+        return f"{place} is {_short(found)}, expected {kind} {wanted}"
+    return f"{place}: {_clipped(error.message)}"
 
 
 def _short(value: Any) -> str:
-    return _clipped(json.dumps(value, ensure_ascii=True))
+    return _clipped(json.dumps(value, ensure_ascii=False))
 
 
 def _clipped(text: str) -> str:
     """Part of the answer's own text, which can have any length and any character."""
-    text = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+    text = " ".join(_writable(text).split())
     return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _writable(text: str) -> str:
+    """With escapes for halves of surrogate pairs, which JSON can write and no file hold."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -5,12 +5,12 @@ Batches are judged one by one, by several processes, and written in their order,
 does not depend on the number of processes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
@@ -22,11 +22,10 @@ from rapidfuzz import process
 from thinkscale.data import contracts
 from thinkscale.data.patterns import with_one_group
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.grader import Facts, Grader, Judged, ungradable
+from thinkscale.grading.grader import Facts, Grader, Judged
 from thinkscale.grading.place import at_pattern, delimiters, without_thinking
 from thinkscale.grading.registry import GRADERS
 
-DEFAULT_ANSWER_PROMPT = "Final Answer:"
 KEYS = list(contracts.KEYS["responses"])
 # What is read of a response: never its thinking.
 COLUMNS = [*KEYS, "answer_text", "stop", "answer_stop", "answer_from", "error"]
@@ -41,12 +40,12 @@ class Judging:
     grader: Grader
     settings: Any  # None where the grader has none
     bank: Mapping[str, Facts]  # by item id
-    beside: Mapping[tuple, Mapping[str, Any]]  # what it reads beside, by the keys of a response
-    pattern: Any = None  # of the study's own, compiled; None where the grader finds the answer
+    beside: pd.DataFrame | None  # what it reads beside, by the keys of a response
+    pattern: Any  # of the study's own, compiled; None where the grader finds the answer
 
 
-# Set before processes are forked, which inherit it.
-_judgings: dict[str, Judging] = {}
+# By grader: from responses to grades. Set before processes are forked, which inherit it.
+_calls: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {}
 
 
 def grade_study(
@@ -67,11 +66,11 @@ def grade_study(
     `answer_prompts` holds what was put in before a cut response's answer, `markers` what opens and
     what ends its thinking. Raises as `grade` does.
     """
-    _judgings.clear()
-    for name in grading["graders"]:
-        pattern = grading.get("pattern")
-        _judgings[name] = prepare(items, name, grading.get(name), beside, pattern)
     marks = {model: delimiters(strings) for model, strings in (markers or {}).items()}
+    _calls.clear()
+    for name in grading["graders"]:
+        judging = prepare(items, name, grading.get(name), beside, grading.get("pattern"))
+        _calls[name] = partial(_grade, judging, answer_prompts, marks)
     with ExitStack() as at_the_end:
         run = map
         if processes > 1 and contracts.count(responses) > batch:
@@ -79,29 +78,25 @@ def grade_study(
             pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
             at_the_end.callback(pool.shutdown, cancel_futures=True)
             run = pool.map
-        judged = (
-            frame
-            for name in grading["graders"]
-            for frame in _in_turns(
-                partial(run, partial(_judge, name, answer_prompts, marks)),
-                contracts.batches(responses, "responses", COLUMNS, batch),
-                processes,
-            )
-        )
-        contracts.write_batches(judged, grades, "grades")
+        contracts.write_batches(_judged(run, responses, batch, processes), grades, "grades")
 
 
-def _in_turns(run: Callable, frames: Iterator[pd.DataFrame], many: int) -> Iterator[pd.DataFrame]:
-    """The frames as `run` gives them back, in order; as `many` are begun as are waited for."""
-    begun: Iterable[pd.DataFrame] = ()
-    while turn := list(islice(frames, many)):
-        begun, ready = run(turn), begun
-        yield from ready
-    yield from begun
+def _judged(run: Callable, responses: str | Path, batch: int, many: int) -> Iterator[pd.DataFrame]:
+    """Grades by each grader in the order of the responses; `many` batches begin while as many wait.
+
+    `run` is `map`, or that of a pool.
+    """
+    for name in _calls:
+        frames = contracts.batches(responses, "responses", COLUMNS, batch)
+        begun: Iterable[pd.DataFrame] = ()
+        while turn := list(islice(frames, many)):
+            begun, ready = run(_call, repeat(name), turn), begun
+            yield from ready
+        yield from begun
 
 
-def _judge(name: str, answer_prompts: Mapping, marks: Mapping, frame: pd.DataFrame) -> pd.DataFrame:
-    return _grade(_judgings[name], frame, answer_prompts, marks)
+def _call(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    return _calls[name](frame)
 
 
 def grade(
@@ -110,7 +105,7 @@ def grade(
     grader: str = "choice",
     settings: Mapping[str, object] | None = None,
     *,
-    answer_prompt: str = DEFAULT_ANSWER_PROMPT,
+    answer_prompt: str = "Final Answer:",
     beside: Mapping[str, pd.DataFrame] = MappingProxyType({}),
     pattern: str | None = None,
 ) -> pd.DataFrame:
@@ -127,7 +122,7 @@ def grade(
     the bank, or an item that lacks what the grader needs.
     """
     judging = prepare(items, grader, settings, beside, pattern)
-    return _grade(judging, responses, dict.fromkeys(responses["model"], answer_prompt), {})
+    return _grade(judging, dict.fromkeys(responses["model"], answer_prompt), {}, responses)
 
 
 def prepare(
@@ -138,17 +133,13 @@ def prepare(
     pattern: str | None = None,
 ) -> Judging:
     """Everything that is checked before the first response; raises as `grade` does."""
-    if name not in GRADERS:
-        known = ", ".join(GRADERS)
-        raise ThinkscaleError(f"Unknown grader {name!r}{_near(name, GRADERS)}; there are {known}.")
+    _known(name, GRADERS, "Unknown grader")
     grader = GRADERS[name]
     checked = _settings(grader, name, settings or {})
-    found: dict[tuple, Mapping[str, Any]] = {}
-    if (frame := beside.get(grader.reads)) is not None:
-        keys = frame[KEYS].itertuples(index=False, name=None)
-        found = dict(zip(keys, frame.drop(columns=KEYS).to_dict("records"), strict=True))
-    place = with_one_group(pattern) if pattern is not None and grader.reads_prompt else None
-    return Judging(name, grader, checked, _bank(items, grader, name, checked), found, place)
+    frame = beside.get(grader.reads)
+    rows = None if frame is None else frame.set_index(KEYS)
+    compiled = with_one_group(pattern) if pattern is not None and grader.reads_prompt else None
+    return Judging(name, grader, checked, _bank(items, grader, name, checked), rows, compiled)
 
 
 def equality(
@@ -156,42 +147,32 @@ def equality(
 ) -> Callable[[str, str], bool] | None:
     """Whether two answers, as a grader extracted them, are equal to it; None if labels say."""
     grader = GRADERS[name]
-    if grader.same is None:
-        return None
     given = grader.given(_settings(grader, name, settings or {}))
-    return lambda first, second: grader.same(first, second, *given)
+    return grader.same and (lambda first, second: grader.same(first, second, *given))
 
 
 def _settings(grader: Grader, name: str, given: Mapping[str, object]):
     """The grader's settings from the keys of the configuration; None if it has none."""
-    known = [field.name for field in fields(grader.settings)] if grader.settings else []
+    known = [own.name for own in fields(grader.settings)] if grader.settings else []
     for key in given:
-        if key not in known:
-            raise ThinkscaleError(
-                f"Grader {name!r}: unknown setting {key!r}{_near(key, known)}; "
-                f"expected {', '.join(known) or 'none'}."
-            )
+        _known(key, known, f"Grader {name!r}: unknown setting")
     return grader.settings(**given) if grader.settings else None
 
 
-def _near(word: str, known: Iterable[str]) -> str:
-    near = process.extractOne(word, list(known), score_cutoff=60)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+def _known(word: str, known: Collection[str], fault: str) -> None:
+    if word not in known:
+        near = process.extractOne(word, list(known), score_cutoff=60)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ThinkscaleError(f"{fault} {word!r}{hint}; there are {', '.join(known) or 'none'}.")
 
 
 def _bank(items: pd.DataFrame, grader: Grader, name: str, settings: Any) -> dict[str, Facts]:
     """Item id -> what the grader may know; ThinkscaleError names an item it cannot grade."""
-    answers = items["answer_text"] if "answer_text" in items.columns else [None] * len(items)
     bank = {}
-    for item_id, options, key, answer in zip(
-        items["item_id"], items["options"], items["key"], answers, strict=True
-    ):
-        facts = bank[item_id] = Facts(
-            item_id,
-            tuple((option["label"], option["text"]) for option in options),
-            None if pd.isna(key) else key,
-            None if pd.isna(answer) else answer,
-        )
+    columns = ["item_id", "options", "key", "answer_text"]  # without the last where all have keys
+    for item_id, options, *texts in items.reindex(columns=columns).itertuples(index=False):
+        labelled = tuple((option["label"], option["text"]) for option in options)
+        facts = Facts(item_id, labelled, *(None if pd.isna(text) else text for text in texts))
         several = grader.any_key or getattr(settings, "keys", None)
         if len(facts.keys) > 1 and "key" in grader.needs and not several:
             raise ThinkscaleError(
@@ -205,48 +186,44 @@ def _bank(items: pd.DataFrame, grader: Grader, name: str, settings: Any) -> dict
             )
         if grader.check is not None:
             grader.check(facts, *grader.given(settings))
+        bank[item_id] = facts
     return bank
 
 
 def _grade(
-    judging: Judging,
-    responses: pd.DataFrame,
-    answer_prompts: Mapping[str, str],
-    marks: Mapping[str, Sequence[str]],
+    judging: Judging, prompts: Mapping, marks: Mapping, responses: pd.DataFrame
 ) -> pd.DataFrame:
     """Grade a frame with what is prepared, each distinct (item, text) once."""
-    grader, settings = judging.grader, judging.settings
+    grader = judging.grader
     memory: dict[tuple[str, str], Judged] = {}
-    rows = zip(*(responses[name].tolist() for name in COLUMNS), strict=True)
+    read = [_rows_of(judging.beside, responses), *(responses[name].tolist() for name in COLUMNS)]
+    rows = zip(*read, strict=True)
     found = []  # (extracted, outcome, detail)
-    for model, item_id, sample, condition, text, stop, answer_stop, answer_from, error in rows:
+    for row, model, item, _, _, text, stop, answer_stop, answer_from, error in rows:
         if isinstance(error, str):
             found.append((None, "ungradable", error))
             continue
-        facts = judging.bank.get(item_id)
-        if facts is None:
+        if item not in judging.bank:
             raise ThinkscaleError(
-                f"Grading: response to item {item_id!r}, which is not among the items."
+                f"Grading: response to item {item!r}, which is not among the items."
             )
         text = without_thinking(text, marks.get(model, ())) if isinstance(text, str) else ""
         if grader.reads_prompt and stop != "natural" and answer_from == "answer":
-            if model not in answer_prompts:
-                raise ThinkscaleError(
-                    f"Grading: a response by {model!r}; expected one by "
-                    f"{', '.join(answer_prompts)}."
-                )
-            text = answer_prompts[model] + text
+            if model not in prompts:
+                known = ", ".join(prompts)
+                raise ThinkscaleError(f"Grading: a response by {model!r}; expected one by {known}.")
+            text = prompts[model] + text
+        judge = partial(grader.judge, facts=judging.bank[item], settings=judging.settings)
         if grader.reads:
-            row = judging.beside.get((model, item_id, sample, condition))
-            judged = grader.judge(text, facts, settings, row)
-        elif (judged := memory.get((item_id, text))) is None:
-            judged = memory[item_id, text] = _judged(judging, text, facts)
+            judged = judge(text, beside=row)
+        elif (judged := memory.get((item, text))) is None:
+            at = judging.pattern
+            judged = memory[item, text] = at_pattern(at, text, judge) if at else judge(text)
         extraction, outcome = judged
         label, detail = extraction.label, extraction.detail
         if answer_stop == "limit" and grader.reads != "readouts":  # read before the answer began
-            if extraction.open:
-                label, outcome = None, "ungradable"
-            elif grader.reads_whole and outcome == "incorrect":
+            label = None if extraction.open else label
+            if extraction.open or (grader.reads_whole and outcome == "incorrect"):
                 outcome = "ungradable"
             if outcome == "ungradable":
                 detail += f"; answer cut at its token limit (answer_stop=limit, stop={stop})"
@@ -256,13 +233,10 @@ def _grade(
     return responses[KEYS].reset_index(drop=True).join(grades)
 
 
-def _judged(judging: Judging, text: str, facts: Facts) -> Judged:
-    """The judgement of a text, or of what the study's own pattern finds in it."""
-    if judging.pattern is None:
-        return judging.grader.judge(text, facts, judging.settings)
-    field = at_pattern(judging.pattern, text)
-    if field is None:
-        return ungradable("nothing in the answer matches `grading.pattern`")
-    extraction, outcome = judging.grader.judge(field, facts, judging.settings)
-    detail = f"pattern: {extraction.detail.removeprefix('tag: ')}"
-    return replace(extraction, how="pattern", detail=detail), outcome
+def _rows_of(beside: pd.DataFrame | None, responses: pd.DataFrame) -> list[dict[str, Any] | None]:
+    """What stands beside each response. Only theirs are taken: one for each would fill memory."""
+    if beside is None:
+        return [None] * len(responses)
+    keys = pd.MultiIndex.from_frame(responses[KEYS])
+    rows = zip(beside.reindex(keys).to_dict("records"), keys.isin(beside.index), strict=True)
+    return [row if there else None for row, there in rows]

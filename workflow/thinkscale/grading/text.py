@@ -4,11 +4,12 @@ import re
 import tomllib
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 _TABLES = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-THINKING, _SYMBOLS, UNITS, PREFIXES = (
-    _TABLES[name] for name in ("thinking", "symbols", "units", "prefixes")
+THINKING, _SYMBOLS, UNITS, PREFIXES, _SIGNS = (
+    _TABLES[name] for name in ("thinking", "symbols", "units", "prefixes", "signs")
 )
 
 
@@ -35,18 +36,7 @@ _DEPTH = 20  # of braces in braces
 _WHOLE = re.compile(r"-?\d+[+-]?|\\?(?:\d+|[^\W\d]+)(?:\^\w+)?|\([^()]*\)|[°∞]")
 _EMPHASIS = re.compile(r"\*{2,}|(?<!\d)\*|\*(?!\d)|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|`+|~~")
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
-_QUOTES = {c: '"' for c in "“”„«»「」『』"} | {c: "'" for c in "\u2018\u2019\u201a\u2032"}
-_STOPS = {
-    "。": ". ",
-    "।": ". ",
-    "、": ", ",
-    "【": "[",
-    "】": "]",
-    "〔": "(",
-    "〕": ")",
-    "\ufe0f": "",
-}
-_PLAIN = str.maketrans(_QUOTES | DASHES | _STOPS)
+_PLAIN = DASHES | {ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs}
 _GREEK = {  # "β" and "beta" are one word in options
     code: name.removeprefix("GREEK SMALL LETTER ").lower()
     for code in range(0x370, 0x400)
@@ -59,19 +49,7 @@ _ARTICLE = re.compile(
 # Everything that is neither a word nor part of a number: "." and "," stay between digits, and the
 # signs that tell one quantity from another stay.
 _NOT_WORD = re.compile(r"[^\w\s.,+\-/%<>=^\u00b1\u2190-\u22ff]")
-_SIGNS = {ord(sign): f" {sign} " for sign in "=<>≤≥≠"} | dict.fromkeys(map(ord, "*×·"), " × ")
-
-
-class _Spaced(dict):
-    """A translation that turns every character that is no part of a word into a space."""
-
-    def __missing__(self, character: int) -> int:
-        kept = _NOT_WORD.match(chr(character)) is None
-        self[character] = character if kept else 32
-        return self[character]
-
-
-_SPACED = _Spaced(_SIGNS)
+_SPACED = {ord(sign): f" {sign} " for sign in "=<>≤≥≠"} | dict.fromkeys(map(ord, "*×·"), " × ")
 
 
 def _in_words(match: re.Match) -> str:
@@ -85,7 +63,7 @@ def _in_line(match: re.Match) -> str:
     """A fraction, root, script or group without its braces; brackets where one is needed."""
     over, under, index, root, above, below, group = (g and g.strip("{}") for g in match.groups())
     if over is not None:
-        return f"{over if over.isalnum() else _operand(over)}/{_operand(under)}"
+        return f"{over if over.lstrip('-').isalnum() else _operand(over)}/{_operand(under)}"
     if root is not None:
         return f"{index or ''}√{_operand(root)}"
     if above is not None:
@@ -99,9 +77,7 @@ def _operand(text: str) -> str:
 
 # What is done to a text that has the sign, in this order.
 _UNIFYING = [
-    ("'s", r"(?<=\w)'s\b", ""),  # "Crohn's disease" is also called Crohn disease
-    (",", _INTERVAL := r"([\[(])([^\[\](),;]{1,24})[,;]([^\[\](),;]{1,24})([\])])", _in_words),
-    (";", _INTERVAL, _in_words),
+    (",", r"([\[(])([^\[\](),]{1,24}),([^\[\](),]{1,24})([\])])", _in_words),
     ("\\", rf"\\({'|'.join(_GREEK.values())})(?![a-z])", r"\1"),
     ("_", r"_", ""),
     ("^", r"\^(?:(?<![\d)]\^)|(?![\w(+-]))", ""),  # only a number's exponent stays one
@@ -115,6 +91,11 @@ _UNIFYING = [
 ]
 _UNIFYING = [(sign, re.compile(pattern).sub, new) for sign, pattern, new in _UNIFYING]
 _HYPHEN = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
+
+
+def folded(text: str) -> str:
+    """Without case, as patterns have it: for them the Turkish letters are those of "i" too."""
+    return text.replace("İ", "i").replace("ı", "i").casefold()
 
 
 def compatible(text: str) -> str:
@@ -144,6 +125,7 @@ def unmarked(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=64)  # of an answer the same pieces are compared again and again
 def normalised(text: str) -> str:
     """A form in which two wordings of one option are equal: case, marks, punctuation, articles."""
     text = unmarked(plain(text)).casefold()
@@ -154,7 +136,7 @@ def normalised(text: str) -> str:
     for sign, replace, new in _UNIFYING:
         if sign in text:
             text = replace(new, text)
-    text = text.translate(_SPACED)
+    text = _NOT_WORD.sub(" ", text.translate(_SPACED))
     if "-" in text:
         text = _HYPHEN.sub(" ", text)
     return " ".join(text.split()).strip(" .,")
@@ -166,14 +148,28 @@ def formula(text: str) -> str:
     return "".join(text.replace("\\", "").split()).strip(".,")
 
 
-# Sentences, and where a text concludes.
+# Sentences, and where a text concludes or denies.
 
-_END = re.compile(r"[.!?\n](?:(?<=\n)\n*|[\"')\]]*\s+(?=[^\sa-z]))")
-# A full stop after these ends no sentence.
-_ABBREVIATION = re.compile(r"(?:\be\.g|\bi\.e|\bvs|\bDr|\bRs)$")
-_CONCLUSIVE = re.compile(rf"\b(?:{either('conclusive')})\b", re.IGNORECASE)
+YES, NAY = "✅✓✔☑👍", "❌✗✘✖🚫👎"
+CLAUSE_END = re.compile(
+    r"(?<!\d)[.;,:(]|[.;,:(](?!\d)|\s-\s|\b(?:because|since|which|due to|given|based on)\b|\n",
+    re.IGNORECASE,
+)
+NEGATIVE = re.compile(
+    rf"\b(?:{either('negative')})\b|n't\b|{either('negative_cjk')}", re.IGNORECASE
+)
+NEGATED_BEFORE = re.compile(
+    rf"(?:\b(?:{either('denying', 'no')})(?: (?:an?|the|have|be|of|by|with|option|choice|answers?"
+    rf"|es|est|is|ist))*|[{NAY}]|不选?|排除)$"
+)
+
+# A full stop after an abbreviation, or after the number of a line, ends no sentence.
+_END = re.compile(
+    r"[.!?\n](?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!Rs\.)(?<!Dr\.)(?<!\n\d\.)"
+    r"(?:(?<=\n)\n*|[\"')\]]*\s+(?=[^\sa-z]))"
+)
 _THEREFORE = re.compile(
-    rf"[,;.]?\s{{0,9}}(?:\b(?:{either('therefore')})\b|因此|所以|=>|⇒|→)", re.IGNORECASE
+    rf"[,;.]?\s{{0,9}}(?:\b(?:{either('therefore')})\b|因此|所以|=>|⇒|→)|;", re.IGNORECASE
 )
 NOT_BUT = re.compile(
     r"(?:\b\w{1,20}\s)?(?:\bnot\b[^.;]{0,120}?(?:\bbut\b(?:\s+rather)?|,\s*it's\b)|不是[^.;]{0,60}?而是)",
@@ -188,27 +184,17 @@ _REVISION_SIGNS = words("revision_signs")  # one of them occurs wherever the pat
 @lru_cache(maxsize=16)  # several rules ask for those of one text
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences and lines of a text, blank ones left out."""
-    parts, begin = [], 0
-    for end in _END.finditer(text):
-        first = end.start()
-        if text[first] == "." and _ABBREVIATION.search(text[max(0, first - 4) : first]):
-            continue
-        parts.append(text[begin : end.end()].strip())
-        begin = end.end()
-    parts.append(text[begin:].strip())
+    ends = [0, *(end.end() for end in _END.finditer(text)), len(text)]
+    parts = (text[begin:end].strip() for begin, end in pairwise(ends))
     return tuple(part for part in parts if part)
 
 
 def conclusions(text: str) -> list[str]:
-    """Parts of a text that state its outcome, the last sentence first, then ever narrower."""
-    parts = sentences(text) or ("",)
-    last, found = parts[-1], []
-    if "\n" in text.strip() or _CONCLUSIVE.search(last):
-        found += [last, last.rpartition(";")[2]]
-    if rather := NOT_BUT.search(last):
-        found.append(last[rather.end() :])
-    found += _THEREFORE.split(text)[1:][-1:]
-    return [*found, _ASIDE.split(last, maxsplit=1)[0]] if len(parts) == 1 or found else found
+    """Parts of a text that may state its outcome."""
+    last = (sentences(text) or ("",))[-1]
+    rather = NOT_BUT.search(last)
+    found = [last[rather.end() :]] if rather else []
+    return [*found, *_THEREFORE.split(text)[1:][-1:], _ASIDE.split(last, maxsplit=1)[0]]
 
 
 def after_revision(text: str) -> str | None:

@@ -93,11 +93,14 @@ class Answer:
     logprobs: tuple[float, ...] = ()
 
     @property
-    def ids(self) -> Ids:
-        """The text that holds the answer."""
+    def pieces(self) -> tuple[Ids, ...]:
+        """The text that holds the answer: of a turn what the model itself wrote.
+
+        A "Wait" that was put in takes nothing back.
+        """
         if self.completion is not None:
-            return self.completion.ids
-        return self.prefix.ids if self.answer_from == "turn" else ()
+            return (self.completion.ids,)
+        return self.prefix.sampled if self.answer_from == "turn" else ()
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,11 @@ class Prefix:
         ends = self.chain.ends
         return self.stop != "natural" and (not ends or self.length < ends[0])
 
+    @property
+    def sampled(self) -> tuple[Ids, ...]:
+        """What the model itself wrote, in the pieces between which something was put in."""
+        return tuple(s.ids[:used] for s, used in self._used() if s.kind == "sampled" and used)
+
     def count(self, kind: str) -> int:
         """Tokens of the given kind in the prefix."""
         return sum(used for segment, used in self._used() if segment.kind == kind)

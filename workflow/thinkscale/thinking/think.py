@@ -146,7 +146,7 @@ def _response_records(
             **vars(conditions[name]),
             **ledger(answer),
             "think_text": decode(answer.prefix.ids),
-            "answer_text": decode(answer.ids),
+            "answer_text": "\n".join(map(decode, answer.pieces)),
             "seconds": row.seconds * answer.new_tokens / sampled,
             "engine": engine.name,
             "exact_tokens": engine.exact_tokens,

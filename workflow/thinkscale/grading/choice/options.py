@@ -7,23 +7,33 @@ from functools import cached_property, lru_cache
 
 from rapidfuzz import fuzz, process
 
-from thinkscale.grading.choice.shapes import CLAUSE_END, NEGATED_BEFORE, NEGATIVE, shapes_of
 from thinkscale.grading.grader import Extraction
-from thinkscale.grading.text import PREFIXES, UNITS, either, formula, normalised
+from thinkscale.grading.text import (
+    CLAUSE_END,
+    NEGATED_BEFORE,
+    NEGATIVE,
+    PREFIXES,
+    UNITS,
+    either,
+    folded,
+    formula,
+    normalised,
+)
 
 Options = tuple[tuple[str, str], ...]  # (label, text)
 
 # The patterns of this page read normal forms, where punctuation is gone.
 _NEGATED_AFTER = re.compile(
     r"(?: (?:is|are|was|were|has|been|be|can|would|seems|looks|does|did|do|also|thus)){1,3}"
-    rf" (?:{NEGATIVE.pattern}|(?:isn|doesn|can) t\b)"
+    rf" (?:{NEGATIVE.pattern})| (?:isn|aren|wasn|doesn|don|can) t\b"
 )
 _LISTED_ON = re.compile(r"^(?: (?:or|nor|and))?$")
-_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_DIGITS = re.compile(r"(?<!\w)-?\d+(?:[.,]\d+)*")
 _QUANTITY = re.compile(
     r"(?P<minus>-|minus |negative )?\+? ?(?:(?P<whole>\d{1,20}) (?=\d+/))?"
     r"(?P<number>\d{1,3}(?:[ ,]\d{3})+(?:\.\d+)?|\d{1,20}(?:[.,]\d{1,20})?)"
-    r"(?:/(?P<below>\d{1,20}))?(?: × 10\^(?P<power>-?\d{1,3}))? ?(?P<unit>[^\W\d][^\d√^×+=<>]*|%)?"
+    r"(?:/(?P<below>\d{1,20}))?(?: × 10\^(?P<power>-?\d{1,3}))? ?"
+    r"(?P<unit>[^\W\d][^\s\d√^×+=<>]*(?: [^\s\d√^×+=<>]+)?|%)?"
 )
 _UNIT = re.compile(rf"\b({'|'.join(PREFIXES)})?({'|'.join(UNITS)})s?\b")
 _NO_UNIT = re.compile(rf"(?:\w|(?:{either('part_after')}|or|to|and)\b.*)")
@@ -32,8 +42,14 @@ _PART_BEFORE = re.compile(
     rf"(?:[-%]|[<>≤≥≠√±×+/^] ?|\b[b-z\d](?: -)? |\b(?:{either('part_before')}) )$"
 )
 _PART_AFTER = re.compile(rf"[-+]\S| ?(?:[<>≤≥≠√±×+/^%]|(?:{either('part_after')})\b)")
+# "Portal hypertension" is another noun than "hypertension".
+_NO_ADJECTIVE = either("lead", "qualified", "denying", "so")
+_ADJECTIVE = re.compile(rf"(?!(?:{_NO_ADJECTIVE}) )(?:[a-z]{{3,}} )?[a-z]{{2,}}[^s\W](?<!\band) $")
 _GOES_ON = re.compile(r"[,;:]\s*(?:and |or )?[-+√$]?\d")  # "7, 14"
-_FEW_WORDS = 80  # characters
+_RESULT = re.compile(r".*(?<![<>])(?:=\s*|\b(?:is|are) )", re.DOTALL)  # "x = 3 + 4 = 7"
+_NO_RESULT = re.compile(rf"{NEGATIVE.pattern}|\b(?:{either('planning')})\b", re.IGNORECASE)
+_SHORT = 80  # characters
+_MATH = {*"\\$^=+-/*()[]√×·"}
 _NONE: frozenset[str] = frozenset()
 
 
@@ -57,8 +73,7 @@ class Choices:
     def __init__(self, options: Options, settings: ChoiceSettings) -> None:
         self.settings = settings
         self.labels = tuple(label for label, _ in options)
-        self.shapes = shapes_of(self.labels)
-        self._cased = {label.casefold(): label for label in self.labels}
+        self._cased = {folded(label): label for label in self.labels}
         self.text = dict(options)
         # Normal forms of the texts by label; they may be empty, wordings are not.
         self.form = {label: normalised(text) for label, text in options}
@@ -70,36 +85,26 @@ class Choices:
         cores = {o: form[len(head) + 1 :] for o, form in self.wordings.items() if shared}
         self._of_core = _by_form(cores)
         self.formulas = {self.form[label] for label, text in options if {*text} & {*"\\$^="}}
-        self._of_formula = _by_form({o: formula(t) for o, t in options if not t.isalpha()})
+        self._of_formula = _by_form({o: formula(t) for o, t in options if {*t} & _MATH})
         values = {label: quantity(form) for label, form in self.wordings.items()}
         self._values = {label: value for label, value in values.items() if value}
         self.numeric = len(self._values) > len(options) / 2
-        # Characters; a longer piece of text is no option's, however it is marked up, and a plain
-        # piece with more spaces is none either.
+        # Characters; a longer piece of text is no option's, however it is marked up.
         self.longest = 4 * max((len(text) for _, text in options), default=0) + 200
-        self.spaces = max((form.count(" ") for form in self.form.values()), default=0) + 8
 
     def called(self, label: str) -> str:
         """The label as the item writes it."""
-        return self._cased[label.casefold()]
-
-    def may_equal(self, piece: str) -> bool:
-        """Whether a piece of text is short enough to be an option's, before it is compared."""
-        return len(piece) <= self.longest and (
-            piece.count(" ") <= self.spaces or "\\" in piece or "  " in piece
-        )
+        return self._cased[folded(label)]
 
     def equal(self, piece: str) -> frozenset[str]:
-        """Labels of the options whose text a piece is."""
-        if not self.may_equal(piece):
+        """Labels of the options whose text a piece is, or whose value or distinct part."""
+        if len(piece) > self.longest:
             return _NONE
         form = normalised(piece)
-        return self.of_form.get(form) or self._of_formula.get(formula(piece)) or self.same(form)
-
-    def same(self, form: str) -> frozenset[str]:
-        """Labels of the options that a normal form is but for words that all share, or in value."""
-        if labels := self.of_form.get(form) or self._of_core.get(form):
-            return labels
+        same = self.of_form.get(form) or self._of_core.get(form)
+        same = same or (self._of_formula and self._of_formula.get(formula(piece)))
+        if same:
+            return same
         if not self._values or (asked := quantity(form)) is None:
             return _NONE
         return frozenset(o for o, value in self._values.items() if _equal(asked, value))
@@ -107,14 +112,8 @@ class Choices:
     @cached_property
     def mentions(self) -> tuple[tuple[str, re.Pattern, frozenset[str]], ...]:
         """(normal form, pattern of its occurrence, labels), longest first."""
-        forms = dict(self.of_form)
-        for form, labels in self.of_form.items():
-            left, joined, right = form.partition(" and ")
-            if joined and " and " not in right and min(len(left), len(right)) >= 3:
-                forms.setdefault(f"{right} and {left}", labels)
-        return tuple(
-            (form, _occurrence(form), forms[form]) for form in sorted(forms, key=len, reverse=True)
-        )
+        forms = sorted(self.of_form, key=len, reverse=True)
+        return tuple((form, _occurrence(form), self.of_form[form]) for form in forms)
 
 
 def _by_form(forms: dict[str, str]) -> dict[str, frozenset[str]]:
@@ -126,7 +125,7 @@ def _by_form(forms: dict[str, str]) -> dict[str, frozenset[str]]:
 
 def quantity(form: str) -> tuple[Fraction, str] | None:
     """The number and the unit that a normal form is; None if it is no quantity."""
-    match = _QUANTITY.fullmatch(form)
+    match = _QUANTITY.fullmatch(form.replace(" per ", "/"))
     if match is None or (below := Fraction(match["below"] or 1)) == 0:
         return None
     number = match["number"].replace(" ", "")
@@ -157,28 +156,39 @@ choices_of = lru_cache(maxsize=16384)(Choices)
 
 
 def read_wording(field: str, choices: Choices) -> Extraction | None:
-    """The option whose text a field is, begins with, or nearly is."""
+    """The option whose text a field is, begins with, nearly is, or is a good part of."""
     field = field[: choices.longest + 1]  # what comes later cannot matter
     whole = normalised(field)
     end = CLAUSE_END.search(field)
-    clause = normalised(
-        field[: end.start()] if end and not _GOES_ON.match(field, end.start()) else field
-    )
-    if labels := choices.equal(field):
+    clause = field[: end.start()] if end and not _GOES_ON.match(field, end.start()) else field
+    if labels := choices.equal(field) or choices.equal(clause) or choices.equal(result(field)):
         return one_of(labels, "text", "an option's text")
-    for part in dict.fromkeys((whole, clause, clause.rpartition("= ")[2])):
-        if labels := choices.same(part):
-            return one_of(labels, "text", "an option's text")
     begun = [form for form in choices.of_form if f"{whole} ".startswith(f"{form} ")]
     longest = max(begun, key=len, default="")
     if len(longest) >= 4 and not _PART_AFTER.match(whole, len(longest)):
         return one_of(choices.of_form[longest], "text", "an option's text")
-    return nearest(whole, choices) or nearest(clause, choices)
+    if (found := nearest(whole, choices) or nearest(normalised(clause), choices)) is not None:
+        return found
+    parts = [labels for form, labels in choices.of_form.items() if _is_most(whole, form)]
+    return one_of(set().union(*parts), "text", "a part of an option's text")
 
 
-def nearest(part: str, choices: Choices) -> Extraction | None:
+def result(text: str) -> str:
+    """What the text says that something is or equals, if it denies or asks nothing before."""
+    found = _RESULT.match(text)
+    return text[found.end() :] if found and not _NO_RESULT.search(found[0]) else text
+
+
+def _is_most(part: str, form: str) -> bool:
+    return part.count(" ") >= 2 and 2 * len(part) > len(form) and f" {part} " in f" {form} "
+
+
+def nearest(
+    part: str, choices: Choices, settings: ChoiceSettings | None = None
+) -> Extraction | None:
     """The most similar option, if similar enough, clear of the runner-up, and of equal numbers."""
-    threshold, margin = choices.settings.threshold, choices.settings.margin
+    settings = settings or choices.settings
+    threshold, margin = settings.threshold, settings.margin
     # Below the cutoff a score is 0, which leaves the comparison with threshold and margin as it is.
     close = process.extract(
         part, choices.wordings, scorer=fuzz.ratio, score_cutoff=threshold - margin, limit=None
@@ -207,7 +217,7 @@ def mentioned(text: str, choices: Choices) -> set[str]:
             continue
         # A letter or a bare number occurs in passing; in a few words it can be the answer.
         passing = (len(form) < 3 and form.isascii()) or not any(c.isalpha() for c in form)
-        if passing and len(text) > _FEW_WORDS:
+        if passing and len(text) > _SHORT:
             continue
         for match in pattern.finditer(left):
             if not _is_part(text, *match.span(), form in choices.formulas):
@@ -227,7 +237,8 @@ def mentioned(text: str, choices: Choices) -> set[str]:
 def _is_part(text: str, start: int, end: int, is_formula: bool) -> bool:
     """Whether a number or formula at start:end belongs to another."""
     if not is_formula and text[start:end].replace(" ", "").isalpha():
-        return False
+        noun = end == len(text) and text.count(" ", start) < 2
+        return noun and _ADJECTIVE.match(text[:start]) is not None
     before = text[max(0, start - 12) : start]
     return bool(_PART_BEFORE.search(before) or _PART_AFTER.match(text, end))
 

@@ -2,18 +2,19 @@
 
 Rules run in this order, and the first that finds something decides: a tag (`<answer>B</answer>`), a
 statement ("Answer: B", "the final answer is B"), a box (`\\boxed{B}`), a lone letter ("B", "**B**",
-"I choose B"), the text of an option, exactly or nearly. Of several tags, statements or boxes the
-last counts. What the text says of others' answers, or of what the answer were if something else
-held, is set aside first. No label comes out where two options are named alike (tie), where a letter
-stands beside another option's text (contradiction), or where no option is named: a stated value
-that is none of the options is not taken for one it contains.
+"I choose B"), the text of an option, exactly or nearly. Of several tags or boxes the last counts,
+and of statements if a word like "but" or "wait" comes between. What the text says of others'
+answers, or of what the answer were if something else held, is set aside first.
+
+No label comes out where two options are named alike (tie), where a letter stands beside what is
+rather another option's text (contradiction), or where no option is named: one that is taken back,
+all of them in a list, or a value that holds one and is another.
 """
 
 import re
-from collections.abc import Iterable
 
 from thinkscale.grading.answer import BOX, TAG, Cue, boxes, cues, json_value, parts
-from thinkscale.grading.choice.letters import denied, labels_said, read_field
+from thinkscale.grading.choice.letters import denied, labels_said, read_field, shapes_of
 from thinkscale.grading.choice.options import (
     Choices,
     ChoiceSettings,
@@ -23,11 +24,13 @@ from thinkscale.grading.choice.options import (
     nearest,
     one_of,
     read_wording,
+    result,
 )
-from thinkscale.grading.choice.shapes import NEGATIVE, YES
 from thinkscale.grading.grader import Extraction, Facts, Judged
 from thinkscale.grading.text import (
     ASIDE_FIRST,
+    NAY,
+    NEGATIVE,
     NOT_BUT,
     after_revision,
     conclusions,
@@ -39,15 +42,19 @@ from thinkscale.grading.text import (
     words,
 )
 
-_SHORT = 300  # characters
+_SHORT, _VERDICT = 300, 12  # characters
 _LONGEST_FIELD = 2000
-_AFFIRMATIVE = re.compile(rf"\b(?:correct|right|true|yes|best)\b|[{YES}]", re.IGNORECASE)
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-_ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)})\s+option\b", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
-_PARAGRAPH = re.compile(r"\n\s*\n")
-_BREAK = re.compile(r"[.!?\n]")
-_REACH, _FEW = 60, 4  # characters, words
+# What is asked or planned chooses nothing, and neither does what is marked as wrong or cut short.
+_OPEN = re.compile(rf"\?$|^\d{{1,2}}[.)]\s|[{NAY}]|\b(?:{either('planning')})\b", re.IGNORECASE)
+_UNFINISHED = re.compile(rf"\b(?:{either('unfinished')})$")
+_JOINED = re.compile(rf"\}}\W{{0,5}}(?:,|and|or)\W{{0,5}}{BOX.pattern}")
+_TAKEN_BACK = re.compile(
+    r"\b(?:that|this|it|answer)\b[^.!?\n]{0,20}(?:\bwrong|incorrect|mistake"
+    r"|(?:\bnot|n't|cannot)\s(?:\w+\s)?(?:right|correct|true)\b)",
+    re.IGNORECASE,
+)
+_NOTHING = ("contradiction", "none")  # what another statement may overrule
 _NAMED = ("tag", "statement", "boxed", "letter")
 _VALUE = re.compile(r"[-+±√<>≤≥≠~≈($ ]*\.?\d")
 _CLAUSE = re.compile(
@@ -58,7 +65,6 @@ _CLAUSE = re.compile(
 _ASIDE_SIGNS = words("supposed_signs")  # one of them occurs in every clause that is an aside
 # Between two statements: the second corrects or concludes.
 _CONTRAST = re.compile(rf"\b(?:{either('contrast')})\b", re.IGNORECASE)
-_NEAR = 120  # characters
 
 
 def extract_choice(
@@ -96,10 +102,9 @@ def _extract(text: str, choices: Choices) -> Extraction:
     for rule in (_tag, _statement, _box):
         if (found := rule(text, bare, announced, choices)) is not None:
             return found
-    # Behind "Answer:" on its line stands the answer, whatever was said before.
-    if announced and (rest := bare[announced[-1].end :].strip()):
-        lead = _BREAK.split(bare[: announced[-1].end].rstrip()[-_REACH:])[-1]
-        bare = rest if lead.endswith(":") and len(lead.split()) <= _FEW else bare
+    # Behind "Answer:" stands the answer, whatever was said before.
+    if announced and bare[: announced[-1].end].rstrip().endswith(":"):
+        bare = bare[announced[-1].end :].strip() or bare
     # Beside a box that names no option, texts of options are what it was worked out from.
     for rule in (_letter,) if boxes(text) else (_letter, _text):
         if (found := rule(bare, choices)) is not None:
@@ -109,19 +114,11 @@ def _extract(text: str, choices: Choices) -> Extraction:
 
 def _own(bare: str, choices: Choices) -> str:
     """The text without clauses that say what others answer, or what the answer were if."""
-    if not _signs(bare.lower()):
+    lower = bare.lower()
+    if not any([sign in lower for sign in _ASIDE_SIGNS]):
         return bare
-    quoted = [form for form in choices.of_form if _signs(form)]
-    return "".join(
-        clause
-        for clause in _CLAUSE.split(bare)
-        if not (_signs(clause.lower()) and choices.shapes.aside.search(clause))
-        or (quoted and any(form in normalised(clause) for form in quoted))
-    )
-
-
-def _signs(lower: str) -> bool:
-    return any([sign in lower for sign in _ASIDE_SIGNS])
+    aside = shapes_of(choices.labels).aside
+    return "".join(clause for clause in _CLAUSE.split(bare) if not aside.search(clause))
 
 
 # The rules: each returns an Extraction, or None to leave the text to the next.
@@ -137,20 +134,18 @@ def _tag(text, bare, announced, choices):
 
 
 def _statement(text, bare, announced, choices):
-    later = None
+    stated, end = [], 0
     for cue in reversed(announced):
-        found = _announced(bare, cue, choices)
-        if found is None:
+        if (found := _announced(bare, cue, choices)) is None:
             continue
-        if later is None:
-            later, last = found, cue
-            continue
-        between = bare[cue.end : last.end]
-        apart = len(between) > _NEAR or "\n" in between or _CONTRAST.search(between)
-        if not apart and found.label != later.label and later.label is not None:
-            later = one_of({found.label, later.label}, "", "") if found.label else found
-        break
-    return later and _renamed(later, "statement")
+        if stated and _CONTRAST.search(bare[cue.end : end]):
+            break
+        stated.append(found)
+        end = cue.end
+    labels = {each.label for each in stated if each.how not in _NOTHING}
+    if len(labels) > 1 and stated[0].label is not None:
+        return _renamed(one_of(labels, "", ""), "statement")
+    return _renamed(stated[0], "statement") if stated else None
 
 
 def _announced(bare: str, cue: Cue, choices: Choices) -> Extraction | None:
@@ -160,18 +155,21 @@ def _announced(bare: str, cue: Cue, choices: Choices) -> Extraction | None:
     field = json_value(rest) if cue.json else line
     if not field:
         return None
-    if NEGATIVE.match(field):
-        rather = NOT_BUT.match(field)
-        if rather is None:
-            return None
+    if rather := NOT_BUT.match(field):
         field = field[rather.end() :].strip()
+    elif NEGATIVE.match(field):
+        return None
     found = _read(field, choices, article=cue.verb)
     if found is None or cue.json:
         return found
+    if rest.startswith("\n") and (*_listed(rest, choices),)[:2] == choices.labels[:2]:
+        return Extraction(None, "none", "all options are listed")
     again = rest if found.label is None else after_revision(rest)
-    said = labels_said(again, choices)[0] if again else set()
+    said = labels_said(again, choices) if again else set()
     if len(said) == 1:
         return one_of(said, "letter", "a letter, after others")
+    if again and found.label and _TAKEN_BACK.search(rest):
+        return Extraction(None, "none", f"{found.label} is taken back")
     return (again and found.label and _closing(again, choices)) or found
 
 
@@ -184,89 +182,84 @@ def _read(field: str, choices: Choices, *, article: bool = False) -> Extraction 
 
 
 def _box(text, bare, announced, choices):
-    for content in reversed(boxes(text)):
+    contents = boxes(text)
+    if len(contents) > 1 and _JOINED.search(text):
+        contents = [", ".join(contents)]
+    for content in reversed(contents):
         field = unmarked(content).strip()
-        if (found := _read(field, choices) or _text(field, choices)) is not None:
+        # A value that is none of the options may hold one of them.
+        found = _read(field, choices)
+        if found is None and not (choices.formulas or choices.numeric):
+            found = _text(field, choices)
+        if found is not None:
             return _renamed(found, "boxed")
     return None
 
 
 def _letter(bare, choices):
-    pieces = _PARAGRAPH.split(bare) if "\n" in bare else [bare]
-    paragraphs = [p.strip() for p in pieces if p.strip()]
-    ends = [p for p in paragraphs[:1] + paragraphs[1:][-1:] if "\n" not in p]
-    found = [read_field(p, choices, announced=False) for p in ends]
-    if all(found) and len(found) == 2 and after_revision(bare) is not None:
-        return found[-1]
-    if (agreed := _agreed(found)) is not None:
-        return agreed
-    if (closing := _closing(bare, choices)) is not None:
-        return closing
-    asserted, named = labels_said(bare, choices)
-    asserted = asserted or named or _listed(bare, choices)
-    if not asserted and "option" in bare and (places := _ORDINAL.findall(bare)):
-        numbers = {_ORDINALS.index(place.lower()) for place in places}
-        asserted = {choices.labels[n] for n in numbers if n < len(choices.labels)}
-    return one_of(asserted, "letter", "a lone letter")
+    again = after_revision(bare)
+    lines = [line.strip() for line in bare.split("\n") if line.strip()]
+    listed = _listed(bare, choices) if len(lines) > 1 else {}
+    alone = [*listed.values()] if len(lines) > 1 else lines
+    found = None
+    if len(alone) == 1 and again is None:
+        found = read_field(alone[0], choices, announced=False)
+    if (found := found or _closing(again or bare, choices)) is not None:
+        return found
+    return one_of(labels_said(bare, choices) or {*listed}, "letter", "a lone letter")
 
 
 def _text(bare, choices):
-    lines = [line for line in bare.split("\n") if line.strip()]
-    parts = sentences(bare)
-    parts = [part for part in parts if not part.endswith("?")] or list(parts)
-    result = normalised(parts[-1]).rpartition("= ")[2] if parts else ""  # "x = 3 + 4 = 7"
-    for part in dict.fromkeys([bare, *lines[:1], *lines[-1:], *parts[-1:], result, *parts[:1]]):
-        if labels := choices.equal(part):
-            return one_of(labels, "text", "an option's text")
-    # An essay mentions options that it does not choose: of a long text only the last line counts,
-    # and of a long line how it begins and ends.
-    scope = bare if len(bare) <= _SHORT or not lines else lines[-1]
+    said = [part for part in _finished(bare) if not _OPEN.search(part)]
+    if not said:
+        return None
+    last = said[-1]
+    if labels := choices.equal(bare) or choices.equal(last) or choices.equal(result(last)):
+        return one_of(labels, "text", "an option's text")
+    # An essay mentions options that it does not choose: of a long text only the end counts.
+    scope = said if len(bare) <= _SHORT else [last] if bare.rstrip().endswith(last) else []
     if choices.numeric:
-        scope = next((part for part in reversed(parts) if _DIGIT.search(part)), scope)
-    if len(scope) > _SHORT and (own := sentences(scope)):
-        scope = " ".join(dict.fromkeys([own[0], own[-1]]))
+        values = [part for part in said if _DIGIT.search(part) and " would " not in part]
+        scope = values[-1:] or scope
     labels = _mentions(scope, choices)
     if len(labels) > 1:
-        narrower = (_mentions(part, choices) for part in conclusions(scope))
+        narrower = (_mentions([part], choices) for part in conclusions(" ".join(scope)))
         labels = next((found for found in narrower if len(found) == 1), labels)
     if labels:
         return one_of(labels, "text", "the text of one option occurs")
-    short = (normalised(line) for line in lines if choices.may_equal(line))
-    return _agreed([nearest(line, choices) for line in short])
+    return nearest(normalised(last[: choices.longest]), choices)
 
 
-def _agreed(found: Iterable[Extraction | None]) -> Extraction | None:
-    """The one label of several findings."""
-    found = [each for each in found if each is not None]
-    labels = {each.label for each in found}
-    return found[0] if len(labels) == 1 else one_of(labels, "", "")
+def _finished(text: str) -> list[str]:
+    """Its sentences, the last without a clause that was cut short."""
+    *whole, last = sentences(text) or ("",)
+    return [*whole, last.rpartition(",")[0] if _UNFINISHED.search(last[-12:]) else last]
 
 
-def _mentions(text: str, choices: Choices) -> set[str]:
-    said = (part for part in sentences(text) if not part.endswith("?"))
+def _mentions(said: list[str], choices: Choices) -> set[str]:
     own = (normalised(ASIDE_FIRST.sub("", part, count=1)) for part in said)
     return set().union(*(mentioned(form, choices) for form in own))
 
 
 def _closing(bare: str, choices: Choices) -> Extraction | None:
     """The letter a text ends with, as a sentence of its own or after "is"."""
-    last = "".join(sentences(bare)[-1:])
-    match = choices.shapes.closing.search(last)
+    last = "".join(sentences(bare.lstrip(" ,.;:"))[-1:])
+    match = shapes_of(choices.labels).closing.search(last)
     if match and not denied(last, match.start("label"), match.end("label")):
         return Extraction(match["label"], "letter", "the letter the text ends with")
     return None
 
 
-def _listed(bare: str, choices: Choices) -> set[str]:
-    """Labels at the head of lines: the one affirmed, or all that are not denied."""
-    affirmed, open_ = set(), set()
+def _listed(bare: str, choices: Choices) -> dict[str, str]:
+    """Labels at the heads of lines, with their lines, that are not denied."""
+    open_ = {}
     for line in bare.split("\n"):
-        match = choices.shapes.listed.match(line)
-        if match and not denied(line, match.start("label"), match.end()):
-            open_.add(choices.called(match["label"]))
-            if _AFFIRMATIVE.search(line):
-                affirmed.add(choices.called(match["label"]))
-    return affirmed if len(affirmed) == 1 else open_
+        match = shapes_of(choices.labels).listed.match(line)
+        if match and not (
+            denied(line, match.start("label"), match.end()) or NEGATIVE.search(line[-_VERDICT:])
+        ):
+            open_.setdefault(choices.called(match["label"]), line.strip())
+    return open_
 
 
 def _renamed(found: Extraction, how: str) -> Extraction:
