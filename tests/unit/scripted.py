@@ -21,10 +21,12 @@ def text(token_ids: Sequence[int]) -> str:
 class Scripted:
     """`script` maps the text so far to the text that follows; it is read one token at a time.
 
-    A step ends everything that was submitted, the last first: order must not matter.
+    A step ends everything that was submitted, the last first: order must not matter. `logprob` maps
+    the text so far and a continuation's ids to what is read of it.
     """
 
     script: Callable[[str], str]
+    logprob: Callable[[str, Ids], float] = lambda so_far, ids: -1.0
     name: str = "scripted"
     exact_tokens: bool = True
     sampled: int = 0
@@ -49,6 +51,9 @@ class Scripted:
         return Usage(sampled=self.sampled)
 
     def _complete(self, request: Request) -> Completion:
+        if request.read:
+            read = (self.logprob(text(request.prompt), ids) for ids in request.read)
+            return Completion((), (), "length", logprobs=tuple(read))
         drawn: list[int] = []
         while len(drawn) < request.max_new:
             drawn.append(ord(self.script(text(request.prompt) + text(drawn))[0]))

@@ -44,6 +44,7 @@ def checked_study():
 STUDY = checked_study()
 MODELS = [model.name for model in STUDY.models]
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
+READING = [model.name for model in STUDY.models if model.inference.readout is not None]
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 JUDGE = judge_model(STUDY)
@@ -188,11 +189,17 @@ def shard_count(wildcards):
     return model_config(wildcards.model).inference.shards
 
 
+def one_of(names):
+    """A wildcard that is one of these names, or nothing at all."""
+    return "|".join(name.replace(".", r"\.") for name in names) or "(?!)"
+
+
 def shards(kind, suffix="parquet", room="inference"):
-    """Every shard of every model, `kind` being chains, responses or (JSON) usage."""
+    """Every shard of every model, `kind` being chains, responses or (JSON) usage, or readouts."""
     return [
         results(room, model.name, f"{shard}.{kind}.{suffix}")
         for model in STUDY.models
+        if kind != "readouts" or model.name in READING
         for shard in range(model.inference.shards)
     ]
 
@@ -306,6 +313,11 @@ def judge_shards():
 def verdicts_file():
     """What the judge said, where the study has one."""
     return [] if JUDGE is None else results("verdicts.parquet")
+
+
+def readouts_file():
+    """What was read of the options' labels, where a model of the study reads them."""
+    return results("readouts.parquet") if READING else []
 
 
 def grading_settings():

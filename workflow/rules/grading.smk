@@ -7,6 +7,7 @@ rule grade:
         responses=results("responses.parquet"),
         study_items=results("items.parquet"),
         verdicts=verdicts_file(),
+        readouts=readouts_file() if "readout" in STUDY.grading.graders else [],
     output:
         grades=results("grades.parquet"),
     log:
@@ -31,6 +32,7 @@ rule join_graded:
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
         overlap=overlap_table(),
+        readouts=readouts_file(),
     output:
         graded=results("graded.parquet"),
     log:

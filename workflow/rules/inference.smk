@@ -14,6 +14,8 @@ rule think:
         log_of("think", "{model}", "{shard}.log"),
     benchmark:
         time_of("think", "{model}", "{shard}.tsv")
+    wildcard_constraints:
+        model=one_of(name for name in REGISTERED if name not in READING),
     priority: 40
     conda:
         "../../envs/inference.yaml"
@@ -28,6 +30,15 @@ rule think:
         code=code("thinking", "engines", "jobs/inference"),
     script:
         "../scripts/think.py"
+
+
+use rule think as think_and_read with:
+    # A rule of its own, as the others of a study need not have that output.
+    output:
+        **rules.think.output,
+        readouts=results("inference", "{model}", "{shard}.readouts.parquet"),
+    wildcard_constraints:
+        model=one_of(READING),
 
 
 rule gather_responses:
@@ -46,3 +57,14 @@ rule gather_responses:
         "../../envs/analysis.yaml"
     script:
         "../scripts/gather.py"
+
+
+use rule gather_responses as gather_readouts with:
+    input:
+        readouts=shards("readouts"),
+    output:
+        readouts=results("readouts.parquet"),
+    log:
+        log_of("gather_readouts.log"),
+    benchmark:
+        time_of("gather_readouts.tsv")

@@ -4,15 +4,21 @@ from thinkscale.jobs.job import job
 
 with job(snakemake):
     from thinkscale.data import contracts
+    from thinkscale.data.readouts import by_response
     from thinkscale.grading import grade_study
 
-    judged = snakemake.input.verdicts
+    given, beside = snakemake.input, {}
+    items = contracts.read(given.study_items, "items")
+    if given.verdicts:
+        beside["verdicts"] = contracts.read(given.verdicts, "verdicts")
+    if given.readouts:
+        beside["readouts"] = by_response(contracts.read(given.readouts, "readouts"), items)
     grade_study(
-        snakemake.input.responses,
-        contracts.read(snakemake.input.study_items, "items"),
+        given.responses,
+        items,
         snakemake.output.grades,
         snakemake.params.grading,
         snakemake.params.answer_prompts,
-        verdicts=contracts.read(judged, "verdicts") if judged else None,
+        beside=beside,
         processes=snakemake.threads,
     )

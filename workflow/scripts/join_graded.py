@@ -16,5 +16,6 @@ with job(snakemake):
         contracts.read(given.study_items, "items"),
         params.graders,
         excluded,
+        contracts.read(given.readouts, "readouts") if given.readouts else None,
     )
     contracts.write(frame, snakemake.output.graded, "graded")

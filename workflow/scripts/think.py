@@ -35,4 +35,6 @@ with job(snakemake) as say:
     say(usage_line(usage))
     contracts.write(thought.chains, snakemake.output.chains, "chains")
     contracts.write(thought.responses, snakemake.output.responses, "responses")
+    if settings.readout is not None:
+        contracts.write(thought.readouts, snakemake.output.readouts, "readouts")
     Path(snakemake.output.usage).write_text(json.dumps(usage, indent=1) + "\n", encoding="utf-8")

@@ -410,6 +410,109 @@ def test_long_prompts_are_run_in_pieces(loaded, monkeypatch):
     assert answered(loaded.stream(), requests) == expected
 
 
+# ------------------------------------------------------------------ reading
+
+
+CONTINUATIONS = ("A", " A", " B", "10", "1", "100", " Aa", "the label")
+
+
+def reading(loaded, texts, continuations=CONTINUATIONS) -> list[Request]:
+    """Requests to read: a byte is a token, so that most continuations take several."""
+    read = tuple(encode(loaded.words, continuation) for continuation in continuations)
+    return asked(loaded, texts, max_new=0, read=read)
+
+
+@torch.inference_mode()
+def plainly_read(loaded, request) -> list[float]:
+    """A plain forward pass for each continuation, all of it behind the prompt at once."""
+    found = []
+    for ids in request.read:
+        logits = loaded.plain(torch.tensor([[*request.prompt, *ids]])).logits[0]
+        behind = logits[len(request.prompt) - 1 : -1, : len(loaded.words)].double().log_softmax(-1)
+        found.append(float(behind.gather(1, torch.tensor(ids).unsqueeze(1)).sum()))
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", tiny.CONFIGS)
+def test_what_is_read_is_what_a_plain_pass_says(kind, way, tmp_path):
+    """Alone, side by side, and where the row's own answer is drawn in the same pass."""
+    attention, lanes = WAYS[way]
+    loaded = load(tiny.save(tmp_path, kind), attention)
+    texts = ["tell me: ", "a much longer prompt than that", "x", "2+2 is 4"]
+    requests = reading(loaded, texts)
+    expected = [pytest.approx(plainly_read(loaded, request), abs=1e-4) for request in requests]
+    alone = [answered(loaded.stream(lanes=lanes), [request])[0] for request in requests]
+    together = answered(loaded.stream(lanes=lanes), [*asked(loaded, texts), *requests])[4:]
+    for found in (alone, together):
+        assert [completion.logprobs for completion in found] == expected
+        assert {completion.sampled for completion in found} == {0}
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "gemma3_text", "olmo2"])
+def test_other_architectures_are_read_alike(kind):
+    shape = {**SMALL, "num_key_value_heads": 1, "vocab_size": len(tiny.tokenizer())}
+    ours, plain = (
+        AutoModelForCausalLM.from_config(
+            AutoConfig.for_model(kind, **shape), attn_implementation=name
+        ).eval()
+        for name in (ATTENTION["sdpa"], "eager")
+    )
+    plain.load_state_dict(ours.state_dict())
+    loaded = Loaded(ours, plain, tiny.tokenizer())
+    [request] = reading(loaded, ["is it A?"])
+    [completion] = answered(loaded.stream(), [request])
+    assert completion.logprobs == pytest.approx(plainly_read(loaded, request), abs=1e-4)
+
+
+def test_all_continuations_are_read_in_the_pass_that_runs_the_prompt(loaded):
+    [request] = reading(loaded, ["a prompt"], ["A", "B", " A", " B", "10", "1"])
+    engine = loaded.stream()
+    [completion] = answered(engine, [request])
+    took = engine.usage()
+    assert (took.passes, took.sampled) == (1, 0)
+    assert took.fed == len(request.prompt) + 2  # " " and "1", each behind the prompt
+    assert completion.stop == "length" and completion.logprobs[4] < completion.logprobs[5]
+
+
+def test_reading_changes_no_token_that_is_sampled(loaded):
+    texts = [f"prompt {'very ' * n}{n}" for n in range(5)]
+    requests = asked(loaded, texts)
+    expected = answered(loaded.stream(), requests)
+    mixed = [
+        request for pair in zip(reading(loaded, texts), requests, strict=True) for request in pair
+    ]
+    assert answered(loaded.stream(batch_size=3), mixed)[1::2] == expected
+
+
+def test_what_was_read_stays_read_where_a_row_is_put_off(loaded, monkeypatch):
+    """Passes of three tokens at a time, and all rows sent back to wait after the fifth."""
+    requests = reading(loaded, ["one prompt", "two prompts", "three"])
+    expected = [pytest.approx(plainly_read(loaded, request), abs=1e-4) for request in requests]
+    monkeypatch.setattr(stream, "_PASS_TOKENS", 3)
+    engine = loaded.stream()
+    run, runs = engine._run, []
+
+    def failing(packed):
+        runs.append([bool(leaf.reading.found) for _, leaf, _ in packed.taken])
+        if len(runs) == 6:
+            raise RuntimeError("can't allocate memory")
+        return run(packed)
+
+    engine._run = failing
+    with pytest.warns(UserWarning, match="out of memory"):
+        found = answered(engine, requests)
+    assert [completion.logprobs for completion in found] == expected
+    assert any(map(any, runs[:5]))  # some of it was read before
+
+
+def test_a_request_reads_or_samples():
+    with pytest.raises(ValueError, match="samples 3 tokens"):
+        Request((1,), 3, (), b"", 0, read=((2,),))
+    with pytest.raises(ValueError, match="without a token"):
+        Request((1,), 0, (), b"", 0, read=((),))
+
+
 # ------------------------------------------------------------------ memory
 
 

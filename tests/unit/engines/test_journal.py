@@ -1,6 +1,7 @@
 """Nothing sampled is lost, nothing is sampled twice, and nothing else changes."""
 
 import json
+import math
 import os
 import resource
 import warnings
@@ -223,6 +224,8 @@ def test_damage_is_said_aloud_once_for_a_file(tmp_path):
         {"seconds": -1.0},
         {"seconds": "1"},
         {"later": True},
+        {"logprobs": [0.5]},
+        {"logprobs": [math.nan]},
         {"key": "00" * 16},
         {"key": "0"},
         {"key": 7},
@@ -247,11 +250,31 @@ def test_values_of_another_version_are_skipped_with_a_warning(tmp_path, change):
     assert read.find(replace(REQUEST, position=0)) is not None
 
 
-def test_a_record_reads_as_it_was_written():
-    completion = Completion((0, 5, 151_935), (151_643,), "eos", 0.1 + 0.2)
+@pytest.mark.parametrize("logprobs", [(), (-(0.1 + 0.2), -5e-324, 0.0, -1e308, -math.inf)])
+def test_a_record_reads_as_it_was_written(logprobs):
+    completion = Completion((0, 5, 151_935), (151_643,), "eos", 0.1 + 0.2, logprobs)
     record = parse(line(b"k" * 16, 7, completion, "torch 2"))
     assert (record.completion, record.max_new) == (completion, 7)
     assert record.versions == "torch 2"
+
+
+def test_what_was_read_is_kept_by_what_was_asked(tmp_path):
+    request = Request(ids("Q<\nab"), 0, (), b"a row", 0, read=(ids("A"), ids(" A")))
+    engine = Scripted(passes, logprob=lambda so_far, ids: -0.1 * len(so_far) - len(ids))
+    with journal(tmp_path, engine) as journaled:
+        journaled.submit("read", request)
+        [(_, completion)] = journaled.step()
+    assert completion.logprobs == (-1.5, -2.5)
+    again = journal(tmp_path)
+    assert again.find(request) == completion
+    assert again.find(replace(request, read=request.read[::-1])) is None
+    assert again.find(replace(request, read=())) is None
+
+
+def test_requests_that_read_nothing_have_the_keys_they_always_had(tmp_path):
+    journaled = journal(tmp_path, identity={"model": "m"})
+    assert journaled._key(REQUEST).hex() == "568b1797c64cda716f1db209bfed3eeb"
+    assert b"logprobs" not in line(b"k" * 16, 7, Completion((1,), (2,), "eos"), "")
 
 
 OLD, NEW = "torch 2, transformers 5", "torch 3, transformers 5"

@@ -149,6 +149,11 @@ def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
             "`grading.structure`: found nothing to grade by; expected `sections`, `json_schema`, "
             "`min_words` or `max_words` for the grader `structure`"
         )
+    if "readout" in grading.graders and not any(m.inference.readout for m in study.models):
+        yield (
+            "`inference.readout`: found nothing to be read; expected `options`, for the study or "
+            "for some model, with the grader `readout` in `grading.graders`"
+        )
     if (grading.judge is None) == ("judge" in grading.graders):
         found, where = ("missing", "with") if grading.judge is None else ("found", "only with")
         yield f"`grading.judge`: {found}; expected {where} the grader `judge` in `grading.graders`"

@@ -52,13 +52,28 @@ class MathGrader(Section):
     )
 
 
+class ReadoutGrader(Section):
+    """How much of the probability must be on labels for the likeliest of them to be an answer."""
+
+    min_mass: Number = setting(
+        0.1,
+        "Least probability, before any sampling, that the answer begins with one of the item's "
+        "labels; with less the response is ungradable.",
+        "probability",
+        ge=0,
+        le=1,
+    )
+
+
 class Grading(Section):
     """How answers are judged."""
 
     graders: list[Name] = setting(
         ["choice"],
         "Graders to apply; the first is the one analyses use. For items with options: `choice`, "
-        "and `article`, the first study's substring rule, for comparison only. For items with a "
+        "`readout` (the label read as the most likely where the answer begins; see "
+        "`inference.readout`), and `article`, the first study's substring rule, for comparison "
+        "only. For items with a "
         "reference answer: `exact` (equal after normalisation), `numeric` (the last number, "
         "within a tolerance), `math` (equal as mathematics). For tasks: `structure`, `judge`.",
         min_length=1,
@@ -69,6 +84,7 @@ class Grading(Section):
     choice: ChoiceGrader = setting(ChoiceGrader(), "Settings of the choice grader.")
     numeric: NumericGrader = setting(NumericGrader(), "Settings of the numeric grader.")
     math: MathGrader = setting(MathGrader(), "Settings of the math grader.")
+    readout: ReadoutGrader = setting(ReadoutGrader(), "Settings of the readout grader.")
     structure: StructureGrader = setting(
         StructureGrader(), "What the grader of structure asks of an answer."
     )

@@ -165,6 +165,12 @@ class Inference(Section):
         0.95, "Sample from the likeliest tokens that together have this probability; 1 from all."
     )
     top_k: NonNegative = setting(0, "Sample from the k likeliest tokens; 0 from all.", "tokens")
+    readout: Literal["options"] | None = setting(
+        None,
+        "`options` reads, where each answer begins and behind `thinking.answer_prompt`, the "
+        "probability of every option's label, at temperature 1 and without sampling a token; only "
+        "for items with options. Default: nothing is read.",
+    )
     max_answer_tokens: Positive = setting(64, "Tokens an answer may have.", "tokens")
     threads: Positive = setting(
         4, "CPU threads a job of this model may use; at most what `--cores` allows."

@@ -49,6 +49,7 @@ def judge_model(study: Study) -> Model | None:
         "temperature": 0.0,
         "top_p": 1.0,
         "top_k": 0,
+        "readout": None,
         "max_answer_tokens": judge.max_answer_tokens,
     }
     inference = given.inference.model_copy(update=own)

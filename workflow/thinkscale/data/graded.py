@@ -3,7 +3,8 @@
 It is joined once, from responses, grades and items, by the contract `graded`: keys, condition,
 ledger, the outcome by every grader (`outcome_<grader>`), that of the study's first with what it
 extracted (`outcome`, `extracted`), the item's properties, and whether the study leaves the item
-out. It holds no texts of items, thinking or answers.
+out; and what was read of the labels' probabilities (`readout_…`), null where nothing was. It holds
+no texts of items, thinking or answers.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from thinkscale.data import contracts
+from thinkscale.data.readouts import by_response
 from thinkscale.errors import ThinkscaleError
 
 KEYS = list(contracts.KEYS["responses"])
@@ -28,11 +30,13 @@ def join(
     items: pd.DataFrame,
     graders: Sequence[str],
     excluded: Sequence[str] = (),
+    readouts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Join grades and the items' facts to the responses, which keep their order.
 
     graders: the study's, its first the one that analyses go by. excluded: ids of items that the
-    study leaves out (`contaminated`). Adds stem_chars (characters of the stem) and n_options.
+    study leaves out (`contaminated`). readouts: by the contract, where some model has them. Adds
+    stem_chars (characters of the stem) and n_options.
     Raises ThinkscaleError if no item is left.
     """
     judged = grades.pivot(index=KEYS, columns="grader", values="outcome")[list(graders)]
@@ -47,12 +51,15 @@ def join(
             f"`analyses.contamination.exclude_above` leaves out all {len(facts)} items; raise it, "
             "or look at tables/overlap.csv for what overlaps"
         )
-    return (
+    joined = (
         responses[RESPONSE_COLUMNS]
         .merge(first, on=KEYS, how="left", validate="one_to_one")
         .merge(facts, on="item_id", how="left", validate="many_to_one")
         .merge(judged.add_prefix("outcome_").reset_index(), on=KEYS, how="left")
     )
+    if readouts is None:
+        return joined
+    return joined.merge(by_response(readouts, items), on=KEYS, how="left", validate="one_to_one")
 
 
 def contaminated(

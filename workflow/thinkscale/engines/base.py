@@ -17,7 +17,7 @@ class Request:
     noise: key of the row's random numbers, from `noise_key`.
     position: index, within that row's random numbers, of the first token to sample.
     read: continuations whose log-probabilities behind `prompt` are asked for, as the model gives
-    them (temperature 1, nothing cut off). With `max_new` 0 nothing is sampled.
+    them (temperature 1, nothing cut off). A request that reads samples nothing: its `max_new` is 0.
     greedy: take the likeliest token each time, whatever the engine samples by.
     """
 
@@ -29,12 +29,18 @@ class Request:
     read: tuple[Ids, ...] = ()
     greedy: bool = False
 
+    def __post_init__(self) -> None:
+        if self.read and self.max_new > 0:
+            raise ValueError(f"a request to read that samples {self.max_new} tokens: make it two")
+        if not all(self.read):
+            raise ValueError("a continuation without a token has no probability to read")
+
 
 @dataclass(frozen=True)
 class Completion:
     """The tokens sampled. `ids` ends before the stop sequence or EOS, `end_ids` holds that.
 
-    seconds: this row's share of its batch's wall time, by tokens sampled.
+    seconds: this row's share of its batch's wall time, by tokens sampled; zero where it only read.
     logprobs: in nats, of the request's continuations `read`, in their order.
     """
 

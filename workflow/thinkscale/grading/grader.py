@@ -52,8 +52,8 @@ class Grader:
     """How one answer is judged, under a name in `GRADERS`.
 
     `rule(text, facts)` returns (extraction, outcome). Of a grader with settings the rule, and the
-    check, take them as one more argument; of one that reads verdicts the last is the row of the
-    `verdicts` frame for this response, as a dictionary without the keys, or None if it has none.
+    check, take them as one more argument; of one that reads a frame beside the responses the last
+    is the frame's row for this response, as a dictionary without the keys, or None if it has none.
     """
 
     rule: Callable[..., Judged]
@@ -62,13 +62,13 @@ class Grader:
     needs: tuple[str, ...] = ()  # what an item must have: "options", "key", "answer_text"
     # check(facts) raises ThinkscaleError for an item that it can never grade.
     check: Callable[..., None] | None = None
-    reads_verdicts: bool = False
+    reads: str | None = None  # the frame: "verdicts", or "readouts" by response
     reads_whole: bool = False  # whether an incorrect answer that was cut might have become correct
 
-    def judge(self, text: str, facts: Facts, settings=None, verdict=None) -> Judged:
+    def judge(self, text: str, facts: Facts, settings=None, beside=None) -> Judged:
         """Judge one answer; without `settings` by their defaults."""
         given = self.given(settings)
-        return self.rule(text, facts, *given, *((verdict,) if self.reads_verdicts else ()))
+        return self.rule(text, facts, *given, *((beside,) if self.reads else ()))
 
     def given(self, settings) -> tuple:
         """The settings, or their defaults, as what is passed on; nothing where there are none."""

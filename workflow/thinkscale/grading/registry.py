@@ -7,6 +7,7 @@ from thinkscale.grading.grader import Grader
 from thinkscale.grading.judge import JudgeSettings, judge_by_verdict
 from thinkscale.grading.mathematics import MathSettings, check_math, judge_math
 from thinkscale.grading.numeric import NumericSettings, check_numeric, judge_numeric
+from thinkscale.grading.readout import ReadoutSettings, judge_readout
 from thinkscale.grading.structure import StructureSettings, judge_structure
 
 GRADERS: dict[str, Grader] = {
@@ -16,6 +17,13 @@ GRADERS: dict[str, Grader] = {
     "exact": Grader(judge_exact, needs=("answer_text",), check=check_exact),
     "numeric": Grader(judge_numeric, NumericSettings, needs=("answer_text",), check=check_numeric),
     "math": Grader(judge_math, MathSettings, needs=("answer_text",), check=check_math),
+    "readout": Grader(
+        judge_readout,
+        ReadoutSettings,
+        reads_prompt=False,
+        needs=("options", "key"),
+        reads="readouts",
+    ),
     "structure": Grader(judge_structure, StructureSettings, reads_prompt=False, reads_whole=True),
-    "judge": Grader(judge_by_verdict, JudgeSettings, reads_prompt=False, reads_verdicts=True),
+    "judge": Grader(judge_by_verdict, JudgeSettings, reads_prompt=False, reads="verdicts"),
 }

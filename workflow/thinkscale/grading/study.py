@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -38,7 +39,7 @@ class Judging:
     grader: Grader
     settings: Any  # None where the grader has none
     bank: Mapping[str, Facts]  # by item id
-    verdicts: Mapping[tuple, Mapping[str, Any]]  # by the keys of a response
+    beside: Mapping[tuple, Mapping[str, Any]]  # what it reads beside, by the keys of a response
 
 
 # Set before processes are forked, which inherit it.
@@ -52,7 +53,7 @@ def grade_study(
     grading: Mapping[str, Any],
     answer_prompts: Mapping[str, str],
     *,
-    verdicts: pd.DataFrame | None = None,
+    beside: Mapping[str, pd.DataFrame] = MappingProxyType({}),
     processes: int = 1,
     batch: int = BATCH,
 ) -> None:
@@ -63,7 +64,7 @@ def grade_study(
     """
     _judgings.clear()
     for name in grading["graders"]:
-        _judgings[name] = prepare(items, name, grading.get(name), verdicts)
+        _judgings[name] = prepare(items, name, grading.get(name), beside)
     with ExitStack() as at_the_end:
         pool = None
         if processes > 1 and contracts.count(responses) > batch:
@@ -110,19 +111,20 @@ def grade(
     settings: Mapping[str, object] | None = None,
     *,
     answer_prompt: str = DEFAULT_ANSWER_PROMPT,
-    verdicts: pd.DataFrame | None = None,
+    beside: Mapping[str, pd.DataFrame] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Grade responses (contract `responses`) against items; returns a `grades` frame, row by row.
 
     Only answer text is read, never thinking. Where thinking was cut (`stop` is not natural) the
     answer began after the injected `answer_prompt`, which is put before the text again. A response
-    that was cut at its token limit and cannot be graded says so in `detail`. `verdicts` has the
-    keys of responses and whatever columns a grader that reads verdicts expects.
+    that was cut at its token limit and cannot be graded says so in `detail`. `beside` holds, by
+    name, what some graders read beside the responses: frames with the keys of responses and
+    whatever columns such a grader expects.
 
     Raises ThinkscaleError for an unknown grader or setting, a response to an item that is not in
     the bank, or an item that lacks what the grader needs.
     """
-    judging = prepare(items, grader, settings, verdicts)
+    judging = prepare(items, grader, settings, beside)
     return _grade(judging, responses, dict.fromkeys(responses["model"], answer_prompt))
 
 
@@ -130,7 +132,7 @@ def prepare(
     items: pd.DataFrame,
     name: str,
     settings: Mapping[str, object] | None = None,
-    verdicts: pd.DataFrame | None = None,
+    beside: Mapping[str, pd.DataFrame] = MappingProxyType({}),
 ) -> Judging:
     """Everything that is checked before the first response; raises as `grade` does."""
     if name not in GRADERS:
@@ -139,9 +141,9 @@ def prepare(
     grader = GRADERS[name]
     checked = _settings(grader, name, settings or {})
     found: dict[tuple, Mapping[str, Any]] = {}
-    if grader.reads_verdicts and verdicts is not None:
-        keys = verdicts[KEYS].itertuples(index=False, name=None)
-        found = dict(zip(keys, verdicts.drop(columns=KEYS).to_dict("records"), strict=True))
+    if (frame := beside.get(grader.reads)) is not None:
+        keys = frame[KEYS].itertuples(index=False, name=None)
+        found = dict(zip(keys, frame.drop(columns=KEYS).to_dict("records"), strict=True))
     return Judging(name, grader, checked, _bank(items, grader, name, checked), found)
 
 
@@ -210,9 +212,9 @@ def _grade(
                     f"{', '.join(answer_prompts)}."
                 )
             text = answer_prompts[model] + text
-        if grader.reads_verdicts:
-            verdict = judging.verdicts.get((model, item_id, sample, condition))
-            judged = grader.judge(text, facts, settings, verdict)
+        if grader.reads:
+            row = judging.beside.get((model, item_id, sample, condition))
+            judged = grader.judge(text, facts, settings, row)
         elif (judged := memory.get((item_id, text))) is None:
             judged = memory[item_id, text] = grader.judge(text, facts, settings)
         extraction, outcome = judged

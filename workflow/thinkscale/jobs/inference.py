@@ -5,6 +5,7 @@ What runs a model and what plans to run it share this, so that what one samples 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from thinkscale.engines.transformers.loading import Checkpoint, Loading, open_ch
 from thinkscale.engines.transformers.memory import GIB
 from thinkscale.engines.transformers.sampling import Sampling
 from thinkscale.engines.transformers.stream import Stream
+from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.plan import Work
 from thinkscale.jobs.progress import Progress, usage_record
 from thinkscale.models.registry import verify
 from thinkscale.thinking.conditions import Condition, sweep
 from thinkscale.thinking.prompts import encode_prompt, forcing, render, user_message
+from thinkscale.thinking.readout import Spellings, label_spellings, sequences
 from thinkscale.thinking.think import Thought, think
 
 
@@ -74,7 +77,7 @@ def prepare(
 
     items: by the contract. conditions: the study's, as its configuration has them. checkpoint:
     the model's, where it is open already. Raises ThinkscaleError if the model's directory is at
-    fault.
+    fault, or an item's labels cannot be read as `inference.readout` asks.
     """
     checkpoint = checkpoint or checkpoint_of(record, settings)
     form, thinking = settings.prompt, settings.thinking
@@ -110,9 +113,38 @@ def prepare(
         **checkpoint.identity(),
     }
     work = Work(
-        prompts, configured_sweep(conditions), forced, checkpoint.context, settings.samples, seed
+        prompts,
+        configured_sweep(conditions),
+        forced,
+        checkpoint.context,
+        settings.samples,
+        seed,
+        _readouts(items, settings, checkpoint.tokenizer) if settings.readout else {},
     )
     return Prepared(record, checkpoint, work, identity, settings)
+
+
+def _readouts(items: pd.DataFrame, settings: Inference, tokenizer) -> dict[str, Spellings]:
+    """How the labels of every item are spelled."""
+    found, spelled = {}, cache(partial(_spelled, settings, tokenizer))
+    for item_id, options in zip(items["item_id"], items["options"], strict=True):
+        try:
+            found[item_id] = spelled(tuple(option["label"] for option in options))
+        except ThinkscaleError as error:
+            raise ThinkscaleError(f"`inference.readout`: item {item_id!r}: {error}") from error
+    return found
+
+
+def _spelled(settings: Inference, tokenizer, labels: tuple[str, ...]) -> Spellings:
+    if not labels:
+        raise ThinkscaleError("there are no options whose labels could be read")
+    spellings = label_spellings(tokenizer, settings.thinking.answer_prompt, labels)
+    longest, room = max(map(len, sequences(spellings))), settings.max_answer_tokens
+    if longest > room:
+        raise ThinkscaleError(
+            f"a label takes {longest} tokens; expected at most the {room} of `max_answer_tokens`"
+        )
+    return spellings
 
 
 def checkpoint_of(record: Mapping[str, Any], settings: Inference) -> Checkpoint:

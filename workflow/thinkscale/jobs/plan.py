@@ -4,7 +4,7 @@ and, from a short calibration on the machine, how long the rest takes."""
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
 
@@ -17,6 +17,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.bound import most_sampled
 from thinkscale.thinking.budget import Asking, Forcing, respond
 from thinkscale.thinking.conditions import Condition
+from thinkscale.thinking.readout import Spellings, sequences
 
 COLUMNS = {
     "model": "str",
@@ -51,6 +52,7 @@ class Work:
     context: int
     samples: int
     seed: int
+    readouts: Mapping[str, Spellings] = field(default_factory=dict)
 
     def most(self) -> dict[tuple[str, int], int]:
         """`most_sampled` of every row; items that do not fit the context have none."""
@@ -63,13 +65,18 @@ class Work:
             for sample in range(self.samples)
         }
 
-    def ask(self, rows: Iterable[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], Asking]]:
+    def ask(
+        self, rows: Iterable[tuple[str, int]], *, read: bool = False
+    ) -> Iterator[tuple[tuple[str, int], Asking]]:
+        """Begin rows. read: what they read too; it samples nothing, so only time is told by it."""
         for item_id, sample in rows:
             noise = noise_key(self.seed, item_id, sample)
-            prompt = self.prompts[item_id]
+            prompt, ways = self.prompts[item_id], sequences(self.readouts.get(item_id, {}))
             yield (
                 (item_id, sample),
-                respond(prompt, noise, self.conditions, self.forcing, self.context),
+                respond(
+                    prompt, noise, self.conditions, self.forcing, self.context, ways if read else ()
+                ),
             )
 
 
@@ -208,7 +215,7 @@ def plan(
     if known.left and seconds > 0:
         try:
             first = islice(known.left, rows)
-            found = calibrate(work.ask(first), journal, seconds, in_flight, watch)
+            found = calibrate(work.ask(first, read=True), journal, seconds, in_flight, watch)
         except ThinkscaleError as error:
             notes.append(f"not calibrated: {error}")
         left = survey(work.ask(known.left), journal.find)

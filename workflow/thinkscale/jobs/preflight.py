@@ -77,9 +77,9 @@ def check_strategies(strategies: Sequence[Strategy], where: str) -> None:
 def check_bank(study: Study, items: Path) -> None:
     """Read a bank that was not yet turned into `items`, so that its errors come first.
 
-    Also checks that the items suit the study: every grader has what it judges by, and every
-    prompt's template shows the options where there are some. Of a bank that need not be read again
-    only the mapping of its columns is looked at.
+    Also checks that the items suit the study: every grader has what it judges by, every prompt's
+    template shows the options where there are some, and there are some where labels are read. Of a
+    bank that need not be read again only the mapping of its columns is looked at.
     Raises ThinkscaleError naming the file, row and column at fault, a bank with too few items, or
     the key of the configuration and the first item that does not suit it.
     """
@@ -100,6 +100,7 @@ def check_bank(study: Study, items: Path) -> None:
 
     frame = prepare_items(bank, study.seed).items
     _check_templates(study, frame)
+    _check_readout(study, frame)
     _check_graders(study, frame)
 
 
@@ -125,6 +126,12 @@ def _check_templates(study: Study, items: pd.DataFrame) -> None:
         raise ThinkscaleError(_unsuited(where, shows, f"item {item!r}"))
 
 
+def _check_readout(study: Study, items: pd.DataFrame) -> None:
+    free = items["item_id"][items["options"].map(len) == 0]
+    if len(free) and (reading := _reading(study)):
+        raise ThinkscaleError(_nothing_to_read(reading, f"item {free.iloc[0]!r}"))
+
+
 def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> None:
     """What can be told without an item."""
     from thinkscale.grading import GRADERS
@@ -141,6 +148,22 @@ def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> Non
         shows = "{options}" in template
         if shows != has_options:
             raise ThinkscaleError(_unsuited(where, shows, "the bank"))
+    if not has_options and (reading := _reading(study)):
+        raise ThinkscaleError(_nothing_to_read(reading, "the bank"))
+
+
+def _reading(study: Study) -> str | None:
+    """The key of the configuration by which labels are read, if they are."""
+    own = [f"models[{i}]." for i, model in enumerate(study.models) if model.inference.readout]
+    shared = study.inference.readout is not None
+    return f"{'' if shared else own[0]}inference.readout" if own else None
+
+
+def _nothing_to_read(where: str, which: str) -> str:
+    return (
+        f"`{where}`: found `options`, and {which} has none; expected items with options, or this "
+        "key left out: a free response has no labels whose probabilities could be read."
+    )
 
 
 def _templates(study: Study) -> list[tuple[str, str]]:

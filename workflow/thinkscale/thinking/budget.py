@@ -46,6 +46,11 @@ class Forcing:
         digest = blake2b(put_in.to_bytes(8, "little"), key=noise, digest_size=8, person=b"continue")
         return self.drawn[int.from_bytes(digest.digest(), "little") * len(self.drawn) >> 64]
 
+    def forced_end(self, ids: Ids) -> Ids:
+        """What is put in where thinking is cut behind `ids`."""
+        newline = () if self.ends_in_newline(ids) else self.newline
+        return newline + self.think_end[0] + self.answer_prompt
+
     @property
     def lookahead(self) -> int:
         """Tokens it may take, beyond a marker's first, to know that it is one."""
@@ -64,6 +69,7 @@ class Answer:
     forced_end: newline, marker and answer prompt we put in; empty where the model ended itself.
     new_tokens: sampled for this condition beyond what earlier conditions of the row had sampled.
     alone_tokens: what the condition would have sampled without the others.
+    logprobs: of what `respond` was asked to read, in its order.
     """
 
     prefix: Prefix
@@ -71,6 +77,7 @@ class Answer:
     completion: Completion
     new_tokens: int
     alone_tokens: int
+    logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,14 +94,20 @@ class Row:
 
 
 def respond(
-    prompt: Ids, noise: bytes, conditions: Mapping[str, Condition], forcing: Forcing, context: int
+    prompt: Ids,
+    noise: bytes,
+    conditions: Mapping[str, Condition],
+    forcing: Forcing,
+    context: int,
+    read: tuple[Ids, ...] = (),
 ) -> Asking:
     """Think about one prompt once and answer under every condition.
 
     Yields lists of requests, expects their completions in the same order, returns the `Row`.
     `prompt` already opens thinking; `conditions` hold the natural one, since thinking runs to its
     natural end whatever the budgets (`sweep` sees to it). The caller has seen that `forcing.room`
-    is not negative.
+    is not negative. read: continuations whose log-probabilities are read where each answer begins;
+    none is longer than an answer may be.
     """
     room = forcing.room(context, prompt)
     [completion] = yield [Request(prompt, room, forcing.think_end, noise, position=0)]
@@ -130,12 +143,19 @@ def respond(
         )
         for fork in forks.values()
     }
+    behind = {
+        name: _read_behind(prompt, fork.prefix, forcing) for name, fork in forks.items() if read
+    }
+    asked |= {ids: Request(ids, 0, (), noise, 0, read) for ids in behind.values()}
     said = dict(zip(asked, (yield list(asked.values())), strict=True))
     chains = tuple(
         chain for chain in branches.values() if len(branches) == 1 or chain.continuation is not None
     )
     seconds += sum(completion.seconds for completion in said.values())
-    return Row(prompt, chains, _account(forks, said, forcing.lookahead), seconds)
+    answers = _account(forks, said, forcing.lookahead)
+    for name, ids in behind.items():
+        answers[name] = replace(answers[name], logprobs=said[ids].logprobs)
+    return Row(prompt, chains, answers, seconds)
 
 
 @dataclass(frozen=True)
@@ -180,8 +200,7 @@ def fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> Fork:
     """Close the prefix: by the marker the model itself wrote, or by what we put in."""
     sampled_end = prefix.end.end_ids if prefix.end else ()
     if prefix.stop != "natural":
-        newline = () if forcing.ends_in_newline(prompt + prefix.ids) else forcing.newline
-        kept, forced_end = (), newline + forcing.think_end[0] + forcing.answer_prompt
+        kept, forced_end = (), forcing.forced_end(prompt + prefix.ids)
     elif prefix.end.by_eos:
         kept, forced_end = (), forcing.think_end[0]
     else:
@@ -190,8 +209,16 @@ def fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> Fork:
     return Fork(prefix, prompt + prefix.ids + kept + forced_end, forced_end, position)
 
 
+def _read_behind(prompt: Ids, prefix: Prefix, forcing: Forcing) -> Ids:
+    """What an answer is read behind: the same words whether thinking was cut or ended."""
+    ids = prompt + prefix.ids
+    if prefix.stop == "natural" and not prefix.end.by_eos:
+        return ids + prefix.end.end_ids + forcing.answer_prompt
+    return ids + forcing.forced_end(ids)
+
+
 def _account(
-    forks: Mapping[str, Fork], said: Mapping[tuple[Ids, int], Completion], lookahead: int
+    forks: Mapping[str, Fork], said: Mapping[tuple | Ids, Completion], lookahead: int
 ) -> dict[str, Answer]:
     """Charge every sampled token once, to the first condition that needs it."""
     charged: dict = {}

@@ -1,9 +1,11 @@
 """Run one model over items: every sample of every item, under every condition."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -14,6 +16,7 @@ from thinkscale.engines.drive import drive
 from thinkscale.thinking.budget import Answer, Forcing, Row, respond
 from thinkscale.thinking.chain import Chain
 from thinkscale.thinking.conditions import Condition
+from thinkscale.thinking.readout import Spellings, label_logprobs, sequences
 
 _TEXTS = 256  # decoded texts kept: the conditions of a row share many
 
@@ -29,6 +32,7 @@ class Thought:
     responses: pd.DataFrame
     refused: Mapping[str, str]
     rows: int
+    readouts: pd.DataFrame
 
 
 def think(
@@ -42,13 +46,15 @@ def think(
     context: int,
     samples: int,
     seed: int,
+    readouts: Mapping[str, Spellings] = MappingProxyType({}),
     in_flight: int = 64,
     watch: Callable[[int, int, int], None] = lambda rows, items, in_flight: None,
 ) -> Thought:
     """Think about every item under every condition, each sample of it as one row.
 
     prompts: token ids by item id. context: tokens of prompt, thinking and answer together.
-    in_flight: rows driven at a time. watch: told after each step how many rows and items are done
+    readouts: by item id, the labels whose probabilities are read, as they are spelled. in_flight:
+    rows driven at a time. watch: told after each step how many rows and items are done
     and how many rows are on their way.
 
     An item whose prompt leaves no room for an answer gets its responses all the same, empty and
@@ -62,14 +68,21 @@ def think(
     rows = (
         (
             (item_id, sample),
-            respond(prompt, noise_key(seed, item_id, sample), conditions, forcing, context),
+            respond(
+                prompt,
+                noise_key(seed, item_id, sample),
+                conditions,
+                forcing,
+                context,
+                sequences(readouts.get(item_id, {})),
+            ),
         )
         for item_id, prompt in prompts.items()
         if item_id not in refused
         for sample in range(samples)
     )
     decode = lru_cache(_TEXTS)(decode)
-    chains, responses = [], []
+    chains, responses, read = [], [], []
     rows_done = items_done = 0
     of_item = Counter()  # rows done
 
@@ -83,6 +96,8 @@ def think(
         key = {"model": model, "item_id": item_id, "sample": sample}
         chains += [{**key, **_chain_record(row.prompt, chain)} for chain in row.chains]
         responses += [{**key, **r} for r in _response_records(row, conditions, engine, decode)]
+        if item_id in readouts:
+            read += [{**key, **r} for r in _readout_records(row, readouts[item_id])]
     watch(rows_done, items_done, 0)
     for item_id, reason in refused.items():
         for sample in range(samples):
@@ -94,7 +109,11 @@ def think(
             ]
     order = {item_id: position for position, item_id in enumerate(prompts)}
     return Thought(
-        _sorted(chains, order, "chains"), _sorted(responses, order, "responses"), refused, rows_done
+        _sorted(chains, order, "chains"),
+        _sorted(responses, order, "responses"),
+        refused,
+        rows_done,
+        _sorted(read, order, "readouts"),
     )
 
 
@@ -130,6 +149,14 @@ def _response_records(
             "exact_tokens": engine.exact_tokens,
             "error": None,
         }
+
+
+def _readout_records(row: Row, spellings: Spellings) -> Iterable[dict[str, Any]]:
+    for name, answer in row.answers.items():
+        logprobs = label_logprobs(spellings, answer.logprobs)
+        mass = min(math.fsum(map(math.exp, logprobs.values())), 1.0)
+        for label, logprob in logprobs.items():
+            yield {"condition": name, "label": label, "logprob": logprob, "mass": mass}
 
 
 def _refused_record(

@@ -1,4 +1,4 @@
-"""The journal: what was sampled is kept as it is sampled, by content, and not sampled again.
+"""The journal: what was sampled or read is kept at once, by content, and not computed again.
 
 It stands between budget forcing and an engine. A killed run replays from it; a study with one
 more budget, wait, sample or item finds there all it shares with the study before.
@@ -146,7 +146,8 @@ class Journaled:
         return sorted(found, key=lambda record: record.versions != self.versions)
 
     def _key(self, request: Request) -> bytes:
-        """Name a request by all that decides its tokens, but for its limit."""
-        asked = to_json((request.noise.hex(), request.position, request.stops, request.prompt))
-        greedy = b"greedy" if request.greedy else b""
-        return hashlib.blake2b(self._identity + asked + greedy, digest_size=16).digest()
+        """Name a request by what decides its tokens, but for its limit, and by what it reads."""
+        asked = (request.noise.hex(), request.position, request.stops, request.prompt)
+        asked += (request.read,) if request.read else ()
+        asked += ("greedy",) if request.greedy else ()
+        return hashlib.blake2b(self._identity + to_json(asked), digest_size=16).digest()

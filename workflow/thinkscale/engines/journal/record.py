@@ -29,10 +29,11 @@ class Record:
     end_ids: tuple[_Token, ...]
     ids: tuple[_Token, ...]
     versions: str | None = None
+    logprobs: tuple[Annotated[float, Field(le=0)], ...] = ()
 
     @property
     def completion(self) -> Completion:
-        return Completion(self.ids, self.end_ids, self.stop, self.seconds)
+        return Completion(self.ids, self.end_ids, self.stop, self.seconds, self.logprobs)
 
     def answers(self, request: Request) -> bool:
         """Whether sampling `request` would give this completion.
@@ -40,6 +41,8 @@ class Record:
         One that ended by itself is the same under every limit it fits in; one that was cut is the
         same under the same limit only.
         """
+        if len(self.logprobs) != len(request.read):
+            return False
         if self.stop == "length":
             return self.max_new == request.max_new
         return self.completion.sampled <= request.max_new
@@ -58,6 +61,8 @@ def line(key: bytes, max_new: int, completion: Completion, versions: str) -> byt
         "end_ids": completion.end_ids,
         "ids": completion.ids,
     }
+    if completion.logprobs:
+        values["logprobs"] = completion.logprobs
     text = to_json(values)
     return checksum(text) + b" " + text + b"\n"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from thinkscale.engines.base import Ids, Request, uniforms
+from thinkscale.engines.transformers.reading import Reading
 from thinkscale.engines.transformers.tree import Tree
 
 _NOISE_BLOCK = 64
@@ -18,11 +19,11 @@ _families = count()
 
 @dataclass
 class Leaf:
-    """One request on its way.
+    """One request on its way, or one probe of a request that reads.
 
     ids: the prompt and what was drawn. columns: where each of them lies or will lie. run: how many
     of them have their keys and values. line: of the tree's paths, once it has one. ends: tokens
-    that may end it.
+    that may end it. reading: what a probe is one of.
     """
 
     ticket: Hashable
@@ -35,6 +36,12 @@ class Leaf:
     line: int | None = None
     seconds: float = 0.0
     noise: list[float] = field(default_factory=list)
+    reading: Reading | None = None
+
+    @property
+    def node(self) -> Ids:
+        """What lies behind the request's prompt."""
+        return tuple(self.ids[len(self.request.prompt) :])
 
     def uniform(self) -> float:
         """The random number of the next token: the row's own, by position."""

@@ -1,4 +1,4 @@
-"""Sample many requests in one stream: rows come and go, thoughts and answers run side by side.
+"""Answer many requests in one stream: rows come and go, thoughts and answers run side by side.
 
 Each forward pass runs what every leaf has next: one token where it is thinking or answering, its
 prompt or a forced end where it begins. A row that is released makes room for the next one at once.
@@ -7,7 +7,7 @@ prompt or a forced end where it begins. A row that is released makes room for th
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +18,7 @@ from thinkscale.engines.transformers import memory
 from thinkscale.engines.transformers.attention import tree_for
 from thinkscale.engines.transformers.cpu.lanes import LANES
 from thinkscale.engines.transformers.packing import Packed, pack
+from thinkscale.engines.transformers.reading import Reading, read
 from thinkscale.engines.transformers.rows import Leaf, Row, compact, copy_prompts, plant
 from thinkscale.engines.transformers.sampling import Sampling, draw
 from thinkscale.errors import ThinkscaleError
@@ -66,15 +67,19 @@ class Stream:
         self._token_bytes = memory.bytes_per_token(model)
 
     def submit(self, ticket: Hashable, request: Request) -> None:
-        if request.max_new <= 0:
+        prompt = request.prompt
+        if request.read:
+            reading = Reading(request)
+            nodes = reading.following
+            leaves = [Leaf(ticket, request, [*prompt, *node], reading=reading) for node in nodes]
+        elif request.max_new > 0:
+            ends = self.settings.eos.union(stop[-1] for stop in request.stops if stop)
+            leaves = [Leaf(ticket, request, [*prompt], ends)]
+        else:
             self._ended.append((ticket, Completion((), (), "length")))
             return
-        ends = self.settings.eos.union(stop[-1] for stop in request.stops if stop)
-        leaf = Leaf(ticket, request, list(request.prompt), ends)
-        if row := self.rows.get(request.noise):
-            row.arrived.append(leaf)
-        else:
-            self.waiting.setdefault(request.noise, []).append(leaf)
+        row = self.rows.get(request.noise)
+        (row.arrived if row else self.waiting.setdefault(request.noise, [])).extend(leaves)
 
     @torch.inference_mode()
     def step(self) -> list[tuple[Hashable, Completion]]:
@@ -109,27 +114,31 @@ class Stream:
             held = {id(row) for row in self.rows.values()}
             copy_prompts([pair for pair in copies if id(pair[1]) in held], self.tree)
         packed = pack(self.rows.values(), self.tree, _PASS_TOKENS)
-        if not packed.ready:
-            self._run(packed)
+        logits, ready = self._run(packed), packed.ready  # (leaves that are ready, V)
+        ended = []
+        if any(leaf.reading for _, leaf in ready):
+            probes = [n for n, (_, leaf) in enumerate(ready) if leaf.reading]
+            others = [n for n, (_, leaf) in enumerate(ready) if not leaf.reading]
+            ended = self._read([ready[n] for n in probes], logits[probes])
+            logits, ready = logits[others], [ready[n] for n in others]
+        if not ready:
             self._unpaid += time.perf_counter() - began
-            return []
-        logits = self._run(packed)  # (leaves that are ready, V)
+            return ended
         sampling = self.settings.sampling
-        noise = [leaf.uniform() for _, leaf in packed.ready] if sampling.temperature else []
+        noise = [leaf.uniform() for _, leaf in ready] if sampling.temperature else []
         drawn = draw(
             logits,
             torch.tensor(noise, dtype=torch.float64, device=logits.device),
             sampling,
             self.settings.vocabulary,
         ).tolist()
-        for index, (_, leaf) in enumerate(packed.ready):
+        for index, (_, leaf) in enumerate(ready):
             if leaf.request.greedy:
                 drawn[index] = int(logits[index, : self.settings.vocabulary].argmax())
         seconds = (self._unpaid + time.perf_counter() - began) / len(drawn)
         self._unpaid = 0.0
         self.sampled += len(drawn)
-        ended = []
-        for (row, leaf), token in zip(packed.ready, drawn, strict=True):
+        for (row, leaf), token in zip(ready, drawn, strict=True):
             if leaf.take(token, seconds) and (completion := self._completion(leaf)):
                 row.end(leaf, self.tree)
                 ended.append((leaf.ticket, completion))
@@ -156,6 +165,16 @@ class Stream:
         self.passes += 1
         self.fed += packed.ids.shape[1]
         return logits
+
+    def _read(
+        self, probes: Sequence[tuple[Row, Leaf]], logits: torch.Tensor
+    ) -> list[tuple[Hashable, Completion]]:
+        """Read logits (probes, V), and return the requests of which that was the last."""
+        read(logits, [(leaf.reading, leaf.node) for _, leaf in probes], self.settings.vocabulary)
+        for row, leaf in probes:
+            row.end(leaf, self.tree)
+        done = {id(leaf.reading): (leaf.ticket, leaf.reading.completion) for _, leaf in probes}
+        return [(ticket, completion) for ticket, completion in done.values() if completion]
 
     def _completion(self, leaf: Leaf) -> Completion | None:
         """What a leaf has come to, if it has ended."""
