@@ -1,7 +1,6 @@
 """Accuracy of every strategy against compute, over all items and for the easy and the hard ones."""
 
 import numpy as np
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -31,7 +30,7 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
     models, levels = look.among(rows), sorted(set(rows["level"]))
     shown = [0] if len(levels) < 3 else [0, levels[1], levels[-1]]
     names = list(dict.fromkeys(rows.loc[rows["approach"] != _FORCING, "strategy"]))
-    colours = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+    colours = {name: style.palette[i % len(style.palette)] for i, name in enumerate(names)}
     marks = {name: style.markers[i % len(style.markers)] for i, name in enumerate(names)}
     lines = {name: _LINES[i // len(style.markers) % len(_LINES)] for i, name in enumerate(names)}
     short = short_names(look.models, style)
@@ -46,9 +45,9 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
             ax.fill_between(
                 vote["compute"], vote["lower"], vote["upper"], color=style.faint, linewidth=0
             )
-            sns.scatterplot(
-                *(forced, ), x="compute", y="estimate", marker="x", color=style.muted, ax=ax,
-                s=3 * style.marker_size**1.3, linewidth=0.9, legend=False,
+            ax.scatter(
+                *(forced["compute"], forced["estimate"]), marker="x", color=style.muted,
+                s=3 * style.marker_size**1.3, linewidth=0.9,
             )  # fmt: skip
             for name in names:
                 curve = own[own["strategy"] == name].sort_values("compute")
