@@ -12,7 +12,7 @@ sys.path.insert(0, str(LIBRARY.parent))
 
 from thinkscale.config import parse_study, refuse_repeated_keys
 from thinkscale.config.corpora import tokenizer_file
-from thinkscale.config.study import judge_model
+from thinkscale.config.study import judge_model, scorer_models
 from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
@@ -42,14 +42,19 @@ def checked_study():
 
 
 STUDY = checked_study()
-MODELS = [model.name for model in STUDY.models]
+# Reward models are models of the study too, but judge and do not think.
+THINKING = [model for model in STUDY.models if model.thinks]
+MODELS = [model.name for model in THINKING]
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
-READING = [model.name for model in STUDY.models if model.inference.readout is not None]
+READING = [model.name for model in THINKING if model.inference.readout is not None]
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
+REWARDED = [model.name for model in STUDY.models if not model.thinks]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 JUDGE = judge_model(STUDY)
-# Models with a record: those of the study, and its judge.
-REGISTERED = list(dict.fromkeys(MODELS + ([JUDGE.name] if JUDGE is not None else [])))
+SCORER_MODELS = scorer_models(STUDY)
+# Models with a record: those of the study, its judge, and those its scorers ask.
+OTHERS = [*([] if JUDGE is None else [JUDGE]), *SCORER_MODELS.values()]
+REGISTERED = list(dict.fromkeys(model.name for model in [*STUDY.models, *OTHERS]))
 
 
 def results(*parts):
@@ -71,8 +76,8 @@ def code(*modules):
 
 
 def model_config(name):
-    """A model of the study, or a judge that is none of them."""
-    return next((model for model in STUDY.models if model.name == name), JUDGE)
+    """A model of the study, or a judge or scorer that is none of them."""
+    return next(model for model in [*STUDY.models, *OTHERS] if model.name == name)
 
 
 def corpus_config(name):
@@ -96,7 +101,7 @@ def read_corpora():
 
 def model_prompts():
     """How each model is asked; a judge is told, too."""
-    return {model.name: model.inference.prompt.model_dump() for model in STUDY.models}
+    return {model.name: model.inference.prompt.model_dump() for model in THINKING}
 
 
 def tokenizer_paths():
@@ -198,7 +203,7 @@ def shards(kind, suffix="parquet", room="inference"):
     """Every shard of every model, `kind` being chains, responses or (JSON) usage, or readouts."""
     return [
         results(room, model.name, f"{shard}.{kind}.{suffix}")
-        for model in STUDY.models
+        for model in THINKING
         if kind != "readouts" or model.name in READING
         for shard in range(model.inference.shards)
     ]
@@ -208,7 +213,7 @@ def compared_pairs():
     """Pairs of models on the same items: those asked for, else each derived with its parent."""
     if STUDY.analyses.compare is not None:
         return {"pairs": [list(pair) for pair in STUDY.analyses.compare]}
-    return {"pairs": [[m.derive.parent, m.name] for m in STUDY.models if m.derive is not None]}
+    return {"pairs": [[m.derive.parent, m.name] for m in THINKING if m.derive is not None]}
 
 
 def table(name):
@@ -276,11 +281,20 @@ def thinking_settings(wildcards):
 
 def answer_prompts():
     """What was put in before a cut response's answer, by model: graders read it too."""
-    return {model.name: model.inference.thinking.answer_prompt for model in STUDY.models}
+    return {model.name: model.inference.thinking.answer_prompt for model in THINKING}
 
 
 def judge_record(wildcards):
     return results("models", f"{JUDGE.name}.json")
+
+
+def scorer_records():
+    """By scorer that asks a model: that model's record, and how it is run."""
+    unused = {"offline", "shards", "threads", "prompt", "thinking"}
+    return {
+        name: [results("models", f"{model.name}.json"), model.inference.model_dump(exclude=unused)]
+        for name, model in SCORER_MODELS.items()
+    }
 
 
 def judge_settings(wildcards):
