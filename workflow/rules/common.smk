@@ -144,6 +144,27 @@ def parent_corpus(wildcards):
     return corpus_file(model_config(wildcards.model).derive.corpus)
 
 
+def reward_bank(wildcards):
+    """The bank that a reward model's parent thinks about, where it is a file."""
+    bank = model_config(wildcards.model).derive.reward.bank
+    return [] if bank is None or bank.source is None else bank.source
+
+
+def parent_inference(wildcards):
+    parent = model_config(model_config(wildcards.model).derive.parent)
+    return parent.inference.model_dump(exclude={"offline", "shards", "threads"})
+
+
+def parent_journal(wildcards):
+    return results("journal", model_config(wildcards.model).derive.parent)
+
+
+def first_grader():
+    """What the study goes by, with its settings."""
+    name = STUDY.grading.graders[0]
+    return [name, grading_settings().get(name)]
+
+
 def corpus_settings(wildcards):
     """What a model is fine-tuned on; what of it is compared with the items is another matter."""
     compared = {"compare", "columns", "messages", "roles"}

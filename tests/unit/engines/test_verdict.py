@@ -189,5 +189,5 @@ def test_a_model_without_what_it_takes_is_refused(tmp_path):
     with pytest.raises(ThinkscaleError, match=r"lack 2 of the model's weights \(score"):
         reader(tmp_path / "causal", "prm")
     saved(tmp_path / "three", "llama", AutoModelForTokenClassification, labels=3)
-    with pytest.raises(ThinkscaleError, match="has 3 labels; expected one .* or two"):
+    with pytest.raises(ThinkscaleError, match="has 3 labels; expected one"):
         reader(tmp_path / "three", "prm")

@@ -1,5 +1,7 @@
 """What reward models are given, against how their authors' own code writes it."""
 
+from itertools import pairwise
+
 import pytest
 
 import families
@@ -76,7 +78,7 @@ def test_every_beginning_is_the_beginning_of_the_next_up_to_its_last_token(prese
     found = [encode_judged(words, QUESTION, steps[:n], form(preset)) for n in range(1, 5)]
     assert len(set(found)) == 4
     if preset != "chat":
-        assert all(b[: len(a) - 2] == a[:-2] for a, b in zip(found, found[1:], strict=False))
+        assert all(b[: len(a) - 2] == a[:-2] for a, b in pairwise(found))
     assert encode_judged(words, QUESTION, [], form(preset))
 
 

@@ -125,6 +125,11 @@ def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str
             f"`{key}.parent` ({model.name}): found {derive.parent!r}, a reward model; expected a "
             "model that thinks"
         )
+    if study.grading.graders[0] in ("judge", "readout"):
+        yield (
+            f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
+            f"needs no model, since {model.name} learns by it"
+        )
     if derive.reward.bank is not None:
         for fault in item_faults(derive.reward.bank):
             yield fault.replace("`items", f"`{key}.reward.bank", 1)

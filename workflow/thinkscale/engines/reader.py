@@ -90,9 +90,7 @@ class Reader:
         if not asked:
             self._close(ticket)
         for n, (words, before) in asked:
-            self.engine.submit(
-                (ticket, n), Request(before, 0, (), request.noise, 0, read=(words,))
-            )
+            self.engine.submit((ticket, n), Request(before, 0, (), request.noise, 0, read=(words,)))
 
     def step(self) -> list[tuple[Hashable, Scores]]:
         """See `Engine.step`."""

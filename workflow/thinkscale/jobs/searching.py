@@ -11,14 +11,14 @@ import pandas as pd
 
 from thinkscale.config.inference import Inference
 from thinkscale.data import contracts
-from thinkscale.engines.base import Ids, noise_key
+from thinkscale.engines.base import noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.engines.several import Several
 from thinkscale.jobs.inference import Prepared
 from thinkscale.jobs.progress import Progress
 from thinkscale.jobs.scoring import Part, open_scorers
 from thinkscale.models.registry import parameters
-from thinkscale.thinking.prompts import encode
+from thinkscale.thinking.prompts import step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
 
@@ -68,7 +68,9 @@ def search_items(
         stack.enter_context(progress)
         engine = Several(judges.policy, judges.engines)
         tasks = {
-            item_id: Task(prompt, work.context, _rows(work.seed, item_id), work.forcing, ends)
+            item_id: Task(
+                prompt, work.context, partial(noise_key, work.seed, item_id), work.forcing, ends
+            )
             for item_id, prompt in fitting.items()
         }
         asking = ((item_id, searches(task, wanted)) for item_id, task in tasks.items())
@@ -100,18 +102,6 @@ def search_items(
     made = [pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names) for name, rows in frames]
     did = {"usage": usage, "recalled": recalled, "items": len(done), "unread": judges.unread()}
     return Found(*made), did
-
-
-def step_ends(tokenizer, text: str) -> tuple[Ids, ...]:
-    """What ends a step: each token whose text ends in `text`; where there is none, its tokens."""
-    special = set(tokenizer.all_special_ids)
-    words = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-    found = (i for i, word in enumerate(words) if word.endswith(text) and i not in special)
-    return tuple((token,) for token in found) or (encode(tokenizer, text),)
-
-
-def _rows(seed: int, item_id: str) -> Callable[[int], bytes]:
-    return lambda sample: noise_key(seed, item_id, sample)
 
 
 def _nothing(wanted: Sequence[Search]) -> Iterator[dict[str, Any]]:

@@ -256,7 +256,8 @@ class Stream:
 
     def _put_off(self, noise: bytes) -> None:
         """Send a row back to wait; what it drew stays drawn, and is run again in its turn."""
-        if leaves := self.rows.pop(noise).vacated(self.tree):  # one that is idle only loses its place
+        # One that asks for nothing just now only loses its place.
+        if leaves := self.rows.pop(noise).vacated(self.tree):
             self.waiting[noise] = leaves
             self.waiting.move_to_end(noise, last=False)
 

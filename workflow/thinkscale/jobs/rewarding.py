@@ -1,0 +1,230 @@
+"""What a reward model learns from: a model's thoughts, and where each of their steps leads."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy.stats import binom
+
+from thinkscale.calibration.bank import generate_bank
+from thinkscale.config.models import Derivation, Reward
+from thinkscale.data.seeds import generator
+from thinkscale.engines.base import Completion, Ids, Request, noise_key
+from thinkscale.engines.drive import drive
+from thinkscale.grading.study import grade
+from thinkscale.items.bank import prepare_items
+from thinkscale.jobs.inference import Prepared
+from thinkscale.jobs.progress import Progress
+from thinkscale.models.recipes.reward_model import (
+    Example,
+    RewardSettings,
+    train_reward_model,
+)
+from thinkscale.thinking.prompts import step_ends
+from thinkscale.thinking.strategies.candidate import (
+    Asked,
+    Candidate,
+    Found,
+    Said,
+    Task,
+    grown,
+    position,
+    whole,
+)
+from thinkscale.thinking.strategies.sampling import Samples, samples
+
+_LUCK = 0.05  # how often guessing may pass for knowing
+
+
+def training_items(reward: Reward, seed: int) -> pd.DataFrame:
+    """The items that a model thinks about for its reward model. Raises as `prepare_items` does."""
+    if reward.bank is not None:
+        return prepare_items(reward.bank, seed).items
+    return generate_bank(reward.problems, seed, for_bank=False)
+
+
+def derive(
+    prepared: Prepared,
+    items: pd.DataFrame,
+    derivation: Derivation,
+    grader: tuple[str, Mapping[str, Any] | None],
+    directory: Path,
+    out_dir: Path,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Explore the items, and train a reward model on what is learned of all but the held-out ones.
+
+    grader: the study's first, with its settings. directory: of the parent's journal. Returns as
+    `train_reward_model` does.
+    """
+    reward = derivation.reward
+    found = explore(prepared, items, reward.samples, reward.rollouts, directory)
+    told = partial(examples, prepared, items, found, grader=grader[0], settings=grader[1])
+    learned = told(objective=reward.objective, labels=reward.labels)
+    # Whatever is learned, quality is how well it tells what attempts come to.
+    attempts = told(objective="prm", labels="soft")
+    names = sorted(learned)
+    generator(prepared.work.seed, "held-out").shuffle(names)
+    count = round(reward.held_out * len(names))
+    given = derivation.model_dump(include={f.name for f in fields(RewardSettings)})
+    head = "sequence" if reward.objective == "orm" else "token"
+    return train_reward_model(
+        Path(prepared.record["directory"]),
+        [example for name in names[count:] for example in learned[name]],
+        [example for name in names[:count] for example in attempts[name]],
+        out_dir,
+        RewardSettings(**given, head=head, layers=reward.layers, seed=prepared.work.seed),
+    )
+
+
+@dataclass(frozen=True)
+class Explored:
+    """A thought, and what thoughts that go on from the ends of its steps come to.
+
+    ends: tokens up to each. reached: by end.
+    """
+
+    found: Found
+    ends: tuple[int, ...]
+    reached: tuple[tuple[Found, ...], ...]
+
+
+def explored(
+    task: Task, chains: int, rollouts: int
+) -> Generator[Asked, Said, tuple[Explored, ...]]:
+    """Think `chains` natural thoughts, and go on `rollouts` times from each end of a step.
+
+    Thoughts that begin alike share what follows from there.
+    """
+    thoughts = yield from samples(task, Samples(chains))
+    ends = [tuple(accumulate(map(len, thought.steps))) for thought in thoughts]
+    ids = [tuple(token for step in thought.steps for token in step) for thought in thoughts]
+    prefixes = dict.fromkeys(i[:end] for i, own in zip(ids, ends, strict=True) for end in own)
+    asked = [(prefix, n) for prefix in prefixes for n in range(rollouts)]
+    said: list[Completion] = yield [_onwards(task, prefix, n) for prefix, n in asked]
+    candidates = [
+        grown(task, Candidate((prefix,)), completion, n)
+        for (prefix, n), completion in zip(asked, said, strict=True)
+    ]
+    found = yield from whole(task, candidates)
+    reached = {p: found[k * rollouts : (k + 1) * rollouts] for k, p in enumerate(prefixes)}
+    return tuple(
+        Explored(thought, own, tuple(reached[i[:end]] for end in own))
+        for thought, i, own in zip(thoughts, ids, ends, strict=True)
+    )
+
+
+def _onwards(task: Task, prefix: Ids, draw: int) -> Request:
+    place = position(prefix, draw)
+    left = task.room - len(prefix)
+    return Request(task.prompt + prefix, left, task.forcing.think_end, task.noise, place)
+
+
+def explore(
+    prepared: Prepared, items: pd.DataFrame, chains: int, rollouts: int, directory: Path
+) -> dict[str, tuple[Explored, ...]]:
+    """Explore every item whose prompt fits, with the journal of `directory`."""
+    work, name = prepared.work, prepared.record["name"]
+    ends = step_ends(prepared.checkpoint.tokenizer, prepared.settings.thinking.step_end)
+    fitting = {i: p for i, p in work.prompts.items() if work.forcing.room(work.context, p) >= 0}
+    journal = prepared.journal(directory, "rewards")
+    done: dict[str, tuple[Explored, ...]] = {}
+    with journal, Progress(name, len(fitting), journal.usage, verb="explore") as progress:
+        asking = (
+            (i, explored(Task(p, work.context, partial(noise_key, work.seed, i), work.forcing, ends),
+                         chains, rollouts))
+            for i, p in fitting.items()
+        )  # fmt: skip
+        in_flight = 2 * prepared.settings.batch_size
+        for item_id, found in drive(
+            asking, journal, in_flight, lambda going: progress.watch(len(done), len(done), going)
+        ):
+            done[item_id] = found
+    return done
+
+
+def examples(
+    prepared: Prepared,
+    items: pd.DataFrame,
+    explored: Mapping[str, Sequence[Explored]],
+    objective: str,
+    labels: str,
+    grader: str,
+    settings: Mapping[str, Any] | None,
+) -> dict[str, list[Example]]:
+    """By item, the beginnings of its thoughts with what they are worth.
+
+    objective, labels: see `config.models.Reward`. grader, settings: the study's first.
+    """
+    right = _right(prepared, items, explored, grader, settings)
+    choices = items.set_index("item_id")["options"].map(len)
+    out: dict[str, list[Example]] = {}
+    for item_id, thoughts in explored.items():
+        chance = 1 / choices[item_id] if choices[item_id] else 0.0
+        prompt = prepared.work.prompts[item_id]
+        for thought in thoughts:
+            if not thought.ends:
+                continue
+            outcome = float(right[_answer(item_id, thought.found)])
+            values = []
+            for reached in thought.reached:
+                hits = sum(right[_answer(item_id, found)] for found in reached)
+                value = worth(hits, len(reached), chance, labels)
+                values.append({"orm": outcome, "prm": value}.get(objective, (value + outcome) / 2))
+            ids = prompt + tuple(token for step in thought.found.steps for token in step)
+            ends = tuple(len(prompt) + end for end in thought.ends)
+            out.setdefault(item_id, []).append(Example(ids, ends, tuple(values)))
+    return out
+
+
+def worth(right: int, rollouts: int, chance: float, labels: str) -> float:
+    """The label of a beginning from which `right` of its rollouts reach the right answer.
+
+    soft: their share. hard: whether they are more than guesses would be. Math-Shepherd calls a step
+    good if any is right; of 8 guesses among five options one is in 83 % of cases.
+    """
+    if labels == "soft":
+        return right / rollouts
+    return float(right > 0 and binom.sf(right - 1, rollouts, chance) <= _LUCK)
+
+
+def _right(
+    prepared: Prepared,
+    items: pd.DataFrame,
+    explored: Mapping[str, Sequence[Explored]],
+    grader: str,
+    settings: Mapping[str, Any] | None,
+) -> dict[tuple, bool]:
+    """Whether each answer (`_answer`) is right."""
+    found = dict.fromkeys(
+        _answer(item_id, each)
+        for item_id, thoughts in explored.items()
+        for thought in thoughts
+        for each in (thought.found, *(one for reached in thought.reached for one in reached))
+    )
+    decode = prepared.checkpoint.tokenizer.decode
+    asked = pd.DataFrame(
+        {
+            "model": prepared.record["name"],
+            "item_id": item_id,
+            "sample": number,
+            "condition": "natural",
+            "answer_text": decode(ids),
+            "stop": stop,
+            "answer_stop": answer_stop,
+            "error": None,
+        }
+        for number, (item_id, ids, answer_stop, stop) in enumerate(found)
+    )
+    prompt = prepared.settings.thinking.answer_prompt
+    grades = grade(asked, items, grader, settings, answer_prompt=prompt)
+    return dict(zip(found, grades["outcome"].eq("correct"), strict=True))
+
+
+def _answer(item_id: str, found: Found) -> tuple[str, Ids, str, str]:
+    """What an outcome depends on."""
+    cut = "limit" if found.answer.stop == "length" else "eos"
+    return item_id, found.answer.ids, cut, found.stop
