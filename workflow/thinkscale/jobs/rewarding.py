@@ -129,15 +129,16 @@ def explore(
     """Explore every item whose prompt fits, with the journal of `directory`."""
     work, name = prepared.work, prepared.record["name"]
     ends = step_ends(prepared.checkpoint.tokenizer, prepared.settings.thinking.step_end)
-    fitting = {i: p for i, p in work.prompts.items() if work.forcing.room(work.context, p) >= 0}
+    rows, room = partial(noise_key, work.seed), partial(work.forcing.room, work.context)
+    tasks = {
+        item_id: Task(prompt, work.context, partial(rows, item_id), work.forcing, ends)
+        for item_id, prompt in work.prompts.items()
+        if room(prompt) >= 0
+    }
     journal = prepared.journal(directory, "rewards")
     done: dict[str, tuple[Explored, ...]] = {}
-    with journal, Progress(name, len(fitting), journal.usage, verb="explore") as progress:
-        asking = (
-            (i, explored(Task(p, work.context, partial(noise_key, work.seed, i), work.forcing, ends),
-                         chains, rollouts))
-            for i, p in fitting.items()
-        )  # fmt: skip
+    with journal, Progress(name, len(tasks), journal.usage, verb="explore") as progress:
+        asking = ((item_id, explored(task, chains, rollouts)) for item_id, task in tasks.items())
         in_flight = 2 * prepared.settings.batch_size
         for item_id, found in drive(
             asking, journal, in_flight, lambda going: progress.watch(len(done), len(done), going)

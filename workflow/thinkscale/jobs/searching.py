@@ -66,11 +66,9 @@ def search_items(
         stack.enter_context(journal)
         judges = open_scorers(scorers, journal, part, stack)
         stack.enter_context(progress)
-        engine = Several(judges.policy, judges.engines)
+        engine, rows = Several(judges.policy, judges.engines), partial(noise_key, work.seed)
         tasks = {
-            item_id: Task(
-                prompt, work.context, partial(noise_key, work.seed, item_id), work.forcing, ends
-            )
+            item_id: Task(prompt, work.context, partial(rows, item_id), work.forcing, ends)
             for item_id, prompt in fitting.items()
         }
         asking = ((item_id, searches(task, wanted)) for item_id, task in tasks.items())

@@ -157,9 +157,9 @@ def _train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        rate = schedule.get_last_lr()[0]
         schedule.step()
         if step % settings.log_every == 0 or step == settings.max_steps:
-            rate = schedule.get_last_lr()[0]
             rows.append((step, step / per_epoch, float(np.mean(losses)), rate, tokens))
             losses = []
     model.eval()
