@@ -71,8 +71,9 @@ def test_likelihood_is_the_geometric_mean_of_the_newest_step():
     )
     assert whole.values == pytest.approx((0.5, sqrt(0.125 * 0.5), sqrt(0.5 * 0.125)))
     assert newest.values == whole.values[1:2] and isnan(none.values[0])
-    # Prompt and all but a step's last token; the second thought is known but for what it runs anew.
-    assert (whole.read, newest.read, none.read) == (2 + 7 - 1, 1, 0)
+    # Prompt and all but a step's last token; what the second one asks is known.
+    assert (whole.read, newest.read, none.read) == (2 + 7 - 1, 0, 0)
+    assert (whole.own, newest.own, none.own) == (None, None, ())
     assert {(r.prompt, r.read) for r in policy.asked} == {
         (ids("Q?"), (ids("aa;"),)),
         (ids("Q?aa;"), (ids("b;"),)),

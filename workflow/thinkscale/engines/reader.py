@@ -49,22 +49,34 @@ def as_given(scoring: Scoring) -> Iterable[Ids]:
 
 @dataclass
 class _Open:
-    """A scoring that is being read: its values so far, and how many are missing."""
+    """A scoring that is being read: what it asks, its values so far, and how many are missing."""
 
     probes: list[Probe]
     values: list[float]
     read: int
     missing: int
-    seconds: float = 0.0
+
+
+@dataclass
+class _Row:
+    """What is known of a row. values: by probe; of those that are being read, who waits for each.
+
+    kept: beginnings that were run.
+    """
+
+    values: dict[Probe, float] = field(default_factory=dict)
+    waiting: dict[Probe, list[tuple[Hashable, int]]] = field(default_factory=dict)
+    kept: set[int] = field(default_factory=set)
 
 
 @dataclass
 class Reader:
     """The engine (see `Engine`) that takes `Scoring`s. It samples nothing.
 
-    engine: what reads; it keeps a row's beginnings, so that a step is read once. exact_tokens:
-    whether it reads the tokens it is given, and not its own of their text. unread: ends so far
-    that had no value because there was nothing to read or it did not fit.
+    engine: what reads; it keeps a row's beginnings, so that a step is read once, and what was read
+    has one value however often it is asked for. exact_tokens: whether it reads the tokens it is
+    given, and not its own of their text. unread: ends so far that had no value because there was
+    nothing to read or it did not fit.
     """
 
     engine: Engine
@@ -72,8 +84,8 @@ class Reader:
     exact_tokens: bool = True
     unread: int = 0
     _open: dict[Hashable, _Open] = field(default_factory=dict)
+    _rows: dict[bytes, _Row] = field(default_factory=dict)
     _ended: list[tuple[Hashable, Scores]] = field(default_factory=list)
-    _kept: dict[bytes, set[int]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -81,44 +93,59 @@ class Reader:
 
     def submit(self, ticket: Hashable, request: Scoring) -> None:
         """See `Engine.submit`."""
-        probes = list(self.ask(request))
-        asked = [(n, probe) for n, probe in enumerate(probes) if probe is not None]
-        kept = self._kept.setdefault(request.noise, set())
-        read = sum(_keep(kept, before + words[:-1]) for _, (words, before) in asked)
-        self.unread += len(probes) - len(asked)
-        self._open[ticket] = _Open(probes, [nan] * len(probes), read, len(asked))
-        if not asked:
+        probes, row = list(self.ask(request)), self._rows.setdefault(request.noise, _Row())
+        scoring = _Open(probes, [nan] * len(probes), 0, 0)
+        self._open[ticket] = scoring
+        for n, probe in enumerate(probes):
+            if probe is None:
+                self.unread += 1
+            elif probe in row.values:
+                scoring.values[n] = row.values[probe]
+            else:
+                scoring.missing += 1
+                if probe in row.waiting:
+                    row.waiting[probe].append((ticket, n))
+                else:
+                    row.waiting[probe] = [(ticket, n)]
+                    scoring.read += self._read(probe, request.noise)
+        if not scoring.missing:
             self._close(ticket)
-        for n, (words, before) in asked:
-            self.engine.submit((ticket, n), Request(before, 0, (), request.noise, 0, read=(words,)))
 
     def step(self) -> list[tuple[Hashable, Scores]]:
         """See `Engine.step`."""
         if not self._ended:
-            for (ticket, n), completion in self.engine.step():
-                scoring = self._open[ticket]
-                words, _ = scoring.probes[n]
-                scoring.values[n] = _probability(completion, len(words))
-                scoring.seconds += completion.seconds
-                scoring.missing -= 1
-                if not scoring.missing:
-                    self._close(ticket)
+            for (noise, probe), completion in self.engine.step():
+                row = self._rows[noise]
+                row.values[probe] = _probability(completion, len(probe[0]))
+                for ticket, n in row.waiting.pop(probe):
+                    scoring = self._open[ticket]
+                    scoring.values[n] = row.values[probe]
+                    scoring.missing -= 1
+                    if not scoring.missing:
+                        self._close(ticket)
         ended, self._ended = self._ended, []
         return ended
 
     def release(self, noise: bytes) -> None:
         """See `Engine.release`."""
-        self._kept.pop(noise, None)
+        self._rows.pop(noise, None)
         self.engine.release(noise)
 
     def usage(self) -> Usage:
         """See `Engine.usage`."""
         return self.engine.usage()
 
+    def _read(self, probe: Probe, noise: bytes) -> int:
+        """Have the engine read; returns how many tokens that takes to run."""
+        words, before = probe
+        self.engine.submit((noise, probe), Request(before, 0, (), noise, 0, read=(words,)))
+        return _keep(self._rows[noise].kept, before + words[:-1])
+
     def _close(self, ticket: Hashable) -> None:
-        done = self._open.pop(ticket)
-        own = () if self.exact_tokens else tuple(before for _, before in filter(None, done.probes))
-        self._ended.append((ticket, Scores(tuple(done.values), done.read, done.seconds, own)))
+        done, own = self._open.pop(ticket), None
+        if not (self.exact_tokens and all(done.probes)):
+            own = tuple(before + words[:-1] for words, before in filter(None, done.probes))
+        self._ended.append((ticket, Scores(tuple(done.values), done.read, own=own)))
 
 
 def _probability(completion: Completion, tokens: int) -> float:

@@ -70,8 +70,8 @@ class _Bill:
             self.sampled[request] = reply.sampled
             return
         own = reply.own
-        self.uncached[request.scorer] += sum(map(len, own) if own else request.ends)
-        for ids in own or (request.ids[: request.ends[-1]],):
+        self.uncached[request.scorer] += sum(request.ends if own is None else map(len, own))
+        for ids in (request.ids[: request.ends[-1]],) if own is None else own:
             read, beginning = self.read[request.scorer], 0
             for token in ids:
                 beginning = hash((beginning, token))
