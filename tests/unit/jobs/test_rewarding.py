@@ -25,14 +25,14 @@ def test_every_step_is_thought_on_from_and_what_thoughts_share_once():
     row = lambda sample: bytes([sample]) * 16  # noqa: E731
     task = Task(ids(PROMPT), 60, row, forcing(), (ids(";"),))
     [(_, thoughts)] = drive([("item", explored(task, 2, 3))], engine, 1)
-    assert [thought.ends for thought in thoughts] == [(2, 4, 5)] * 2
+    assert [tuple(map(text, t.found.steps)) for t in thoughts] == [("a;", "b;", "c")] * 2
     assert [[len(reached) for reached in thought.reached] for thought in thoughts] == [[3] * 3] * 2
     onwards = [r for r in engine.asked if r.noise == row(0) and r.stops == task.forcing.think_end]
     began = [text(r.prompt).removeprefix(PROMPT) for r in onwards if r.position > 2**20]
     assert sorted(began) == sorted(["a;"] * 3 + ["a;b;"] * 3 + ["a;b;c"] * 3)
     assert len({(r.prompt, r.position) for r in onwards}) == len(onwards)
     last = thoughts[0].reached[0][0]
-    assert "".join(map(text, last.steps)) == "a;b;c" and text(last.answer.ids) == "X"
+    assert last.steps == thoughts[0].found.steps and text(last.answer.ids) == "X"
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,19 @@ def test_a_reasoner_is_explored_and_graded(tmp_path, one_thread):
     }
     decode = prepared.checkpoint.tokenizer.decode
     for item_id in items["item_id"]:
-        for orm, prm, joint in zip(*(told[o][item_id] for o in told), strict=True):
-            assert orm.ids == prm.ids == joint.ids and orm.ends == prm.ends
-            assert all(decode(list(orm.ids[:end]))[-1] == "\n" for end in orm.ends[:-1])
-            assert set(orm.values) <= {0.0, 1.0} and len(set(orm.values)) == 1
-            assert set(prm.values) <= {0.0, 0.25, 0.5, 0.75, 1.0}
-            expected = [(a + b) / 2 for a, b in zip(orm.values, prm.values, strict=True)]
-            assert list(joint.values) == expected
+        orm, prm, joint = (told[objective][item_id] for objective in told)
+        assert joint == prm + orm and len(prm) == 2
+        # The chains, and four rollouts from every distinct beginning of them.
+        beginnings = {example.ids[:end] for example in prm for end in example.ends}
+        assert len(orm) == 2 + 4 * len(beginnings)
+        assert [example.ids for example in orm[:2]] == [example.ids for example in prm]
+        for example in joint:
+            assert all(decode(list(example.ids[:end]))[-1] == "\n" for end in example.ends[:-1])
+        assert all(len(set(e.values)) == 1 and set(e.values) <= {0.0, 1.0} for e in orm)
+        # What a beginning is worth is what its rollouts came to.
+        for example in prm:
+            for end, value in zip(example.ends, example.values, strict=True):
+                begun = [e.values[0] for e in orm[2:] if e.ids[:end] == example.ids[:end]]
+                assert min(begun) <= value <= max(begun)
     values = [v for each in told["prm"].values() for example in each for v in example.values]
     assert 0.3 < sum(values) / len(values) < 0.95

@@ -34,8 +34,9 @@ class Reward(Section):
     )
     objective: Literal["orm", "prm", "joint"] = setting(
         "prm",
-        "What is told at the end of each step: `orm`, whether the chain's answer is right; `prm`, "
-        "how many of the rollouts' are; `joint`, both.",
+        "What is told at the end of each step: `prm`, how many of the rollouts from there reach "
+        "the right answer; `orm`, whether the thought does, of all chains and rollouts; `joint`, "
+        "both.",
     )
     labels: Literal["soft", "hard"] = setting(
         "soft",

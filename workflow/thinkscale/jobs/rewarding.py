@@ -1,7 +1,7 @@
 """What a reward model learns from: a model's thoughts, and where each of their steps leads."""
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -32,6 +32,7 @@ from thinkscale.thinking.strategies.candidate import (
     Said,
     Task,
     grown,
+    in_steps,
     position,
     whole,
 )
@@ -84,11 +85,10 @@ def derive(
 class Explored:
     """A thought, and what thoughts that go on from the ends of its steps come to.
 
-    ends: tokens up to each. reached: by end.
+    reached: by step.
     """
 
     found: Found
-    ends: tuple[int, ...]
     reached: tuple[tuple[Found, ...], ...]
 
 
@@ -109,12 +109,17 @@ def explored(
         grown(task, Candidate((prefix,)), completion, n)
         for (prefix, n), completion in zip(asked, said, strict=True)
     ]
-    found = yield from whole(task, candidates)
-    reached = {p: found[k * rollouts : (k + 1) * rollouts] for k, p in enumerate(prefixes)}
+    rolled = yield from whole(task, candidates)
+    found = [replace(each, steps=_steps(task, each)) for each in rolled]
+    reached = {p: tuple(found[k * rollouts :][:rollouts]) for k, p in enumerate(prefixes)}
     return tuple(
-        Explored(thought, own, tuple(reached[i[:end]] for end in own))
+        Explored(thought, tuple(reached[i[:end]] for end in own))
         for thought, i, own in zip(thoughts, ids, ends, strict=True)
     )
+
+
+def _steps(task: Task, found: Found) -> tuple[Ids, ...]:
+    return in_steps(tuple(token for step in found.steps for token in step), task.step_ends)
 
 
 def _onwards(task: Task, prefix: Ids, draw: int) -> Request:
@@ -165,20 +170,32 @@ def examples(
     out: dict[str, list[Example]] = {}
     for item_id, thoughts in explored.items():
         chance = 1 / choices[item_id] if choices[item_id] else 0.0
-        prompt = prepared.work.prompts[item_id]
-        for thought in thoughts:
-            if not thought.ends:
-                continue
-            outcome = float(right[_answer(item_id, thought.found)])
-            values = []
-            for reached in thought.reached:
-                hits = sum(right[_answer(item_id, found)] for found in reached)
-                value = worth(hits, len(reached), chance, labels)
-                values.append({"orm": outcome, "prm": value}.get(objective, (value + outcome) / 2))
-            ids = prompt + tuple(token for step in thought.found.steps for token in step)
-            ends = tuple(len(prompt) + end for end in thought.ends)
-            out.setdefault(item_id, []).append(Example(ids, ends, tuple(values)))
-    return out
+        of_thought = partial(_example, prepared.work.prompts[item_id])
+        made = out.setdefault(item_id, [])
+        for thought in thoughts if objective != "orm" else ():
+            hits = [sum(right[_answer(item_id, one)] for one in each) for each in thought.reached]
+            values = [
+                worth(count, len(each), chance, labels)
+                for count, each in zip(hits, thought.reached, strict=True)
+            ]
+            made.append(of_thought(thought.found, values))
+        for found in _all(thoughts) if objective != "prm" else ():
+            outcome = float(right[_answer(item_id, found)])
+            made.append(of_thought(found, [outcome] * len(found.steps)))
+    return {i: kept for i, made in out.items() if (kept := [e for e in made if e.ends])}
+
+
+def _example(prompt: Ids, found: Found, values: Sequence[float]) -> Example:
+    ids = prompt + tuple(token for step in found.steps for token in step)
+    ends = tuple(accumulate(map(len, found.steps), initial=len(prompt)))[1:]
+    return Example(ids, ends, tuple(values))
+
+
+def _all(thoughts: Sequence[Explored]) -> list[Found]:
+    """The chains and the rollouts, each once: those that begin alike have the same ones."""
+    chains = [thought.found for thought in thoughts]
+    rolled = [found for thought in thoughts for reached in thought.reached for found in reached]
+    return list({id(found): found for found in chains + rolled}.values())
 
 
 def worth(right: int, rollouts: int, chance: float, labels: str) -> float:
@@ -201,10 +218,7 @@ def _right(
 ) -> dict[tuple, bool]:
     """Whether each answer (`_answer`) is right."""
     found = dict.fromkeys(
-        _answer(item_id, each)
-        for item_id, thoughts in explored.items()
-        for thought in thoughts
-        for each in (thought.found, *(one for reached in thought.reached for one in reached))
+        _answer(item_id, each) for item_id, thoughts in explored.items() for each in _all(thoughts)
     )
     decode = prepared.checkpoint.tokenizer.decode
     asked = pd.DataFrame(
