@@ -150,6 +150,14 @@ def reward_bank(wildcards):
     return [] if bank is None or bank.source is None else bank.source
 
 
+def earlier_rewards(wildcards):
+    """Reward models of the same parent before one: what they explored it finds in the journal."""
+    parent = model_config(wildcards.model).derive.parent
+    before = REWARDED[: REWARDED.index(wildcards.model)]
+    same = [name for name in before if model_config(name).derive.parent == parent]
+    return [results("models", name) for name in same[-1:]]
+
+
 def parent_inference(wildcards):
     parent = model_config(model_config(wildcards.model).derive.parent)
     return parent.inference.model_dump(exclude={"offline", "shards", "threads"})

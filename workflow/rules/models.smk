@@ -37,6 +37,7 @@ rule derive_reward_model:
     input:
         parent=parent_record,
         bank=reward_bank,
+        explored=ancient(earlier_rewards),
         study_items=ancient(results("items.parquet")),
     output:
         model=directory(results("models", "{model}")),
