@@ -8,6 +8,7 @@ import pytest
 
 from scripted import ids
 from thinkscale.engines.base import Completion, Request, Scores, Scoring, Usage
+from thinkscale.engines.drive import drive
 from thinkscale.engines.reader import Reader, likelihood, verdict
 from thinkscale.engines.shared import share
 from thinkscale.thinking.strategies.candidate import in_steps
@@ -102,3 +103,16 @@ def test_an_engine_is_shared_and_everyone_gets_what_it_asked_for():
     assert (ticket, scores.values) == ("t", pytest.approx((0.5,)))
     reader.release(b"row")
     assert policy.released == [b"row"] and reader.usage() == thinker.usage()
+
+
+def test_at_its_end_every_row_that_a_generator_asked_by_is_released():
+    policy = Policy()
+
+    def asking():
+        yield [Request(ids("x"), 1, (), noise, 0) for noise in (b"1", b"2")]
+        yield [Request(ids("y"), 1, (), b"3", 0)]
+        yield [Request(ids("z"), 1, (), b"1", 1)]
+        return "done"
+
+    assert list(drive([("key", asking())], policy, 1)) == [("key", "done")]
+    assert policy.released == [b"1", b"2", b"3"]
