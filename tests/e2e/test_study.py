@@ -48,7 +48,7 @@ def small_study() -> dict:
             model["path"] = str(REPOSITORY / model["path"])
         else:
             model["derive"]["max_steps"] = 4
-    study["models"][1]["inference"] = {"shards": 2}
+    study["models"][1]["inference"] = {"shards": 2, "readout": None}
     return study
 
 
@@ -108,8 +108,24 @@ def test_every_model_item_sample_and_condition_answered_once(results):
     grades = contracts.read(results / "grades.parquet", "grades")
     assert grades["grader"].value_counts().to_dict() == {
         "choice": len(responses),
+        "readout": len(responses),
         "article": len(responses),
     }
+
+
+def test_labels_are_read_of_the_models_that_are_to_be_read(results):
+    """The one that is not has its responses all the same, and nothing beside them."""
+    readouts = contracts.read(results / "readouts.parquet", "readouts")
+    assert readouts["model"].unique().tolist() == ["calibration-reasoner", "calibration-sft"]
+    assert len(readouts) == 2 * ITEMS * SAMPLES * 5 * 5  # conditions, options
+    assert readouts["mass"].min() > 0.9  # they were trained on lines of such answers
+    graded = contracts.read(results / "graded.parquet", "graded")
+    read = graded["model"] != "calibration-base"
+    assert graded.loc[~read, "outcome_readout"].eq("ungradable").all()
+    assert graded.loc[~read, list(contracts.READOUT)].isna().all(axis=None)
+    right = graded["readout_label"].notna() & (graded["outcome_readout"] == "correct")
+    assert (graded.loc[right, "readout_key"] == graded.loc[right, "readout_confidence"]).all()
+    assert graded.loc[read, list(contracts.READOUT)].notna().all(axis=None)
 
 
 def test_the_ledger_adds_up(results):

@@ -1,7 +1,11 @@
 """Graded frames by the contract, in which the effects are known."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
+
+from thinkscale.stats import readout, readout_bins, readout_calibration, readout_difficulty
 
 
 def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
@@ -38,6 +42,8 @@ def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
                             "min_think": least,
                             "waits": waits,
                             "continuation": continuation,
+                            "truncate": None,
+                            "no_think": False,
                             "think_tokens": tokens,
                             "censored": cut,
                             "outcome": outcome,
@@ -51,7 +57,7 @@ def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
                         }
                     )
     frame = pd.DataFrame(rows).assign(**changes)
-    for column in ("max_think", "min_think", "waits"):
+    for column in ("max_think", "min_think", "waits", "truncate"):
         frame[column] = frame[column].astype("Int64")
     return frame
 
@@ -64,3 +70,49 @@ def unfit(graded, items, model="a"):
     graded.loc[where, list(nothing)] = list(nothing.values())
     graded.loc[where, "error"] = "the prompt has 5000 tokens"
     return graded
+
+
+def with_readouts(graded, seed=0, sharpness=1.0):
+    """The graded frame with readouts of a model that thinking makes surer, and answers from them.
+
+    Each label sends a signal of variance 1, whose mean is 0, or m for the key "A". So the softmax
+    of m times the signals is calibrated; times a `sharpness` above 1 it is overconfident. m grows
+    with thinking and falls with difficulty. What did not fit was not read.
+    """
+    rng = np.random.default_rng(seed)
+    n, options = len(graded), int(graded["n_options"].iloc[0])
+    item, _ = pd.factorize(graded["model"] + graded["item_id"])
+    shared = rng.normal(size=(item.max() + 1, options))[item]
+    signals = np.sqrt(0.7) * shared + np.sqrt(0.3) * rng.normal(size=(n, options))
+    strength = np.log1p(graded["think_tokens"].astype(float)) / np.exp(0.4 * graded["difficulty"])
+    strength = 0.1 + 0.7 * strength.to_numpy()[:, None]
+    signals[:, :1] += strength
+    weights = np.exp(sharpness * strength * (signals - signals.max(axis=1, keepdims=True)))
+    readout = np.maximum(weights / weights.sum(axis=1, keepdims=True), 1e-300)
+    answer = (readout.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(0, options - 1)
+    labels = np.array(list("ABCDEFGH"))
+    columns = {
+        "readout_label": labels[readout.argmax(axis=1)],
+        "readout_key": readout[:, 0],
+        "readout_confidence": readout.max(axis=1),
+        "readout_entropy": -(readout * np.log2(readout)).sum(axis=1),
+        "readout_brier": ((readout - (np.arange(options) == 0)) ** 2).sum(axis=1),
+        "readout_mass": 0.9 + 0.1 * rng.random(n),
+    }
+    outcome = np.where(answer == 0, "correct", "incorrect")
+    graded = graded.assign(**columns, outcome=outcome, extracted=labels[answer])
+    graded.loc[graded["error"].notna(), list(columns)] = None
+    return graded.assign(outcome_choice=graded["outcome"])
+
+
+@cache
+def readout_tables(models=("a", "b")):
+    """The tables of 40 items with readouts, by name."""
+    graded = with_readouts(graded_frame(models=models, items=40, samples=2))
+    few = {"n_boot": 100, "seed": 3}
+    return {
+        "readout": readout.tabulate(graded),
+        "readout_calibration": readout_calibration.tabulate(graded, **few),
+        "readout_bins": readout_bins.tabulate(graded),
+        "readout_difficulty": readout_difficulty.tabulate(graded, n_permutations=100, **few),
+    }

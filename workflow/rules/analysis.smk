@@ -77,6 +77,30 @@ use rule tabulate as compare_graders with:
         options=resampling("confidence", "n_boot"),
 
 
+use rule tabulate as measure_readouts with:
+    output:
+        table=tabulated("readout", "Readout", "answers read and sampled", when=READOUT),
+
+
+use rule tabulate as measure_calibration with:
+    output:
+        table=tabulated("readout_calibration", "Readout", "calibration", when=READOUT),
+    params:
+        options=resampling("confidence", "n_boot"),
+
+
+use rule tabulate as bin_confidences with:
+    output:
+        table=tabulated("readout_bins", "Readout", "reliability bins", when=READOUT),
+
+
+use rule tabulate as correlate_entropy with:
+    output:
+        table=tabulated("readout_difficulty", "Readout", "entropy and difficulty", when=READOUT),
+    params:
+        options=resampling("confidence", "n_boot", "n_permutations"),
+
+
 use rule tabulate as sum_ledger with:
     input:
         graded=results("graded.parquet"),

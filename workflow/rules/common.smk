@@ -32,7 +32,7 @@ def checked_study():
             refuse_repeated_keys(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
-            check_graders(study.grading.graders, where)
+            check_graders(study.grading.graders, where, study.grading.pattern)
             check_strategies(study.strategies, where)
             check_writable(Path(study.results, study.study))
             check_bank(study, Path(study.results, study.study, "items.parquet"))
@@ -46,7 +46,8 @@ STUDY = checked_study()
 THINKING = [model for model in STUDY.models if model.thinks]
 MODELS = [model.name for model in THINKING]
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
-READING = [model.name for model in THINKING if model.inference.readout is not None]
+# Whether probabilities of the options are read of any model.
+READOUT = any(getattr(model.inference, "readout", None) for model in THINKING)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
@@ -168,9 +169,9 @@ def parent_journal(wildcards):
 
 
 def first_grader():
-    """What the study goes by, with its settings."""
+    """What the study goes by, with its settings and the pattern it reads by."""
     name = STUDY.grading.graders[0]
-    return [name, grading_settings().get(name)]
+    return [name, grading_settings().get(name), STUDY.grading.pattern]
 
 
 def corpus_settings(wildcards):
@@ -229,13 +230,18 @@ def one_of(names):
 
 
 def shards(kind, suffix="parquet", room="inference"):
-    """Every shard of every model, `kind` being chains, responses or (JSON) usage, or readouts."""
+    """Every shard of every model, `kind` being chains, responses, readouts or (JSON) usage."""
     return [
         results(room, model.name, f"{shard}.{kind}.{suffix}")
         for model in THINKING
-        if kind != "readouts" or model.name in READING
         for shard in range(model.inference.shards)
     ]
+
+
+def where_read(readouts):
+    """Files of readouts by that name, where a model of the study reads its options' labels."""
+    reading = any(model.inference.readout is not None for model in THINKING)
+    return {"readouts": readouts} if reading else {}
 
 
 def compared_pairs():
@@ -313,6 +319,12 @@ def answer_prompts():
     return {model.name: model.inference.thinking.answer_prompt for model in THINKING}
 
 
+def thinking_markers():
+    """What opens and what ends thinking, by model: what an answer holds of it is set aside."""
+    thinking = {model.name: model.inference.thinking for model in THINKING}
+    return {name: [strings.start, *strings.end] for name, strings in thinking.items()}
+
+
 def judge_record(wildcards):
     return results("models", f"{JUDGE.name}.json")
 
@@ -356,11 +368,6 @@ def judge_shards():
 def verdicts_file():
     """What the judge said, where the study has one."""
     return [] if JUDGE is None else results("verdicts.parquet")
-
-
-def readouts_file():
-    """What was read of the options' labels, where a model of the study reads them."""
-    return results("readouts.parquet") if READING else []
 
 
 def grading_settings():

@@ -124,6 +124,36 @@ use rule draw as draw_graders with:
         **drawn("grader_agreement", "Grading", "graders compared", when=SEVERAL_GRADERS),
 
 
+use rule draw as draw_readouts with:
+    input:
+        table("readout"),
+    output:
+        **drawn("readout_vs_budget", "Readout", "accuracy read and sampled", when=READOUT),
+
+
+use rule draw as draw_key_probability with:
+    input:
+        table("readout"),
+    output:
+        **drawn("readout_vs_tokens", "Readout", "the key and thinking tokens", when=READOUT),
+
+
+use rule draw as draw_reliability with:
+    input:
+        table("readout_bins"),
+        table("readout_calibration"),
+    output:
+        **drawn("readout_reliability", "Readout", "reliability", when=READOUT),
+
+
+use rule draw as draw_entropy with:
+    input:
+        table("readout"),
+        table("readout_difficulty"),
+    output:
+        **drawn("readout_entropy", "Readout", "entropy and difficulty", when=READOUT),
+
+
 use rule draw as draw_strategies with:
     input:
         table("strategies"),

@@ -4,10 +4,10 @@
 rule grade:
     """Apply every configured grader to every response."""
     input:
+        **where_read(results("readouts.parquet")),
         responses=results("responses.parquet"),
         study_items=results("items.parquet"),
         verdicts=verdicts_file(),
-        readouts=readouts_file() if "readout" in STUDY.grading.graders else [],
     output:
         grades=results("grades.parquet"),
     log:
@@ -20,6 +20,7 @@ rule grade:
     params:
         grading=grading_settings(),
         answer_prompts=answer_prompts(),
+        markers=thinking_markers(),
         code=code("grading", "data"),
     script:
         "../scripts/grade.py"
@@ -28,11 +29,11 @@ rule grade:
 rule join_graded:
     """Join responses, grades and what analyses need of items: what every analysis starts from."""
     input:
+        **where_read(results("readouts.parquet")),
         responses=results("responses.parquet"),
         grades=results("grades.parquet"),
         study_items=results("items.parquet"),
         overlap=overlap_table(),
-        readouts=readouts_file(),
     output:
         graded=results("graded.parquet"),
     log:
@@ -42,8 +43,8 @@ rule join_graded:
     conda:
         "../../envs/analysis.yaml"
     params:
-        graders=STUDY.grading.graders,
+        grading=grading_settings(),
         exclusion=exclusion(),
-        code=code("data"),
+        code=code("data", "grading"),
     script:
         "../scripts/join_graded.py"

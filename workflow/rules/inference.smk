@@ -7,6 +7,7 @@ rule think:
         study_items=results("items.parquet"),
         record=results("models", "{model}.json"),
     output:
+        **where_read(results("inference", "{model}", "{shard}.readouts.parquet")),
         chains=results("inference", "{model}", "{shard}.chains.parquet"),
         responses=results("inference", "{model}", "{shard}.responses.parquet"),
         usage=results("inference", "{model}", "{shard}.usage.json"),
@@ -14,8 +15,6 @@ rule think:
         log_of("think", "{model}", "{shard}.log"),
     benchmark:
         time_of("think", "{model}", "{shard}.tsv")
-    wildcard_constraints:
-        model=one_of(name for name in REGISTERED if name not in READING),
     priority: 40
     conda:
         "../../envs/inference.yaml"
@@ -32,21 +31,14 @@ rule think:
         "../scripts/think.py"
 
 
-use rule think as think_and_read with:
-    # A rule of its own, as the others of a study need not have that output.
-    output:
-        **rules.think.output,
-        readouts=results("inference", "{model}", "{shard}.readouts.parquet"),
-    wildcard_constraints:
-        model=one_of(READING),
-
-
 rule gather_responses:
     """Put the shards of all models together, in the order of the config."""
     input:
+        **where_read(shards("readouts")),
         chains=shards("chains"),
         responses=shards("responses"),
     output:
+        **where_read(results("readouts.parquet")),
         chains=results("chains.parquet"),
         responses=results("responses.parquet"),
     log:
@@ -57,14 +49,3 @@ rule gather_responses:
         "../../envs/analysis.yaml"
     script:
         "../scripts/gather.py"
-
-
-use rule gather_responses as gather_readouts with:
-    input:
-        readouts=shards("readouts"),
-    output:
-        readouts=results("readouts.parquet"),
-    log:
-        log_of("gather_readouts.log"),
-    benchmark:
-        time_of("gather_readouts.tsv")

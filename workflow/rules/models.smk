@@ -27,7 +27,14 @@ rule derive_model:
         corpus=corpus_settings,
         thinking=thinking_settings,
         seed=STUDY.seed,
-        code=code("models/recipes", "corpora/traces", "corpora/rows", "corpora/source"),
+        code=code(
+            "models/recipes",
+            "corpora/traces",
+            "corpora/source",
+            "items/json_text",
+            "items/files",
+            "items/records",
+        ),
     script:
         "../scripts/derive_model.py"
 

@@ -11,7 +11,7 @@ with job(snakemake):
     items = contracts.read(given.study_items, "items")
     if given.verdicts:
         beside["verdicts"] = contracts.read(given.verdicts, "verdicts")
-    if given.readouts:
+    if "readout" in snakemake.params.grading["graders"]:
         beside["readouts"] = by_response(contracts.read(given.readouts, "readouts"), items)
     grade_study(
         given.responses,
@@ -20,5 +20,6 @@ with job(snakemake):
         snakemake.params.grading,
         snakemake.params.answer_prompts,
         beside=beside,
+        markers=snakemake.params.markers,
         processes=snakemake.threads,
     )

@@ -5,8 +5,10 @@ from thinkscale.jobs.job import job
 with job(snakemake):
     from thinkscale.data import contracts, graded
     from thinkscale.data.tables import read_table
+    from thinkscale.grading import equality
 
     params, given = snakemake.params, snakemake.input
+    read = given.get("readouts")
     excluded = ()
     if given.overlap:
         excluded = graded.contaminated(read_table(given.overlap), **params.exclusion)
@@ -14,8 +16,9 @@ with job(snakemake):
         contracts.read(given.responses, "responses", graded.RESPONSE_COLUMNS),
         contracts.read(given.grades, "grades"),
         contracts.read(given.study_items, "items"),
-        params.graders,
+        params.grading["graders"],
         excluded,
-        contracts.read(given.readouts, "readouts") if given.readouts else None,
+        readouts=contracts.read(read, "readouts") if read else None,
+        same=equality(first := params.grading["graders"][0], params.grading.get(first)),
     )
     contracts.write(frame, snakemake.output.graded, "graded")

@@ -35,6 +35,6 @@ with job(snakemake) as say:
     say(usage_line(usage))
     contracts.write(thought.chains, snakemake.output.chains, "chains")
     contracts.write(thought.responses, snakemake.output.responses, "responses")
-    if settings.readout is not None:
-        contracts.write(thought.readouts, snakemake.output.readouts, "readouts")
+    if path := snakemake.output.get("readouts"):
+        contracts.write(thought.readouts, path, "readouts")
     Path(snakemake.output.usage).write_text(json.dumps(usage, indent=1) + "\n", encoding="utf-8")

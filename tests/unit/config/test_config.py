@@ -112,6 +112,42 @@ FAULTS = {
         {"inference.thinking.template_options": {"tokenize": True}},
         ["`inference.thinking.template_options`", "expected no key `tokenize`"],
     ),
+    "thinking switched off by the template": (
+        {
+            "inference.thinking": {
+                "preset": "qwen3",
+                "template_options": {"enable_thinking": False},
+            }
+        },
+        [
+            "`inference.thinking.template_options`: found {'enable_thinking': False}",
+            "expected thinking switched on: answers without it are `conditions.no_think: true`",
+        ],
+    ),
+    "template option that is set elsewhere, where thinking is off": (
+        {"inference.thinking": {"off_options": {"tokenize": True}}},
+        ["`inference.thinking.off_options`", "expected no key `tokenize`"],
+    ),
+    "unknown end of a turn": (
+        {"inference.thinking": {"turn_end": "answer"}},
+        ["`inference.thinking.turn_end`", "found 'answer'", "'thinking' or 'response'"],
+    ),
+    "truncation to nothing": (
+        {"conditions.truncate": [0]},
+        ["`conditions.truncate[0]`", "found 0", "greater than or equal to 1"],
+    ),
+    "truncation repeated": (
+        {"conditions.truncate": [8, 8]},
+        ["`conditions.truncate`", "8 is repeated"],
+    ),
+    "thinking off as a number": (
+        {"conditions.no_think": 1},
+        ["`conditions.no_think`", "found 1", "expected true or false"],
+    ),
+    "role of the system text": (
+        {"inference.prompt.system_role": "assistant"},
+        ["`inference.prompt.system_role`", "found 'assistant'", "'system' or 'user'"],
+    ),
     "example without an answer": (
         {"inference.prompt.examples": [{"user": "Q?"}]},
         ["`inference.prompt.examples[0].assistant`", "missing"],
@@ -119,6 +155,34 @@ FAULTS = {
     "repeated grader": (
         {"grading.graders": ["choice", "choice"]},
         ["`grading.graders`", "'choice' is repeated"],
+    ),
+    "pattern that does not compile": (
+        {"grading.pattern": "answer ("},
+        ["`grading.pattern`", "found 'answer ('", "expected a pattern", "RE2", "missing )"],
+    ),
+    "pattern that would backtrack": (
+        {"grading.pattern": r"(?<==)(\d+)"},
+        ["`grading.pattern`", "no look-around and no backreference", "invalid perl operator"],
+    ),
+    "pattern that refers back": (
+        {"grading.pattern": r"(.)\1"},
+        ["`grading.pattern`", "no look-around and no backreference", "invalid escape sequence"],
+    ),
+    "pattern of two groups": (
+        {"grading.pattern": "(a)(b)"},
+        ["`grading.pattern`", "found '(a)(b)'", "with one group: it has 2", "`(?:…)`"],
+    ),
+    "pattern of nothing": (
+        {"grading.pattern": ""},
+        ["`grading.pattern`", "found ''", "expected text that is not empty"],
+    ),
+    "keys that mean some": (
+        {"grading.choice.keys": "some"},
+        ["`grading.choice.keys`", "found 'some'", "expected 'any' or 'all'"],
+    ),
+    "several keys without options": (
+        {"grading.choice.keys": "all", "grading.graders": ["exact"]},
+        ["`grading.choice.keys`", "found 'all'", "only with the grader `choice`"],
     ),
     "empty block": ({"conditions": None}, ["`conditions`", "found nothing", "expected keys below"]),
     "model from itself": (
@@ -203,6 +267,18 @@ FAULTS = {
     "comparison of one model": (
         {"analyses.compare": [["one", "one"]]},
         ["`analyses.compare`", "'one' with itself", "expected two models"],
+    ),
+    "readout of something else": (
+        {"inference.readout": "answer"},
+        ["`inference.readout`", "found 'answer'", "expected 'options'"],
+    ),
+    "grader of readouts where nothing is read": (
+        {"grading.graders": ["choice", "readout"]},
+        ["`inference.readout`", "found nothing to be read", "the grader `readout`"],
+    ),
+    "more mass than there is": (
+        {"grading.readout.min_mass": 1.5},
+        ["`grading.readout.min_mass`", "found 1.5", "less than or equal to 1"],
     ),
     "empty end of thinking": (
         {"inference.thinking": {"end": [""]}},
@@ -336,14 +412,14 @@ def test_keys_of_a_model_stand_over_the_preset_of_the_study(folder):
         **{
             "inference": {"thinking": {"preset": "qwen3"}},
             "models.1.inference": {
-                "thinking": {"start": "", "template_options": {"enable_thinking": False}}
+                "thinking": {"start": "", "template_options": {"enable_thinking": None}}
             },
         }
     )
     one, two = (model.inference.thinking for model in parse_study(values, "my.yaml").models)
     assert one.template_options == {"enable_thinking": True}
     assert (two.preset, two.start, two.end) == ("qwen3", "", ["</think>"])
-    assert two.template_options == {"enable_thinking": False}
+    assert two.template_options == {"enable_thinking": None}
 
 
 @pytest.mark.parametrize("preset", [None, "s1", "instruct"])
@@ -357,11 +433,14 @@ def test_a_sweep_with_combinations(folder):
         "combine": [{"waits": 2, "max_think": 64}, {"min_think": 64, "max_think": 64}],
         "continuations": ["Wait", "", "Is that right?"],
         "continuation_choice": "drawn",
+        "truncate": [32],
+        "no_think": True,
     }
     asked = parse_study(study(conditions=conditions), "my.yaml").conditions.model_dump()
     del asked["max_swaps"]
     named = sweep(**{key: value for key, value in asked.items() if value is not None})
-    assert list(named) == ["natural", "waits=2;max=64", "min=64;max=64"]
+    names = ["natural", "no_think", "truncate=32", "waits=2;max=64", "min=64;max=64"]
+    assert list(named) == names
 
 
 def test_a_model_that_a_rule_makes_need_not_exist_yet(folder):
@@ -452,10 +531,12 @@ def test_the_example_of_the_documentation_is_a_study(folder):
 
 
 def test_the_pieces_of_the_documentation_are_parts_of_a_study(folder):
-    thinking, budgets = map(yaml.safe_load, pieces_of_yaml("Markers of thinking", "Item banks"))
+    pieces = pieces_of_yaml("Markers of thinking", "Item banks")
+    thinking, unforced, budgets = map(yaml.safe_load, pieces)
     thinking["models"][0] |= {"path": "model"}
     del thinking["models"][0]["hub"], thinking["models"][0]["revision"]
     made = parse_study({**study(), **thinking, **budgets, "corpora": []}, "example")
+    assert parse_study({**study(), **unforced}, "example").conditions.no_think
     assert made.inference.thinking.answer_prompt == "\nAnswer:"
     assert made.models[0].inference.thinking.template_options == {"enable_thinking": True}
     for name in Thinking.model_json_schema()["properties"]["preset"]["anyOf"][0]["enum"]:

@@ -7,17 +7,20 @@ fails where none does. So every id it is shown is checked.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 import families
 from scripted import Scripted
-from thinkscale.config.inference import Prompt, Thinking
+from thinkscale.config.inference import Inference, Thinking
 from thinkscale.config.presets.families import PRESETS
 from thinkscale.engines.base import Completion, Ids, Request, split_at_end
 from thinkscale.engines.drive import drive
+from thinkscale.errors import ThinkscaleError
 from thinkscale.grading import extract_choice
+from thinkscale.jobs.inference import prompts_of
 from thinkscale.thinking.budget import respond
 from thinkscale.thinking.conditions import sweep
 from thinkscale.thinking.prompts import (
@@ -26,7 +29,6 @@ from thinkscale.thinking.prompts import (
     forcing,
     render,
     spellings,
-    user_message,
 )
 from thinkscale.thinking.think import ledger
 
@@ -59,19 +61,18 @@ class Reciting(Scripted):
         return Completion(tuple(drawn), (), "length")
 
 
-def text_of(preset: str, **keys) -> str:
-    """The rendered prompt of the item under a preset."""
-    thinking, form = Thinking(preset=preset, **keys), Prompt()
-    return render(
-        families.tokenizer(preset),
-        user_message(ITEM, form.template, form.option, form.separator),
-        start=thinking.start,
-        template_options=thinking.template_options,
-    )
+def text_of(preset: str, closed: bool = False, **keys) -> str:
+    """The rendered prompt of the item under a preset, which opens thinking or switches it off."""
+    settings = Inference(thinking={"preset": preset, **keys})
+    bank = pd.DataFrame([{"item_id": "i", **ITEM}])
+    return prompts_of(families.tokenizer(preset), bank, settings, off=closed)["i"]
 
 
-def run(preset, plans, words=WORDS, context=5000, max_answer=8, **swept):
-    """Answer under `sweep(**swept)`; plans are texts after the prompt, or ids."""
+def run(preset, plans, words=WORDS, context=5000, max_answer=8, off=(), **swept):
+    """Answer under `sweep(**swept)`; plans are texts after the prompt, or ids.
+
+    off: what is behind the prompt where thinking is switched off.
+    """
     thinking = Thinking(preset=preset)
     prompt = encode_prompt(words, text_of(preset))
     plans = [(*encode(words, p), EOS) if isinstance(p, str) else p for p in plans]
@@ -83,15 +84,17 @@ def run(preset, plans, words=WORDS, context=5000, max_answer=8, **swept):
         continuations=swept.get("continuations", ["Wait"]),
         max_answer=max_answer,
         max_swaps=4,
+        whole_turn=thinking.turn_end == "response",
     )
     conditions = sweep(**swept)
-    [(_, row)] = drive([(0, respond(prompt, b"key", conditions, made, context))], engine, 1)
+    asking = respond(prompt, b"key", conditions, made, context, unthinking=(*prompt, *off))
+    [(_, row)] = drive([(0, asking)], engine, 1)
     assert engine.sampled == sum(answer.new_tokens for answer in row.answers.values())
     return row
 
 
 def counts(row, name: str, *columns: str) -> tuple:
-    told = ledger(row.prompt, row.answers[name])
+    told = ledger(row.answers[name])
     return tuple(told[column] for column in columns)
 
 
@@ -126,11 +129,53 @@ def test_one_bos_where_the_family_has_one(preset):
     assert WORDS.bos_token_id not in ids[1:]
 
 
+@pytest.mark.parametrize(
+    ("preset", "ending"),
+    [
+        ("deepseek-r1", "<｜Assistant｜><think>\n\n</think>\n\n"),
+        ("qwen3", "<|im_start|>assistant\n<think>\n\n</think>\n\n"),
+        ("s1", "<|im_start|>assistant\n<|im_start|>answer"),
+        ("instruct", "assistant<|end_header_id|>\n\nAnswer:"),
+    ],
+)
+def test_thinking_is_switched_off_as_the_family_does_it(preset, ending):
+    on, off = text_of(preset), text_of(preset, closed=True)
+    opening = PRESETS[preset].start
+    assert off.endswith(ending) and off.count(opening.rstrip()) == ending.count(opening.rstrip())
+    begun = on.removesuffix(opening)
+    assert off.startswith(begun) and begun + ending[ending.index(off[len(begun) :]) :] == off
+
+
+def test_a_family_of_ones_own_is_switched_off_by_an_empty_thought_or_as_it_says():
+    assert Thinking(start="<t>\n", end=["</t>", "</a>"]).closed == "<t>\n\n</t>\n\n"
+    own = {"off": "<t>\nDone.</t>\n", "template_options": {"x": 1}, "off_options": {"x": 0}}
+    off = text_of("deepseek-r1", closed=True, **own)
+    assert off.endswith("<｜Assistant｜><t>\nDone.</t>\n")
+
+
+def test_a_thought_that_the_template_closes_is_not_opened_again():
+    off = Inference(thinking={"template_options": {"enable_thinking": False}})
+    bank = pd.DataFrame([{"item_id": "i", **ITEM}])
+    with pytest.raises(ThinkscaleError, match=r"{'enable_thinking': False}.*no_think: true"):
+        prompts_of(families.tokenizer("qwen3"), bank, off)
+    # Steps asked for in plain words need no open thought.
+    steps = text_of("instruct", template_options={"enable_thinking": False})
+    assert steps.endswith("Let's think step by step.")
+
+
+def test_qwen3_answers_behind_its_closed_thought():
+    closing = encode(WORDS, "\n</think>\n\n")
+    row = run("qwen3", ["So.</think>B", (*closing, *LAST)], off=closing, no_think=True)
+    answer = row.answers["no_think"]
+    assert answer.ids == LAST[:-1]
+    expected = (0, 0, 0, len(LAST), len(LAST), len(row.prompt) + len(closing), "natural")
+    assert counts(row, "no_think", *FORCED, "new_tokens", "prompt_tokens", "stop") == expected
+
+
 def test_the_switch_of_the_template():
     on = text_of("qwen3")
     assert on == text_of("qwen3", template_options={"enable_thinking": True})
-    off = text_of("qwen3", template_options={"enable_thinking": False}, start="")
-    assert off == on.removesuffix("<think>\n") + "<think>\n\n</think>\n\n"
+    assert text_of("qwen3", closed=True) == on.removesuffix("<think>\n") + "<think>\n\n</think>\n\n"
 
 
 def test_thinking_of_examples_is_left_to_the_template():
@@ -315,13 +360,23 @@ def test_the_longest_marker_wins():
     assert encode(WORDS, " Answer:") in markers  # which the same tokens end with
 
 
-def test_a_model_that_ends_its_turn_without_an_answer_line_gets_one():
-    said = encode(WORDS, " It is B.")
-    put_in = encode(WORDS, "\nAnswer:")
-    row = run("instruct", [(*said, EOS), (*said, *put_in, *LAST)])
+def test_a_model_that_ends_its_turn_without_an_answer_line_has_answered():
+    said, wait = encode(WORDS, " It is B."), encode(WORDS, "Wait")
+    more = encode(WORDS, " no. The answer is A.")
+    plans = [(*said, EOS), (*said, *wait, *more, EOS), " It\nAnswer: B"]
+    row = run("instruct", plans, max_think=[1], truncate=[1], waits=[1])
     answer = row.answers["natural"]
-    assert (answer.prefix.ids, answer.forced_end) == (said, put_in)
-    assert counts(row, "natural", "forced_end_tokens", "stop") == (3, "natural")
+    assert (answer.ids, answer.forced_end) == (said, ())
+    told = ("answer_from", "answer_stop", "stop", *FORCED, "new_tokens")
+    expected = ("turn", "eos", "natural", len(said), 0, 0, 0, len(said) + 1)
+    assert counts(row, "natural", *told) == expected
+    waited = row.answers["waits=1"]
+    assert extract_choice(WORDS.decode(waited.ids), OPTIONS).label == "A"
+    assert counts(row, "waits=1", *told[:3]) == ("turn", "eos", "natural")
+    assert row.answers["max=1"].forced_end == encode(WORDS, "\nAnswer:")
+    assert counts(row, "max=1", *told[:3]) == ("answer", "eos", "budget")
+    assert WORDS.decode(row.answers["truncate=1"].ids) == " It"
+    assert counts(row, "truncate=1", *told[:3]) == ("turn", "limit", "budget")
 
 
 def test_what_is_put_in_at_a_budget_reads_as_the_model_would_write_it():
@@ -373,5 +428,5 @@ def test_tokenizers_that_put_a_space_before_the_first_word():
 def test_presets_are_what_the_configuration_offers():
     offered = Thinking.model_json_schema()["properties"]["preset"]["anyOf"][0]["enum"]
     assert offered == list(PRESETS)
-    default = Thinking().model_dump(exclude={"preset"})
+    default = Thinking().model_dump(exclude={"preset", "step_end"})
     assert default == PRESETS["deepseek-r1"].values()

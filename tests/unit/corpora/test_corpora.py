@@ -1,7 +1,9 @@
 """Corpora: every format as a stream, and tokens that are exactly those of plain encoding."""
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 import subprocess
 import sys
@@ -282,6 +284,7 @@ ROWS = [
 ]
 TRACES = {"question": "Question", "reasoning": "Complex_CoT", "response": "Response"}
 TEXTS = [list(row.values()) for row in ROWS]
+PACKINGS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 
 
 def written(tmp_path, suffix, rows=ROWS):
@@ -325,18 +328,34 @@ def test_traces_of_every_format(tmp_path, suffix):
         texts_of(source_of(configured(source=str(path)), path))
 
 
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\n".join(map(json.dumps, ROWS)),
+        json.dumps({"data": ROWS, "version": 1}, indent=1),
+        json.dumps({"version": 1, "by": {"whom": "x"}, "data": ROWS}),
+        json.dumps({f"r{number}": row for number, row in enumerate(ROWS)}),
+    ],
+)
+def test_json_in_every_form_and_packed(tmp_path, content, packing):
+    path = tmp_path / f"corpus.json{packing}"
+    path.write_bytes(PACKINGS[packing](content.encode()))
+    assert texts_of(source_of(configured(source=str(path), **TRACES), path)) == TEXTS
+
+
 def test_the_sample_in_the_repository():
     path = REPOSITORY / "resources/samples/medical_traces.json"
     found = texts_of(source_of(configured(source=str(path), **TRACES), path))
     assert len(found) == 12 and all(len(texts) == 3 for texts in found)
 
 
-@pytest.mark.parametrize("packing", ["", ".gz"])
+@pytest.mark.parametrize("packing", PACKINGS)
 def test_lines_are_documents(tmp_path, packing):
     path = tmp_path / f"corpus.txt{packing}"
     lines = ["\ufefffirst one", "", "  ", "zweiter – später", "third\r", "last without an end"]
     data = "\n".join(lines).encode()
-    path.write_bytes(gzip.compress(data) if packing else data)
+    path.write_bytes(PACKINGS[packing](data))
     expected = [["first one"], ["zweiter – später"], ["third"], ["last without an end"]]
     source = CorpusSource("c", "text", path=path)
     for size in (1, 7, 20, 10_000):
@@ -361,6 +380,19 @@ def test_messages_by_role(tmp_path):
     assert texts_of(source_of(configured(source=str(path), **keys), path)) == [["Be brief."]]
 
 
+def test_messages_as_sharegpt_has_them(tmp_path):
+    chat = [("system", "Be brief."), ("human", "Hi"), ("gpt", "Hello"), ("tool", "x")]
+    rows = [{"conversations": [{"from": who, "value": text} for who, text in chat]}]
+    path = written(tmp_path, ".jsonl", rows)
+    keys = {"source": str(path), "format": "messages", "messages": "conversations"}
+    assert texts_of(source_of(configured(**keys), path)) == [["Hi", "Hello"]]
+    chosen = configured(**keys, roles=["gpt", "system"])
+    assert texts_of(source_of(chosen, path)) == [["Be brief.", "Hello"]]
+    written(tmp_path, ".jsonl", [{"conversations": [{"from": "gpt", "value": None}]}])
+    with pytest.raises(ThinkscaleError, match="message 1, column value: found nothing"):
+        texts_of(source_of(configured(**keys), path))
+
+
 def test_reasoning_in_segments_is_one_text(tmp_path):
     row = {"question": "q", "response": "r", "reasoning": [{"kind": "sampled", "text": "one"}]}
     row["reasoning"].append({"kind": "injected", "text": "Wait"})
@@ -373,20 +405,23 @@ def test_reasoning_in_segments_is_one_text(tmp_path):
     ("suffix", "content", "message"),
     [
         (".jsonl", b'{"text": "a"}\n\n{"text": "b", oops}\n', "line 3: found '{\"text\": "),
-        (".jsonl", b'{"text": "a"}\n["b"]\n', "line 2: found ['b']; expected a JSON object"),
-        (".jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', "line 2: found bytes that are not UTF-8"),
+        (".jsonl", b'{"text": "a"}\n["b"]\n', "row 2: found ['b']; expected an object"),
+        (".jsonl", b'{"text": "a"}\n{"text": "\xff"}\n', "line 2: found bytes that are not utf-8"),
         (".jsonl", b'{"text": "a"}\n{"text": 3}\n', "row 2, column text: found 3; expected text"),
         (".jsonl", b'{"text": null}\n', "row 1, column text: found nothing; expected text"),
         (".jsonl", b'{"text": "\\ud83d"}\n', "row 1, column text: found half a character"),
-        (".json", b'[{"text": "a"}, {"text": "b"} {"text": "c"}]', "after row 2; expected a comma"),
-        (".json", b'[{"text": "a"}, {"text": b}]', "row 2: found '{\"text\": b}]', which is"),
-        (".json", b'[{"text": "a"}, {"text": "b', "row 2: found '{\"text\": \"b'"),
-        (".json", b'[{"text": "a"}, 7]', "row 2: found 7; expected a JSON object"),
-        (".json", b'{"a": 1, "b": [2]}', "expected a list of objects, or an object with that list"),
-        (".parquet", b"PAR1 no", "not readable as Parquet"),
+        (".json", b'[{"text": "a"}, {"text": "b"} 3]', "a comma or the list's end after row 2"),
+        (".json", b'[{"text": "a"}, {"t": b}]', "found '{\"t\": b}]'; expected JSON for row 2"),
+        (".json", b'[{"text": "a"},\n{"text": "b', "line 2: found '{\"text\": \"b'; expected JSON"),
+        (".json", b'[{"text": "a"}]\n[{}]', "line 2: found '[{}]'; expected the end"),
+        (".json", b'{"data": [{"text": "a"}]} oops', "line 1: found 'oops'; expected the end"),
+        (".json", b'{"a": [{"text": "a"}], "b": [{}]}', "'b' holds a second one, beside 'a'"),
+        (".json", b'[{"text": "a"}, 7]', "row 2: found 7; expected an object"),
+        (".json", b'{"a": 1, "b": [2]}', "an object without a list of objects; expected a list"),
+        (".parquet", b"PAR1 no", "not readable as parquet"),
         (".txt", b"good\nbad \xff\n", "line 2: found bytes that are not UTF-8"),
         (".gz", b"no gzip", "cannot be read"),
-        (".docx", b"", "has the suffix '.docx'; expected one of .csv"),
+        (".docx", b"", ".docx is not a format of tables; expected one of .csv"),
     ],
 )  # fmt: skip
 def test_broken_rows_are_named(tmp_path, suffix, content, message):
@@ -401,7 +436,7 @@ def test_broken_rows_are_named(tmp_path, suffix, content, message):
 
 def test_missing_files_and_bad_messages(tmp_path):
     for form in ("text", "columns"):
-        with pytest.raises(ThinkscaleError, match=r"none\.jsonl does not exist"):
+        with pytest.raises(ThinkscaleError, match=r"none\.jsonl: .*o such file"):
             texts_of(CorpusSource("c", form, ("text",), path=tmp_path / "none.jsonl"))
     for chat, message in (("hi", "found 'hi'; expected a list"), ([{"content": "x"}], "`role`")):
         path = written(tmp_path, ".jsonl", [{"messages": chat}])
@@ -414,14 +449,15 @@ def test_missing_files_and_bad_messages(tmp_path):
 )
 @settings(deadline=None, max_examples=40)
 def test_json_is_read_as_it_comes(rows):
-    from thinkscale.corpora import rows as module
+    from thinkscale.items import json_text as module
+    from thinkscale.items.records import read_records
 
     path = Path(os.environ.get("TMPDIR", "/tmp"), f"thinkscale-{os.getpid()}.json")
     before, module._CHUNK = module._CHUNK, 3
     try:
         for content in (rows, {"data": rows}):
             path.write_text(json.dumps(content, indent=1))
-            assert [record for _, record in module.rows_of(path)] == rows
+            assert [record for _, record in read_records(path)] == rows
     finally:
         module._CHUNK = before
         path.unlink(missing_ok=True)

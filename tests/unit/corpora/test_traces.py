@@ -57,10 +57,10 @@ def test_bad_rows_are_named(tmp_path, change, message):
 
 
 def test_missing_and_unknown_files_are_errors(tmp_path):
-    with pytest.raises(ThinkscaleError, match="does not exist"):
+    with pytest.raises(ThinkscaleError, match="no such file"):
         read(tmp_path / "none.jsonl")
     (tmp_path / "corpus.txt").write_text("x")
-    with pytest.raises(ThinkscaleError, match="suffix"):
+    with pytest.raises(ThinkscaleError, match=r"\.txt is not a format of tables"):
         read(tmp_path / "corpus.txt")
 
 

@@ -30,7 +30,7 @@ def responses():
     row = {field.name: values[field.type] for field in schema}
     row |= {"stop": "natural", "answer_stop": "eos", "condition": "natural"}
     row |= {"max_think": None, "min_think": None, "waits": None, "continuation": None}
-    row |= {"error": None}
+    row |= {"truncate": None, "answer_from": "answer", "error": None}
     forced = row | {"condition": "max=16", "max_think": 16, "stop": "budget", "censored": True}
     return pd.DataFrame([row, forced])
 
@@ -49,6 +49,12 @@ def test_grades_come_back(tmp_path):
     assert back["item_id"].tolist() == ["2", "1"]
     assert back["extracted"].isna().tolist() == [True, False]
     assert [p.name for p in path.parent.iterdir()] == ["grades.parquet"]
+
+
+def test_where_an_answer_is_from_has_three_words(tmp_path):
+    frame = responses().assign(answer_from=["turn", "model"])
+    expected = "column answer_from, row 1 is 'model'; expected one of answer, turn, none"
+    assert expected in message(contracts.write, frame, tmp_path / "r.parquet", "responses")
 
 
 def test_responses_keep_whole_numbers(tmp_path):

@@ -24,6 +24,7 @@ def responses():
     return frame.assign(
         max_think=most, min_think=pd.array([None] * len(frame), "Int64"),
         waits=pd.array([None] * len(frame), "Int64"), continuation=None,
+        truncate=pd.array([None] * len(frame), "Int64"), no_think=False, answer_from="answer",
         **dict.fromkeys(contracts.LEDGER, 3), stop="natural", answer_stop="eos", censored=False,
         think_text="so", answer_text="A", seconds=0.1, engine="scripted", exact_tokens=True,
         error=None,
@@ -75,6 +76,28 @@ def test_every_response_once_in_its_order_with_the_outcome_of_every_grader(tmp_p
     assert (first["stem_chars"], first["n_options"], first["response_time"]) == (4, 0, 30.0)
     assert (second["stem_chars"], second["n_options"], second["difficulty"]) == (11, 2, 0.1)
     assert not {"think_text", "answer_text", "stem"} & {*found.columns}
+
+
+def test_what_was_read_of_a_response_stands_beside_it(tmp_path):
+    """Of a model whose labels were not read there is nothing, and the order stays."""
+    of, items = responses(), ITEMS.assign(key=["B", None])
+    keys = of.loc[of["model"].eq("a") & of["item_id"].eq("q1"), graded.KEYS]
+    readouts = pd.concat(
+        [
+            keys.assign(label=label, logprob=np.log(p), mass=0.8)
+            for label, p in (("A", 0.2), ("B", 0.6))
+        ]
+    ).sample(frac=1, random_state=0)
+    frame = graded.join(of, grades(of), items, GRADERS, readouts=readouts)
+    contracts.write(frame, tmp_path / "g.parquet", "graded")
+    found = contracts.read(tmp_path / "g.parquet", "graded")
+    assert found[graded.KEYS].equals(joined()[graded.KEYS])
+    read = found["readout_label"].notna()
+    assert found[read][graded.KEYS].to_numpy().tolist() == keys.to_numpy().tolist()
+    assert set(found.loc[read, "readout_label"]) == {"B"}
+    assert found.loc[read, "readout_key"].tolist() == pytest.approx([0.75] * 4)
+    assert found.loc[read, "readout_mass"].tolist() == [0.8] * 4
+    assert found.loc[~read, [*contracts.READOUT]].isna().all(axis=None)
 
 
 def test_what_the_study_leaves_out_is_marked_and_stays():

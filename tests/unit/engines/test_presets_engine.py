@@ -27,6 +27,8 @@ CONDITIONS = Conditions(
     combine=[{"waits": 2, "max_think": 8}, {"min_think": 6, "max_think": 12}],
     continuations=["Wait", "", " So, is that right?"],
     continuation_choice="drawn",
+    truncate=[3],
+    no_think=True,
 ).model_dump()
 
 
@@ -81,6 +83,7 @@ def run(prepared, conditions=None, batch_size=8):
     work = prepared.work
     decode = prepared.checkpoint.tokenizer.decode
     settings = {"context": work.context, "samples": work.samples, "seed": work.seed}
+    settings["unthinking"] = work.unthinking
     asked = conditions or work.conditions
     thought = think("m", work.prompts, asked, engine, work.forcing, decode, **settings)
     return thought, engine.usage()
@@ -119,7 +122,7 @@ def test_each_condition_alone_says_what_it_says_in_the_sweep(prepared):
     thought, _ = run(prepared)
     together = thought.responses
     columns = ["think_text", "answer_text", "stop", "waits_done", "alone_tokens", "answer_tokens"]
-    for name in ("waits=2;max=8", "min=6;max=12"):
+    for name in ("waits=2;max=8", "min=6;max=12", "truncate=3", "no_think"):
         asked = {n: prepared.work.conditions[n] for n in ("natural", name)}
         thought, usage = run(prepared, asked, batch_size=3)
         alone = thought.responses

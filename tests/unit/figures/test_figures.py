@@ -22,6 +22,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import StepPatch
 from matplotlib.text import Text
 
+from graded_frames import readout_tables
 from thinkscale import figures
 from thinkscale.errors import ThinkscaleError
 from thinkscale.figures import (
@@ -29,6 +30,10 @@ from thinkscale.figures import (
     accuracy_vs_waits,
     difficulty_by_outcome,
     difficulty_histogram,
+    readout_entropy,
+    readout_reliability,
+    readout_vs_budget,
+    readout_vs_tokens,
     thinking_lengths,
     token_change,
     token_scatter,
@@ -58,8 +63,9 @@ CONDITIONS = ["natural", "max=0", "max=16", "min=40", "waits=1", "waits=2"]
 
 def columns_of(condition):
     limits, _, wording = condition.partition(";continuation=")
-    row = dict.fromkeys(["max_think", "min_think", "waits"], pd.NA) | {"continuation": None}
-    for limit in limits.split(";") if condition != "natural" else ():
+    row = dict.fromkeys(["max_think", "min_think", "waits", "truncate"], pd.NA)
+    row |= {"continuation": None, "no_think": condition == "no_think"}
+    for limit in limits.split(";") if "=" in condition else ():
         kind, _, value = limit.partition("=")
         row[{"max": "max_think", "min": "min_think"}.get(kind, kind)] = int(value)
         if kind == "waits":
@@ -78,14 +84,14 @@ def graded(models=MODELS, conditions=CONDITIONS, items=12, samples=2, scale=1):
                     row = columns_of(condition)
                     tokens = (10 + 3 * i) * scale
                     tokens *= 1 + (0 if pd.isna(row["waits"]) else row["waits"])
-                    if pd.notna(row["max_think"]):
-                        tokens = min(tokens, row["max_think"])
+                    limits = [row["max_think"], row["truncate"], 0 if row["no_think"] else pd.NA]
+                    tokens = min([tokens, *(limit for limit in limits if pd.notna(limit))])
                     key = {"model": model, "item_id": f"i{i}", "sample": sample}
                     rest = {"think_tokens": tokens, "censored": False, "difficulty": i / 10}
                     rest |= {"error": None, "excluded": False}
                     rows.append(key | row | rest | {"outcome": outcomes[(i + sample) % 4]})
     frame = pd.DataFrame(rows)
-    for column in ("max_think", "min_think", "waits"):
+    for column in ("max_think", "min_think", "waits", "truncate"):
         frame[column] = frame[column].astype("Int64")
     return frame
 
@@ -169,6 +175,10 @@ def losses(models=("calibration-sft",), steps=30):
     )
 
 
+def read(name):
+    return readout_tables((*PAIR, LONG[0]))[name]
+
+
 def words(figure):
     """All text of a figure, lines joined: a note may break anywhere."""
     texts = (text.get_text() for text in figure.findobj(Text) if text.get_visible())
@@ -221,6 +231,14 @@ EVERY = {
     "token_change": lambda **k: token_change.draw(graded(PAIR), changes(), **k),
     "token_scatter": lambda **k: token_scatter.draw(tokens(), divergence(), **k),
     "training_loss": lambda **k: training_loss.draw(losses(), **k),
+    "readout_vs_budget": lambda **k: readout_vs_budget.draw(read("readout"), **k),
+    "readout_vs_tokens": lambda **k: readout_vs_tokens.draw(read("readout"), **k),
+    "readout_reliability": lambda **k: readout_reliability.draw(
+        read("readout_bins"), read("readout_calibration"), **k
+    ),
+    "readout_entropy": lambda **k: readout_entropy.draw(
+        read("readout"), read("readout_difficulty"), **k
+    ),
 }
 
 
@@ -585,6 +603,8 @@ def test_budget_points_and_intervals_are_the_tables():
     assert all(model in text for model in MODELS)
     guess = [line for line in budgets.lines if list(line.get_ydata()) == [0.2, 0.2]]
     assert len(guess) == 1
+    several = items.assign(key=["a"] * 11 + ["a,c"])
+    assert "guessing" not in words(accuracy_vs_budget.draw(table, several, look=QUICK))
 
 
 def test_wide_budgets_stand_on_a_log_scale_with_zero():
@@ -748,6 +768,44 @@ def test_combined_conditions_are_rows_but_no_points_of_a_curve():
     assert rows[-2:] == ["1 wait, max. 16", "min. 40, max. 64"]
     rows = [t.get_text() for t in thinking_lengths.draw(frame).axes[0].get_yticklabels()]
     assert rows == ["natural", "1 wait", "2 waits", "min. 40"]
+
+
+UNFORCED = ["no_think", "truncate=8", "truncate=32"]
+
+
+def test_truncation_and_no_thinking_stand_beside_the_budgets():
+    table = accuracy(conditions=[*CONDITIONS, *UNFORCED])
+    figure = accuracy_vs_budget.draw(table, look=QUICK)
+    budgets, beside = figure.axes
+    curves = [line for line, *_ in budgets.containers]
+    assert [list(curve.get_xdata()) for curve in curves] == [[0, 16], [8, 32]] * 3
+    assert [curve.get_linestyle() for curve in curves] == ["-", "--"] * 3
+    rows = table[table["truncate"].notna()]
+    drawn = [mark[1] for mark in intervals(budgets) if mark[0] in (8, 32)]
+    assert sorted(drawn) == pytest.approx(sorted(rows["estimate"]))
+    ticks = [label.get_text() for label in beside.get_xticklabels()]
+    assert ticks == ["natural\n(no limit)", "thinking\noff"]
+    first, last = (label.get_window_extent() for label in beside.get_xticklabels())
+    assert first.x1 < last.x0
+    off = [mark[1] for mark in intervals(beside) if mark[0] == 1]
+    assert off == pytest.approx(list(table.loc[table["no_think"], "estimate"]))
+    assert {line.get_linestyle() for line, *_ in beside.containers} == {"None"}
+    assert "cut, not asked" in words(figure)
+    assert "cut, not asked" not in words(accuracy_vs_budget.draw(accuracy(), look=QUICK))
+    both = (accuracy_vs_waits.draw(frame, look=QUICK).axes for frame in (table, accuracy()))
+    assert [*map(intervals, next(both))] == [*map(intervals, next(both))]
+
+
+def test_truncation_and_no_thinking_are_no_lengths_of_thinking():
+    frame = graded(["m"], [*CONDITIONS, *UNFORCED])
+    assert list(condition_names(frame, QUICK.style).values())[:2] == ["natural", "not thinking"]
+    assert list(condition_names(frame, QUICK.style).values())[-2:] == ["cut at 8", "cut at 32"]
+    for draw in (thinking_lengths.draw, token_change.draw):
+        rows, without = (
+            [label.get_text() for label in draw(given).axes[0].get_yticklabels()]
+            for given in (frame, graded(["m"]))
+        )
+        assert rows == without
 
 
 def test_words_that_stand_for_a_continuation_are_not_quoted():

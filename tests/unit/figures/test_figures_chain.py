@@ -38,12 +38,41 @@ def study(lengths=(10,), model="m", continuations=("Wait",), after=9):
             for condition, tokens in places.items() if which else [*at.items(), *places.items()]:
                 cut = tokens in (0, 4) or "max=20" in condition
                 row = {"condition": condition, "think_tokens": tokens, "answer_tokens": 2}
+                row |= {"answer_from": "answer", "no_think": False}
                 row["continuation"] = name if "waits" in condition else np.nan
                 row |= {"stop": "budget" if cut else "natural", "forced_end_tokens": 3 * cut}
                 responses.append(key | row | {"answer_text": f" so {tokens}"})
     responses = pd.DataFrame(responses)
     graded = responses[["model", "item_id", "sample", "condition"]].copy()
     return pd.DataFrame(chains), responses, graded.assign(extracted="B", outcome="correct")
+
+
+def test_what_was_not_asked_on_the_chain_is_no_fork_of_it():
+    chains, responses, graded = study()
+    natural = responses[responses["condition"] == "natural"]
+    nothing = {"answer_tokens": 0, "answer_text": "", "forced_end_tokens": 0}
+    others = pd.concat([
+        natural.assign(condition="no_think", no_think=True, think_tokens=0),
+        natural.assign(condition="truncate=4", answer_from="none", think_tokens=4, **nothing),
+        natural.assign(condition="truncate=50"),
+    ])  # fmt: skip
+    marks = others[["model", "item_id", "sample", "condition"]]
+    marks = marks.assign(extracted="B", outcome="correct")
+    more = the_thought(chains, pd.concat([responses, others]), pd.concat([graded, marks]), "m")
+    names = {name for fork in more.forks for name in fork.names}
+    assert names == {*CONDITIONS, "truncate=50"}
+    assert len(more.forks) == len(the_thought(chains, responses, graded, "m").forks)
+
+
+def test_a_whole_turn_is_a_fork_for_which_nothing_was_written():
+    chains, responses, graded = study()
+    turn = {"answer_from": "turn", "answer_tokens": 0, "answer_text": "It is 4, I should think."}
+    responses.loc[responses["condition"].isin(["natural", "max=99"]), list(turn)] = [*turn.values()]
+    graded.loc[graded["condition"].isin(["natural", "max=99"]), "extracted"] = None
+    [fork] = (f for f in the_thought(chains, responses, graded, "m").forks if f.at == 10)
+    assert (fork.names, fork.end) == (("natural", "max=99"), 10)
+    figure = one_chain.draw(chains, responses, graded, look=QUICK)
+    assert any("“It is 4, I should" in text.get_text() for text in figure.findobj(Text))
 
 
 def words_of(ids):

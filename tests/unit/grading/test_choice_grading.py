@@ -288,6 +288,7 @@ def responses(*rows):
         sample=range(len(rows)),
         condition="natural",
         think_text="A A A Answer: A",
+        answer_from="answer",
         error=None,
     )
 

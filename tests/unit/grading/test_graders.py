@@ -16,8 +16,8 @@ from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
 from thinkscale.grading import GRADERS, Facts, grade, grade_study, verifier
 from thinkscale.grading.answer import answer_field
-from thinkscale.grading.mathematics import MathSettings, as_latex
-from thinkscale.grading.numeric import NumericSettings, last_number
+from thinkscale.grading.mathematics import MathSettings, read
+from thinkscale.grading.numeric import NumericSettings, quantities
 from thinkscale.jobs.preflight import check_graders
 
 
@@ -95,23 +95,29 @@ def test_equal_answers_vote_together():
         ("1 234 567", 1234567),
         ("1.234,5", 1234.5), ("12,5", 12.5), ("0,125", 0.125), (".5", 0.5), ("-3", -3),
         ("\u22123", -3),
-        ("x=-3", -3), ("5-3", 3), ("5 - 3 = 2", 2), ("3/4", 0.75), ("-3/4", -0.75), ("1 3/4", 1.75),
+        ("x=-3", -3), ("5 - 3 = 2", 2), ("3/4", 0.75), ("-3/4", -0.75), ("1 3/4", 1.75),
         ("\\frac{3}{4}", 0.75), ("-\\dfrac{3}{4}", -0.75), ("2\\frac12", 2.5), ("½", 0.5),
         ("1.2e3", 1200), ("1.2E-3", 0.0012), ("1.2 \\times 10^{3}", 1200), ("1.2 × 10⁻³", 0.0012),
         ("6.02\\cdot10^{23}", 6.02e23), ("10^{-4}", 1e-4), ("2^10", 1024), ("50%", 50),
         ("50\\%", 50),
         ("9.8 m/s^2", 9.8), ("9.8 m/s2", 9.8), ("9.8 m s⁻²", 9.8), ("5 kg of CO2", 5),
-        ("3 million", 3e6), ("$\\$12.50$", 12.5), ("12 of 50", 50), ("25\\text{ cm}^2", 25),
-        ("\\text{about } 7\\,\\mathrm{km}", 7), ("10:30", 30), ("7 then 1e999", 7),
+        ("3 million", 3e6), ("$\\$12.50$", 12.5), ("12 of 50", 12), ("25\\text{ cm}^2", 25),
+        ("\\text{about } 7\\,\\mathrm{km}", 7), ("7 then 1e999", 7),
     ],
 )  # fmt: skip
-def test_last_number(text, value):
-    assert float(last_number(text).value) == pytest.approx(value, rel=1e-12)
+def test_a_number_in_a_last_line(text, value):
+    (number,) = quantities(text, last=True)
+    assert float(number.value) == pytest.approx(value, rel=1e-12)
 
 
 @pytest.mark.parametrize("text", ["", "none", "CO2", "x_1", "\u221e"])
 def test_no_number(text):
-    assert last_number(text) is None
+    assert quantities(text) == quantities(text, last=True) == ()
+
+
+@pytest.mark.parametrize("text", ["5-3", "10:30", "3 or 4", "3, 4", "3 km to 4 km"])
+def test_several_numbers(text):
+    assert len(quantities(text)) == len(quantities(text, last=True)) == 2
 
 
 @pytest.mark.parametrize(
@@ -191,6 +197,8 @@ def test_no_text_takes_long(grader, piece):
     facts = Facts("i", (("A", "Metformin"), ("B", "Insulin")), "B", "7")
     began = time.process_time()
     GRADERS[grader].judge(piece * (8000 // len(piece)), facts, None)
+    if grader == "numeric":  # of mathematics the reading; what it takes to parse is bounded
+        read(piece * (8000 // len(piece)))
     assert time.process_time() - began < 1
 
 
@@ -212,10 +220,9 @@ def test_no_text_takes_long(grader, piece):
         ("7", "", "ungradable"),
         ("7", "Answer: \\frac{1}{", "ungradable"),
         ("7", "I would have to know much more about all this before I said it.", "ungradable"),
-        # The order of reference and answer matters: "x = 5" answers "5", not the other way round.
         ("5", "Answer: $x = 5$", "correct"),
         ("1 < x < 2", "Answer: $(1, 2)$", "correct"),
-        ("(1, 2)", "Answer: $1 < x < 2$", "incorrect"),
+        ("(1, 2)", "Answer: $1 < x < 2$", "correct"),
     ],
 )  # fmt: skip
 def test_math(reference, text, outcome):
@@ -236,18 +243,18 @@ def test_a_process_that_hangs_is_ended(monkeypatch):
     """Arithmetic on huge numbers is one step, which no signal interrupts; nor a stopped process."""
     judged("math", "7", "7")
     child = verifier._running[os.getpid()]
-    monkeypatch.setattr(verifier, "_GRACE", -2.5)
+    monkeypatch.setattr(verifier, "_GRACE", -0.5)
     child.send_signal(signal.SIGSTOP)
-    assert verifier.ask("$7$", "$7$", 1)["verdict"] == "timeout"
+    assert "took more than 1 s" in verifier.ask("7", "7", 1)
     assert child.poll() is not None
-    assert verifier.ask("$7$", "$7$", 5)["verdict"] == "right"
+    assert verifier.ask("7", "7", 5) == "right"
 
 
 def test_a_process_that_dies_is_replaced():
     judged("math", "7", "7")
     verifier._running[os.getpid()].kill()
     verifier._running[os.getpid()].wait()
-    assert "memory" in verifier.ask("$7$", "$7$", 5)["verdict"]
+    assert "memory" in verifier.ask("7", "7", 5)
     assert judged("math", "7", "7")[0] == "correct"
 
 
@@ -269,13 +276,13 @@ def test_a_package_that_does_not_start_is_an_error(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "latex"),
     [
-        ("x^2", "$x^2$"), ("$x$", "$x$"), ("east", "$\\text{east}$"), ("\\sin x", "$\\sin x$"),
-        ("5 apples", "5 apples"), ("\\boxed{5}", "\\boxed{5}"), ("3\\text{ cm}", "$3\\text{ cm}$"),
-        ("sqrt(2)", "$sqrt(2)$"),
+        ("x^2", "x^{2}"), ("$x$", "x"), ("\\sin x", "\\sin x"), ("5 apples", "5"),
+        ("sqrt(2)", "\\sqrt{2}"), ("3\\text{ cm}^2", "3"), ("so the sum is 3 + 4", "3 + 4"),
+        ("abc + 1", "abc + 1"), ("east", ""), ("2 cups and 3 spoons", ""), ("not 7", ""),
     ],
 )  # fmt: skip
-def test_as_latex(text, latex):
-    assert as_latex(text) == latex
+def test_a_text_is_read_whole_or_as_words(text, latex):
+    assert read(text).math == latex
 
 
 # Frames
@@ -295,8 +302,25 @@ def bank(*answers):
 def responses(*rows):
     """(item_id, answer text, stop, answer_stop) each."""
     return pd.DataFrame(rows, columns=["item_id", "answer_text", "stop", "answer_stop"]).assign(
-        model="m", sample=range(len(rows)), condition="natural", error=None
+        model="m",
+        sample=range(len(rows)),
+        condition="natural",
+        answer_from="answer",
+        error=None,
     )
+
+
+def test_the_answer_prompt_is_put_before_what_was_said_behind_it_and_nothing_else():
+    frame = responses(
+        ("i0", " 4", "budget", "eos"),
+        ("i0", "There are 4 of them and 3 more, so", "budget", "limit"),
+        ("i0", "", "budget", "limit"),
+    ).assign(answer_from=["answer", "turn", "none"])
+    prompt = "It is not 5. The answer is"
+    grades = grade(frame, bank("4"), "numeric", answer_prompt=prompt)
+    assert grades["outcome"].tolist() == ["correct", "ungradable", "ungradable"]
+    assert grades["extracted"].dropna().tolist() == ["4"]
+    assert grades["detail"].str.contains("cut at its token limit").tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize("grader", ["exact", "numeric", "math"])
@@ -320,7 +344,7 @@ def test_an_answer_cut_at_its_end_is_ungradable(grader):
     [
         ("exact", None, ["'exact' needs items with answer_text", "'i1' has no answer_text"]),
         ("exact", "?!", ["'i1'", "'?!'"]),
-        ("numeric", "seven", ["'i1'", "'seven'", "expected a number"]),
+        ("numeric", "some", ["'i1'", "'some'", "expected a number"]),
         ("math", "\\frac{1}{", ["'i1'", "does not parse"]),
         ("choice", "7", ["'choice' needs items with options and key", "'i0'"]),
     ],
@@ -342,6 +366,15 @@ def test_a_study_that_asks_for_an_unknown_grader_is_told_which_there_are():
     said = str(raised.value)
     assert "my.yaml: `grading.graders[1]`: found 'chioce'" in said
     assert all(name in said for name in GRADERS) and "did you mean 'choice'?" in said
+
+
+def test_a_pattern_needs_a_grader_that_looks_for_an_answer():
+    check_graders(["structure", "math"], "my.yaml", "=> (.*)")
+    with pytest.raises(ThinkscaleError) as raised:
+        check_graders(["structure", "article"], "my.yaml", "=> (.*)")
+    said = str(raised.value)
+    assert "my.yaml: `grading.pattern`: found '=> (.*)' with the graders structure, article" in said
+    assert said.endswith("expected one of choice, exact, numeric, math")
 
 
 def test_every_grader_can_be_configured():
@@ -380,6 +413,9 @@ def write_study(folder, count):
             "sample": list(rows),
             "condition": "natural",
             **dict.fromkeys(("max_think", "min_think", "waits", "continuation", "error")),
+            "truncate": None,
+            "no_think": False,
+            "answer_from": "answer",
             **dict.fromkeys(contracts.LEDGER, 1),
             "stop": ["natural" if n % 4 else "budget" for n in rows],
             "answer_stop": ["eos" if n % 5 else "limit" for n in rows],

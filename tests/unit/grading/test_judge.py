@@ -46,7 +46,8 @@ def judge(**keys) -> dict:
 def responses(*rows) -> pd.DataFrame:
     """(model, item, condition, answer, error) of each response."""
     columns = ["model", "item_id", "condition", "answer_text", "error"]
-    frame = pd.DataFrame(rows, columns=columns).assign(sample=0, stop="natural", answer_stop="eos")
+    same = {"sample": 0, "stop": "natural", "answer_stop": "eos", "answer_from": "answer"}
+    frame = pd.DataFrame(rows, columns=columns).assign(**same)
     return frame.astype({"error": object})
 
 
@@ -72,6 +73,13 @@ def test_the_right_answer_is_there_where_there_is_one():
     assert "This is the right answer:\n\n42\n\nDoes the answer come to the same?" in free
     assert "This is the right answer:\n\nB. that\n\n" in choice
     assert "Which?\n\nA. this\nB. that\n\nChoose" in choice
+
+
+def test_every_right_option_is_there():
+    items = ITEMS.assign(key=[None, None, "A,B"])
+    row = ("m", "choice", "natural", "A", None)
+    [text] = questions(responses(row), items, judge(), PROMPTS, ()).asked["stem"]
+    assert "This is the right answer:\n\nA. this\nB. that\n\nDoes" in text
 
 
 def test_a_template_of_ones_own():
@@ -283,7 +291,7 @@ def test_from_responses_to_grades(tmp_path):
     assert made["stop"].tolist() == ["natural", "natural", "none", "budget", "none"]
     assert made["error"].isna().tolist() == [True, True, False, True, False]
 
-    grades = grade(given_to, ITEMS, "judge", verdicts=made)
+    grades = grade(given_to, ITEMS, "judge", beside={"verdicts": made})
     assert grades["outcome"].tolist() == ["correct", "correct", *["ungradable"] * 3]
     assert grades["extracted"].tolist()[:2] == ["PASS", "PASS"]
     assert grades["detail"].tolist()[2:] == [
@@ -301,7 +309,7 @@ def test_a_question_that_does_not_fit_the_judge_says_so():
     ).assign(answer_stop="none", error="the prompt has 9 tokens")
     made = verdicts(given_to, asked, heard, "j", str)
     assert made["error"].tolist() == ["the judge could not be asked: the prompt has 9 tokens"]
-    grades = grade(given_to, ITEMS, "judge", verdicts=made)
+    grades = grade(given_to, ITEMS, "judge", beside={"verdicts": made})
     assert grades["outcome"].tolist() == ["ungradable"]
 
 
@@ -369,7 +377,12 @@ def test_faults_are_named(folder, changes, said):
 def test_a_judge_of_the_study_is_asked_as_judge(folder):
     values = judged_study(
         **{
-            "inference": {"samples": 3, "batch_size": 5, "prompt": {"system": "Be short."}},
+            "inference": {
+                "samples": 3,
+                "batch_size": 5,
+                "prompt": {"system": "Be short."},
+                "readout": "options",
+            },
             "models.0.inference": {"top_k": 4, "thinking": {"preset": "qwen3"}},
             "grading.judge.max_answer_tokens": 99,
             "grading.judge.model.inference": {"batch_size": 7},
@@ -385,13 +398,18 @@ def test_a_judge_of_the_study_is_asked_as_judge(folder):
     assert (run.batch_size, run.max_answer_tokens, run.thinking.preset) == (7, 99, "qwen3")
     assert run.prompt.template == "{stem}" and run.prompt.system.startswith("You judge answers.")
     assert found.models[0].inference.top_k == 4
+    assert run.readout is None and found.models[0].inference.readout == "options"
 
 
 def test_a_judge_of_its_own(folder):
     hub = {"name": "j", "hub": "a/b", "revision": "0" * 40}
     values = judged_study(
         **{
-            "inference": {"dtype": "float16", "thinking": {"start": "<t>"}},
+            "inference": {
+                "dtype": "float16",
+                "thinking": {"start": "<t>"},
+                "prompt": {"system_role": "user"},
+            },
             "grading.judge.model": {**hub, "inference": {"thinking": {"preset": "qwen3"}}},
             "grading.judge.system": None,
         }
@@ -399,6 +417,7 @@ def test_a_judge_of_its_own(folder):
     model = judge_model(parse_study(values, "my.yaml"))
     assert (model.name, model.hub, model.derive) == ("j", "a/b", None)
     assert (model.inference.dtype, model.inference.thinking.start) == ("float16", "<think>\n")
+    assert model.inference.prompt.system_role == "user"
     assert model.inference.prompt.system is None
 
 

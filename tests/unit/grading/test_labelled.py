@@ -4,9 +4,11 @@
 careful reader would say the text finally chooses; null where it chooses none (a refusal, two
 letters, a letter beside another option's text, an answer cut before its choice). Labels were given
 before the grader saw the texts. The grader's rules were tuned on those whose id begins with "seen":
-it agreed with 85.6% of them at first. "unseen" and "unseen2" were written after that, and had 81 of
-85 and 46 of 50 right (one of the eight got a wrong label, seven none) before the rules that they
-showed to be missing were added; so much is to be expected of texts that nobody tuned for.
+it agreed with 85.6% of them at first. "unseen" to "unseen4" were written after that, batch by
+batch, and had 81 of 85, 46 of 50, 314 of 358 and 215 of 254 right (with one, none, eight and five
+wrong labels) before the words and rules that they showed to be missing were added; so much is to be
+expected of texts that nobody tuned for. The last two batches are dense with what is hard: of real
+answers most are a letter.
 """
 
 import json

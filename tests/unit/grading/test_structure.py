@@ -360,7 +360,7 @@ def test_a_disclosure_of_the_shipped_study():
 def frame(text, answer_stop="eos", error=None):
     keys = {"model": ["m"], "item_id": ["i"], "sample": [0], "condition": ["natural"]}
     how = {"answer_text": [text], "stop": ["natural"], "answer_stop": [answer_stop]}
-    return pd.DataFrame({**keys, **how, "error": [error]})
+    return pd.DataFrame({**keys, **how, "answer_from": ["answer"], "error": [error]})
 
 
 ITEMS = pd.DataFrame({"item_id": ["i"], "options": [[]], "key": [None], "answer_text": [None]})

@@ -4,6 +4,7 @@ import random
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from thinkscale.items.cleaning import (
     tidy_whitespace,
 )
 from thinkscale.items.duplicates import content, content_digest, near_duplicates, repeated
-from thinkscale.items.options import find_key
+from thinkscale.items.options import find_key, find_keys
 
 
 def message(call, *arguments, **named) -> str:
@@ -139,6 +140,49 @@ def test_keys_that_are_numbers():
     assert (
         find_key("2", options, 0) is find_key("0", options, 1) is find_key("B", options, 0) is None
     )
+
+
+COLOURS = (("A", "red"), ("B", "blue"), ("C", "green"))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("A,C", "C, A", "A;C", "A/C", "A|C", "A & C", "a and c", "AC", "CA", "(A), (C)", "[A, C]"),
+        *("red, green", '["A", "C"]', "['A', 'C']", "A. and C."),
+    ],
+)
+def test_several_keys(key):
+    assert find_keys(key, COLOURS) == ("A", "C")
+    item = prepared([raw(options=COLOURS, key=key)]).items.iloc[0]
+    assert item["key"] == "A,C" and pd.isna(item["answer_text"])
+    assert contracts.key_labels(item["key"], ["A", "B", "C"]) == ("A", "C")
+
+
+def test_what_is_one_key_is_not_taken_apart():
+    options = (("A", "red, blue"), ("B", "AB"), ("1,5", "C and A"), ("C", "x"))
+    for key, label in (("red, blue", "A"), ("AB", "B"), ("c and a", "1,5"), ("1,5", "1,5")):
+        assert find_keys(key, options) == (label,)
+    assert contracts.key_labels("1,5", [label for label, _ in options]) == ("1,5",)
+    assert find_keys('["B"]', options) == ("B",)
+    assert find_keys("C and 1,5", options) == ()  # a comma could not be told from those between
+
+
+@pytest.mark.parametrize("key", ["A, D", "A,,C", "A, A", "AA", "AD", ",", "ac", "[]", "all"])
+def test_keys_of_which_one_means_nothing_mean_nothing(key):
+    assert find_keys(key, COLOURS) == ()
+
+
+def test_several_keys_that_are_numbers():
+    assert find_keys("0, 2", COLOURS, 0) == find_keys("[1, 3]", COLOURS, 1) == ("A", "C")
+    assert find_keys("0, 3", COLOURS, 0) == find_keys("A,C", COLOURS, 0) == ()
+
+
+def test_equal_options_are_told_where_either_is_a_key():
+    options = (("A", "red"), ("B", "blue"), ("C", "Red"))
+    found = prepared([raw(options=options, key="B,C", answer_text="blue and red")])
+    assert actions(found) == [(1, "option C", "kept, equal to option A, one is the key")]
+    assert found.items["answer_text"].tolist() == ["blue and red"]
 
 
 def test_a_clear_label_comes_before_a_text():

@@ -235,6 +235,21 @@ def test_templates_show_the_options_there_are():
     assert "`models[0].inference.prompt.template`" in said
 
 
+def test_labels_are_read_only_where_there_are_options():
+    free, shared = {"graders": ["exact"]}, {"readout": "options"}
+    check(CHOICE, inference=shared, grading={"graders": ["choice", "readout"]})
+    own = [{"name": "m", "path": "model"}, {"name": "n", "path": "model", "inference": shared}]
+    for built, which in ((False, "item 'bank-1'"), (True, "the bank")):
+        for key, settings in (
+            ("inference.readout", {"inference": shared}),
+            ("models[1].inference.readout", {"models": own}),
+        ):
+            said = refused(FREE, built=built, grading=free, **settings)
+            assert f"`{key}`: found `options`, and {which} has none; expected" in said
+    off = {"name": "m", "path": "model", "inference": {"readout": None}}
+    check(FREE, grading=free, inference=shared, models=[off])
+
+
 def test_a_bank_that_is_up_to_date_is_not_read_again(monkeypatch):
     def fail(*_):
         raise AssertionError("read again")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from thinkscale.config.items import Items
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items.cells import as_json, last_boxed
-from thinkscale.items.options import find_key, moved_key, shuffled
+from thinkscale.items.options import find_key, find_keys, moved_key, shuffled
 from thinkscale.items.sources import Source, columns_of, raw_items
 
 MAPPING = {"stem": "q", "options": "o", "key": "k", "difficulty": "d", "item_id": "id"}
@@ -237,6 +237,32 @@ def test_a_shuffle_moves_the_key_with_its_option(n, seed, item_id, right, form):
     moved = tuple((options[i][0], options[j][1]) for i, j in enumerate(order))
     found = find_key(moved_key(key, options, order, counts), moved, counts)
     assert dict(moved)[found] == f"text {label}"
+
+
+@given(
+    seed=st.integers(0, 99),
+    right=st.sets(st.sampled_from("ABCDE"), min_size=1),
+    counts=st.sampled_from([None, 0, 1]),
+)
+@settings(deadline=None)
+def test_a_shuffle_moves_every_key(seed, right, counts):
+    options = tuple((label, f"text {label}") for label in "ABCDE")
+    order = shuffled(seed, "i", 5)
+    key = ";".join(str("ABCDE".index(n) + counts) if counts is not None else n for n in right)
+    moved = tuple((options[i][0], options[j][1]) for i, j in enumerate(order))
+    found = find_keys(moved_key(key, options, order, counts), moved, counts)
+    assert {dict(moved)[label] for label in found} == {f"text {label}" for label in right}
+
+
+def test_keys_can_be_a_list_of_the_record(tmp_path):
+    records = [RECORDS[0] | {"k": ["B", "A"]}, RECORDS[1] | {"k": ["B"]}]
+    both, one = read(jsonl(tmp_path, records), MAPPING)
+    assert find_keys(both.key, both.options) == ("A", "B")
+    assert find_keys(one.key, one.options) == ("B",)
+    records = [RECORDS[0] | {"k": [0, 1]}, RECORDS[1] | {"k": [1]}]
+    both, one = read(jsonl(tmp_path, records), MAPPING | {"key_counts_from": 0})
+    assert find_keys(both.key, both.options, 0) == ("A", "B")
+    assert find_keys(one.key, one.options, 0) == ("B",)
 
 
 def test_a_key_that_means_nothing_stays_as_it_is():

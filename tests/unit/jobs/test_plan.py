@@ -1,7 +1,7 @@
 """What a plan promises: never less than can come, what is known counted, nothing changed."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import pytest
@@ -43,7 +43,8 @@ def drawn(conditions, room, choices, **changes) -> tuple[int, list[int]]:
 
     answering = [False]
     engine = Scripted(script)
-    row = respond(ids(PROMPT), b"row", conditions, settings, context)
+    off = ids(PROMPT + "|")
+    row = respond(ids(PROMPT), b"row", conditions, settings, context, unthinking=off)
     asked = next(row)
     assert asked[0].max_new == room
     while True:
@@ -90,11 +91,14 @@ DOUBLE = {"think_end": (ids("||"),)}
         (sweep(combine=[{"waits": 2, "max_think": 3}, {"min_think": 2, "max_think": 4}]), 5, {}),
         (sweep(max_think=[0, 1], waits=[1]), 0, {}),
         (sweep(max_think=[0, 1], waits=[1]), 1, {}),
+        (sweep(max_think=[1, 3], truncate=[1, 2], no_think=True), 4, {}),
+        (sweep(waits=[1], no_think=True), 5, {"whole_turn": True}),
     ],
 )
 def test_the_bound_is_what_the_dearest_row_draws(conditions, room, changes):
     bound = most_sampled(room, conditions, short(**changes))
-    assert bound == dearest(conditions, room, tokens=2, **changes)
+    tokens = 3 if "whole_turn" in changes else 2  # whether ends of the turn are tried, too
+    assert bound == dearest(conditions, room, tokens, **changes)
 
 
 def test_a_drawn_continuation_is_bounded_by_the_shortest():
@@ -113,12 +117,14 @@ def test_a_drawn_continuation_is_bounded_by_the_shortest():
     st.sampled_from([["Wait"], ["Wait", "Hmm"], [""]]),
     st.sampled_from([[], [{"waits": 2, "max_think": 4}], [{"min_think": 3, "max_think": 6}]]),
     st.lists(st.integers(0, 2), max_size=40),
-    st.sampled_from([{}, DOUBLE]),
+    st.sampled_from([{}, DOUBLE, {"whole_turn": True}]),
+    st.booleans(),
 )
 def test_no_row_draws_more_than_the_bound(
-    room, max_think, min_think, waits, texts, combine, choices, more
+    room, max_think, min_think, waits, texts, combine, choices, more, no_think
 ):
-    conditions = sweep(max_think, min_think, waits, texts, combine)
+    more_conditions = {"truncate": max_think, "no_think": no_think}
+    conditions = sweep(max_think, min_think, waits, texts, combine, **more_conditions)
     sampled, _ = drawn(conditions, room, choices, **more)
     assert sampled <= most_sampled(room, conditions, short(**more))
 
@@ -203,6 +209,19 @@ def test_a_row_known_in_part_is_not_counted_twice(journal):
     assert measured["rows_known"] == 2
     assert measured["left_expected"] == 6 * 2  # X $ behind abc, for each row that is left
     assert measured["expected_from"] == "calibration, 2 of 2 rows ended"
+
+
+def test_what_is_read_is_no_token_to_be_sampled(journal):
+    """A study that reads too is bounded and expected as before, and known where it is answered."""
+    job = work()
+    reading = replace(job, readouts={item: {"A": (ids("A"),)} for item in PROMPTS})
+    finish(job, journal(), [("q0", 0), ("q0", 1), ("q1", 0)])
+    lines = [plan("m", w, journal(), rows=0, in_flight=0, seconds=0) for w in (job, reading)]
+    assert lines[0] == lines[1]
+    engine = Paced(passes)
+    measured = plan("m", reading, journal(engine), rows=2, in_flight=8, seconds=9)
+    assert any(request.read for request in engine.asked)  # time is told with what reading takes
+    assert (measured["rows_known"], measured["left_expected"]) == (5, 3 * ROW)
 
 
 def test_a_calibration_measures_and_its_tokens_are_kept(journal):
@@ -302,6 +321,16 @@ def test_items_that_do_not_fit_are_left_out_and_said(journal):
     line = plan("m", work(prompts=prompts), journal(), rows=0, in_flight=0, seconds=0)
     assert line["rows"] == 8
     assert line["note"] == "1 item(s) do not fit the context of 100 tokens"
+
+
+def test_prompts_without_thinking_are_asked_and_must_fit(journal):
+    job = replace(work(sweep(no_think=True)), unthinking={q: ids(PROMPT + "|") for q in PROMPTS})
+    line = plan("m", job, journal(), rows=8, in_flight=8, seconds=99)
+    assert (line["rows_known"], line["sampled_known"]) == (8, 8 * (5 + 2 * 2))
+    long = replace(job, unthinking={"q0": ids("Q" * 99)})
+    line = plan("m", long, None, rows=0, in_flight=0, seconds=0)
+    assert line["rows"] == 6
+    assert line["note"] == "not made yet; 1 item(s) do not fit the context of 100 tokens"
 
 
 def test_a_model_that_cannot_be_loaded_is_planned_without_its_speed(journal):

@@ -13,8 +13,9 @@ from thinkscale.config.strategies import Scorer, Strategy
 from thinkscale.config.sweep import Conditions
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.inference import prepare
+from thinkscale.jobs.scoring import parameters
 from thinkscale.jobs.searching import search_items
-from thinkscale.models.registry import parameters, register
+from thinkscale.models.registry import register
 from thinkscale.thinking.judged_text import JudgedText, encode_judged
 from thinkscale.thinking.prompts import user_message
 

@@ -50,6 +50,30 @@ def test_columns_are_exactly_the_contract():
         assert table["method"].str.len().gt(10).all(), name
 
 
+def test_truncation_and_no_thinking_are_conditions_of_their_own():
+    graded = graded_frame()
+    cut, natural = (graded[graded["condition"] == name] for name in ("max=8", "natural"))
+    short = {"max_think": pd.NA, "outcome": "ungradable", "extracted": None}
+    more = pd.concat([
+        graded,
+        cut.assign(condition="truncate=8", truncate=8, **short),
+        natural.assign(condition="no_think", no_think=True, think_tokens=0),
+    ])  # fmt: skip
+    found = tables(more)
+    names = ["natural", "no_think", "max=8", "max=16", "truncate=8", "min=40", "waits=1"]
+    for name, without in (("accuracy", []), ("mcnemar", ["natural"])):
+        rows = found[name][found[name]["model"] == "a"]
+        assert rows["condition"].tolist() == [name for name in names if name not in without]
+    rows = found["accuracy"].set_index(["model", "condition"]).loc["a"]
+    assert rows.loc["truncate=8", ["estimate", "ungradable"]].tolist() == [0, 1]
+    assert rows["truncate"].dropna().to_dict() == {"truncate=8": 8}
+    assert rows["max_think"].dropna().to_dict() == {"max=8": 8, "max=16": 16}
+    assert rows["no_think"].tolist() == [name == "no_think" for name in names]
+    natural = tables(graded)
+    for name in found.keys() - {"accuracy", "mcnemar"}:
+        pd.testing.assert_frame_equal(found[name], natural[name])
+
+
 def test_order_of_rows_changes_nothing_and_seed_fixes_all():
     graded = graded_frame()
     expected = tables(graded)

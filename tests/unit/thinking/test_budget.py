@@ -15,10 +15,13 @@ from thinkscale.thinking.budget import respond
 from thinkscale.thinking.conditions import NATURAL, Condition, sweep
 from thinkscale.thinking.think import ledger
 
+UNTHINKING = PROMPT + "|"
+
 
 def run(conditions, script=passes, context=1000, prompt=PROMPT, **changes):
     engine = Scripted(script)
-    row = respond(ids(prompt), b"key", conditions, forcing(**changes), context)
+    made = forcing(**changes)
+    row = respond(ids(prompt), b"key", conditions, made, context, unthinking=ids(UNTHINKING))
     [(_, result)] = drive([("row", row)], engine, 8)
     return engine, result
 
@@ -35,7 +38,7 @@ def test_natural_end_keeps_the_models_own_marker_and_forces_nothing():
     assert answer.forced_end == ()
     assert text(engine.asked[-1].prompt) == PROMPT + "abcd|"
     assert text(answer.completion.ids) == "X"
-    assert ledger(ids(PROMPT), answer) == {
+    assert ledger(answer) == {
         "prompt_tokens": 3,
         "think_natural": 4,
         "think_injected": 0,
@@ -47,6 +50,7 @@ def test_natural_end_keeps_the_models_own_marker_and_forces_nothing():
         "waits_done": 0,
         "stop": "natural",
         "answer_stop": "eos",
+        "answer_from": "answer",
         "censored": False,
     }
 
@@ -87,7 +91,7 @@ def test_waits_drop_the_marker_and_think_on():
     assert text(row.answers["waits=1"].prefix.ids) == "abcdWef"
     assert text(row.answers["waits=2"].prefix.ids) == "abcdWefWg"
     assert text(engine.asked[1].prompt) == PROMPT + "abcdW"
-    counts = ledger(ids(PROMPT), row.answers["waits=2"])
+    counts = ledger(row.answers["waits=2"])
     assert (counts["think_natural"], counts["think_injected"]) == (7, 2)
     assert counts["waits_done"] == 2
     assert counts["stop"] == "natural"
@@ -194,20 +198,136 @@ def test_a_continuation_that_fills_the_context_is_cut():
 
 def test_an_answer_cut_by_its_limit_is_labelled():
     _, row = run({"natural": NATURAL}, partial(passes, answer="too long"))
-    assert ledger(ids(PROMPT), row.answers["natural"])["answer_stop"] == "limit"
+    assert ledger(row.answers["natural"])["answer_stop"] == "limit"
     assert row.answers["natural"].completion.sampled == 5
 
 
-thought = st.text("abc\n", max_size=6)
+# Models without markers of thinking: a turn that they end is their whole response.
+
+ENDED = partial(passes, thoughts=("ab" + EOS, "cd" + EOS))
 
 
-@given(st.lists(thought, min_size=1, max_size=4), st.lists(st.integers(0, 30), unique=True))
-def test_laws_of_the_chain(thoughts, budgets):
+def test_a_turn_that_the_model_ends_is_its_whole_response():
+    engine, row = run(sweep(max_think=[1, 9], waits=[1]), ENDED, whole_turn=True)
+    natural = row.answers["natural"]
+    assert text(natural.ids) == "ab" and natural.completion is None
+    assert ledger(natural) == {
+        "prompt_tokens": 3,
+        "think_natural": 2,
+        "think_injected": 0,
+        "think_tokens": 2,
+        "forced_end_tokens": 0,
+        "answer_tokens": 0,
+        "new_tokens": 3,  # a b $
+        "alone_tokens": 3,
+        "waits_done": 0,
+        "stop": "natural",
+        "answer_stop": "eos",
+        "answer_from": "turn",
+        "censored": False,
+    }
+    assert row.answers["max=9"].ids == natural.ids and row.answers["max=9"].new_tokens == 0
+    # A budget cuts and asks; a wait drops the end of the turn and thinks on, to the next.
+    cut, waited = row.answers["max=1"], row.answers["waits=1"]
+    assert (cut.answer_from, text(cut.forced_end), text(cut.ids)) == ("answer", "\n|=", "X")
+    assert (waited.answer_from, text(waited.ids)) == ("turn", "abWcd")
+    assert [text(request.prompt) for request in engine.asked] == [
+        PROMPT, PROMPT + "abW", PROMPT + "a\n|=",
+    ]  # fmt: skip
+    assert engine.sampled == sum(answer.new_tokens for answer in row.answers.values())
+
+
+def test_where_every_turn_was_ended_nothing_is_asked():
+    engine, row = run(sweep(max_think=[5]), ENDED, whole_turn=True)
+    assert {answer.answer_from for answer in row.answers.values()} == {"turn"}
+    assert len(engine.asked) == 1 and engine.sampled == 3
+
+
+def test_an_answer_line_of_its_own_still_ends_thinking():
+    _, row = run({"natural": NATURAL}, whole_turn=True)
+    answer = row.answers["natural"]
+    assert (answer.answer_from, text(answer.prefix.ids), text(answer.ids)) == (
+        "answer",
+        "abcd",
+        "X",
+    )
+
+
+# Thinking switched off, and cut without a question.
+
+
+def test_without_thinking_the_answer_is_asked_on_a_prompt_of_its_own():
+    engine, row = run(sweep(max_think=[0], no_think=True))
+    answer = row.answers["no_think"]
+    [asked] = (request for request in engine.asked if text(request.prompt) == UNTHINKING)
+    assert (asked.max_new, asked.stops, asked.position) == (5, (), 0)
+    assert text(answer.ids) == "X"
+    assert ledger(answer) == {
+        "prompt_tokens": 4,
+        "think_natural": 0,
+        "think_injected": 0,
+        "think_tokens": 0,
+        "forced_end_tokens": 0,
+        "answer_tokens": 2,
+        "new_tokens": 2,
+        "alone_tokens": 2,
+        "waits_done": 0,
+        "stop": "natural",
+        "answer_stop": "eos",
+        "answer_from": "answer",
+        "censored": False,
+    }
+    assert text(row.answers["max=0"].prompt) == PROMPT
+
+
+@pytest.mark.parametrize(
+    ("whole_turn", "limit", "told"),
+    [
+        (False, 3, ("abc", "", "none", "budget", "limit", True)),
+        (True, 3, ("abc", "abc", "turn", "budget", "limit", True)),
+        (False, 4, ("abcd", "X", "answer", "natural", "eos", False)),  # ended, spent: not cut
+        (True, 90, ("abcd", "X", "answer", "natural", "eos", False)),
+    ],
+)
+def test_truncation_asks_nothing_and_costs_nothing(whole_turn, limit, told):
+    engine, row = run(sweep(truncate=[limit]), whole_turn=whole_turn)
+    answer = row.answers[f"truncate={limit}"]
+    counts = ledger(answer)
+    labels = tuple(counts[k] for k in ("answer_from", "stop", "answer_stop", "censored"))
+    assert (text(answer.prefix.ids), text(answer.ids), *labels) == told
+    assert (answer.forced_end, answer.new_tokens) == ((), 0)
+    assert answer.alone_tokens == (3 if limit == 3 else 7)
+    assert counts["answer_tokens"] == (0 if limit == 3 else 2)
+    assert engine.sampled == 7  # what is natural: abcd | X $
+
+
+def test_what_the_context_cuts_is_not_asked_either_where_it_is_truncated():
+    script = partial(passes, thoughts=("a" * 50,))
+    _, row = run(sweep(truncate=[4, 50]), script, context=20)  # room 9
+    told = {
+        name: (a.prefix.length, a.prefix.stop, a.answer_from) for name, a in row.answers.items()
+    }
+    assert told["natural"] == (9, "context", "answer")
+    assert told["truncate=50"] == (9, "context", "none")
+    assert told["truncate=4"] == (4, "budget", "none")
+
+
+thought = st.text("abc\n$", max_size=6)
+
+
+@given(
+    st.lists(thought, min_size=1, max_size=4),
+    st.lists(st.integers(0, 30), unique=True),
+    st.booleans(),
+)
+def test_laws_of_the_chain(thoughts, budgets, whole_turn):
     """Sampled tokens are charged once; prefixes are nested; each condition alone agrees."""
     budgets = sorted(budgets)
-    conditions = sweep(max_think=budgets, min_think=[3, 9], waits=[1, 3])
+    limits = {"max_think": budgets, "truncate": budgets[::2]}
+    conditions = sweep(**limits, min_think=[3, 9], waits=[1, 3], no_think=True)
     script = partial(passes, thoughts=tuple(thoughts))
-    engine, row = run(conditions, script, context=60)
+    engine, row = run(conditions, script, context=60, whole_turn=whole_turn)
+    _only_what_is_said_without_being_asked(row, whole_turn)
     assert engine.sampled == sum(answer.new_tokens for answer in row.answers.values())
     for smaller, larger in pairwise(budgets):
         short, long = (row.answers[f"max={b}"] for b in (smaller, larger))
@@ -218,10 +338,25 @@ def test_laws_of_the_chain(thoughts, budgets):
         assert answer.prefix.count("sampled") + answer.prefix.count("injected") == len(
             answer.prefix.ids
         )
-        _, alone = run({name: condition}, script, context=60)
+        _, alone = run({name: condition}, script, context=60, whole_turn=whole_turn)
         assert alone.answers[name].prefix.ids == answer.prefix.ids
         assert alone.answers[name].completion == answer.completion
         assert alone.answers[name].alone_tokens == answer.alone_tokens
+
+
+def _only_what_is_said_without_being_asked(row, whole_turn):
+    """A response is a whole turn where the model ended it or nothing was asked; else an answer."""
+    for name, answer in row.answers.items():
+        ended = answer.prefix.end is not None and answer.prefix.end.by_eos
+        unasked = name.startswith("truncate") and answer.prefix.stop != "natural"
+        whole = "turn" if whole_turn and (ended or unasked) else "none" if unasked else "answer"
+        assert answer.answer_from == whole
+        assert (answer.completion is None) == (whole != "answer")
+        if name.startswith("truncate="):
+            limit = name.removeprefix("truncate=")
+            assert answer.new_tokens == 0
+            if f"max={limit}" in row.answers:
+                assert answer.prefix == row.answers[f"max={limit}"].prefix
 
 
 def test_rows_are_driven_side_by_side_and_refilled():
@@ -275,7 +410,7 @@ def test_what_is_put_in_may_take_all_that_is_left():
         PROMPT + "abcd|",
         PROMPT + "abcdW\n|=",
     ]
-    assert ledger(ids(PROMPT), both) == {
+    assert ledger(both) == {
         "prompt_tokens": 3,
         "think_natural": 4,
         "think_injected": 1,
@@ -287,6 +422,7 @@ def test_what_is_put_in_may_take_all_that_is_left():
         "waits_done": 1,
         "stop": "budget",
         "answer_stop": "eos",
+        "answer_from": "answer",
         "censored": False,
     }
     assert [segment.kind for segment in row.chains[0].segments] == ["sampled", "injected"]
@@ -394,9 +530,10 @@ markers = st.sampled_from([("|",), ("||",), ("||", "|/|")])
     st.sampled_from(["each", "drawn"]),
     markers,
     st.sampled_from([26, 60]),
+    st.booleans(),
 )
 def test_laws_of_sweeps_with_combinations(
-    thoughts, within_waits, within_minimum, budgets, texts, choice, marker, context
+    thoughts, within_waits, within_minimum, budgets, texts, choice, marker, context, whole_turn
 ):
     """Conservation, nested prefixes, compute that grows with the budget, alone = in the sweep."""
 
@@ -416,6 +553,8 @@ def test_laws_of_sweeps_with_combinations(
         waits=[2],
         continuations=texts,
         continuation_choice=choice,
+        truncate=sorted(budgets),
+        no_think=True,
         combine=[
             *({"waits": waits, "max_think": most} for most, waits in within_waits),
             *({"min_think": least, "max_think": most} for least, most in within_minimum),
@@ -426,10 +565,12 @@ def test_laws_of_sweeps_with_combinations(
         "think_end": tuple(map(ids, marker)),
         "continuations": dict(zip(sorted(names), map(ids, texts), strict=False)),
         "drawn": tuple(map(ids, texts)),
+        "whole_turn": whole_turn,
     }
     engine, row = run(conditions, script, context=context, **given)
     answers = row.answers
     assert engine.sampled == sum(answer.new_tokens for answer in answers.values())
+    _only_what_is_said_without_being_asked(row, whole_turn)
 
     for name, condition in conditions.items():
         answer = answers[name]
@@ -448,7 +589,7 @@ def test_laws_of_sweeps_with_combinations(
         assert counted.sampled == sum(a.new_tokens for a in alone.answers.values())
 
     def thought_alone(answer):
-        return answer.alone_tokens - answer.completion.sampled
+        return answer.alone_tokens - ledger(answer)["answer_tokens"]
 
     families = {}
     for name, condition in conditions.items():

@@ -19,11 +19,15 @@ def test_names_of_a_whole_sweep():
         waits=[1],
         continuations=["Wait", "Hmm"],
         combine=[WITHIN, AT_LEAST],
+        truncate=[16],
+        no_think=True,
     )
     assert list(named) == [
         "natural",
+        "no_think",
         "max=0",
         "max=16",
+        "truncate=16",
         "min=40",
         "waits=1",
         "waits=2;max=64",
@@ -35,6 +39,8 @@ def test_names_of_a_whole_sweep():
     ]
     assert named["natural"] == NATURAL
     assert named["max=16"] == Condition(max_think=16)
+    assert named["truncate=16"] == Condition(truncate=16)
+    assert named["no_think"] == Condition(no_think=True)
     assert named["waits=2;max=64"] == Condition(max_think=64, waits=2, continuation="Wait")
     assert named["min=40;max=64;continuation=Hmm"] == Condition(64, 40, None, "Hmm")
     assert {c.continues for n, c in named.items() if n.startswith("m")} == {True, False}
@@ -100,6 +106,7 @@ def test_contradictions(cell, why):
     ("key", "values", "name"),
     [
         ("max_think", [8, 16, 8], "max=8"),
+        ("truncate", [8, 8], "truncate=8"),
         ("min_think", [8, 8], "min=8"),
         ("waits", [1, 1], "waits=1"),
         ("combine", [WITHIN, dict(reversed(WITHIN.items()))], "waits=2;max=64"),

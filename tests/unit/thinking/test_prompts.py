@@ -7,7 +7,14 @@ from tokenizers.processors import TemplateProcessing
 
 import tiny
 from thinkscale.config.inference import Prompt
-from thinkscale.thinking.prompts import encode, encode_prompt, forcing, render, user_message
+from thinkscale.errors import ThinkscaleError
+from thinkscale.thinking.prompts import (
+    encode,
+    encode_prompt,
+    forcing,
+    render,
+    user_message,
+)
 
 # Renders the messages between marks, and opens thinking where DeepSeek-R1's distills do.
 PLAIN = (
@@ -70,6 +77,59 @@ def test_without_a_chat_template_the_message_stands_as_it_is():
     tokenizer.chat_template = None
     assert render(tokenizer, "hi") == "hi\n<think>\n"
     assert render(tokenizer, "hi", system="be brief") == "be brief\n\nhi\n<think>\n"
+
+
+STRICT = "{% if messages[0].role == 'system' %}{{ raise_exception('no such role') }}{% endif %}"
+ALONE = "{% if messages | length > 2 %}{{ raise_exception('one message') }}{% endif %}" + PLAIN
+
+
+def test_a_refused_system_message_is_named_and_can_go_to_the_user():
+    with pytest.raises(ThinkscaleError) as raised:
+        render(words(STRICT + PLAIN), "hi", system="be brief", examples=EXAMPLES)
+    said = str(raised.value)
+    assert said.startswith("`inference.prompt.system`: ") and "no such role" in said
+    assert "`inference.prompt.system_role: user`" in said and len(said.splitlines()) == 1
+    how = {"system": "be brief", "system_role": "user"}
+    assert render(words(STRICT + PLAIN), "hi", **how).startswith("[user]be brief\n\nhi[assistant]")
+    shown = render(words(STRICT + PLAIN), "hi", **how, examples=EXAMPLES)
+    assert shown.startswith("[user]be brief\n\n1+1?[assistant]") and shown.count("be brief") == 1
+    assert render(words(), "hi", system_role="user") == render(words(), "hi")
+
+
+def test_other_refusals_are_named_too():
+    with pytest.raises(ThinkscaleError, match=r"^`inference\.prompt\.examples`: .*one message"):
+        render(words(ALONE), "hi", system="so", examples=EXAMPLES)
+    assert render(words(ALONE), "hi", system="so")
+    with pytest.raises(ThinkscaleError, match=r"^`inference\.prompt`: .*never"):
+        render(words("{{ raise_exception('never') }}"), "hi", system="so", examples=EXAMPLES)
+
+
+def test_thinking_is_switched_off_whether_or_not_the_template_opened_it():
+    off = {"start": "<think>\n\n</think>\n\n", "opening": "<think>\n"}
+    closed = "[user]hi[assistant]<think>\n\n</think>\n\n"
+    for template in (PLAIN, OPENING, OPENING.replace("<think>\n", "<think>\n\n</think>\n\n")):
+        assert render(words(template), "hi", **off) == closed
+    assert render(words(OPENING), "hi", start="", opening="<think>").endswith("<think>\n")
+    assert render(words("A:{{ '\\n' }}"), "hi", start="so:", opening="") == "A:\nso:"
+
+
+@pytest.mark.parametrize("closed", ["<think>\n\n</think>\n\n", "</think>", "<think> </t>\n"])
+def test_a_thought_that_the_template_closes_is_named(closed):
+    how = {"end": ["</think>", "</t>"], "template_options": {"x": 1}}
+    with pytest.raises(ThinkscaleError) as raised:
+        render(words(PLAIN + "{{ '" + closed.replace("\n", "\\n") + "' }}"), "hi", **how)
+    said = str(raised.value)
+    assert said.startswith("`inference.thinking.template_options`: found {'x': 1}, with which")
+    assert "`conditions.no_think: true`" in said and len(said.splitlines()) == 1
+
+
+def test_only_what_the_template_writes_last_closes_thinking():
+    how = {"end": ["</think>"]}
+    for tail in ("<think></think>So", "<think>"):
+        assert render(words(PLAIN + tail), "hi", **how).startswith("[user]hi[assistant]" + tail)
+    assert render(words(), "hi</think>", **how).endswith("</think>[assistant]<think>\n")
+    assert render(words(None), "hi</think>", **how) == "hi</think>\n<think>\n"
+    assert render(words(PLAIN + "</think>"), "hi", start="", **how).endswith("</think>")
 
 
 EXAMPLES = [{"user": "1+1?", "assistant": "2\nAnswer: A"}, {"user": "{stem}", "assistant": "B"}]

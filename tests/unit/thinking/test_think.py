@@ -15,8 +15,16 @@ from thinkscale.jobs.job import require
 from thinkscale.thinking.conditions import sweep
 from thinkscale.thinking.think import think
 
-SWEEP = sweep(max_think=[0, 3, 9], min_think=[12], waits=[1, 2], continuations=["Wait", "Hmm"])
+SWEEP = sweep(
+    max_think=[0, 3, 9],
+    min_think=[12],
+    waits=[1, 2],
+    continuations=["Wait", "Hmm"],
+    truncate=[3],
+    no_think=True,
+)
 PROMPTS = {f"q{n}": ids("Q" * (n + 1) + "<\n") for n in range(6)}
+UNTHINKING = {f"q{n}": ids("Q" * (n + 1) + "|") for n in range(6)}
 
 
 @dataclass
@@ -49,9 +57,10 @@ class Chance:
         return Usage(sampled=self.sampled)
 
 
-def thought(prompts=PROMPTS, conditions=SWEEP, engine=None, samples=3, **options):
-    settings = {"samples": samples, "seed": 7, "context": 60, **options}
-    return think("m", prompts, conditions, engine or Chance(), forcing(), text, **settings)
+def thought(prompts=PROMPTS, conditions=SWEEP, engine=None, samples=3, whole=False, **options):
+    settings = {"samples": samples, "seed": 7, "context": 60, "unthinking": UNTHINKING, **options}
+    made = forcing(whole_turn=whole)
+    return think("m", prompts, conditions, engine or Chance(), made, text, **settings)
 
 
 def ran(*arguments, **options):
@@ -75,6 +84,9 @@ def test_frames_keep_their_contracts(tmp_path):
         .all(axis=None)
     )
     assert again.loc[again["condition"] == "max=3", "max_think"].eq(3).all()
+    assert again.loc[again["condition"] == "truncate=3", "truncate"].eq(3).all()
+    assert again["truncate"].notna().sum() == again["no_think"].sum() == len(PROMPTS) * 3
+    assert again.loc[again["no_think"], "condition"].eq("no_think").all()
     assert set(again["condition"]) == set(SWEEP)
     assert len(again) == len(PROMPTS) * 3 * len(SWEEP)
 
@@ -93,18 +105,26 @@ def test_a_shard_without_items_is_an_empty_frame_of_the_same_kind(tmp_path):
         assert contracts.read(tmp_path / "together.parquet", name).equals(full)
 
 
-def test_the_ledger_adds_up():
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_ledger_adds_up(whole):
     engine = Chance()
-    chains, rows = ran(engine=engine, context=25)
+    chains, rows = ran(engine=engine, context=25, whole=whole)
     assert engine.sampled == rows["new_tokens"].sum()
     assert (rows["think_natural"] + rows["think_injected"] == rows["think_tokens"]).all()
     assert (rows["think_tokens"] == rows["think_text"].str.len()).all()
     assert (rows["new_tokens"] <= rows["alone_tokens"]).all()
-    lengths = rows["item_id"].map(lambda item_id: len(PROMPTS[item_id]))
+    lengths = rows["item_id"].map(lambda item_id: len(PROMPTS[item_id])) - rows["no_think"]
     assert (rows["prompt_tokens"] == lengths).all()
+    assert (rows.loc[rows["no_think"], "think_tokens"] == 0).all()
     assert set(rows["stop"]) == {"natural", "budget", "context"}
     assert set(rows["answer_stop"]) == {"eos", "limit"}
-    forced = rows["stop"] != "natural"
+    turn, none = (rows["answer_from"] == source for source in ("turn", "none"))
+    assert turn.any() == whole and none.any() == (not whole)
+    assert (rows.loc[turn, "answer_text"] == rows.loc[turn, "think_text"]).all()
+    assert (rows.loc[none, "answer_text"] == "").all()
+    assert not rows.loc[turn | none, ["answer_tokens", "forced_end_tokens"]].any(axis=None)
+    assert (rows["truncate"].notna() | ~none).all() and rows["error"].isna().all()
+    forced = (rows["stop"] != "natural") & rows["truncate"].isna()
     assert (rows.loc[forced, "forced_end_tokens"] >= 2).all()
     assert (rows.loc[rows["condition"].str.startswith("max="), "think_tokens"] <= 9).any()
     assert set(chains["continuation"]) == {"Wait", "Hmm"}
@@ -164,7 +184,7 @@ def test_rows_come_in_the_order_of_the_items():
 
 
 def test_a_prompt_without_room_is_refused_and_the_others_go_on(tmp_path):
-    # 3 forced and 5 for the answer leave 7 for the prompt; that of q5 has 8 tokens
+    # 3 forced and 5 for the answer leave 7 for the prompt; those of q5 have 8 tokens
     engine = Chance()
     result = thought(engine=engine, context=15)
     reason = (
@@ -180,7 +200,8 @@ def test_a_prompt_without_room_is_refused_and_the_others_go_on(tmp_path):
     assert len(rows) == len(PROMPTS) * 3 * len(SWEEP)
     refused = rows[rows["item_id"] == "q5"]
     assert (refused["error"] == reason).all()
-    assert (refused["prompt_tokens"] == 8).all()
+    assert (refused["prompt_tokens"] == 8 - refused["no_think"]).all()
+    assert (refused["answer_from"] == "none").all()
     assert not refused[[c for c in contracts.LEDGER if c != "prompt_tokens"]].any(axis=None)
     assert set(zip(refused["stop"], refused["answer_stop"], strict=True)) == {("context", "none")}
     assert refused["censored"].all()
@@ -210,7 +231,16 @@ def test_a_prompt_that_just_fits_has_no_room_to_think():
     assert (rows["think_tokens"] == 0).all()
     stops = rows.groupby("condition")["stop"].agg(set)
     assert stops["natural"] == {"context"} and stops["max=0"] == {"budget"}
-    assert rows["censored"].all()
+    assert stops["no_think"] == {"natural"}
+    assert (rows["censored"] != rows["no_think"]).all()
+
+
+def test_a_prompt_without_thinking_must_fit_too():
+    prompts = {"q4": PROMPTS["q4"]}
+    longer = {"q4": ids("Q" * 8)}
+    assert thought(prompts, context=15, unthinking={"q4": ids("Q" * 7)}).refused == {}
+    result = thought(prompts, context=15, unthinking=longer, engine=object.__new__(Nothing))
+    assert "the prompt has 8 tokens" in result.refused["q4"]
 
 
 def test_the_watch_sees_rows_and_items_done_and_rows_on_their_way():

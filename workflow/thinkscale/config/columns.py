@@ -55,8 +55,9 @@ _GO_WITH = {
 
 class Columns(Section):
     """Which column of a bank holds what. A list of names stands for the first of them that the
-    file has; with `null` at its end the file need not have any of them. Items without `options`,
-    `option_columns` or `correct_option` are free response."""
+    file has; with `null` at its end the file need not have any of them. Where it has none by its
+    very name, case and spaces do not count, and `items_report.csv` says which column was taken.
+    Items without `options`, `option_columns` or `correct_option` are free response."""
 
     stem: Column | None = setting(["stem"], "Column of the question's text.")
     stem_template: Text | None = setting(
@@ -67,12 +68,15 @@ class Columns(Section):
     options: Column | None = setting(
         None,
         "Column holding all options: a list of texts, an object of label and text, or a list of "
-        "objects with `label` and `text`; in CSV the same as JSON.",
+        "objects with `label` and `text`; in CSV the same as JSON, or a line each with its label. "
+        "Labels that all texts begin with (`A. …`, `(B) …`) are taken off, and reported.",
     )
     option_columns: list[Text] | None = setting(
         None, "Columns holding one option each, in order A, B, C …; blanks are skipped."
     )
-    key: Column | None = setting(["key"], "Column of the right option's label, or of its text.")
+    key: Column | None = setting(
+        ["key"], "Column of the right option's label, or of its text; of several, as in `A,C`."
+    )
     key_counts_from: Literal[0, 1] | None = setting(
         None, "Where the key is the option's number: what the first option counts as."
     )
@@ -102,7 +106,8 @@ class Columns(Section):
     )
     difficulty: Column | None = setting(
         ["difficulty"],
-        "Column of the human difficulty, in the bank's own scale; `null` where the bank has none.",
+        "Column of the human difficulty, in the bank's own scale (85% is 0.85); `null` where the "
+        "bank has none. NA, `-` and the like are missing.",
     )
     difficulty_pattern: Pattern | None = setting(
         None,

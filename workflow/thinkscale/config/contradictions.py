@@ -52,7 +52,7 @@ def _repeated_values(key: str, values: Sequence[Any]) -> Iterable[str]:
 
 def _sweep_contradictions(study: Study) -> Iterable[str]:
     asked = study.conditions
-    for key in ("max_think", "min_think", "waits", "continuations"):
+    for key in ("max_think", "truncate", "min_think", "waits", "continuations"):
         yield from _repeated_values(f"conditions.{key}", getattr(asked, key) or [])
     for text in set(asked.continuations).intersection(RESERVED):
         yield (
@@ -214,6 +214,16 @@ def _grading_contradictions(study: Study) -> Iterable[str]:
         yield (
             "`inference.readout`: found nothing to be read; expected `options`, for the study or "
             "for some model, with the grader `readout` in `grading.graders`"
+        )
+    if grading.choice.keys is not None and "choice" not in grading.graders:
+        yield (
+            f"`grading.choice.keys`: found {grading.choice.keys!r}; expected it only with the "
+            "grader `choice` in `grading.graders`"
+        )
+    if grading.choice.keys == "all" and "readout" in grading.graders:
+        yield (
+            "`grading.choice.keys`: found 'all' with the grader `readout`, which reads one label; "
+            "expected `any`, or another grader"
         )
     if (grading.judge is None) == ("judge" in grading.graders):
         found, where = ("missing", "with") if grading.judge is None else ("found", "only with")

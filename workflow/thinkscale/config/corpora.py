@@ -19,8 +19,9 @@ class Corpus(Section):
     name: Name = setting(..., "Name used in tables and figures.")
     source: Text | None = setting(
         None,
-        "`calibration` for generated traces, or a path: JSON, JSONL, CSV, TSV or Parquet, and for "
-        "the format `text` any file, `.gz` too. Expected unless `hub` is given.",
+        "`calibration` for generated traces, or a path: JSON, JSONL, CSV or TSV (these also as "
+        ".gz, .bz2 or .xz), Parquet or a workbook, and for the format `text` any file, packed or "
+        "not. Expected unless `hub` is given.",
     )
     hub: hub_keys.DataSetId = None
     revision: hub_keys.Commit = None
@@ -31,7 +32,7 @@ class Corpus(Section):
         "traces",
         "`traces`: a question, reasoning and a response in three columns, which is what models "
         "are fine-tuned on. `columns`: any columns of text. `messages`: chats, a list of `role` "
-        "and `content`. `text`: a document a line.",
+        "and `content`, or of `from` and `value` as in ShareGPT's. `text`: a document a line.",
     )
     n: Positive | None = setting(
         None, "Rows to take, from the first. Default: all (1000 of generated traces).", "rows"
@@ -50,7 +51,10 @@ class Corpus(Section):
     )
     messages: Text = setting("messages", "Column of the messages, in `messages`.")
     roles: list[Text] = setting(
-        ["user", "assistant"], "Whose messages are compared with the items.", min_length=1
+        ["user", "assistant"],
+        "Whose messages are compared with the items; `user` and `assistant` are also ShareGPT's "
+        "`human` and `gpt`.",
+        min_length=1,
     )
 
 

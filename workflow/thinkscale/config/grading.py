@@ -1,8 +1,14 @@
 """How answers are judged."""
 
+from typing import Literal
+
+from pydantic import field_validator
+
 from thinkscale.config.judge import Judge
-from thinkscale.config.section import Name, Number, Positive, Section, setting
+from thinkscale.config.section import Name, Number, Positive, Section, Text, setting
 from thinkscale.config.structure import StructureGrader
+from thinkscale.data.patterns import with_one_group
+from thinkscale.errors import ThinkscaleError
 
 
 class ChoiceGrader(Section):
@@ -22,6 +28,12 @@ class ChoiceGrader(Section):
         ge=0,
         le=100,
     )
+    keys: Literal["any", "all"] | None = setting(
+        None,
+        "What several keys of an item mean (`A,C` in the bank). `any`: an answer that names one of "
+        "them is right. `all`: answers name sets of options, and only exactly this set is right. "
+        "Default: such an item is an error.",
+    )
 
 
 class NumericGrader(Section):
@@ -34,21 +46,28 @@ class NumericGrader(Section):
         ge=0,
     )
     absolute_tolerance: Number = setting(
-        1e-9,
-        "Largest difference from the reference that counts as equal, at any size.",
+        0.0,
+        "Largest difference from the reference that counts as equal, at any size. Above 0, tiny "
+        "references such as 6.63e-34 are not told from 0.",
         "unit of the answer",
         ge=0,
     )
 
 
 class MathGrader(Section):
-    """How long an answer in mathematics may take."""
+    """How answers in mathematics are compared, and how long that may take."""
 
     timeout: Positive = setting(
         5,
-        "Longest time for parsing an answer, and again for comparing it with the reference; "
-        "beyond it the response is ungradable.",
+        "Longest time for parsing an answer and comparing it with the reference; beyond it the "
+        "response is ungradable.",
         "seconds",
+    )
+    sets: Literal["strict", "loose"] = setting(
+        "strict",
+        "How several answers are compared with those of the reference: all of them must be there, "
+        "and no other. `strict`: in the order of the reference where that is a point or a tuple, "
+        "`(1, 2)`; a list or a set has none. `loose`: never in an order.",
     )
 
 
@@ -73,10 +92,17 @@ class Grading(Section):
         "Graders to apply; the first is the one analyses use. For items with options: `choice`, "
         "`readout` (the label read as the most likely where the answer begins; see "
         "`inference.readout`), and `article`, the first study's substring rule, for comparison "
-        "only. For items with a "
-        "reference answer: `exact` (equal after normalisation), `numeric` (the last number, "
-        "within a tolerance), `math` (equal as mathematics). For tasks: `structure`, `judge`.",
+        "only. For items with a reference answer: `exact` (equal after normalisation), `numeric` "
+        "(the quantity stated, within a tolerance), `math` (equal as mathematics). For tasks: "
+        "`structure`, `judge`.",
         min_length=1,
+    )
+    pattern: Text | None = setting(
+        None,
+        "Where an answer stands in the text behind thinking, for graders that look for it "
+        "(`choice`, `exact`, `numeric`, `math`): a regular expression in the syntax of RE2, which "
+        "no text can make slow, with one group, as in `(?i)result:\\s*(.+)`. The last match "
+        "counts; an answer without one is ungradable. Default: the graders' own rules.",
     )
     threads: Positive = setting(
         2, "Processes that grade at once; grades do not depend on it.", "processes"
@@ -89,3 +115,11 @@ class Grading(Section):
         StructureGrader(), "What the grader of structure asks of an answer."
     )
     judge: Judge | None = setting(None, "The model the grader `judge` asks. Default: none.")
+
+    @field_validator("pattern")
+    @classmethod
+    def _can_be_searched_for(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else with_one_group(value).pattern
+        except ThinkscaleError as error:
+            raise ValueError(str(error)) from error

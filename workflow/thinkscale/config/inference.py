@@ -37,6 +37,11 @@ class Prompt(Section):
     """How an item becomes the user's turn."""
 
     system: str | None = setting(None, "System message. Default: none.")
+    system_role: Literal["system", "user"] = setting(
+        "system",
+        "Whose message the system text is: `user` puts it before the first message of the user, "
+        "for templates that refuse a system message.",
+    )
     template: str | None = setting(
         None,
         "User message; `{stem}` and `{options}` are filled in, the first is needed, the second "
@@ -79,6 +84,14 @@ class Thinking(Section):
         "at a budget. The end of the turn ends thinking too.",
         min_length=1,
     )
+    turn_end: Literal["thinking", "response"] = setting(
+        "thinking",
+        "What the model ends with its turn where it wrote none of `end`: `thinking`, so that the "
+        "first of them is put in and the model answers; or its `response`, so that nothing is put "
+        "in and the answer is read from what it wrote. The latter is for models that reason in "
+        "their answer, without markers: their thinking is all they write before an answer line "
+        "or, without one, the whole turn. Budgets and waits force as ever.",
+    )
     answer_prompt: str = setting(
         "\n\nFinal Answer:", "Put in behind the end marker where thinking was cut."
     )
@@ -86,6 +99,15 @@ class Thinking(Section):
         "\n\n",
         "What ends a step of thinking, for strategies that search by steps: every token whose text "
         "ends in this, or the tokens it is written with.",
+    )
+    off: str | None = setting(
+        None,
+        "What the prompt ends in, instead of `start`, where thinking is switched off "
+        "(`conditions.no_think`); appended where the chat template does not already do so. "
+        "Default: an empty thought, `start` and the first `end`.",
+    )
+    off_options: dict[str, Any] = setting(
+        {}, "Laid over `template_options` where thinking is switched off, and over the preset's."
     )
     template_options: dict[str, Any] = setting(
         {},
@@ -99,16 +121,35 @@ class Thinking(Section):
         name = values.get("preset") if isinstance(values, dict) else None
         if not isinstance(name, str) or name not in PRESETS:
             return values  # nothing to take, or a fault that the field reports
-        preset, own = PRESETS[name].values(), values.get("template_options", {})
-        options = {**preset["template_options"], **own} if isinstance(own, dict) else own
-        return {**preset, **values, "template_options": options}
+        preset = PRESETS[name].values()
+        laid_over = {
+            key: {**preset[key], **own}
+            for key in ("template_options", "off_options")
+            if isinstance(own := values.get(key, {}), dict)
+        }
+        return {**preset, **values, **laid_over}
 
-    @field_validator("template_options")
+    @field_validator("template_options", "off_options")
     @classmethod
     def _leaves_the_message_alone(cls, value: dict[str, Any]) -> dict[str, Any]:
         if taken := sorted(_RENDERING.intersection(value)):
             raise ValueError(f"no key `{taken[0]}`, which is set here: only what a template reads")
         return value
+
+    @field_validator("template_options")
+    @classmethod
+    def _leaves_thinking_on(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        off = info.data.get("off_options")
+        if off and all(key in value and value[key] == own for key, own in off.items()):
+            raise ValueError(
+                "thinking switched on: answers without it are `conditions.no_think: true`"
+            )
+        return value
+
+    @property
+    def closed(self) -> str:
+        """What the prompt ends in where thinking is switched off."""
+        return f"{self.start.rstrip()}\n\n{self.end[0]}\n\n" if self.off is None else self.off
 
 
 class Inference(Section):

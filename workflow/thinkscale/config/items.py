@@ -9,7 +9,7 @@ from pydantic.types import StrictBool
 from thinkscale.config import hub_keys
 from thinkscale.config.cleaning import Cleaning
 from thinkscale.config.columns import Columns, column_faults, default_columns, has_answer, laid_over
-from thinkscale.config.presets.banks import DELIMITED, PRESETS
+from thinkscale.config.presets.banks import DELIMITED, PRESETS, WORKBOOKS, is_delimited
 from thinkscale.config.section import Positive, Section, Text, setting
 
 Delimiter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
@@ -34,8 +34,9 @@ class Items(Section):
     )
     source: Text | None = setting(
         None,
-        "`calibration` for the generated bank, or a path to CSV, TSV, JSON, JSONL or Parquet, "
-        "from the directory Snakemake runs in. Expected unless `hub` is given.",
+        "`calibration` for the generated bank, or a path to CSV, TSV, JSON or JSONL (these also as "
+        ".gz, .bz2 or .xz), Parquet or a workbook (.xlsx, .xlsm), from the directory Snakemake "
+        "runs in. Expected unless `hub` is given.",
     )
     hub: hub_keys.DataSetId = None
     revision: hub_keys.Commit = None
@@ -43,13 +44,22 @@ class Items(Section):
     split: hub_keys.Split = None
     offline: hub_keys.Offline = False
     delimiter: Delimiter | None = setting(
-        None, "What separates the cells of a CSV or TSV. Default: comma, or tab."
+        None,
+        "What separates the cells of a CSV or TSV. Default: what a first line `sep=…` says, else "
+        "comma, or tab.",
     )
     encoding: Text = setting("utf-8", "Encoding of a CSV, TSV, JSON or JSONL.")
     header: StrictBool = setting(
         True,
-        "Whether the first row of a CSV or TSV names the columns; if not, they are called 1, 2, 3 "
-        "…",
+        "Whether the first row of a CSV, a TSV or a workbook names the columns; if not, they are "
+        "called 1, 2, 3 …, as is a column without a name.",
+    )
+    sheet: Text | None = setting(None, "Sheet of a workbook. Default: the first.")
+    decimal: Literal[".", ","] | None = setting(
+        None,
+        "Decimal sign of numbers that are text; the other of point and comma sets off thousands. "
+        "Default: what a column's first cells show; where they leave open what a comma is, that "
+        "is an error.",
     )
     n: Positive | None = setting(None, "Items to study. Default: all of the bank.", "items")
     bank_size: Positive = setting(
@@ -116,11 +126,15 @@ def item_faults(items: Items) -> Iterable[str]:
 
 def _bank_faults(items: Items) -> Iterable[str]:
     yield from hub_keys.faults(items, "items", "data set")
-    delimited = items.source is not None and items.source.lower().endswith(DELIMITED)
-    if items.delimiter is not None and not delimited:
+    if items.delimiter is not None and not is_delimited(items.source):
         yield (
             f"`items.delimiter`: found {items.delimiter!r}; expected it with a source that ends in "
             f"{', '.join(DELIMITED)}"
+        )
+    if items.sheet is not None and not (items.source or "").lower().endswith(WORKBOOKS):
+        yield (
+            f"`items.sheet`: found {items.sheet!r}; expected it with a source that ends in "
+            f"{', '.join(WORKBOOKS)}"
         )
     yield from column_faults(items.columns)
     if items.preset != "open" and not has_answer(items.columns):

@@ -44,7 +44,11 @@ def judge_model(study: Study) -> Model | None:
         return None
     given = judge.model
     own = {
-        "prompt": Prompt(system=judge.system, template="{stem}"),
+        "prompt": Prompt(
+            system=judge.system,
+            system_role=given.inference.prompt.system_role,
+            template="{stem}",
+        ),
         "samples": 1,
         "temperature": 0.0,
         "top_p": 1.0,

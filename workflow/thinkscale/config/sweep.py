@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic.types import StrictBool
+
 from thinkscale.config.section import NonNegative, Positive, Section, setting
 
 
@@ -27,6 +29,19 @@ class Conditions(Section):
     max_think: list[NonNegative] | None = setting(
         None,
         "Maximum budgets: thinking is cut there and the answer asked for. 0 is no thinking.",
+        "thinking tokens",
+        min_length=1,
+    )
+    no_think: StrictBool = setting(
+        False,
+        "Also the condition `no_think`: thinking is switched off in the prompt, as the model's "
+        "family does it (`inference.thinking.off`), and the answer asked for at once.",
+    )
+    truncate: list[Positive] | None = setting(
+        None,
+        "Token limits: thinking is cut there and nothing asked, so that there is no answer but "
+        "what a model without markers has written by then. Where thinking ends before, this is "
+        "the natural response. Costs nothing.",
         "thinking tokens",
         min_length=1,
     )

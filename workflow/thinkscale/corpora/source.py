@@ -1,17 +1,23 @@
 """A corpus by its configuration: where it is, its format, and which of its texts count."""
 
-import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from thinkscale.corpora.rows import rows_of, shown
 from thinkscale.errors import ThinkscaleError
+from thinkscale.items.cells import shown
+from thinkscale.items.files import opened
+from thinkscale.items.records import read_records
 
 BLOCK = 8_000_000  # bytes of lines, or characters of rows, held at once
 _ASCII_SPACE = " \t\n\r\v\f"
+
+# A message's keys, as chat templates and as ShareGPT's exports have them, and the latter's roles.
+_CHAT = ("role", "content")
+_SHAREGPT = ("from", "value")
+_ROLES = {"human": "user", "gpt": "assistant"}
 
 T = TypeVar("T")
 
@@ -121,7 +127,7 @@ def gathered(values: Iterable[T], size: int, measure: Callable[[T], int]) -> Ite
 def rows(source: CorpusSource, columns: Iterable[str] | None = None) -> Iterator[tuple[int, dict]]:
     """Yield (row, cells) of a corpus that is no text file."""
     if source.path is not None:
-        return rows_of(source.path, source.columns if columns is None else columns)
+        return read_records(source.path, columns=source.columns if columns is None else columns)
     from thinkscale.items.hub import hub_records
 
     return hub_records(source.hub, source.revision, source.config, source.split, source.offline)
@@ -177,38 +183,36 @@ def _message_texts(record: Mapping[str, Any], source: CorpusSource, where: str) 
     texts = []
     for number, message in enumerate(messages, 1):
         here = f"{where}, column {column}, message {number}"
-        if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):
-            raise ThinkscaleError(f"{here}: found {shown(message)}; expected `role` and `content`.")
-        if message["role"] in source.roles:
-            texts.append(_text(message.get("content"), "content", here))
+        role, text = _CHAT
+        if isinstance(message, Mapping) and role not in message:
+            role, text = _SHAREGPT
+        if not isinstance(message, Mapping) or not isinstance(message.get(role), str):
+            raise ThinkscaleError(
+                f"{here}: found {shown(message)}; expected `role` and `content`, or `from` and "
+                "`value`."
+            )
+        who = message[role]
+        if who in source.roles or _ROLES.get(who) in source.roles:
+            texts.append(_text(message.get(text), text, here))
     return texts
 
 
 def _line_blocks(source: CorpusSource, size: int) -> Iterator[list[list[str]]]:
     wanted, lines = source.n, 0
-    try:
-        with _opened(source.path) as file:
-            while wanted != 0 and (data := file.read(size)):
-                data += b"" if data.endswith(b"\n") else file.readline()
-                if lines == 0:
-                    data = data.removeprefix(b"\xef\xbb\xbf")
-                text = _decoded(data, source.path, lines)
-                lines += data.count(b"\n")
-                # A file from Windows ends its lines in two characters.
-                found = (line.removesuffix("\r") for line in text.split("\n"))
-                block = [[line] for line in found if line.strip(_ASCII_SPACE)][:wanted]
-                wanted = None if wanted is None else wanted - len(block)
-                yield block
-    except (OSError, EOFError) as error:
-        raise ThinkscaleError(f"Corpus {source.path}: cannot be read ({error}).") from error
+    with opened(source.path) as file:
+        while wanted != 0 and (data := file.read(size)):
+            data += b"" if data.endswith(b"\n") else file.readline()
+            if lines == 0:
+                data = data.removeprefix(b"\xef\xbb\xbf")
+            text = _decoded(data, source.path, lines)
+            lines += data.count(b"\n")
+            # A file from Windows ends its lines in two characters.
+            found = (line.removesuffix("\r") for line in text.split("\n"))
+            block = [[line] for line in found if line.strip(_ASCII_SPACE)][:wanted]
+            wanted = None if wanted is None else wanted - len(block)
+            yield block
     if wanted:
         raise too_few(source.where, source.n, source.n - wanted)
-
-
-def _opened(path: Path):
-    if not path.is_file():
-        raise ThinkscaleError(f"Corpus file {path} does not exist.")
-    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _decoded(data: bytes, path: Path, lines: int) -> str:

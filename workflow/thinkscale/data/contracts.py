@@ -38,9 +38,12 @@ _RESPONSE = {
     "min_think": INT,
     "waits": INT,
     "continuation": TEXT,
+    "truncate": INT,
+    "no_think": BOOL,
     **dict.fromkeys(LEDGER, INT),
     "stop": TEXT,
     "answer_stop": TEXT,
+    "answer_from": TEXT,
     "censored": BOOL,
     "think_text": TEXT,
     "answer_text": TEXT,
@@ -61,7 +64,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "item_id": TEXT,
             "stem": TEXT,
             "options": pa.list_(OPTION),  # empty for free response
-            "key": TEXT,  # label of the right option; null for free response
+            "key": TEXT,  # label of the right option (`key_labels`); null for free response
             "answer_text": TEXT,
             "difficulty": FLOAT,  # higher = harder
             "difficulty_raw": FLOAT,  # as in the bank
@@ -83,13 +86,15 @@ SCHEMAS: dict[str, pa.Schema] = {
         },
         nullable="continuation prompt_token_ids",
     ),
-    "responses": _contract(_RESPONSE, nullable="max_think min_think waits continuation error"),
+    "responses": _contract(
+        _RESPONSE, nullable="max_think min_think waits continuation truncate error"
+    ),
     # And for every grader of the study a column of outcomes; see FAMILIES.
     "graded": _contract(
         {
             **{name: kind for name, kind in _RESPONSE.items() if not name.endswith("_text")},
             "outcome": TEXT,  # by the study's first grader
-            "extracted": TEXT,
+            "extracted": TEXT,  # equal answers to an item in one form: what they vote for
             "difficulty": FLOAT,
             "response_time": FLOAT,
             "cluster_id": TEXT,
@@ -99,8 +104,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "readout_label": TEXT,  # the most likely
             **dict.fromkeys(READOUT, FLOAT),
         },
-        nullable="max_think min_think waits continuation error extracted difficulty response_time "
-        "cluster_id readout_label " + " ".join(READOUT),
+        nullable="max_think min_think waits continuation truncate error extracted difficulty "
+        "response_time cluster_id readout_label " + " ".join(READOUT),
     ),
     "readouts": _contract(
         {
@@ -118,6 +123,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "step_tokens": IDS,
             "think_tokens": INT,
             "answer_tokens": INT,
+            "answer_from": TEXT,
             "stop": TEXT,
             "answer_stop": TEXT,
             "think_text": TEXT,
@@ -215,18 +221,23 @@ KEYS = {
 # Closed vocabularies.
 _STOPS = ("natural", "budget", "context")
 _ANSWER_STOPS = ("eos", "limit", "none")  # none: nothing was asked
+# Sampled behind the thinking; the whole turn, thinking and all; or there is none.
+_ANSWERS_FROM = ("answer", "turn", "none")
 _OUTCOMES = ("correct", "incorrect", "ungradable")
 WORDS = {
     ("responses", "stop"): _STOPS,
     ("responses", "answer_stop"): _ANSWER_STOPS,
+    ("responses", "answer_from"): _ANSWERS_FROM,
     ("graded", "stop"): _STOPS,
     ("graded", "answer_stop"): _ANSWER_STOPS,
+    ("graded", "answer_from"): _ANSWERS_FROM,
     ("verdicts", "stop"): (*_STOPS, "none"),
     ("verdicts", "answer_stop"): _ANSWER_STOPS,
     ("grades", "outcome"): _OUTCOMES,
     ("graded", "outcome"): _OUTCOMES,
     ("graded", "outcome_"): _OUTCOMES,
     ("candidates", "stop"): _STOPS,
+    ("candidates", "answer_from"): ("answer", "turn"),
     ("candidates", "answer_stop"): ("eos", "limit"),
     ("searches", "choose"): ("best", "weighted", "majority"),
 }
@@ -236,6 +247,13 @@ OPTIONAL = {"chains": ("prompt_token_ids",), "graded": ("readout_label", *READOU
 
 # How further columns begin, of which a study has its own; they are text and may be null.
 FAMILIES = {"graded": "outcome_"}
+
+
+def key_labels(key: str | None, labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels of an item's right options: those of its column `key`, which commas join."""
+    if key is None:
+        return ()
+    return (key,) if key in labels else tuple(key.split(","))
 
 
 def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -4,10 +4,11 @@ It is joined once, from responses, grades and items, by the contract `graded`: k
 ledger, the outcome by every grader (`outcome_<grader>`), that of the study's first with what it
 extracted (`outcome`, `extracted`), the item's properties, and whether the study leaves the item
 out; and what was read of the labels' probabilities (`readout_…`), null where nothing was. It holds
-no texts of items, thinking or answers.
+no texts of items, thinking or answers. Answers that are equal are extracted alike here, so that
+whatever compares them counts them as one; `grades` has them as they were read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -31,16 +32,19 @@ def join(
     graders: Sequence[str],
     excluded: Sequence[str] = (),
     readouts: pd.DataFrame | None = None,
+    same: Callable[[str, str], bool] | None = None,
 ) -> pd.DataFrame:
     """Join grades and the items' facts to the responses, which keep their order.
 
     graders: the study's, its first the one that analyses go by. excluded: ids of items that the
-    study leaves out (`contaminated`). readouts: by the contract, where some model has them. Adds
-    stem_chars (characters of the stem) and n_options.
-    Raises ThinkscaleError if no item is left.
+    study leaves out (`contaminated`). readouts: by the contract, where some model has them. same:
+    whether that grader takes two answers for one (`in_one_form`). Adds stem_chars (characters of
+    the stem) and n_options. Raises ThinkscaleError if no item is left.
     """
     judged = grades.pivot(index=KEYS, columns="grader", values="outcome")[list(graders)]
     first = grades.loc[grades["grader"] == graders[0], [*KEYS, "outcome", "extracted"]]
+    if same is not None:
+        first = in_one_form(first, same)
     facts = items[["item_id", "difficulty", "response_time", "cluster_id"]].assign(
         stem_chars=items["stem"].str.len(),
         n_options=items["options"].map(len),
@@ -60,6 +64,29 @@ def join(
     if readouts is None:
         return joined
     return joined.merge(by_response(readouts, items), on=KEYS, how="left", validate="one_to_one")
+
+
+def in_one_form(grades: pd.DataFrame, same: Callable[[str, str], bool]) -> pd.DataFrame:
+    """Grades by one grader in which the equal answers to an item are extracted alike.
+
+    An item's distinct answers are gone through from the shortest on, in alphabetical order: each
+    takes the form of the first that it is the `same` as, so that nothing depends on the order of
+    the rows. All that are correct are one answer, equal to the reference, and need no comparison;
+    n others in c forms take at most n * c. What is ungradable stays as it was read.
+    """
+    known = ["item_id", "outcome", "extracted"]
+    forms: dict[tuple[str, str, str], str] = {}
+    answers = grades.loc[grades["outcome"] != "ungradable", known].dropna().drop_duplicates()
+    for (item, outcome), own in answers.groupby(known[:2])["extracted"]:
+        found: list[str] = []
+        for answer in sorted(own, key=lambda text: (len(text), text)):
+            equal = (form for form in found if outcome == "correct" or same(form, answer))
+            forms[item, outcome, answer] = form = next(equal, answer)
+            if form is answer:
+                found.append(answer)
+    rows = zip(*(grades[name].tolist() for name in known), strict=True)
+    extracted = pd.Series([forms.get(row, row[2]) for row in rows], grades.index, dtype="str")
+    return grades.assign(extracted=extracted)
 
 
 def contaminated(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from thinkscale.data import contracts
+from thinkscale.data.contracts import key_labels
 
 KEYS = list(contracts.KEYS["responses"])
 _TIE = 1e-6  # of probability among labels: what number types and kernels may make of equals
@@ -21,45 +22,39 @@ def by_response(readouts: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     readout_mass: probability of all labels together. Items without a key have neither of the two
     that go by it.
     """
-    row = readouts.groupby(KEYS, sort=False).ngroup().to_numpy()
-    count = row.max(initial=-1) + 1
-    logprob = readouts["logprob"].to_numpy()
-
-    def total(values: np.ndarray) -> np.ndarray:
-        return np.bincount(row, values, count)
-
-    most = np.full(count, -np.inf)
-    np.maximum.at(most, row, logprob)
-    p = np.exp(logprob - most[row])
-    p /= total(p)[row]
-    confidence = np.zeros(count)
-    np.maximum.at(confidence, row, p)
-    likeliest = p >= confidence[row] - _TIE
-
-    keys = dict(zip(items["item_id"], items["key"].map(keys_of), strict=True))
+    row = readouts.groupby(KEYS, sort=False).ngroup()
+    logprob = readouts["logprob"]
+    odds = np.exp(logprob - logprob.groupby(row).transform("max"))
+    p = odds / odds.groupby(row).transform("sum")
+    likeliest = p >= p.groupby(row).transform("max") - _TIE
+    keys = {
+        item_id: key_labels(None if pd.isna(key) else key, [option["label"] for option in options])
+        for item_id, key, options in items[["item_id", "key", "options"]].itertuples(index=False)
+    }
     named = zip(readouts["item_id"], readouts["label"], strict=True)
     right = np.array([label in keys[item_id] for item_id, label in named], dtype=bool)
-    keyed = total(right) > 0
-    first = np.unique(row, return_index=True)[1]
-    label = pd.Series(None, index=range(count), dtype="str")
-    label[row[likeliest]] = readouts["label"].to_numpy()[likeliest]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bits = np.where(p > 0, -p * np.log2(p), 0.0)
+    first = ~row.duplicated()
+    labels = pd.DataFrame(
+        {
+            "label": readouts["label"].where(likeliest),
+            "likeliest": likeliest,
+            "right": right,
+            "p": p,
+            "p_right": p * right,
+            "bits": -p * np.log2(p.where(p > 0, 1.0)),
+            "squared": (p - right) ** 2,
+        }
+    ).groupby(row)
+    keyed = labels["right"].any()
     return (
-        readouts[KEYS]
-        .iloc[first]
+        readouts.loc[first, KEYS]
         .reset_index(drop=True)
         .assign(
-            readout_label=label.where(total(likeliest) == 1),
-            readout_key=np.where(keyed, total(p * right), np.nan),
-            readout_confidence=confidence,
-            readout_entropy=total(bits),
-            readout_brier=np.where(keyed, total((p - right) ** 2), np.nan),
-            readout_mass=readouts["mass"].to_numpy()[first],
+            readout_label=labels["label"].first().where(labels["likeliest"].sum() == 1),
+            readout_key=labels["p_right"].sum().where(keyed),
+            readout_confidence=labels["p"].max(),
+            readout_entropy=labels["bits"].sum(),
+            readout_brier=labels["squared"].sum().where(keyed),
+            readout_mass=readouts.loc[first, "mass"].to_numpy(),
         )
     )
-
-
-def keys_of(key: str | None) -> tuple[str, ...]:
-    """The right labels of an item, whose `key` names several with commas."""
-    return tuple(part.strip() for part in key.split(",")) if isinstance(key, str) else ()

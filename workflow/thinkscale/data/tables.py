@@ -15,7 +15,7 @@ _TEXT = """model model_a model_b item_id condition continuation measure method p
     tokenizer corpus corpus_columns items_text more_frequent_in smoothing token grader
     other extracted outcome detail field action before after"""
 TEXT = frozenset(_TEXT.split())
-INTEGERS = frozenset(("max_think", "min_think", "waits"))
+INTEGERS = frozenset(("max_think", "min_think", "waits", "truncate"))
 
 # One sign alone is no formula: it is most often a token.
 _FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)

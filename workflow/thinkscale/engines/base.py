@@ -103,8 +103,8 @@ class Usage:
 class Engine(Protocol):
     """What runs a model: requests go in one by one and completions come out as they end.
 
-    Requests of one row (the same `noise`) begin alike. An engine may keep what it computed for a
-    row until the row is released.
+    Requests of one row (the same `noise`) begin alike, most of them. An engine may keep what it
+    computed for a row until the row is released.
     """
 
     name: str

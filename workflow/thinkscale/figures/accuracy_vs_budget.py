@@ -18,41 +18,53 @@ from thinkscale.figures.core.text import characters, number
 def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
     """Accuracy against the maximum thinking budget, and beside it without one.
 
-    Where all `items` have as many options, the accuracy of guessing is drawn. Budgets that span
-    more than a factor of 16 stand on a log scale that begins at the smallest above 0.
+    A dashed line is thinking truncated at the budget without an answer being asked for; beside
+    natural thinking stands thinking switched off. Where all `items` have as many options, the
+    accuracy of guessing is drawn. Budgets that span more than a factor of 16 stand on a log scale
+    that begins at the smallest above 0.
     """
     accuracy, style = core.estimated(accuracy), look.style
     budgets = accuracy[conditions.is_budget(accuracy)]
     budgets = frames.some(budgets, "no accuracy under a maximum budget alone")
-    natural = accuracy[conditions.is_natural(accuracy)]
-    drawn = pd.concat([budgets, natural])
+    truncated = accuracy[conditions.is_truncated(accuracy)]
+    beside = accuracy[conditions.is_natural(accuracy) | conditions.is_unthinking(accuracy)]
+    drawn = pd.concat([budgets, truncated, beside])
     look = look.over(accuracy)
     shown = look.among(drawn)
 
     pads = {"w_pad": 0.04, "h_pad": 0.03, "wspace": 0.0}
     figure = layout.constrained(style.width, style.height + 1.0, style, **pads)
-    ratios = [1, 0.1 + 0.04 * len(shown)]
+    curves = [(budgets, "max_think", "-")]
+    curves += [(truncated, "truncate", "--")] if len(truncated) else []
+    places = [0.0, 1.0] if conditions.is_unthinking(beside).any() else [0.0]
+    # Two labels side by side take more than the marks of few models above them.
+    ratios = [1, max(0.1 + 0.04 * len(shown), 0.25 * (len(places) - 1)) * len(places)]
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=ratios)
     others, options = [], _options(items)
     if options:
         guess = {"color": style.muted, "linestyle": (0, (2, 2))}
         others = [Line2D([], [], label=f"guessing, 1 of {options}", **guess)]
+    if len(truncated):
+        others.append(Line2D([], [], label="cut, not asked", color=style.ink, linestyle="--"))
     for ax in (left, right):
         ax.grid(axis="y")
         if options:
             ax.axhline(1 / options, linewidth=0.9, **guess)
     for index, model in enumerate(shown):
-        mine = budgets[budgets["model"] == model].sort_values("max_think")
-        where = mine["max_think"].astype(float)
-        core.intervals(left, where, mine, model, (index, len(shown), 3.0), look)
-        mine = natural[natural["model"] == model]
-        zero = pd.Series(np.zeros(len(mine)))
-        core.intervals(right, zero, mine, model, (index, len(shown), 8.0), look)
-    _budget_axis(left, np.unique(budgets["max_think"].astype(float)), style)
+        for kind, (rows, limit, line) in enumerate(curves):
+            mine = rows[rows["model"] == model].sort_values(limit)
+            where = mine[limit].astype(float)
+            shift = (index + kind * len(shown), len(curves) * len(shown), 3.0)
+            core.intervals(left, where, mine, model, shift, look, line)
+        mine = beside[beside["model"] == model]
+        where = mine["no_think"].astype(float)
+        core.intervals(right, where, mine, model, (index, len(shown), 8.0), look, "")
+    limits = [*budgets["max_think"].astype(float), *truncated["truncate"].astype(float)]
+    _budget_axis(left, np.unique(limits), style)
     left.set_ylabel(core.LABEL)
     left.set_ylim(0, core.top(drawn))
-    right.set_xlim(-1, 1)
-    right.set_xticks([0], ["natural\n(no limit)"])
+    right.set_xlim(-0.5, len(places) - 0.5)
+    right.set_xticks(places, ["natural\n(no limit)", "thinking\noff"][: len(places)])
     right.tick_params(axis="y", length=0, labelleft=False)
     right.spines["left"].set(linestyle=(0, (1, 2)))
     layout.model_legend(figure, shown, look, others)
@@ -61,9 +73,10 @@ def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
 
 
 def _options(items: Frame) -> int | None:
-    """How many options each item has, where all have as many."""
+    """How many options each item has, where all have as many, of which one is the key."""
     counts = [] if items is None else items["options"].map(len).unique()
-    return int(counts[0]) if len(counts) == 1 else None
+    several = len(counts) == 1 and any("," in key for key in items.get("key", pd.Series()).dropna())
+    return int(counts[0]) if len(counts) == 1 and not several else None
 
 
 def _budget_axis(ax: Axes, budgets: np.ndarray, style: Style) -> None:

@@ -13,14 +13,17 @@ from thinkscale.figures.core.text import number, span
 
 @layout.figure
 def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
-    """Change of thinking tokens against natural, item by item, for every other condition.
+    """Change of thinking tokens against natural, item by item, for every forced condition.
 
-    Ridges are histograms over items of the mean change over samples; the Hodges-Lehmann estimate
-    and its interval come from `token_change`.
+    Truncation and thinking switched off are left out: what they change is what they say. Ridges
+    are histograms over items of the mean change over samples; the Hodges-Lehmann estimate and its
+    interval come from `token_change`.
     """
     needed = ["sample", *conditions.COLUMNS, "think_tokens"]
     graded, style = frames.included(graded, needed, "there are no responses"), look.style
     look, left_out = look.over(graded), conditions.unfit_note(graded)
+    forced = conditions.is_forced(graded)
+    graded = graded[forced | conditions.is_natural(graded)]
     graded = conditions.thought(graded)
     why = "no condition can be paired with a natural response"
     per_item = frames.some(change_per_item(graded), why)

@@ -7,7 +7,7 @@ in `GRADERS`. `grade` applies one to a frame of responses, `grade_study` all to 
 from thinkscale.grading.choice import ChoiceSettings, extract_choice
 from thinkscale.grading.grader import Extraction, Facts, Grader
 from thinkscale.grading.registry import GRADERS
-from thinkscale.grading.study import grade, grade_study, prepare
+from thinkscale.grading.study import equality, grade, grade_study, prepare
 
 __all__ = [
     "GRADERS",
@@ -15,6 +15,7 @@ __all__ = [
     "Extraction",
     "Facts",
     "Grader",
+    "equality",
     "extract_choice",
     "grade",
     "grade_study",

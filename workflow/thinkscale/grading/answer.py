@@ -4,61 +4,65 @@ Shared by graders of multiple choice and of free response.
 """
 
 import re
-from collections.abc import Iterator
+import unicodedata
 from dataclasses import dataclass
 
 from thinkscale.grading.grader import Extraction
-from thinkscale.grading.text import DASHES, sentences
+from thinkscale.grading.text import DASHES, THINKING, either, sentences, words
 
-_SPECIAL_TOKEN = re.compile(
-    r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>|</s>|<eos>|<pad>|<end_of_turn>"
+_ENDS = "|".join(map(re.escape, THINKING.values()))
+_THOUGHT = re.compile(
+    rf"(?:{'|'.join(map(re.escape, THINKING))}).*?(?:{_ENDS}|\Z)", re.DOTALL | re.IGNORECASE
 )
-_THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-# A model that does not stop writes the next question itself; that is not its answer to this one.
+_THOUGHT_END = re.compile(rf".*(?:{_ENDS})", re.DOTALL | re.IGNORECASE)
+_MARKERS = (*THINKING, *THINKING.values())
+_THOUGHT_SIGNS = ("<", *(marker for marker in _MARKERS if marker[0] != "<"))
+_TURN_END = re.compile(either("turn_end"))
+_SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
+# Where a model that does not stop may pose the next question itself, or restates its own.
 _NEXT_TURN = re.compile(
-    r"\n[ \t]*(?:\#+[ \t]*|\*\*)?(?:Next )?(?:Question|Problem|User|Human|Q)[ \t]*\d*"
-    r"[ \t]*(?:\*\*)?[:.](?:\*\*)?\s",
+    r"\n[ \t]{0,9}(?:\#{1,6}[ \t]{0,9}|\*\*)?(?:Next )?(?:Question|Problem|User|Human|Q)[ \t]?\d*"
+    r"[ \t]?(?:\*\*)?[:.](?:\*\*)?\s",
     re.IGNORECASE,
 )
-QUALIFIED = r"(?:correct|right|best|final|my|most\s+likely|most\s+appropriate|appropriate)"
+_LONE = re.compile(r"\W*(?:\w|\d[\d.,/]*)\W*")
+QUALIFIED = f"(?:{either('qualified')})"
 MOST = 40  # announcements of one answer that are looked at, from the last
-TAG = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
-BOX = re.compile(r"\\f?box(?:ed)?\s*(?=[{\s]*\S)")
-
+_TAG = rf"(?:(?:{either('qualified')}|selected|chosen)[ _-]?)?(?:{either('tag')})"
+_TAG = rf"{_TAG}(?:[ _-]?(?:choice|option|letter|label))?"
+TAG = re.compile(
+    rf"(?:<{_TAG}(?:\s[^<>]{{0,40}})?>|\[(?:final )?answer\])(.*?)"
+    rf"(?:</{_TAG}>|\[/(?:final )?answer\]|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+BOX = re.compile(r"\\(?:f(?:rame)?)?box(?:ed)?\s*(?=[{\s]*\S)")
+_VERB = rf"""(?:,?\s{{1,9}}(?:{either("auxiliary")})\b,?){{0,5}}
+    (?P<verb>\s{{1,9}}(?:{either("copula")})\b\s{{0,9}}:?|\s{{0,9}}[:=]"""
 _ANSWER = re.compile(
-    r"""\b(?:answers?|ans)\b
-    (?:\s+(?:choice|option|letter|key))?
-    (?:\s*\([^()\n]{0,30}\))?                                 # Answer (letter only):
-    (?:\s+(?:to|for)\s+[^.:\n]{1,60}?)?
-    (?:,?\s+(?:then|therefore|thus|hence|however),?)?
-    (?P<verb>\s+(?:is|are|(?:would|should|must|will)\s+be)\b\s*:?|'s(?=\s)
-      |\s*[:=]|\s*[-=]+>|\s+-\s|\s*\n|(?<=\bans)\.\s)""",
-    re.VERBOSE | re.IGNORECASE,
+    rf"""ans(?<=\bans)(?:wers?)?\b
+    (?:\s{{1,9}}(?:choice|option|letter|key|i\s(?:would\s)?(?:give|choose)))?
+    (?:\s{{0,9}}\([^()\n]{{0,30}}\))?                         # Answer (letter only):
+    (?:\s{{1,9}}(?:to|for)\s{{1,9}}[^.:\n]{{1,60}}?)?
+    {_VERB}|'s(?=\s)|\s{{0,9}}[-=]{{1,9}}>|\s{{1,9}}-\s|[ \t]{{0,9}}\n|(?<=\bans)\.\s)""",
+    re.VERBOSE,
 )
 _OPTION = re.compile(
-    rf"\b{QUALIFIED}\s+(?:option|choice|selection|letter)\s*"
-    r"(?P<verb>\s+(?:is|would\s+be)\b\s*:?|[:=])",
-    re.IGNORECASE,
+    rf"\b{QUALIFIED}\s{{1,9}}(?:option|choice|selection|letter|one)\b{_VERB})", re.VERBOSE
 )
 _CJK = re.compile(
-    r"(?:答案|答え|解答|正解|正确(?:的)?选项)\s*(?P<verb>应该是|应为|是|为|选|は)?\s*:?\s*"
-    r"|정답\s*(?:은|는)?\s*:?\s*"
+    rf"(?:{either('answer_cjk')})[\]\"')]?\s{{0,9}}(?P<verb>{either('copula_cjk')})?\s{{0,9}}:?\s{{0,9}}"
+    r"|(?<![不可备未])[选選][择擇]?\s{0,9}:?\s{0,9}(?=[(\[\"']?[A-Z0-9])"
 )
-_NOUNS = (
-    *("antwort", "lösung", "respuesta", "réponse", "risposta", "resposta", "antwoord", "svar"),
-    *("ответ", "відповідь", "odpowiedź", "odpověď", "cevap", "yanıt", "vastaus", "válasz"),
-    *("răspuns", "răspunsul", "jawaban", "đáp án", "απάντηση", "opción", "opzione", "alternativa"),
-    *("richtig", "उत्तर", "الإجابة", "תשובה"),
-)
-_ASCII_NOUNS = tuple(noun for noun in _NOUNS if noun.isascii())
+_BUT = re.compile(rf"(?:{either('but')})[\s,]{{0,9}}(?=[(\"']?[A-Z](?![A-Za-z]))")
+# As written, and as compatibility forms have it.
+_NOUNS = [f for noun in words("answer") for f in (noun, unicodedata.normalize("NFKC", noun))]
+_SIGNS = [*_NOUNS, *(word.rstrip(",?") for word in words("but"))]
+_ASCII_SIGNS = [sign for sign in _SIGNS if sign.isascii()]
 _ELSEWHERE = re.compile(
-    rf"""(?<!\w)(?:{"|".join(_NOUNS)})
-    (?:\s+(?:correct[ae]?|corretta|correta|corecta?|corect|juste|exacte|finale?|definitiva|doğru
-      |benar|đúng|الصحيحة))*
-    (?P<verb>\s*[:=]|\s+(?:ist|lautet|wäre|es|est|serait|sería|è|é|seria|is|to|adalah|là|är|er|on
-      |este|είναι|-)(?!\w))
-    (?:\s+(?:die|der|das|la|el|le|il|a|o|l'|option|opción|opção|opzione|lettre|letra|lettera
-      |antwort)(?=\s+\S))*""",
+    rf"""(?:{"|".join(noun.replace(" ", "[ ]") for noun in _NOUNS)})(?:et|ul|nya|ที่ถูกต้อง)?
+    (?:\s{{1,9}}(?!(?:{either("no")})\s)[^\s\d.:,;=()"']{{2,15}}){{0,3}}?
+    (?P<verb>\s{{0,9}}[:=]|\s{{1,9}}(?:{either("is")})(?!\w)(?:\s[ao](?=\s(?-i:[A-Z])(?!\w)))?|คือ
+      |\s{{1,9}}(?=\((?-i:[A-Z])\)|(?-i:[A-Z])(?!\w|\s?[:)])))""",
     re.VERBOSE | re.IGNORECASE,
 )
 # A key of JSON, or of what passes for it.
@@ -71,17 +75,36 @@ _JSON = re.compile(
 _VALUE = re.compile(r"""\[(?P<list>[^\]]*)\]|"(?P<double>(?:[^"\\]|\\.)*)|'(?P<single>[^'\n]*)""")
 
 
+def without_thinking(text: str) -> str:
+    """What follows thinking, whichever family's markers it has; thinking left open is dropped."""
+    if any([sign in text for sign in _THOUGHT_SIGNS]):
+        text = _THOUGHT.sub("", text)
+        text = text[end.end() :] if (end := _THOUGHT_END.match(text)) else text
+    if "<" not in text:
+        return text
+    turns = (_SPECIAL_TOKEN.sub("", turn) for turn in _TURN_END.split(text))
+    return next((turn for turn in turns if turn.strip()), "")
+
+
+def parts(text: str) -> list[str]:
+    """The text without thinking and special tokens: up to each question it poses, and whole.
+
+    Behind an answer "Question:" begins the next question; before it, the problem is restated.
+    """
+    text = without_thinking(text)
+    turns = list(_NEXT_TURN.finditer(text))[:MOST] if "\n" in text else ()
+    return [*(text[: turn.start()] for turn in turns), text]
+
+
 def answer_part(text: str) -> str:
     """The text without thinking, special tokens and turns that the model played on its own."""
-    if "<" in text:
-        text = _THINK.sub("", text)
-        text = text.rpartition("</think>")[2]
-        text = text.rpartition("<|im_start|>answer")[2]
-        text = _SPECIAL_TOKEN.sub("", text)
-    if "\n" not in text:
-        return text
-    cut = _NEXT_TURN.search(text)
-    return text[: cut.start()] if cut and text[: cut.start()].strip() else text
+    *earlier, whole = parts(text)
+    return next(filter(_announces, earlier), whole)
+
+
+def _announces(text: str) -> bool:
+    announced = any(text[cue.end :].strip(" \t\n*:") for cue in cues(text))
+    return bool(announced or BOX.search(text) or TAG.search(text) or _LONE.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +119,18 @@ class Cue:
 def cues(text: str) -> list[Cue]:
     """The last places of `text` that announce an answer, in the order of the text."""
     lower = text.lower()
-    found = []
-    if "ans" in lower:
-        found += _answers(text, lower)
-    if "option" in lower or "choice" in lower or "selection" in lower or "letter" in lower:
-        found += map(_cue, _OPTION.finditer(text))
+    lower = lower if len(lower) == len(text) else text
+    found = [_cue(match) for match in _ANSWER.finditer(lower)]
+    if any([noun in lower for noun in ("option", "choice", "selection", "letter", " one ")]):
+        found += map(_cue, _OPTION.finditer(lower))
     if '":' in text or "':" in text:
         found += [Cue(m.end(), json=True) for m in _JSON.finditer(text)]
-    ascii_only = text.isascii()
-    if not ascii_only:
+    if not text.isascii():
         found += [Cue(m.end(), bool(m["verb"])) for m in _CJK.finditer(text)]
-    if any([noun in lower for noun in (_ASCII_NOUNS if ascii_only else _NOUNS)]):
+    if any([sign in lower for sign in (_ASCII_SIGNS if text.isascii() else _SIGNS)]):
         found += map(_cue, _ELSEWHERE.finditer(text))
+        found += [Cue(m.end()) for m in _BUT.finditer(text)]
     return sorted(found, key=lambda cue: cue.end)[-MOST:] if len(found) > 1 else found
-
-
-def _answers(text: str, lower: str) -> Iterator[Cue]:
-    """Cues in English; faster than searching for the pattern, which begins in too many ways."""
-    place = lower.find("ans") if len(lower) == len(text) else -1
-    if place < 0:
-        yield from map(_cue, _ANSWER.finditer(text))
-    while place >= 0:
-        if match := _ANSWER.match(text, place):
-            yield _cue(match)
-        place = lower.find("ans", match.end() if match else place + 3)
 
 
 def _cue(match: re.Match) -> Cue:
@@ -155,8 +166,10 @@ def boxes(text: str) -> list[str]:
 
 # The answer of a free response.
 
-_EMPHASIS = re.compile(r"\*{2,}|__|`+")
-_SKIPPED = re.compile(r"[\s*:>]+")
+# Between x and 2 two stars are a power.
+_EMPHASIS = re.compile(r"(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
+_BOTH = re.compile(rf"[\s}}$]*(?:,|;|,?\s*\\?(?:text\{{\s*)?(?:and|or))[\s}}$]*{BOX.pattern}\{{?")
+_SKIPPED = re.compile(r"(?:[\s*:]|(?<=\n)>)+")
 _DISPLAY = re.compile(r"(?:\\\[|\$\$)\s*(.*?)\s*(?:\\\]|\$\$|\Z)", re.DOTALL)
 # "The answer is correct" says nothing of what it is.
 _NO_ANSWER = re.compile(
@@ -224,7 +237,7 @@ def _statement(text: str) -> Field | None:
         line = rest.split("\n", 1)[0].strip()
         written = display[1] if display else line
         if inside := _filled(written):
-            return Field(inside[-1], "statement", False)
+            return Field(inside[0], "statement", False)
         if display:
             return Field(written, "statement", display.end() == len(rest))
         if line and not _NO_ANSWER.fullmatch(line):
@@ -239,7 +252,16 @@ def _box(text: str) -> Field | None:
 
 
 def _filled(text: str) -> list[str]:
-    return [content.strip() for content in boxes(text) if content.strip()]
+    """Contents of boxes; those of boxes that "and" joins are one list."""
+    found, end = [], 0
+    for content in filter(str.strip, boxes(text)):
+        start = text.index(content, end)
+        joined = found and _BOTH.fullmatch(text, end, start)
+        found[-1:] = (
+            [f"{found[-1]}, {content.strip()}"] if joined else [*found[-1:], content.strip()]
+        )
+        end = start + len(content)
+    return found
 
 
 def _last_line(text: str) -> Field | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from thinkscale.data.contracts import key_labels
 from thinkscale.errors import ThinkscaleError
 
 
@@ -37,8 +38,12 @@ class Facts:
 
     item_id: str
     options: tuple[tuple[str, str], ...]  # (label, text); empty for free response
-    key: str | None  # label of the right option
+    key: str | None  # label of the right option; of several, joined by commas
     answer_text: str | None  # the reference answer of a free response
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return key_labels(self.key, [label for label, _ in self.options])
 
     def unfit(self, grader: str, why: str) -> ThinkscaleError:
         """The error for a reference by which that grader can judge no answer."""
@@ -51,17 +56,23 @@ class Facts:
 class Grader:
     """How one answer is judged, under a name in `GRADERS`.
 
-    `rule(text, facts)` returns (extraction, outcome). Of a grader with settings the rule, and the
-    check, take them as one more argument; of one that reads a frame beside the responses the last
-    is the frame's row for this response, as a dictionary without the keys, or None if it has none.
+    `rule(text, facts)` returns (extraction, outcome). Of a grader with settings the rule, `check`
+    and `same` take them as one more argument; of one that reads a frame beside the responses the
+    last is the frame's row for this response, as a dictionary without the keys, or None if it has
+    none.
     """
 
     rule: Callable[..., Judged]
     settings: type | None = None  # a frozen dataclass; its fields are the keys of the config
-    reads_prompt: bool = True  # whether the injected answer prompt is part of the text graded
+    # Whether it looks for the answer: the injected prompt is then part of the text, and a pattern
+    # of the study's own says where the answer stands.
+    reads_prompt: bool = True
     needs: tuple[str, ...] = ()  # what an item must have: "options", "key", "answer_text"
     # check(facts) raises ThinkscaleError for an item that it can never grade.
     check: Callable[..., None] | None = None
+    # same(first, second): whether two extracted answers are equal; None where they are as labels.
+    same: Callable[..., bool] | None = None
+    any_key: bool = False  # whether any one of an item's several keys is a correct answer
     reads: str | None = None  # the frame: "verdicts", or "readouts" by response
     reads_whole: bool = False  # whether an incorrect answer that was cut might have become correct
 

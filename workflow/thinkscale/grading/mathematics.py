@@ -1,83 +1,184 @@
 """Free response, mathematics: the answer equals the reference, says the package math-verify.
 
-The package is asked in a process of its own (`verifier.py`), where it has the main thread that its
-timeouts need, a bound on memory, and no way to take the study down: an answer such as
-9^{9^{9^9}} is computed in one step that no timeout interrupts, and then the process is ended.
+A text is read whole or not at all: as mathematics, with a unit behind it or prose around it, or as
+words, which equal words only. The package is given one expression in LaTeX and is asked in a
+process of its own (`verifier.py`).
 """
 
 import re
 from dataclasses import dataclass
+from string import ascii_lowercase
+
+from text_to_num import alpha2digit
 
 from thinkscale.grading.answer import answer_field
 from thinkscale.grading.grader import Facts, Judged, ungradable
+from thinkscale.grading.text import compatible, normalised
 from thinkscale.grading.verifier import ask
 
-_DELIMITED = re.compile(r"(?<!\\)\$|\\\(|\\\[|\\boxed|\\begin\{(?:equation|align)")
-_WORDS = re.compile(r"[^\W\d_]{2,}(?: [^\W\d_]{2,}){0,3}")
-_COMMAND = re.compile(r"\\[A-Za-z]+|\b(?:sin|cos|tan|log|ln|exp|sqrt|pi|inf|mod|gcd|lcm|max|min)\b")
-_UNREADABLE = ", which does not parse as mathematics; expected LaTeX or a number"
+# Plain text, and LaTeX of several dialects, as the LaTeX that the package parses.
+_WRITTEN = {
+    **{"\\\\": "\\\\", r"\%": r"\%", "%": r"\%", "{,}": ","},  # what ends a row begins no command
+    **{"√": r"\sqrt ", "∞": r"\infty ", "π": r"\pi ", "×": r"\times ", "·": r"\cdot ", "÷": "/"},
+    **{"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "∪": r"\cup ", "∩": r"\cap "},
+    **{"<=": r"\le ", ">=": r"\ge ", "!=": r"\ne ", "∈": r"\in ", "°": r"^\circ ", "**": "^"},
+    **{r"\varnothing": r"\emptyset ", "∅": r"\emptyset ", r"\langle": "(", r"\rangle": ")"},
+    **dict.fromkeys((r"\!", r"\big", r"\Big", r"\bigl", r"\bigr"), ""),
+    **dict.fromkeys((r"\(", r"\)", r"\[", r"\]", r"\ ", r"\,", r"\;", r"\:", r"\$", "$", "~"), " "),
+    **dict.fromkeys((r"\quad", r"\qquad", r"\displaystyle"), " "),
+}
+_SIGN = re.compile("|".join(re.escape(s) + "(?![a-z])" * s[-1].isalpha() for s in _WRITTEN))
+_UNIT_MARK = "\u2063"  # on both sides of what LaTeX sets as text behind a number
+_TEXT = r"\\(?:text\w*|math(?:rm|bf|it|sf)|mbox|operatorname)\*?\s*\{([^{}]*)\}"
+_NO_UNIT = r"(?!\\text\{\s*(?:and|or|for|if|when|where)\b)"
+_NAMES = r"(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|log|ln|exp|sqrt|pi|max|min|gcd|lcm|infty"
+_LATEX = [
+    (rf"(?<=[\d}})])\s*{_NO_UNIT}{_TEXT}(?!\s*[\d(\\])", rf"{_UNIT_MARK}\1{_UNIT_MARK}"),
+    (_TEXT, r" \1 "),
+    (r"&\s*(?:if|when|for)\b", "& "),
+    (r"&\s*(?:otherwise|else)\b", "& o"),
+    (r"^\s*[A-Za-z]\s*\\in\s*(?=[\[({])", ""),
+    (
+        r"(?<![\w.,(\[{])[1-9]\d{0,2}(?:[ ,]\d{3})+(?![\d/)\]}]|,\d)",
+        lambda number: re.sub("[ ,]", "", number[0]),
+    ),
+    (r"(?<=\d)[eE]([+-]?\d+)(?!\w)", r"\\times 10^{\1}"),
+    (r"(?<=\d)\s+x\s+(?=10\b)", r"\\times "),
+    (r"(?i)\b([ap])\.\s?m\b", r"\1m"),
+    (r"\^\s*(-?\d+)", r"^{\1}"),
+    (r"(?<![\\A-Za-z])inf(?:inity)?\b", r"\\infty "),
+    (r"(?<![\\A-Za-z])log_?(\d+)(?=\()", r"\\log_{\1}"),
+    (rf"(?<![\\A-Za-z])({_NAMES})(?![A-Za-z])", r"\\\1 "),
+    (r"\\sqrt\s*(?:\(((?:[^()]|\([^()]*\))*)\)|(\d+(?:\.\d+)?|[A-Za-z]))", r"\\sqrt{\1\2}"),
+    (r"(?<![\w./^}])(?:(\d+) )?(\d+)\s?/\s?(\d+)(?![\w/.^!])", r"\1\\frac{\2}{\3}"),
+    (  # 0.1666… = (16 - 1)/90
+        r"(?<!\d)(\d*)\.(\d*)\\overline\{(\d+)\}",
+        lambda m: (
+            rf"\frac{{{m[1]}{m[2]}{m[3]}-{m[1]}{m[2]}}}{{{'9' * len(m[3])}{'0' * len(m[2])}}}"
+        ),
+    ),
+    (r"(?<![A-Za-z\\])([A-Za-z])\s+(?:is|equals)\s+", r"\1 = "),
+]
+_LATEX = [(re.compile(pattern), latex) for pattern, latex in _LATEX]
+_COMMENT = re.compile(
+    r",?\s(?:since|because|where|when|which|whereas|for (?:all|any|every)|not|rather than)\s.*"
+    r"|\s\((?=[^()]*[^\W\d_]{4}).*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*",
+    re.DOTALL,
+)
+_PARTS = re.compile(r"[,;]\s|\b(?:and|or)\b")
+_EDGES = re.compile(r"^(?:[\s,;:)]|(?:and|or)\b)+|(?:[\s,;:.(]|\b(?:and|or))+$")
+_RUN = re.compile(
+    r"\\(?:begin|end)\{[^{}]*\}(?:\{[clr|]*\})?|\\[A-Za-z]+|(?:and|or)(?![^\W\d_])"
+    rf"|(?P<word>{_UNIT_MARK}[^{_UNIT_MARK}]*{_UNIT_MARK}|[^\W\d_]{{2,}}|[aI](?=\s[^\W\d_]{{2}}))"
+    r"(?:/\s*[A-Za-z]+|\s*\^\{-?\d\})*"
+)
+# Runs of letters are products ("abc") unless one like these, or a long one, stands in the text.
+_SHORT_WORDS = re.compile(
+    "is|are|was|the|so|of|to|if|in|for|all|we|get|got|has|had|it|no|her|his|one|two|per|out|not"
+    "|cm|mm|km|kg|mg|ml|mL|ft|yd|lb|oz|hr|min|sec|mph|Hz|nm"
+)
+_NO_ANSWER = {"not", "cannot", "than"}  # "more than 5" is not 5
+_SYMBOL = re.compile(r"(?<![\\A-Za-z])[A-Za-z]")
+_UNIT = re.compile(
+    r"(?<=[\d})])(?:\s+|\s*\^\\circ\s*)[kcmµ]?(?:m|g|s|L|l|h|N|J|W|V|A|K|C|F|Pa|mol)(?:\^\{-?\d\})?"
+    r"(?:\s*(?:[/*]|\\cdot)\s*[kcm]?(?:m|g|s|h|L|mol)(?:\^\{-?\d\})?)*$"
+)
 
 
 @dataclass(frozen=True)
 class MathSettings:
-    """timeout: seconds for each of parsing and comparing, whole ones."""
+    """timeout: whole seconds for reading and comparing; sets: strict or loose."""
 
     timeout: int = 5
+    sets: str = "strict"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as mathematics with a unit; as words alone, in any order, where `math` is empty."""
+
+    math: str
+    unit: frozenset[str]
+    words: tuple[str, ...]
 
 
 def judge_math(text: str, facts: Facts, settings: MathSettings) -> Judged:
-    """(extraction, outcome); the label is the answer as the package reads it."""
+    """(extraction, outcome); the label is the answer in LaTeX, or in words."""
     field = answer_field(text)
     if field is None:
         return ungradable("the answer is empty")
-    if field.too_long(facts.answer_text) and not _DELIMITED.search(field.text):
+    gold, answer = read(facts.answer_text, whole=True), read(field.text)
+    if field.too_long(facts.answer_text) and not re.search(r"[\\$]", field.text):
         return ungradable("no answer is stated")
-    # Words can equal words only: beside a reference in mathematics they are no answer.
-    in_words = _in_words(field.text) and not _in_words(facts.answer_text)
-    answer = field.text if in_words else as_latex(field.text)
-    reply = ask(as_latex(facts.answer_text), answer, settings.timeout)
-    match reply["verdict"]:
-        case "right":
-            return field.read_as(reply["label"]), "correct"
-        case "wrong":
-            return field.read_as(reply["label"]), "incorrect"
-        case "gold":
-            raise facts.unfit("math", _UNREADABLE)
-        case "unparsed":
-            why = "does not parse as mathematics"
-        case "timeout":
-            why = f"reading or comparing it took more than {settings.timeout} s"
-        case other:
-            why = f"could not be compared ({other})"
-    return ungradable(f"{field.shown}; {why}")
+    if not gold.math or (gold.math.isalpha() and not answer.math):
+        if answer.words == gold.words:
+            return field.read_as(", ".join(answer.words)), "correct"
+        if set(" ".join(gold.words).split()) <= set(normalised(field.text).split()):
+            return ungradable(f"{field.shown}; the reference and more")
+        return field.read_as(answer.math or ", ".join(answer.words)), "incorrect"
+    figures = alpha2digit(field.text, "en", threshold=0)
+    if not answer.math and not re.search(r"\d[a-z]", figures):  # "three fifths" is "3 5ths" there
+        answer = read(figures)
+    verdict = _compare(gold, answer, settings)
+    if verdict in ("right", "wrong"):
+        return field.read_as(answer.math), "correct" if verdict == "right" else "incorrect"
+    return ungradable(f"{field.shown}; {verdict}")
 
 
 def check_math(facts: Facts, settings: MathSettings) -> None:
     """Raise ThinkscaleError for a reference that does not parse."""
-    if ask(as_latex(facts.answer_text), "$0$", settings.timeout)["verdict"] == "gold":
-        raise facts.unfit("math", _UNREADABLE)
+    gold = read(facts.answer_text, whole=True)
+    if _compare(gold, gold, settings).startswith("no ") if gold.math else not gold.words:
+        why = ", which does not parse as mathematics; expected LaTeX, a number or words"
+        raise facts.unfit("math", why)
 
 
-def as_latex(text: str) -> str:
-    """`text` in the delimiters that the package looks for, unless it has some or is prose.
+def equal_math(first: str, second: str, settings: MathSettings) -> bool:
+    """Whether two labels of `judge_math` are one answer."""
+    a, b = read(first), read(second)
+    if first == second or not (a.math and b.math):
+        return a.words == b.words
+    return "right" in (_compare(a, b, settings), _compare(b, a, settings))
 
-    >>> as_latex("x^2 + 1"), as_latex("east"), as_latex("5 apples and pears")
-    ('$x^2 + 1$', '$\\\\text{east}$', '5 apples and pears')
+
+def _compare(gold: Reading, answer: Reading, settings: MathSettings) -> str:
+    """The verdict of the package; beside a mere number, a unit of one letter is no variable."""
+    unit = answer.unit
+    how = (settings.timeout, settings.sets == "loose")
+    verdict = ask(gold.math, answer.math, *how)
+    letters = _UNIT.search(answer.math)
+    if verdict == "wrong" and letters and not _SYMBOL.search(gold.math):
+        verdict = ask(gold.math, answer.math[: letters.start()], *how)
+        unit = frozenset(normalised(letters[0]).split())
+    return verdict if not (gold.unit and unit) or gold.unit & unit else "its unit is another"
+
+
+def read(text: str, whole: bool = False) -> Reading:
+    """A text as mathematics or words; `whole`: mathematics only if it begins with it.
+
+    >>> read("x**2 + 1").math, read("so it is 5 cm").math, read("An ellipse.").words
+    ('x^{2} + 1', '5', ('ellipse',))
     """
-    text = text.strip()
-    if _DELIMITED.search(text):
-        return text
-    if _in_words(text):
-        return f"$\\text{{{_unwrapped(text)}}}$"
-    if re.search(r"[^\W\d_]{3,}", _COMMAND.sub("", re.sub(r"\\text\w*\{[^{}]*\}", "", text))):
-        return text
-    return f"${text}$"
+    latex = _SIGN.sub(lambda sign: _WRITTEN[sign[0]], compatible(text))
+    for pattern, replacement in _LATEX:
+        latex = pattern.sub(replacement, latex)
+    latex = cut if re.search(r"[^\W_]", cut := _COMMENT.sub("", latex)) else latex
+    latex = latex.strip(" \n\t,;:=").rstrip(" .")
+    plain = latex.replace(_UNIT_MARK, " ")
+    words = tuple(sorted(filter(None, map(normalised, _PARTS.split(plain)))))
+    runs = [run for run in _RUN.finditer(latex) if run["word"]]
+    written = [run["word"] for run in runs]
+    if not any(map(_is_prose, written)):
+        return Reading(latex, frozenset(), words)
+    edges = [0, *(edge for run in runs for edge in run.span()), len(latex)]
+    pieces = [_EDGES.sub("", latex[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    found = [n for n, piece in enumerate(pieces) if re.search(r"[^\W_]", piece)]
+    if len(found) != 1 or (whole and found != [0]) or _NO_ANSWER & {*written}:
+        return Reading("", frozenset(), words)
+    unit = " ".join(written[found[0] :]).replace(_UNIT_MARK, " ")
+    return Reading(pieces[found[0]], frozenset(normalised(unit).split()), words)
 
 
-def _in_words(text: str) -> bool:
-    text = _unwrapped(text)
-    return bool(_WORDS.fullmatch(text)) and not _COMMAND.fullmatch(text)
-
-
-def _unwrapped(text: str) -> str:
-    return re.sub(r"\\text\w*\{([^{}]*)\}", r"\1", text.strip(" $."))
+def _is_prose(word: str) -> bool:
+    known = word[0] == _UNIT_MARK or _SHORT_WORDS.fullmatch(word)
+    return bool(known) or (len(word) > 3 and "".join(sorted(word)) not in ascii_lowercase)

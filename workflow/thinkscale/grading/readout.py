@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from thinkscale.data.readouts import keys_of
 from thinkscale.grading.grader import Extraction, Facts, Judged, ungradable
 
 
@@ -30,5 +29,4 @@ def judge_readout(
         return ungradable(f"labels are too unlikely (below {settings.min_mass:g}): {seen}")
     if not isinstance(label, str):
         return Extraction(None, "tie", f"the likeliest labels are as likely: {seen}"), "ungradable"
-    outcome = "correct" if label in keys_of(facts.key) else "incorrect"
-    return Extraction(label, "readout", seen), outcome
+    return Extraction(label, "readout", seen), "correct" if label in facts.keys else "incorrect"

@@ -13,9 +13,9 @@ from functools import cached_property, partial
 from typing import Any
 
 from thinkscale.data.spelling import heading_name
+from thinkscale.grading.answer import without_thinking
 from thinkscale.grading.grader import Extraction, Facts, Judged, ungradable
 
-_SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
 _HEADING = re.compile(r"(#{1,6})(?!#)")
 _BULLET = re.compile(r"(?:[-+•>]|\*(?=[ \t]))[ \t]*")
 _NUMBER = re.compile(
@@ -69,7 +69,7 @@ def judge_structure(text: str, facts: Facts, settings: StructureSettings) -> Jud
     Ungradable: there is no answer. The label is the JSON found, on one line and in one order, or
     how many of the required sections are as they should be, or the number of words.
     """
-    text = _answer(text).strip()
+    text = without_thinking(text).strip()
     words = count_words(text)
     # "{}" is no words, but it is an answer where JSON is asked for.
     if not text or not (words or settings.json_schema is not None):
@@ -91,13 +91,6 @@ def judge_structure(text: str, facts: Facts, settings: StructureSettings) -> Jud
     if faults:
         return Extraction(label, "structure", "; ".join(faults)), "incorrect"
     return Extraction(label, "structure", f"all that is required; {_words(words)}"), "correct"
-
-
-def _answer(text: str) -> str:
-    """The text without thinking that runs into it and without special tokens."""
-    for end in ("</think>", "<|im_start|>answer"):
-        text = text.rpartition(end)[2]
-    return _SPECIAL_TOKEN.sub("", text.partition("<think>")[0])
 
 
 def _sections(text: str, settings: StructureSettings) -> tuple[str, list[str]]:

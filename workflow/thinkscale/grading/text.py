@@ -1,46 +1,65 @@
 """Texts in forms that can be compared, and their sentences: what all who read answers share."""
 
 import re
+import tomllib
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 
-_LATEX_TEXT = re.compile(
-    r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|mbox|bf|rm|boldsymbol)\b"
+_TABLES = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+THINKING, _SYMBOLS, UNITS, PREFIXES = (
+    _TABLES[name] for name in ("thinking", "symbols", "units", "prefixes")
 )
-_LATEX_REST = re.compile(r"\\[()\[\],;!: ]|\\(?:quad|left|right|displaystyle)\b|\$+|(?<!\\)[{}]")
-_FRACTION = re.compile(r"\\[dtc]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}|\\[dtc]?frac\s*(\d)\s*(\d)")
-_ROOT = re.compile(r"\\sqrt\s*(?:\{([^{}]*)\}|(\w))")
-_LATEX_SYMBOL = {
-    **{"infty": "∞", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "neq": "≠", "times": "×"},
-    **{"cdot": "·", "pm": "±", "to": "→", "rightarrow": "→", "approx": "≈", "circ": "°"},
-    **{"uparrow": "↑", "downarrow": "↓", "percent": "%"},
-}
-_SYMBOL = re.compile(rf"\\({'|'.join(sorted(_LATEX_SYMBOL, key=len, reverse=True))})(?![A-Za-z])")
-_EMPHASIS = re.compile(r"\*+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|`+|~~")
+
+
+def words(kind: str) -> list[str]:
+    """The words of one kind in `words.toml`."""
+    return [word.replace("_", " ") for word in _TABLES["words"][kind].split()]
+
+
+def either(*kinds: str) -> str:
+    """A pattern of those words."""
+    return "|".join(word.replace(" ", r"\s{1,9}") for kind in kinds for word in words(kind))
+
+
+_LATEX_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|mbox|bf|rm)\b")
+_LATEX_SPACE = re.compile(r"\\[,;: ]")
+_SYMBOL = re.compile(rf"\\({'|'.join(_SYMBOLS)})(?![A-Za-z])")
+_LATEX_REST = re.compile(r"\\[()\[\]!]|\\(?:quad|left|right|displaystyle)\b|\$+|(?<!\\)[{}]")
+_ARGUMENT = r"\s*(\{[^{}]*\}|\w)"
+_LATEX_GROUP = re.compile(  # innermost braces, and what they belong to
+    rf"\\[dtc]?frac{_ARGUMENT}{_ARGUMENT}|\\sqrt(?:\[(\w{{1,9}})\])?{_ARGUMENT}"
+    r"|\^(\{[^{}]*\})|_(\{[^{}]*\})|\{(?<!frac\{)(?<!sqrt\{)(?<![\^_}\]]\{)([^{}]*)\}"
+)
+_DEPTH = 20  # of braces in braces
+_WHOLE = re.compile(r"-?\d+[+-]?|\\?(?:\d+|[^\W\d]+)(?:\^\w+)?|\([^()]*\)|[°∞]")
+_EMPHASIS = re.compile(r"\*{2,}|(?<!\d)\*|\*(?!\d)|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|`+|~~")
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
-_PLAIN = str.maketrans(
-    {c: '"' for c in "“”„«»「」『』"}
-    | {c: "'" for c in "\u2018\u2019\u201a\u2032"}
-    | DASHES
-    | {"。": ". ", "、": ", "}
-)
-# Everything that is neither a word nor part of a number: "." and "," stay between digits, and the
-# signs that tell one quantity from another stay.
-_NOT_WORD = re.compile(r"[^\w\s.,+\-/%<>=\u00b1\u2190-\u22ff]")
-_STOP = re.compile(r"[.,](?:(?<!\d[.,])|(?!\d))")
-_HYPHEN = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
-# Before punctuation goes: the "a" of "a) insulin" is a label and no article.
-_ARTICLE = re.compile(
-    r"^[\W_]*(?:(?:the|an?|la|le|les|une?|el|los|las|der|die|das|eine?|il|lo)\s+|[ld]')(?=\w)"
-)
-_POSSESSIVE = re.compile(r"(?<=\w)'s\b")  # "Crohn's disease" is also called Crohn disease
-_PERCENT = re.compile(r"\s*\\?(?:%|\bper\s?cent\b)")
+_QUOTES = {c: '"' for c in "“”„«»「」『』"} | {c: "'" for c in "\u2018\u2019\u201a\u2032"}
+_STOPS = {
+    "。": ". ",
+    "।": ". ",
+    "、": ", ",
+    "【": "[",
+    "】": "]",
+    "〔": "(",
+    "〕": ")",
+    "\ufe0f": "",
+}
+_PLAIN = str.maketrans(_QUOTES | DASHES | _STOPS)
 _GREEK = {  # "β" and "beta" are one word in options
     code: name.removeprefix("GREEK SMALL LETTER ").lower()
     for code in range(0x370, 0x400)
     if (name := unicodedata.name(chr(code), "")).startswith("GREEK SMALL LETTER ")
 }
-_INTERVAL = re.compile(r"([\[(])([^\[\](),;]{1,24})[,;]([^\[\](),;]{1,24})([\])])")
+# Before punctuation goes: the "a" of "a) insulin" is a label and no article.
+_ARTICLE = re.compile(
+    r"^[\W_]*(?:(?:the|an?|la|le|les|une?|el|los|las|der|die|das|eine?|il|lo)\s+|[ld]')(?=\w)"
+)
+# Everything that is neither a word nor part of a number: "." and "," stay between digits, and the
+# signs that tell one quantity from another stay.
+_NOT_WORD = re.compile(r"[^\w\s.,+\-/%<>=^\u00b1\u2190-\u22ff]")
+_SIGNS = {ord(sign): f" {sign} " for sign in "=<>≤≥≠"} | dict.fromkeys(map(ord, "*×·"), " × ")
 
 
 class _Spaced(dict):
@@ -52,24 +71,73 @@ class _Spaced(dict):
         return self[character]
 
 
-_SPACED = _Spaced()
+_SPACED = _Spaced(_SIGNS)
+
+
+def _in_words(match: re.Match) -> str:
+    """An interval whose ends stay open or closed when its brackets are gone."""
+    left = "open" if match[1] == "(" else "closed"
+    right = "open" if match[4] == ")" else "closed"
+    return f" {left} {match[2]} {match[3]} {right} "
+
+
+def _in_line(match: re.Match) -> str:
+    """A fraction, root, script or group without its braces; brackets where one is needed."""
+    over, under, index, root, above, below, group = (g and g.strip("{}") for g in match.groups())
+    if over is not None:
+        return f"{over if over.isalnum() else _operand(over)}/{_operand(under)}"
+    if root is not None:
+        return f"{index or ''}√{_operand(root)}"
+    if above is not None:
+        return f"^{_operand(above)}"
+    return group if below is None else f"_{_operand(below)}"
+
+
+def _operand(text: str) -> str:
+    return text if _WHOLE.fullmatch(text) else f"({text})"
+
+
+# What is done to a text that has the sign, in this order.
+_UNIFYING = [
+    ("'s", r"(?<=\w)'s\b", ""),  # "Crohn's disease" is also called Crohn disease
+    (",", _INTERVAL := r"([\[(])([^\[\](),;]{1,24})[,;]([^\[\](),;]{1,24})([\])])", _in_words),
+    (";", _INTERVAL, _in_words),
+    ("\\", rf"\\({'|'.join(_GREEK.values())})(?![a-z])", r"\1"),
+    ("_", r"_", ""),
+    ("^", r"\^(?:(?<![\d)]\^)|(?![\w(+-]))", ""),  # only a number's exponent stays one
+    ("=", r"(?:(>)|<)\s?=", lambda match: "≥" if match[1] else "≤"),
+    ("%", r"\s*\\?%", "%"),
+    ("cent", r"\s*\bper\s?cent\b", "%"),
+    ("!", r"(?<=\d)!", " factorial"),
+    (".", r"(?<![\w.])\.(?=\d)", "0."),
+    (".", r"\.(?:(?<!\d\.)|(?!\d))", " "),
+    (",", r",(?:(?<!\d,)|(?!\d))", " "),
+]
+_UNIFYING = [(sign, re.compile(pattern).sub, new) for sign, pattern, new in _UNIFYING]
+_HYPHEN = re.compile(r"(?<=[^\W\d])-(?=[^\W\d])")
+
+
+def compatible(text: str) -> str:
+    """Compatibility forms unified and dashes plain, where 2½ is 2 1/2 and x² is x^2."""
+    text = re.sub(r"(?<=\d)(?=[¼-¾⅐-⅞])", " ", text)
+    text = re.sub(r"[⁺⁻⁰¹²³⁴-⁹]+", lambda m: "^" + unicodedata.normalize("NFKC", m[0]), text)
+    return unicodedata.normalize("NFKC", text).translate(DASHES).replace("\u2044", "/")
 
 
 def plain(text: str) -> str:
     """Compatibility forms unified, typographic quotes, dashes and full stops made plain."""
-    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_PLAIN)
+    return text if text.isascii() else compatible(text).translate(_PLAIN)
 
 
 def unmarked(text: str) -> str:
-    """Without Markdown emphasis and LaTeX dressing; a fraction becomes "1/2"."""
-    if "\\" in text:
-        text = _LATEX_TEXT.sub("", text)
-        if "sqrt" in text:
-            text = _ROOT.sub(lambda m: f"√{m[1] or m[2] or ''}", text)
-        if "frac" in text:
-            text = _FRACTION.sub(lambda m: "/".join(g for g in m.groups() if g is not None), text)
-        text = _SYMBOL.sub(lambda m: _LATEX_SYMBOL[m[1]], text)
-    if "\\" in text or "$" in text or "{" in text:
+    """Without Markdown emphasis and LaTeX dressing; a fraction becomes "1/2", a root "√2"."""
+    if "\\" in text or "{" in text or "$" in text:
+        text = _SYMBOL.sub(lambda m: _SYMBOLS[m[1]], _LATEX_TEXT.sub("", text))
+        text = _LATEX_SPACE.sub(" ", text)
+        for _ in range(_DEPTH):
+            text, found = _LATEX_GROUP.subn(_in_line, text)
+            if not found or "{" not in text:
+                break
         text = _LATEX_REST.sub("", text)
     if "*" in text or "_" in text or "`" in text or "~" in text:
         text = _EMPHASIS.sub("", text)
@@ -81,60 +149,40 @@ def normalised(text: str) -> str:
     text = unmarked(plain(text)).casefold()
     if article := _ARTICLE.match(text):
         text = text[article.end() :]
-    if "'s" in text:
-        text = _POSSESSIVE.sub("", text)
-    if "," in text or ";" in text:
-        text = _INTERVAL.sub(_in_words, text)
     if not text.isascii():
         text = text.translate(_GREEK)
-    # x², x^2 and x_2 lose their marks alike: the compatibility form of ² is a plain 2.
-    if "^" in text or "_" in text:
-        text = text.replace("^", "").replace("_", "")
-    if "%" in text or "cent" in text:
-        text = _PERCENT.sub("%", text)
-    if "." in text or "," in text:
-        text = _STOP.sub(" ", text)
+    for sign, replace, new in _UNIFYING:
+        if sign in text:
+            text = replace(new, text)
     text = text.translate(_SPACED)
     if "-" in text:
         text = _HYPHEN.sub(" ", text)
     return " ".join(text.split()).strip(" .,")
 
 
-def _in_words(match: re.Match) -> str:
-    """An interval whose ends stay open or closed when its brackets are gone."""
-    left = "open" if match[1] == "(" else "closed"
-    right = "open" if match[4] == ")" else "closed"
-    return f" {left} {match[2]} {match[3]} {right} "
+def formula(text: str) -> str:
+    """A form in which two writings of one formula are equal: no spaces, brackets kept."""
+    text = unmarked(plain(text)).casefold().translate(_GREEK)
+    return "".join(text.replace("\\", "").split()).strip(".,")
 
 
 # Sentences, and where a text concludes.
 
 _END = re.compile(r"[.!?\n](?:(?<=\n)\n*|[\"')\]]*\s+(?=[^\sa-z]))")
 # A full stop after these ends no sentence.
-_ABBREVIATION = re.compile(r"(?:\be\.g|\bi\.e|\bvs|\bDr)$")
-_CONCLUSIVE = re.compile(
-    r"\b(?:so|thus|therefore|hence|consequently|answer|conclu\w+|diagnosis|most likely|best"
-    r"|correct|choose|consistent with|indicat\w+|suggest\w+|points? to|must be)\b",
-    re.IGNORECASE,
-)
+_ABBREVIATION = re.compile(r"(?:\be\.g|\bi\.e|\bvs|\bDr|\bRs)$")
+_CONCLUSIVE = re.compile(rf"\b(?:{either('conclusive')})\b", re.IGNORECASE)
 _THEREFORE = re.compile(
-    r"[,;.]?\s*(?:\b(?:so|thus|therefore|hence|consequently|in conclusion)\b|因此|所以|=>|⇒|→)",
+    rf"[,;.]?\s{{0,9}}(?:\b(?:{either('therefore')})\b|因此|所以|=>|⇒|→)", re.IGNORECASE
+)
+NOT_BUT = re.compile(
+    r"(?:\b\w{1,20}\s)?(?:\bnot\b[^.;]{0,120}?(?:\bbut\b(?:\s+rather)?|,\s*it's\b)|不是[^.;]{0,60}?而是)",
     re.IGNORECASE,
 )
-_NOT_BUT = re.compile(r"\bnot\b[^.;]*?\bbut\b", re.IGNORECASE)
-# What comes after these says something of another option.
-_ASIDE = re.compile(
-    r",?\s+(?:who|which|whereas|unlike|rather than|instead of|as opposed to|before|followed by)\s",
-    re.IGNORECASE,
-)
-_REVISION = re.compile(
-    r"\b(?:wait|actually|hmm|on second thought|correction|scratch that|no, |let me re\w+"
-    r"|i was wrong|i made (?:a mistake|an error)|changed? my mind)",
-    re.IGNORECASE,
-)
-# One of these occurs wherever the pattern matches.
-_REVISION_SIGNS = ("wait", "actual", "hmm", "thought", "correction", "scratch", "no, ", "let me re")
-_REVISION_SIGNS += ("i was wrong", "mistake", "an error", "my mind")
+_ASIDE = re.compile(rf",?\s{{1,9}}(?:{either('other')})\s", re.IGNORECASE)
+ASIDE_FIRST = re.compile(rf"^\W{{0,9}}(?:{either('other_first')})\b[^,]*,\s*", re.IGNORECASE)
+_REVISION = re.compile(rf"\b(?:{either('revision')})", re.IGNORECASE)
+_REVISION_SIGNS = words("revision_signs")  # one of them occurs wherever the pattern matches
 
 
 @lru_cache(maxsize=16)  # several rules ask for those of one text
@@ -151,34 +199,22 @@ def sentences(text: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def is_cut(text: str) -> bool:
-    """Whether prose ends in the middle of a sentence that is not its first."""
-    last_line = text.rstrip().rpartition("\n")[2]
-    parts = sentences(last_line)
-    return len(parts) > 1 and parts[-1][-1] not in ".!?)\"']:*" and len(parts[-1].split()) > 3
-
-
 def conclusions(text: str) -> list[str]:
     """Parts of a text that state its outcome, the last sentence first, then ever narrower."""
-    parts = sentences(text)
-    found = []
-    last = parts[-1] if parts else ""
+    parts = sentences(text) or ("",)
+    last, found = parts[-1], []
     if "\n" in text.strip() or _CONCLUSIVE.search(last):
-        found.append(last)
-    if rather := _NOT_BUT.search(last):
+        found += [last, last.rpartition(";")[2]]
+    if rather := NOT_BUT.search(last):
         found.append(last[rather.end() :])
-    after = _THEREFORE.split(text)
-    if len(after) > 1:
-        found.append(after[-1])
-    if len(parts) == 1 or found:
-        found.append(_ASIDE.split(last, maxsplit=1)[0])
-    return found
+    found += _THEREFORE.split(text)[1:][-1:]
+    return [*found, _ASIDE.split(last, maxsplit=1)[0]] if len(parts) == 1 or found else found
 
 
 def after_revision(text: str) -> str | None:
     """What follows the last place where the text takes something back; None if it does not."""
     lower = text.lower()
-    if not any(sign in lower for sign in _REVISION_SIGNS):
+    if not any([sign in lower for sign in _REVISION_SIGNS]):
         return None
     marks = list(_REVISION.finditer(text))
     return text[marks[-1].end() :] if marks else None

@@ -24,6 +24,7 @@ from thinkscale.items.report import Report, facts, reporting
 from thinkscale.items.subset import drawing_order, place_hash, strata_of
 from thinkscale.items.survey import Read, Survey, survey
 
+RENAMED = "column found in spite of case or spaces"
 NEAR_DUPLICATE = "near duplicate of an item drawn before"
 
 
@@ -65,7 +66,8 @@ def origin_of(source: sources.Source) -> Origin:
         **{name: getattr(found, name) for name in ("difficulty", "response_time", "item_id")},
     }
     columns = {name: column for name, column in names.items() if column is not None}
-    return Origin(str(source), columns, source.settings.columns.key_counts_from)
+    counts_from = source.settings.columns.key_counts_from
+    return Origin(str(source), columns, counts_from, found.renamed)
 
 
 def prepare(
@@ -90,6 +92,7 @@ def prepare(
         drawn, near = _draw(surveyed, order, n, report)
         notes = [note for item in drawn for note in item.notes]
         notes += [note for _, note in near or ()]
+        notes += [Note("", 0, "columns", RENAMED, *names) for names in origin.renamed]
         report.add(sorted(notes, key=lambda note: note.row))
         dropped_near = sum(dropped for dropped, _ in near or ())
         if settings.n is not None and len(drawn) < n:
@@ -107,6 +110,7 @@ def prepare(
         notes=notes,
         duplicates=len(found.duplicate_of),
         near_duplicates=None if near is None else len(near),
+        renamed=origin.renamed,
     )
     warning = disagreement(spearman(harder, found.response_time[bank]), direction)
     return Prepared(items, None if report_path else report.frame(), table, warning)

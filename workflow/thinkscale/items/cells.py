@@ -1,4 +1,4 @@
-"""One cell of a record as text or as a number, and what is said of a cell that is neither."""
+"""One cell of a record as text, and what is said of a cell that is none."""
 
 import json
 import math
@@ -42,23 +42,6 @@ def text(where: str, row: int, column: str, cell: object) -> str:
     if isinstance(cell, list | dict | bytes) or (isinstance(cell, float) and math.isnan(cell)):
         raise problem(where, row, column, f"is {shown(cell)}; expected text")
     return scalar(cell)
-
-
-def number(where: str, row: int, column: str, cell: object) -> float | None:
-    """The cell as a finite number, None if it is empty."""
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
-        return None
-    # float() would take "1_000" and True.
-    if not isinstance(cell, bool) and not (isinstance(cell, str) and "_" in cell):
-        try:
-            value = float(cell)
-        except (TypeError, ValueError, OverflowError):
-            value = math.nan
-        if math.isfinite(value):
-            return value
-    raise problem(
-        where, row, column, f"is {shown(cell)}; expected a finite number, or an empty cell"
-    )
 
 
 def last_boxed(solution: str) -> str | None:

@@ -13,7 +13,7 @@ import ftfy
 from thinkscale.config.cleaning import Cleaning
 from thinkscale.items.cells import shown
 from thinkscale.items.item import Cleaned, Note, Options, Origin, RawItem
-from thinkscale.items.options import expected_keys, find_key, named_by_text
+from thinkscale.items.options import expected_keys, find_key, find_keys, named_by_text
 
 # Only what went wrong in decoding. ftfy's other repairs (straight quotes, ligatures, HTML entities,
 # full-width letters) change text that nobody broke.
@@ -83,7 +83,7 @@ def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
     Raises ThinkscaleError naming file, row and column where the item is faulty and `cleaning` does
     not leave such items out.
     """
-    notes: list[Note] = []
+    notes: list[Note] = list(raw.notes)
 
     def note(where: str, action: str, before: str | None = None, after: str | None = None) -> None:
         notes.append(Note(raw.item_id, raw.row, where, action, before, after))
@@ -115,20 +115,22 @@ def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
         raise origin.problem(raw, f"gives {len(options)} options; expected at least 2", "options")
     answer = cleaned("answer_text", raw.answer_text) or None if raw.answer_text else None
 
-    key = None
+    key, keys = None, ()
     if options:
         said, _ = clean_text(raw.key or "", cleaning)
         if not said:
             if cleaning.missing_key == "error":
                 raise origin.problem(raw, f"is empty; {_expected(origin, options)}", "key")
             return left_out(MISSING_KEY, "key")
-        key = find_key(said, options, origin.key_counts_from)
-        if key is None:
+        keys = find_keys(said, options, origin.key_counts_from)
+        if not keys:
             if cleaning.unknown_key == "error":
                 raise origin.problem(raw, _unknown(origin, raw.key, said, options), "key")
             return left_out(UNKNOWN_KEY, "key", raw.key)
-        right = dict(options)[key]
-        if answer is None:
+        key, right = ",".join(keys), dict(options)[keys[0]]
+        if len(keys) > 1:
+            pass  # what they say together is no one answer
+        elif answer is None:
             answer = right
         elif answer.casefold() != right.casefold():
             note("answer_text", f"kept, differs from option {key}", answer, right)
@@ -139,7 +141,7 @@ def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
 
     for label, earlier, text in _equal(options):
         which = f"equal to option {earlier}" + (
-            ", one is the key" if key in (label, earlier) else ""
+            ", one is the key" if {label, earlier}.intersection(keys) else ""
         )
         if cleaning.duplicate_options == "error":
             raise origin.problem(
@@ -150,8 +152,9 @@ def clean(raw: RawItem, cleaning: Cleaning, origin: Origin) -> Cleaned:
         if cleaning.duplicate_options == "drop_item":
             return left_out(EQUAL_OPTIONS, f"option {label}", text)
         note(f"option {label}", f"kept, {which}", text, text)
+    noted = {said.field for said in raw.notes}
     for name, value in (("difficulty", raw.difficulty), ("response_time", raw.response_time)):
-        if value is None and name in origin.columns:
+        if value is None and name in origin.columns and name not in noted:
             note(name, "missing")
     return Cleaned(raw, stem, options, key, answer, tuple(notes))
 

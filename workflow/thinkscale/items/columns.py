@@ -2,7 +2,7 @@
 
 import string
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rapidfuzz import process
 
@@ -32,6 +32,8 @@ class Found:
     """The columns of a bank by what they hold; None or () for what it has not.
 
     template: the parts of a stem made from several columns: (text, column after it or None).
+    excluding: the columns that `items.exclude` looks at, in its order. renamed: (name in the
+    configuration, name in the bank) where they differ in case or spaces.
     """
 
     stem: str | None = None
@@ -47,6 +49,8 @@ class Found:
     response_time: str | None = None
     cluster: str | None = None
     item_id: str | None = None
+    excluding: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
 
     @property
     def template_columns(self) -> list[str]:
@@ -64,45 +68,67 @@ def find_columns(
 ) -> Found:
     """Choose, for each field of `items.columns`, the first of its candidates among `names`.
 
+    Where a bank has none of them by its very name, case and spaces do not count; `renamed` tells.
     settled: what was found among fewer names; it stays. Raises ThinkscaleError for a column that
     is mapped and not there, or if none of the columns that may hold the answer is.
     """
-    mapping, single = settings.columns, {}
+    mapping = settings.columns
+    renamed = dict(settled.renamed if settled else ())
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(_folded(name), []).append(name)
+
+    def find(field: str, *wanted: str) -> str | None:
+        for name in wanted:
+            if name in names:
+                return name
+        for name in wanted:
+            found = alike.get(_folded(name), [])
+            if len(found) > 1:
+                raise ThinkscaleError(
+                    f"{where}: no column {name!r} (mapped as {field}), and both {found[0]!r} and "
+                    f"{found[1]!r} are like it; expected the name of one of them."
+                )
+            if found:
+                renamed[name] = found[0]
+                return found[0]
+        return None
+
+    def found(field: str, name: str) -> str:
+        column = find(field, name)
+        if column is None:
+            raise _missing(where, field, [name], names)
+        return column
+
+    single = {}
     for field in SINGLE:
         listed = getattr(mapping, field) or []
         wanted = [name for name in listed if name is not None]
-        single[field] = getattr(settled, field, None) or next(
-            (name for name in wanted if name in names), None
-        )
+        single[field] = getattr(settled, field, None) or find(field, *wanted)
         if wanted and single[field] is None and None not in listed:
             raise _missing(where, field, wanted, names)
-    found = Found(
+    if single["answer_text"] is not None:
+        single["solution"] = None
+    if not any(single[field] for field in _ANSWERS):
+        mapped = [name for field in _ANSWERS for name in getattr(mapping, field) or [] if name]
+        if mapped:
+            raise _missing(where, "the answer", mapped, names)
+    template = string.Formatter().parse(mapping.stem_template or "")
+    return Found(
         **single,
-        template=_template(mapping.stem_template),
-        option_columns=tuple(mapping.option_columns or ()),
-        other_options=tuple(mapping.other_options or ()),
+        template=tuple(
+            (text, None if name is None else found("stem_template", name))
+            for text, name, *_ in template
+        ),
+        option_columns=tuple(found("option_columns", n) for n in mapping.option_columns or ()),
+        other_options=tuple(found("other_options", n) for n in mapping.other_options or ()),
+        excluding=tuple(found("exclude", rule.column) for rule in settings.exclude),
+        renamed=tuple(renamed.items()),
     )
-    if found.answer_text is not None:
-        found = replace(found, solution=None)
-    several = {
-        "stem_template": found.template_columns,
-        "option_columns": found.option_columns,
-        "other_options": found.other_options,
-        "exclude": [exclusion.column for exclusion in settings.exclude],
-    }
-    for field, columns in several.items():
-        for column in columns:
-            if column not in names:
-                raise _missing(where, field, [column], names)
-    mapped = [name for field in _ANSWERS for name in getattr(mapping, field) or [] if name]
-    if mapped and not any(single[field] for field in _ANSWERS):
-        raise _missing(where, "the answer", mapped, names)
-    return found
 
 
-def _template(text: str | None) -> tuple[tuple[str, str | None], ...]:
-    parsed = string.Formatter().parse(text or "")
-    return tuple((literal, column) for literal, column, *_ in parsed)
+def _folded(name: str) -> str:
+    return "".join(name.split()).casefold()
 
 
 def _missing(where: str, field: str, columns: list[str], names: Collection[str]) -> ThinkscaleError:

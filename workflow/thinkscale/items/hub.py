@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from thinkscale.data.hub import in_short, refusals
 from thinkscale.errors import ThinkscaleError
-from thinkscale.items.records import Record, table_records
+from thinkscale.items.json_text import Record
+from thinkscale.items.records import table_records
 
 # What data sets are read from; weights, code and pictures of a repository are left where they are.
 _DATA = (".parquet", ".jsonl", ".json", ".csv", ".tsv", ".arrow", ".txt", ".ndjson")
@@ -66,6 +67,6 @@ def hub_records(
     try:
         rows = load_dataset(directory, config, split=split, streaming=True)
         batches = rows.with_format("arrow").iter(batch_size=_BATCH)
-        yield from table_records(batches, str(place))
+        yield from table_records(batches)
     except (ValueError, FileNotFoundError, DatasetsError, pa.ArrowException) as error:
         raise ThinkscaleError(f"{place}: {in_short(error)}") from error

@@ -19,6 +19,7 @@ class RawItem:
     meta: a JSON object of the columns that are mapped to nothing, with `option_order` where the
         options were shuffled.
     excluded: why `exclude` leaves the item out ("ItemType is PIX"); None for items that stay.
+    notes: what was read otherwise than it stands there.
     """
 
     row: int
@@ -32,6 +33,7 @@ class RawItem:
     cluster_id: str | None
     meta: str
     excluded: str | None = None
+    notes: tuple["Note", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Origin:
     """What a bank and its columns are called, for messages, and what its items must have.
 
     columns: name of the column behind each field of an item; a field that is not mapped is absent.
+    renamed: (name in the configuration, name in the bank) of columns that differ in case or spaces.
     """
 
     where: str
     columns: Mapping[str, str] = field(default_factory=dict)
     key_counts_from: int | None = None
+    renamed: tuple[tuple[str, str], ...] = ()
 
     @property
     def has_options(self) -> bool:

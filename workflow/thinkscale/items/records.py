@@ -1,131 +1,184 @@
 """Files as streams of records: a row number and a dict of cells.
 
-Row numbers are the ones a reader of the file sees: in CSV and TSV the header is row 1 and blank
-rows count, as in a spreadsheet (a cell with line breaks is part of one row); in JSONL the line; in
-JSON and Parquet the first record is row 1. Only JSON is held in memory whole.
+Row numbers are the ones a reader of the file sees: in tables the header is row 1 and blank rows
+count, as in a spreadsheet (a cell with line breaks is part of one row); in JSON lines the line; in
+other JSON and in Parquet the first record is row 1. Only a workbook is held in memory whole.
 """
 
-import codecs
 import csv
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thinkscale.config.presets.banks import WORKBOOKS
 from thinkscale.errors import ThinkscaleError
-from thinkscale.items.cells import shown
-
-Record = tuple[int, dict[str, object]]
+from thinkscale.items.cells import scalar, shown
+from thinkscale.items.files import UNPACK, decoded, unpacked
+from thinkscale.items.json_text import Record, json_records
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 NOTATION = (".json", ".jsonl", ".ndjson")  # here each record says which columns it has
-SUFFIXES = (*DELIMITERS, *NOTATION, ".parquet")
+SUFFIXES = (*DELIMITERS, *NOTATION, ".parquet", *WORKBOOKS)
 
 # A cell longer than this is not a question; most often it is an unclosed quote.
 MAX_CELL = 1_000_000
 # Where an unclosed quote ends the reading of a file, so that it is not read into one cell whole.
 _MAX_QUOTED = 2**26
-_BATCH = 2048
+_BATCH = 1024
+# A first line that Excel takes, and writes, as the name of the delimiter.
+_SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*')
 
 
 def read_records(
-    path: str | Path, delimiter: str | None = None, encoding: str = "utf-8", header: bool = True
+    path: str | Path,
+    *,
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    header: bool = True,
+    sheet: str | None = None,
+    columns: Iterable[str] | None = None,
 ) -> Iterator[Record]:
     """Yield (row, cells) for each record of the file; the suffix says the format.
 
-    `delimiter` and `header` are for CSV and TSV. Without a header, columns are called "1", "2", ...
-    An empty CSV cell is None. Raises ThinkscaleError for a missing, empty or broken file.
+    Text may be packed (.gz, .bz2, .xz). `delimiter` and `encoding` are for text, `header` for
+    tables, `sheet` (default: the first) for workbooks. Without a header, columns are called "1",
+    "2", … An empty cell of a table is None; rows without any text are passed over. `columns`:
+    those wanted, where the format can leave the others unread (Parquet). Raises ThinkscaleError
+    for a missing or broken file, naming the row or line and what was found there.
     """
     path = Path(path)
     if not path.is_file():
-        raise ThinkscaleError(f"{path}: no such item bank file.")
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ThinkscaleError(
-            f"{path}: {suffix or 'no suffix'} is not a format of item banks; "
-            f"expected one of {', '.join(SUFFIXES)}."
-        )
+        raise ThinkscaleError(f"{path}: there is no such file.")
+    suffix = unpacked(path).suffix.lower()
     if suffix in DELIMITERS:
-        return _read_delimited(path, delimiter or DELIMITERS[suffix], encoding, header)
-    if suffix == ".parquet":
-        return _read_parquet(path)
-    return (_read_json if suffix == ".json" else _read_jsonl)(path, encoding)
+        return _read_delimited(path, delimiter, DELIMITERS[suffix], encoding, header)
+    if suffix in NOTATION:
+        return _read_json(path, encoding, lines=suffix != ".json")
+    if suffix == path.suffix.lower() == ".parquet":
+        return _read_parquet(path, columns)
+    if suffix == path.suffix.lower() and suffix in WORKBOOKS:
+        return _read_workbook(path, sheet, header)
+    raise ThinkscaleError(
+        f"{path}: {path.suffix or 'no suffix'} is not a format of tables; expected one of "
+        f"{', '.join(SUFFIXES)} (text also with {', '.join(UNPACK)})."
+    )
 
 
-def table_records(batches: Iterator[pa.RecordBatch | pa.Table], where: str) -> Iterator[Record]:
+def table_records(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[Record]:
     """Yield the rows of Arrow batches, counted from 1."""
     row = 0
     for batch in batches:
         names = batch.schema.names
         for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             row += 1
-            record = dict(zip(names, values, strict=True))
-            check_cells(where, row, record)
-            yield row, record
+            yield row, dict(zip(names, values, strict=True))
 
 
 def check_cells(where: str | Path, row: int, record: dict[str, object]) -> None:
-    """Raise ThinkscaleError if a text of the record is too long to be an item's."""
+    """Raise ThinkscaleError for text that is too long to be an item's, or not whole.
+
+    JSON can spell half of a character that takes two; no file of ours could hold it.
+    """
     for column, cell in record.items():
         if cell.__class__ is str:
-            size = len(cell)
-        elif cell.__class__ in (list, dict):
-            size = _characters(cell)
+            text = cell
+        elif cell.__class__ in (dict, list):
+            text = "".join(_texts(cell))
         else:
             continue
-        if size > MAX_CELL:
+        if len(text) > MAX_CELL:
             raise ThinkscaleError(
-                f"{where}, row {row}, column {column}: a cell of {size:,} characters; "
+                f"{where}, row {row}, column {column}: a cell of {len(text):,} characters; "
                 f"expected at most {MAX_CELL:,} (is a quote left open?)."
             )
+        if not text.isascii():
+            _check_characters(where, row, column, text)
 
 
-def _characters(value: object) -> int:
-    """How much text a value holds."""
+def _texts(value: object) -> list[str]:
+    """The texts within a value."""
     if isinstance(value, dict):
-        value = value.values()
+        value = [*value, *value.values()]
     elif not isinstance(value, list):
-        return len(value) if isinstance(value, str) else 0
-    return sum(map(_characters, value))
+        return [value] if isinstance(value, str) else []
+    found: list[str] = []
+    for inner in value:
+        found += (inner,) if inner.__class__ is str else _texts(inner)
+    return found
 
 
-def _read_delimited(path: Path, delimiter: str, encoding: str, header: bool) -> Iterator[Record]:
-    with _decoded(path, encoding) as file:
-        names: list[str] | None = None
-        for row, cells in enumerate(_csv_rows(path, file, delimiter), start=1):
-            if not cells:
-                continue
-            if names is None:
-                names = cells if header else [str(i + 1) for i in range(len(cells))]
-                repeated = sorted({n for n in names if names.count(n) > 1})
-                if repeated:
-                    raise ThinkscaleError(
-                        f"{path}, row {row}: more than one column is called {repeated[0]!r}."
-                    )
-                if header:
-                    continue
-            if len(cells) != len(names):
+def _check_characters(where: str | Path, row: int, column: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ThinkscaleError(
+            f"{where}, row {row}, column {column} holds {text[error.start]!a}, half of a "
+            "character (a surrogate without its pair); expected text in Unicode."
+        ) from error
+
+
+def _read_delimited(
+    path: Path, asked: str | None, usual: str, encoding: str, header: bool
+) -> Iterator[Record]:
+    with decoded(path, encoding) as file:
+        named = _SEPARATOR.fullmatch(file.readline(10))
+        if named is None:
+            file.seek(0)
+        elif asked not in (None, named[1]):
+            raise ThinkscaleError(
+                f"{path}, row 1: found {shown(named[0].strip())}, and `delimiter` is {asked!r}; "
+                "expected the same, or no `delimiter`."
+            )
+        delimiter = named[1] if named else asked or usual
+        rows = enumerate(_csv_rows(path, file, delimiter), start=2 if named else 1)
+        yield from _named(path, rows, header, f"a quote or the delimiter ({delimiter!r})")
+
+
+def _named(
+    path: Path, rows: Iterable[tuple[int, list]], header: bool, doubtful: str
+) -> Iterator[Record]:
+    """The rows of a table as records. A column without a name is called by its number."""
+    names: list[str] | None = None
+    for row, cells in rows:
+        if all(map(_is_blank, cells)):
+            continue
+        if names is None:
+            texts = [scalar(cell) for cell in cells] if header else [None] * len(cells)
+            names = [
+                str(number) if _is_blank(text) else text
+                for number, text in enumerate(texts, start=1)
+            ]
+            repeated = sorted({n for n in names if names.count(n) > 1})
+            if repeated:
                 raise ThinkscaleError(
-                    f"{path}, row {row}: {len(cells)} cells, expected {len(names)}; "
-                    f"is a quote or the delimiter ({delimiter!r}) wrong?"
+                    f"{path}, row {row}: more than one column is called {repeated[0]!r}."
                 )
-            record = dict(zip(names, [cell or None for cell in cells], strict=True))
-            if max(map(len, cells)) > MAX_CELL:
-                check_cells(path, row, record)
-            yield row, record
+            if header:
+                continue
+        if len(cells) != len(names):
+            raise ThinkscaleError(
+                f"{path}, row {row}: {len(cells)} cells, expected {len(names)}; "
+                f"is {doubtful} wrong?"
+            )
+        yield row, dict(zip(names, cells, strict=True))
 
 
-def _csv_rows(path: Path, file, delimiter: str) -> Iterator[list[str]]:
+def _is_blank(cell: object) -> bool:
+    return cell is None or (cell.__class__ is str and not cell.strip())
+
+
+def _csv_rows(path: Path, file: TextIO, delimiter: str) -> Iterator[list[str | None]]:
     # The limit is global to the csv module; ours is checked per cell, where the column is known.
     before = csv.field_size_limit(_MAX_QUOTED)
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     begun = 0
     try:
         for cells in reader:
-            yield cells
+            yield [cell or None for cell in cells]
             begun = reader.line_num
     except csv.Error as error:
         where = f"the row that begins in line {begun + 1}"
@@ -137,113 +190,32 @@ def _csv_rows(path: Path, file, delimiter: str) -> Iterator[list[str]]:
         csv.field_size_limit(before)
 
 
-def _read_jsonl(path: Path, encoding: str) -> Iterator[Record]:
-    with _decoded(path, encoding) as file:
-        for row, line in enumerate(file, start=1):
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                if not line.strip():
-                    continue
-                raise ThinkscaleError(
-                    f"{path}, line {row}: not a JSON object ({_why(error)}); found {shown(line)}."
-                ) from error
-            if record.__class__ is not dict:
-                raise _not_an_object(path, row, record)
-            if len(line) > MAX_CELL:
-                check_cells(path, row, record)
-            if "\\ud" in line or "\\uD" in line:
-                _check_characters(path, row, record)
-            yield row, record
+def _read_json(path: Path, encoding: str, lines: bool) -> Iterator[Record]:
+    with decoded(path, encoding) as file:
+        yield from json_records(path, file, lines)
 
 
-def _read_json(path: Path, encoding: str) -> Iterator[Record]:
-    with _decoded(path, encoding) as file:
-        text = file.read()
-    if not text.strip():
-        return
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ThinkscaleError(f"{path}: broken JSON ({_why(error)}).") from error
-    if isinstance(content, dict) and len(content) == 1:
-        (content,) = content.values()
-    if not isinstance(content, list):
-        raise ThinkscaleError(
-            f"{path}: the top level is {_kind(content)}; expected a list of objects, or an object "
-            "with that list as its only value."
-        )
-    suspicious = "\\ud" in text or "\\uD" in text
-    del text
-    for row, record in enumerate(content, start=1):
-        if record.__class__ is not dict:
-            raise _not_an_object(path, row, record)
-        check_cells(path, row, record)
-        if suspicious:
-            _check_characters(path, row, record)
-        yield row, record
-
-
-def _read_parquet(path: Path) -> Iterator[Record]:
+def _read_parquet(path: Path, columns: Iterable[str] | None) -> Iterator[Record]:
     try:
         with pq.ParquetFile(path) as file:
-            yield from table_records(file.iter_batches(batch_size=_BATCH), str(path))
+            known = file.schema_arrow.names
+            wanted = [name for name in columns or known if name in known] or None
+            yield from table_records(file.iter_batches(batch_size=_BATCH, columns=wanted))
     except (pa.ArrowException, OSError) as error:
         raise ThinkscaleError(f"{path}: not readable as parquet ({error}).") from error
 
 
-def _check_characters(path: Path, row: int, record: dict[str, object]) -> None:
-    """JSON can spell half of a character that takes two; no file of ours could hold it."""
-    for column, cell in record.items():
-        try:
-            json.dumps(cell, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            half = json.dumps(error.object[error.start])
-            raise ThinkscaleError(
-                f"{path}, row {row}, column {column} holds {half}, half of a character (a "
-                "surrogate without its pair); expected text in Unicode."
-            ) from error
+def _read_workbook(path: Path, sheet: str | None, header: bool) -> Iterator[Record]:
+    from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
 
-
-def _not_an_object(path: Path, row: int, record: object) -> ThinkscaleError:
-    return ThinkscaleError(
-        f"{path}, row {row}: {_kind(record)} ({shown(record)}), expected an object."
-    )
-
-
-def _why(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true/false"}
-    return names.get(type(value), "null" if value is None else "a number")
-
-
-@contextmanager
-def _decoded(path: Path, encoding: str):
-    """The file opened as text; bytes that are not in `encoding` are reported with their line."""
-    # A byte-order mark is no part of the first column's name.
-    encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     try:
-        codecs.lookup(encoding)
-    except LookupError as error:
-        raise ThinkscaleError(f"{path}: unknown encoding {encoding!r}.") from error
-    try:
-        with path.open(encoding=encoding, newline="") as file:
-            yield file
-    except UnicodeError as error:
+        with CalamineWorkbook.from_path(path) as book:
+            table = book.get_sheet_by_name(book.sheet_names[0] if sheet is None else sheet)
+            rows = ([None if cell == "" else cell for cell in row] for row in table.iter_rows())
+            yield from _named(path, enumerate(rows, start=1), header, "the sheet")
+    except WorksheetNotFound as error:
         raise ThinkscaleError(
-            f"{path}, line {_undecodable_line(path, encoding)}: not {encoding} text; "
-            "save the file as UTF-8 or name its encoding."
+            f"{path}: there is no sheet {sheet!r}; found {', '.join(map(repr, book.sheet_names))}."
         ) from error
-
-
-def _undecodable_line(path: Path, encoding: str) -> int:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode(encoding)
-            except UnicodeError:
-                return number
-    return 1  # encodings whose line ends are not single bytes
+    except (CalamineError, OSError) as error:
+        raise ThinkscaleError(f"{path}: not readable as a workbook ({error}).") from error

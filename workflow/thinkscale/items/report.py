@@ -30,6 +30,8 @@ _COUNTED = {
     "dropped, empty": "empty_options",
     "kept, equal to option": "equal_options",
     "kept, differs from option": "answer_differs_from_key",
+    "number read": "numbers_rewritten",
+    "its own label taken off": "labels_taken_off",
 }
 
 _AT_ONCE = 20_000  # lines held before they go to the file
@@ -90,14 +92,17 @@ def facts(
     notes: Iterable[Note] = (),
     duplicates: int = 0,
     near_duplicates: int | None = None,
+    renamed: Iterable[tuple[str, str]] = (),
 ) -> pd.DataFrame:
     """The facts about a bank as a table.
 
     lost: items left out by (excluded | dropped, why). difficulty (higher = harder), response_time,
     stem_chars: of the bank after cleaning; studied: the difficulties of the items drawn. notes: the
-    report on the items drawn. near_duplicates: None where they were not looked for.
+    report on the items drawn. near_duplicates: None where they were not looked for. renamed: (name
+    in the configuration, name in the bank) of columns that differ in case or spaces.
     """
     rows: list[tuple] = [_count("in_file", in_file)]
+    rows += [_count("column_found", 1, f"{there!r} for {asked!r}") for asked, there in renamed]
     rows += [_count(kind, n, why) for (kind, why), n in lost.items()]
     rows.append(_count("bank", len(difficulty), "in the file, not excluded, not dropped"))
     rows.append(_count("duplicates", duplicates, "of an earlier item of the bank"))

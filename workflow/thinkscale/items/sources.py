@@ -7,7 +7,7 @@
 
 from array import array
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from thinkscale.config.items import Items
 from thinkscale.errors import ThinkscaleError
 from thinkscale.items.cells import shown, text
 from thinkscale.items.columns import Found, find_columns
+from thinkscale.items.files import unpacked
 from thinkscale.items.hub import HubSet, hub_records
 from thinkscale.items.item import RawItem
+from thinkscale.items.numbers import Notation, notation_of
 from thinkscale.items.reading import reader
-from thinkscale.items.records import NOTATION, Record, read_records
+from thinkscale.items.records import NOTATION, Record, check_cells, read_records
 
 # Records from whose names the columns are chosen before the first item is made.
 _HEAD = 1000
@@ -46,43 +48,68 @@ class Source:
     @property
     def name(self) -> str:
         """What items are called after that have no id of their own."""
-        return self.place.stem if isinstance(self.place, Path) else self.place.name
+        return unpacked(self.place).stem if isinstance(self.place, Path) else self.place.name
 
     @property
     def fixed(self) -> bool:
         """Whether every record has all the columns there are."""
-        return isinstance(self.place, HubSet) or self.place.suffix.lower() not in NOTATION
+        place = self.place
+        return isinstance(place, HubSet) or unpacked(place).suffix.lower() not in NOTATION
 
     def records(self) -> Iterator[Record]:
+        asked, where = self.settings, str(self)
         if isinstance(self.place, HubSet):
-            return hub_records(*astuple(self.place))
-        asked = self.settings
-        return read_records(self.place, asked.delimiter, asked.encoding, asked.header)
+            records = hub_records(*astuple(self.place))
+        else:
+            records = read_records(
+                self.place,
+                delimiter=asked.delimiter,
+                encoding=asked.encoding,
+                header=asked.header,
+                sheet=asked.sheet,
+            )
+        for row, cells in records:
+            check_cells(where, row, cells)
+            yield row, cells
 
     def columns(self, names: Collection[str], settled: Found | None = None) -> Found:
         """Which of the mapped columns are among these names; `settled` stays."""
         return find_columns(self.settings, names, str(self), settled)
 
-    def reader(self, found: Found) -> Callable[[int, dict[str, object]], RawItem]:
-        return reader(str(self), self.name, found, self.settings, self.seed)
+    def notations(self, found: Found, head: list[Record]) -> dict[str | None, Notation]:
+        """How columns of numbers write them, as far as the first records tell."""
+        decimal, patterned = self.settings.decimal, self.settings.columns.difficulty_pattern
+
+        def notation(column: str | None) -> Notation:
+            return notation_of(((row, cells.get(column)) for row, cells in head), decimal)
+
+        return {
+            found.difficulty: Notation(decimal) if patterned else notation(found.difficulty),
+            found.response_time: replace(notation(found.response_time), percent=False),
+        }
+
+    def reader(self, found: Found, head: list[Record]) -> Callable[[int, dict], RawItem]:
+        notations = self.notations(found, head)
+        return reader(str(self), self.name, found, notations, self.settings, self.seed)
 
 
 def raw_items(source: Source, rows: Collection[int] | None = None) -> Iterator[RawItem]:
     """Yield the items of a bank in its order, one at a time; of these rows only, if any are given.
 
-    Memory is constant, but for a .json file (held whole) and 8 bytes an item where items have ids
-    of their own. Items that `exclude` leaves out come with their row, id and stem only.
+    Memory is constant, but for a workbook (held whole) and 8 bytes an item where items have ids of
+    their own. Items that `exclude` leaves out come with their row, id and stem only.
     Raises ThinkscaleError naming file, row and column at the first problem. An id that occurs twice
     is found after the last item, and only where all rows are read.
     """
-    records, found, known = _begin(source)
-    fixed, read = source.fixed, source.reader(found)
+    begun = _begin(source)
+    head, known, found = begun.head, set(begun.names), begun.found
+    fixed, read = source.fixed, source.reader(found, head)
     digests = array("q")
-    for row, cells in records:
+    for row, cells in chain(head, begun.later):
         if not fixed and not cells.keys() <= known:
             known |= cells.keys()
             found = source.columns(known, found)
-            read = source.reader(found)
+            read = source.reader(found, head)
         if rows is not None and row not in rows:
             continue
         item = read(row, cells)
@@ -97,11 +124,20 @@ def columns_of(source: Source) -> Found:
 
     Raises ThinkscaleError if one is missing, if the bank is empty, or if it cannot be read.
     """
-    return _begin(source)[1]
+    return _begin(source).found
 
 
-def _begin(source: Source) -> tuple[Iterator[Record], Found, set[str]]:
-    """The bank's records, its columns and their names, as far as its beginning tells them."""
+@dataclass(frozen=True)
+class _Begun:
+    """A bank's first records and the later ones; the columns as far as the first ones tell."""
+
+    head: list[Record]
+    later: Iterator[Record]
+    names: Collection[str]
+    found: Found
+
+
+def _begin(source: Source) -> _Begun:
     records = source.records()
     head = list(islice(records, _HEAD))
     if not head:
@@ -115,7 +151,7 @@ def _begin(source: Source) -> tuple[Iterator[Record], Found, set[str]]:
         # A key that only later records have is a column as well.
         names = dict.fromkeys(name for _, cells in source.records() for name in cells)
         found = source.columns(names)
-    return chain(head, records), found, set(names)
+    return _Begun(head, records, names, found)
 
 
 def _check_ids(source: Source, found: Found, digests: array) -> None:

@@ -80,29 +80,23 @@ def prepare(
     fault, or an item's labels cannot be read as `inference.readout` asks.
     """
     checkpoint = checkpoint or checkpoint_of(record, settings)
-    form, thinking = settings.prompt, settings.thinking
-    prompts = {
-        item["item_id"]: encode_prompt(
-            checkpoint.tokenizer,
-            render(
-                checkpoint.tokenizer,
-                user_message(item, form.template, form.option, form.separator),
-                system=form.system,
-                examples=[example.model_dump() for example in form.examples],
-                start=thinking.start,
-                template_options=thinking.template_options,
-            ),
-        )
-        for item in items.to_dict("records")
-    }
+    thinking = settings.thinking
+    tokenizer = checkpoint.tokenizer
+    texts = prompts_of(tokenizer, items, settings)
+    off = prompts_of(tokenizer, items, settings, off=True) if conditions["no_think"] else {}
+    prompts, unthinking = (
+        {item_id: encode_prompt(tokenizer, text) for item_id, text in asked.items()}
+        for asked in (texts, off)
+    )
     forced = forcing(
-        checkpoint.tokenizer,
+        tokenizer,
         end=thinking.end,
         answer_prompt=thinking.answer_prompt,
         continuations=conditions["continuations"],
         continuation_choice=conditions["continuation_choice"],
         max_answer=settings.max_answer_tokens,
         max_swaps=conditions["max_swaps"],
+        whole_turn=thinking.turn_end == "response",
     )
     identity = {
         "engine": Stream.name,
@@ -119,9 +113,38 @@ def prepare(
         checkpoint.context,
         settings.samples,
         seed,
-        _readouts(items, settings, checkpoint.tokenizer) if settings.readout else {},
+        unthinking=unthinking,
+        readouts=_readouts(items, settings, tokenizer) if settings.readout else {},
     )
     return Prepared(record, checkpoint, work, identity, settings)
+
+
+def prompts_of(
+    tokenizer, items: pd.DataFrame, settings: Inference, *, off: bool = False
+) -> dict[str, str]:
+    """Every item's prompt by its id, rendered so that it opens thinking or switches it off.
+
+    Raises ThinkscaleError as `render` does.
+    """
+    form, thinking = settings.prompt, settings.thinking
+    options = thinking.template_options
+    if off:
+        options = {**options, **thinking.off_options}
+        how: dict[str, Any] = {"start": thinking.closed, "opening": thinking.start}
+    else:
+        how = {"start": thinking.start, "end": thinking.end}
+    return {
+        item["item_id"]: render(
+            tokenizer,
+            user_message(item, form.template, form.option, form.separator),
+            system=form.system,
+            system_role=form.system_role,
+            examples=[example.model_dump() for example in form.examples],
+            template_options=options,
+            **how,
+        )
+        for item in items.to_dict("records")
+    }
 
 
 def _readouts(items: pd.DataFrame, settings: Inference, tokenizer) -> dict[str, Spellings]:

@@ -142,8 +142,9 @@ def _reference(item: Mapping[str, Any]) -> str | None:
     """The right answer in words, where there is one."""
     if isinstance(item["answer_text"], str):
         return item["answer_text"]
-    right = [option for option in item["options"] if option["label"] == item["key"]]
-    return f"{right[0]['label']}. {right[0]['text']}" if right else None
+    said = {option["label"]: f"{option['label']}. {option['text']}" for option in item["options"]}
+    right = contracts.key_labels(item["key"], said) if said else ()
+    return "\n".join(said[label] for label in right) or None
 
 
 def _task(item: Mapping[str, Any], form: Mapping[str, Any]) -> str:

@@ -52,16 +52,20 @@ class Work:
     context: int
     samples: int
     seed: int
+    unthinking: Mapping[str, Ids] = field(default_factory=dict)
     readouts: Mapping[str, Spellings] = field(default_factory=dict)
 
     def most(self) -> dict[tuple[str, int], int]:
         """`most_sampled` of every row; items that do not fit the context have none."""
         most = cache(lambda room: most_sampled(room, self.conditions, self.forcing))
-        rooms = {i: self.forcing.room(self.context, p) for i, p in self.prompts.items()}
+        fitting = {
+            item_id: prompt
+            for item_id, prompt in self.prompts.items()
+            if self.forcing.fits(self.context, prompt, self.unthinking.get(item_id, ()))
+        }
         return {
-            (item_id, sample): most(room)
-            for item_id, room in rooms.items()
-            if room >= 0
+            (item_id, sample): most(self.forcing.room(self.context, prompt))
+            for item_id, prompt in fitting.items()
             for sample in range(self.samples)
         }
 
@@ -75,7 +79,13 @@ class Work:
             yield (
                 (item_id, sample),
                 respond(
-                    prompt, noise, self.conditions, self.forcing, self.context, ways if read else ()
+                    prompt,
+                    noise,
+                    self.conditions,
+                    self.forcing,
+                    self.context,
+                    unthinking=self.unthinking.get(item_id, ()),
+                    read=ways if read else (),
                 ),
             )
 

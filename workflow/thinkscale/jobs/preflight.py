@@ -28,10 +28,11 @@ def check_writable(directory: Path) -> None:
         ) from error
 
 
-def check_graders(graders: Sequence[str], where: str) -> None:
+def check_graders(graders: Sequence[str], where: str, pattern: str | None = None) -> None:
     """Raise ThinkscaleError unless every grader that a study, read from `where`, asks for is known.
 
-    Which graders there are is the registry's to say, not the configuration's.
+    So is a `pattern` that none of them reads by. Which graders there are, and what each reads, is
+    the registry's to say, not the configuration's.
     """
     from thinkscale.grading import GRADERS
 
@@ -42,6 +43,12 @@ def check_graders(graders: Sequence[str], where: str) -> None:
                 f"{where}: `grading.graders[{index}]`: found {name!r}; expected one of "
                 f"{', '.join(GRADERS)}" + (f"; did you mean {near[0]!r}?" if near else "")
             )
+    if pattern is not None and not any(GRADERS[name].reads_prompt for name in graders):
+        able = ", ".join(name for name, grader in GRADERS.items() if grader.reads_prompt)
+        raise ThinkscaleError(
+            f"{where}: `grading.pattern`: found {pattern!r} with the graders "
+            f"{', '.join(graders)}, which look for no answer in the text; expected one of {able}"
+        )
 
 
 def check_strategies(strategies: Sequence[Strategy], where: str) -> None:

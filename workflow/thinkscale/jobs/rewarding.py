@@ -52,18 +52,20 @@ def derive(
     prepared: Prepared,
     items: pd.DataFrame,
     derivation: Derivation,
-    grader: tuple[str, Mapping[str, Any] | None],
+    grader: tuple[str, Mapping[str, Any] | None, str | None],
     directory: Path,
     out_dir: Path,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Explore the items, and train a reward model on what is learned of all but the held-out ones.
 
-    grader: the study's first, with its settings. directory: of the parent's journal. Returns as
-    `train_reward_model` does.
+    grader: the study's first, with its settings and the pattern it reads by. directory: of the
+    parent's journal. Returns as `train_reward_model` does.
     """
     reward = derivation.reward
     found = explore(prepared, items, reward.samples, reward.rollouts, directory)
-    told = partial(examples, prepared, items, found, grader=grader[0], settings=grader[1])
+    name, settings, pattern = grader
+    rest = {"grader": name, "settings": settings, "pattern": pattern}
+    told = partial(examples, prepared, items, found, **rest)
     learned = told(objective=reward.objective, labels=reward.labels)
     # Whatever is learned, quality is how well it tells what attempts come to.
     attempts = told(objective="prm", labels="soft")
@@ -160,12 +162,13 @@ def examples(
     labels: str,
     grader: str,
     settings: Mapping[str, Any] | None,
+    pattern: str | None = None,
 ) -> dict[str, list[Example]]:
     """By item, the beginnings of its thoughts with what they are worth.
 
-    objective, labels: see `config.models.Reward`. grader, settings: the study's first.
+    objective, labels: see `config.models.Reward`. grader, settings, pattern: as for `grade`.
     """
-    right = _right(prepared, items, explored, grader, settings)
+    right = _right(prepared, items, explored, grader, settings, pattern)
     choices = items.set_index("item_id")["options"].map(len)
     out: dict[str, list[Example]] = {}
     for item_id, thoughts in explored.items():
@@ -215,31 +218,29 @@ def _right(
     explored: Mapping[str, Sequence[Explored]],
     grader: str,
     settings: Mapping[str, Any] | None,
+    pattern: str | None = None,
 ) -> dict[tuple, bool]:
     """Whether each answer (`_answer`) is right."""
     found = dict.fromkeys(
         _answer(item_id, each) for item_id, thoughts in explored.items() for each in _all(thoughts)
     )
     decode = prepared.checkpoint.tokenizer.decode
-    asked = pd.DataFrame(
-        {
-            "model": prepared.record["name"],
-            "item_id": item_id,
-            "sample": number,
-            "condition": "natural",
-            "answer_text": decode(ids),
-            "stop": stop,
-            "answer_stop": answer_stop,
-            "error": None,
-        }
-        for number, (item_id, ids, answer_stop, stop) in enumerate(found)
+    rows = (
+        (prepared.record["name"], item_id, number, "natural", decode(ids), *ended, None)
+        for number, (item_id, ids, *ended) in enumerate(found)
     )
+    columns = ["model", "item_id", "sample", "condition", "answer_text"]
+    columns += ["answer_from", "answer_stop", "stop", "error"]
+    asked = pd.DataFrame(rows, columns=columns)
     prompt = prepared.settings.thinking.answer_prompt
-    grades = grade(asked, items, grader, settings, answer_prompt=prompt)
+    grades = grade(asked, items, grader, settings, answer_prompt=prompt, pattern=pattern)
     return dict(zip(found, grades["outcome"].eq("correct"), strict=True))
 
 
-def _answer(item_id: str, found: Found) -> tuple[str, Ids, str, str]:
-    """What an outcome depends on."""
+def _answer(item_id: str, found: Found) -> tuple[str, Ids, str, str, str]:
+    """What an outcome depends on: the answer, where it stands, and how it and thinking ended."""
+    if found.answer is None:
+        thought = tuple(token for step in found.steps for token in step)
+        return item_id, thought, "turn", "eos", found.stop
     cut = "limit" if found.answer.stop == "length" else "eos"
-    return item_id, found.answer.ids, cut, found.stop
+    return item_id, found.answer.ids, "answer", cut, found.stop

@@ -16,8 +16,7 @@ from thinkscale.engines.drive import drive
 from thinkscale.engines.several import Several
 from thinkscale.jobs.inference import Prepared
 from thinkscale.jobs.progress import Progress
-from thinkscale.jobs.scoring import Part, open_scorers
-from thinkscale.models.registry import parameters
+from thinkscale.jobs.scoring import Part, open_scorers, parameters
 from thinkscale.thinking.prompts import step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
@@ -117,18 +116,20 @@ def _candidates(
     key: Mapping[str, Any], searched: Searched, decode: Callable[[Sequence[int]], str]
 ) -> Iterator[dict[str, Any]]:
     for number, found in enumerate(searched.found):
-        sizes = [len(step) for step in found.steps]
+        sizes, answer = [len(step) for step in found.steps], found.answer
+        thought = decode([token for step in found.steps for token in step])
         yield {
             **key,
             "candidate": number,
             "draws": list(found.draws),
             "step_tokens": sizes,
             "think_tokens": sum(sizes),
-            "answer_tokens": found.answer.sampled,
+            "answer_tokens": answer.sampled if answer else 0,
+            "answer_from": "answer" if answer else "turn",
             "stop": found.stop,
-            "answer_stop": "limit" if found.answer.stop == "length" else "eos",
-            "think_text": decode([token for step in found.steps for token in step]),
-            "answer_text": decode(found.answer.ids),
+            "answer_stop": "limit" if answer and answer.stop == "length" else "eos",
+            "think_text": thought,
+            "answer_text": decode(answer.ids) if answer else thought,
         }
 
 

@@ -1,6 +1,5 @@
 """Models by content: where a model's files lie, and a fingerprint of what decides its output."""
 
-import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -124,15 +123,3 @@ def _check_blobs(files: Iterable[Path], digests: Mapping[str, str]) -> None:
                 f"{path} is not the file of its commit: its SHA-256 is {digests[path.name][:12]}…, "
                 f"expected {etag[:12]}…; delete {path.resolve()} and run again to download it anew"
             )
-
-
-def parameters(directory: Path) -> int:
-    """How many numbers the weights of a model directory hold, from their files' headers alone."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in sorted(directory.glob("*.safetensors")):
-        with safe_open(path, framework="np") as weights:
-            names = weights.keys()
-            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
-    return total

@@ -22,10 +22,15 @@ def items(table: pd.DataFrame) -> Iterator[str]:
         text += f"; {count(total['in_file'] - gone)} are left"
     yield f"{text}. Studied {_were(total['studied'])} {count(total['studied'])}."
 
+    if names := ", ".join(code(detail) for measure, detail in counts if measure == "column_found"):
+        yield f"Columns found in spite of case or spaces: {names}."
+
     equal, differs = counts["equal_options", "items studied"], total["answer_differs_from_key"]
     changed = [
         (total["text_repaired"], "mojibake was repaired"),
         (total["whitespace_tidied"], "white space was tidied"),
+        (total["numbers_rewritten"], "a number was rewritten"),
+        (total["labels_taken_off"], "the labels that options brought along were taken off"),
         (total["empty_options"], "empty options were left out"),
         (differs, "the bank's answer differs from the option that is the key"),
         (equal, "two options say the same"),

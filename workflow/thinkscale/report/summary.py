@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from thinkscale.report import accuracy, corpora, cost, effects, items
+from thinkscale.report import accuracy, corpora, cost, effects, items, readout, strategies
 from thinkscale.report.words import count
 
 # A section's title, its table, and the function that makes sentences of the table.
@@ -22,6 +22,12 @@ SECTIONS = [
     ("Models on the same items", "model_comparison", effects.model_comparison),
     ("Several samples", "consensus", accuracy.consensus),
     ("Graders", "grader_agreement", accuracy.agreement),
+    ("Answers read and sampled", "readout", readout.readout),
+    ("Calibration of what was read", "readout_calibration", readout.calibration),
+    ("Entropy over the options and human difficulty", "readout_difficulty", readout.difficulty),
+    ("Strategies", "strategies", strategies.strategies),
+    ("Strategies at equal compute", "compute_matched", strategies.matched),
+    ("The best strategy by difficulty", "compute_optimal", strategies.optimal),
     ("Corpus against items", "divergence", corpora.divergence),
     ("Tokens that diverge most", "divergence_tokens", corpora.divergence_tokens),
     ("Items that occur in a corpus", "overlap_summary", corpora.overlap_summary),
@@ -29,6 +35,11 @@ SECTIONS = [
     ("Training", "training_loss", cost.training_loss),
     ("Compute", "ledger", cost.ledger),
 ]
+# Nothing is said of these where a study has no such table.
+ONLY_IF_ASKED = (
+    *("readout", "readout_calibration", "readout_difficulty"),
+    *("strategies", "compute_matched", "compute_optimal"),
+)
 
 
 def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float = 0.95) -> str:
@@ -36,7 +47,8 @@ def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float
 
     Parameters
     ----------
-    tables : tables by name (the file names without `.csv`); what is missing is said to be missing
+    tables : tables by name (the file names without `.csv`); what is missing is said to be missing,
+        unless a study has it only by its own wish
     study : the study's name
     confidence : the level at which the tables' intervals were made
     """
@@ -44,6 +56,8 @@ def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float
     lines = [f"# {study}", "", f"{brackets}; how each was made is in its table's `method`.", ""]
     for title, name, sentences in SECTIONS:
         table = tables.get(name)
+        if table is None and name in ONLY_IF_ASKED:
+            continue
         if table is None:
             said = [f"There is no table `{name}`: this analysis was not run."]
         elif table.empty:

@@ -22,11 +22,14 @@ COLUMNS = [
 def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Change of thinking tokens from natural, per item the mean over paired samples.
 
+    Truncation and thinking switched off are left out: what they change is what they say.
     `estimate` is Hodges and Lehmann's, `mean_change` the plain mean over items, both in tokens.
     Items that did not fit the context are left out and counted in `errors`.
     """
     rows = []
     for row, pairs in frame.against_natural(graded):
+        if row["no_think"] or row["truncate"] is not None:
+            continue
         change = pairs["think_tokens"] - pairs["think_tokens_natural"]
         means = change.groupby(pairs["item_id"]).mean().to_numpy(float)
         p, how = signed_rank_p(means)

@@ -15,7 +15,7 @@ def most_sampled(room: int, conditions: Mapping[str, Condition], forcing: Forcin
     every branch think on: each further natural end comes at once (its tokens are drawn and
     dropped) and the last thought fills what is left. Every answer takes its limit. No row draws
     more; one can draw as much unless its room is too small for all conditions to differ. Where a
-    continuation is drawn, it is taken to be the shortest.
+    continuation is drawn, it is taken to be the shortest. Truncation draws nothing of its own.
     """
     ends = {1, *map(len, forcing.think_end)}  # the end of the turn is one token
     branches: dict[str, list[Condition]] = {}
@@ -49,7 +49,8 @@ def most_sampled(room: int, conditions: Mapping[str, Condition], forcing: Forcin
             thoughts = sum(thought_on(name, length, 1) for name in branches)
             own = [c for c in continued if _parts_from_natural(c, length)]
             totals.append(length + end + thoughts + answers(length, own))
-    return max(totals)
+    unthinking = sum(condition.no_think for condition in conditions.values())
+    return max(totals) + forcing.max_answer * unthinking
 
 
 def _parts_from_natural(condition: Condition, length: int) -> bool:

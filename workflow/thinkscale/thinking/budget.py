@@ -7,12 +7,14 @@ of models, tensors or batches, so it can be read, and tested, token by token.
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Literal
 
 from thinkscale.data.conditions import DRAWN
 from thinkscale.engines.base import Completion, Ids, Request
-from thinkscale.thinking.chain import Chain, Prefix, Segment, cut, satisfied
+from thinkscale.thinking.chain import UNTHOUGHT, Chain, Prefix, Segment, cut, satisfied
 from thinkscale.thinking.conditions import Condition
 
+AnswerFrom = Literal["answer", "turn", "none"]
 Asking = Generator[list[Request], list[Completion], "Row"]
 
 
@@ -23,7 +25,8 @@ class Forcing:
     think_end: markers that end thinking; the first is the one put in.
     ends_in_newline: whether the text of these ids ends in a newline.
     max_answer: tokens an answer may have. max_swaps: natural ends a minimum budget may pass.
-    drawn: what the continuation `DRAWN` draws from.
+    drawn: what the continuation `DRAWN` draws from. whole_turn: whether a turn that the model ends
+    is its whole response, in which the answer stands; else the answer is asked for behind it.
     """
 
     think_end: tuple[Ids, ...]
@@ -34,6 +37,7 @@ class Forcing:
     max_answer: int
     max_swaps: int
     drawn: tuple[Ids, ...] = ()
+    whole_turn: bool = False
 
     def continuation(self, name: str, noise: bytes, put_in: int) -> Ids:
         """What is put in at a natural end, after `put_in` others in this row (key `noise`).
@@ -61,23 +65,39 @@ class Forcing:
         forced = len(self.newline) + len(self.think_end[0]) + len(self.answer_prompt)
         return context - len(prompt) - forced - self.max_answer
 
+    def fits(self, context: int, *prompts: Ids) -> bool:
+        """Whether an item can be asked under every condition, by all its prompts."""
+        return all(self.room(context, prompt) >= 0 for prompt in prompts)
+
 
 @dataclass(frozen=True)
 class Answer:
     """One condition's response: what it saw, what was forced, what it said.
 
-    forced_end: newline, marker and answer prompt we put in; empty where the model ended itself.
-    new_tokens: sampled for this condition beyond what earlier conditions of the row had sampled.
-    alone_tokens: what the condition would have sampled without the others.
-    logprobs: of what `respond` was asked to read, in its order.
+    prompt: the row's, or the one with thinking switched off. forced_end: newline, marker and answer
+    prompt we put in; empty where the model ended itself. answer_from: `answer` (asked for behind
+    the thinking), `turn` (the thinking itself is the response) or `none` (there is none).
+    completion: of what was asked; None where nothing was. new_tokens: sampled for this condition
+    beyond what earlier conditions of the row had sampled. alone_tokens: what the condition would
+    have sampled without the others. logprobs: of what `respond` was asked to read, in its order;
+    empty where thinking was truncated, for that asks nothing.
     """
 
+    prompt: Ids
     prefix: Prefix
     forced_end: Ids
-    completion: Completion
+    answer_from: AnswerFrom
+    completion: Completion | None
     new_tokens: int
     alone_tokens: int
     logprobs: tuple[float, ...] = ()
+
+    @property
+    def ids(self) -> Ids:
+        """The text that holds the answer."""
+        if self.completion is not None:
+            return self.completion.ids
+        return self.prefix.ids if self.answer_from == "turn" else ()
 
 
 @dataclass(frozen=True)
@@ -99,15 +119,18 @@ def respond(
     conditions: Mapping[str, Condition],
     forcing: Forcing,
     context: int,
+    *,
+    unthinking: Ids = (),
     read: tuple[Ids, ...] = (),
 ) -> Asking:
     """Think about one prompt once and answer under every condition.
 
     Yields lists of requests, expects their completions in the same order, returns the `Row`.
     `prompt` already opens thinking; `conditions` hold the natural one, since thinking runs to its
-    natural end whatever the budgets (`sweep` sees to it). The caller has seen that `forcing.room`
-    is not negative. read: continuations whose log-probabilities are read where each answer begins;
-    none is longer than an answer may be.
+    natural end whatever the budgets (`sweep` sees to it). `unthinking` is the prompt with thinking
+    switched off, for the condition that has it so. The caller has seen that `forcing.fits`. read:
+    continuations whose log-probabilities are read where each answer begins; none is longer than an
+    answer may be.
     """
     room = forcing.room(context, prompt)
     [completion] = yield [Request(prompt, room, forcing.think_end, noise, position=0)]
@@ -134,7 +157,9 @@ def respond(
             seconds += completion.seconds
 
     forks = {
-        name: fork(prompt, cut(branches[c.continuation], c, forcing.max_swaps), forcing)
+        name: _unthinking(unthinking)
+        if c.no_think
+        else fork(prompt, cut(branches[c.continuation], c, forcing.max_swaps), c, forcing)
         for name, c in conditions.items()
     }
     asked = {
@@ -142,12 +167,12 @@ def respond(
             fork.before, forcing.max_answer, (), noise, fork.position
         )
         for fork in forks.values()
+        if fork.answer_from == "answer"
     }
-    behind = {
-        name: _read_behind(prompt, fork.prefix, forcing) for name, fork in forks.items() if read
-    }
+    behind = {n: _read_behind(f, forcing) for n, f in forks.items() if read and not f.truncated}
     asked |= {ids: Request(ids, 0, (), noise, 0, read) for ids in behind.values()}
-    said = dict(zip(asked, (yield list(asked.values())), strict=True))
+    completions = (yield list(asked.values())) if asked else []
+    said = dict(zip(asked, completions, strict=True))
     chains = tuple(
         chain for chain in branches.values() if len(branches) == 1 or chain.continuation is not None
     )
@@ -162,10 +187,17 @@ def respond(
 class Fork:
     """Where an answer begins: every id before it, and the index of its first random number."""
 
+    prompt: Ids
     prefix: Prefix
     before: Ids
     forced_end: Ids
     position: int
+    answer_from: AnswerFrom
+
+    @property
+    def truncated(self) -> bool:
+        """Whether it was cut and nothing is asked."""
+        return self.prefix.stop != "natural" and self.answer_from != "answer"
 
 
 def _reaches(
@@ -196,25 +228,35 @@ def _go_on(prompt: Ids, chain: Chain, noise: bytes, forcing: Forcing, reach: int
     return Request(prompt + ids, reach - len(ids), forcing.think_end, noise, len(ids) + dropped)
 
 
-def fork(prompt: Ids, prefix: Prefix, forcing: Forcing) -> Fork:
-    """Close the prefix: by the marker the model itself wrote, or by what we put in."""
+def fork(prompt: Ids, prefix: Prefix, condition: Condition, forcing: Forcing) -> Fork:
+    """Close the prefix, by the marker the model itself wrote or by what we put in, if need be."""
     sampled_end = prefix.end.end_ids if prefix.end else ()
-    if prefix.stop != "natural":
-        kept, forced_end = (), forcing.forced_end(prompt + prefix.ids)
-    elif prefix.end.by_eos:
-        kept, forced_end = (), forcing.think_end[0]
+    answer_from, kept, forced_end = "answer", (), ()
+    if prefix.stop != "natural" and condition.truncate is not None:
+        answer_from = "turn" if forcing.whole_turn else "none"
+    elif prefix.stop != "natural":
+        forced_end = forcing.forced_end(prompt + prefix.ids)
+    elif not prefix.end.by_eos:
+        kept = sampled_end
+    elif forcing.whole_turn:
+        answer_from = "turn"
     else:
-        kept, forced_end = sampled_end, ()
+        forced_end = forcing.think_end[0]
+    before = prompt + prefix.ids + kept + forced_end
     position = prefix.length + prefix.dropped + len(sampled_end) + len(forced_end)
-    return Fork(prefix, prompt + prefix.ids + kept + forced_end, forced_end, position)
+    return Fork(prompt, prefix, before, forced_end, position, answer_from)
 
 
-def _read_behind(prompt: Ids, prefix: Prefix, forcing: Forcing) -> Ids:
+def _unthinking(prompt: Ids) -> Fork:
+    return Fork(prompt, UNTHOUGHT, prompt, (), 0, "answer")
+
+
+def _read_behind(fork: Fork, forcing: Forcing) -> Ids:
     """What an answer is read behind: the same words whether thinking was cut or ended."""
-    ids = prompt + prefix.ids
-    if prefix.stop == "natural" and not prefix.end.by_eos:
-        return ids + prefix.end.end_ids + forcing.answer_prompt
-    return ids + forcing.forced_end(ids)
+    prefix, ids = fork.prefix, fork.prompt + fork.prefix.ids
+    if prefix.stop != "natural" or (prefix.end and prefix.end.by_eos):
+        return ids + forcing.forced_end(ids)
+    return ids + (prefix.end.end_ids if prefix.end else ()) + forcing.answer_prompt
 
 
 def _account(
@@ -225,11 +267,16 @@ def _account(
     answers = {}
     for name, fork in forks.items():
         asked = (fork.before, fork.position)
-        completion = said[asked]
-        used = {**fork.prefix.sampled_by_piece(lookahead), asked: completion.sampled}
+        completion = said[asked] if fork.answer_from == "answer" else None
+        used = fork.prefix.sampled_by_piece(lookahead)
+        if completion is not None:
+            used[asked] = completion.sampled
         new = sum(max(0, count - charged.get(piece, 0)) for piece, count in used.items())
         charged |= {piece: max(count, charged.get(piece, 0)) for piece, count in used.items()}
-        answers[name] = Answer(fork.prefix, fork.forced_end, completion, new, sum(used.values()))
+        answers[name] = Answer(
+            fork.prompt, fork.prefix, fork.forced_end, fork.answer_from, completion,
+            new_tokens=new, alone_tokens=sum(used.values()),
+        )  # fmt: skip
     return answers
 
 

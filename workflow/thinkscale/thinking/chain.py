@@ -59,7 +59,7 @@ class Prefix:
     """The part of a chain that one condition's answer sees.
 
     stop: `natural` (the model ended it), `budget` (its maximum was spent) or `context`.
-    end: the segment whose natural end it stops at; None where it was cut.
+    end: the segment whose natural end it stops at; None where it was cut or never begun.
     """
 
     chain: Chain
@@ -76,7 +76,7 @@ class Prefix:
     def censored(self) -> bool:
         """Whether natural thinking was cut before it ended."""
         ends = self.chain.ends
-        return not ends or self.length < ends[0]
+        return self.stop != "natural" and (not ends or self.length < ends[0])
 
     def count(self, kind: str) -> int:
         """Tokens of the given kind in the prefix."""
@@ -117,6 +117,10 @@ class Prefix:
         return self.end is None and index == 2 * self.waits_done
 
 
+# What an answer sees where thinking is switched off.
+UNTHOUGHT = Prefix(Chain(None, ()), 0, "natural", 0, None)
+
+
 def satisfied(chain: Chain, condition: Condition, max_swaps: int) -> bool:
     """Whether the chain reaches far enough to cut `condition` from it."""
     if not chain.natural_end:
@@ -134,7 +138,7 @@ def cut(chain: Chain, condition: Condition, max_swaps: int) -> Prefix:
     tokens are cut: what would come next is not sampled for a budget that is spent.
     """
     index = _end_index(chain, condition, max_swaps)
-    budget = condition.max_think
+    budget = condition.max_think if condition.truncate is None else condition.truncate
     ends = chain.ends
     most = float("inf") if budget is None else budget if index == 0 else budget - 1
     if index < len(ends) and ends[index] <= most:

@@ -16,6 +16,8 @@ class Condition:
     min_think: think on past natural ends until this many thinking tokens are there (M).
     waits: think on past exactly this many natural ends.
     continuation: name of the text put in at a natural end; None where nothing is put in.
+    truncate: cut after this many thinking tokens, and ask for no answer where that cuts anything.
+    no_think: thinking is switched off in the prompt, as the model's family does it.
 
     A maximum goes with either of the other two and comes before them: where it is spent, thinking
     ends, whatever minimum or number of waits is not reached yet.
@@ -25,6 +27,8 @@ class Condition:
     min_think: int | None = None
     waits: int | None = None
     continuation: str | None = None
+    truncate: int | None = None
+    no_think: bool = False
 
     @property
     def continues(self) -> bool:
@@ -57,12 +61,15 @@ def sweep(
     continuations: Sequence[str] = ("Wait",),
     combine: Sequence[Mapping[str, int | None]] = (),
     continuation_choice: Literal["each", "drawn"] = "each",
+    truncate: Sequence[int] = (),
+    no_think: bool = False,
 ) -> dict[str, Condition]:
     """Name every condition of a study, natural first.
 
-    The names are the `condition` column of every table: `natural`, `max=16`, `min=40`, `waits=1`,
-    and of `combine` (a maximum with waits or with a minimum) `waits=2;max=64`, `min=40;max=64`;
-    a continuation other than the first is named last, behind a semicolon.
+    The names are the `condition` column of every table: `natural`, `no_think`, `max=16`,
+    `truncate=16`, `min=40`, `waits=1`, and of `combine` (a maximum with waits or with a minimum)
+    `waits=2;max=64`, `min=40;max=64`; a continuation other than the first is named last, behind a
+    semicolon.
 
     Raises ThinkscaleError for a combination that contradicts itself, and for the same condition
     twice.
@@ -76,8 +83,12 @@ def sweep(
         *(("combine", {k: v for k, v in cell.items() if v is not None}) for cell in combine),
     ]
     named = {"natural": NATURAL}
+    if no_think:
+        named["no_think"] = Condition(no_think=True)
     for budget in max_think:
         _add(named, "max_think", Condition(max_think=budget), "")
+    for budget in truncate:
+        _add(named, "truncate", Condition(truncate=budget), "")
     names = continuation_names(continuations, continuation_choice)
     for name in names:
         suffix = "" if name == names[0] else f";continuation={name}"
@@ -91,6 +102,7 @@ def _add(named: dict[str, Condition], key: str, condition: Condition, suffix: st
         ("waits", condition.waits),
         ("min", condition.min_think),
         ("max", condition.max_think),
+        ("truncate", condition.truncate),
     )
     name = ";".join(f"{word}={limit}" for word, limit in limits if limit is not None) + suffix
     if name in named:

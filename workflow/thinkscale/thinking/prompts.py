@@ -1,10 +1,13 @@
 """From an item to token ids, and from marker strings to what budget forcing puts in."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import cycle, product
 from typing import Any, Literal
 
+from jinja2 import TemplateError
+
 from thinkscale.engines.base import Ids
+from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.budget import Forcing
 from thinkscale.thinking.conditions import continuation_name
 
@@ -40,28 +43,76 @@ def render(
     *,
     system: str | None = None,
     examples: Sequence[Mapping[str, str]] = (),
+    system_role: Literal["system", "user"] = "system",
     start: str = "<think>\n",
+    end: Sequence[str] = (),
+    opening: str = "",
     template_options: Mapping[str, Any] | None = None,
 ) -> str:
-    """Apply the chat template with its generation prompt and make sure thinking is open.
+    """Apply the chat template with its generation prompt and make sure that it ends in `start`.
 
-    examples: earlier turns, each with the texts `user` and `assistant`.
+    start: what opens thinking; `end` is what would close it. Or, to switch it off, what stands in
+    its place; `opening` is then what the template may open thinking with, which is taken off.
+    examples: earlier turns, each with the texts `user` and `assistant`. system_role: `user` puts
+    the system text before the first user message.
     template_options: what the template reads besides the messages, as Qwen3's `enable_thinking`.
     A tokenizer without a chat template gets the texts as they are: a blank line between turns, and
     each answer on the line after its question.
+
+    Raises ThinkscaleError where the template refuses the messages, or closes thinking.
     """
     if tokenizer.chat_template is None:
         turns = [f"{example['user']}\n{example['assistant']}" for example in examples]
         text = "\n\n".join(part for part in (system, *turns, message) if part) + "\n"
     else:
-        messages = [{"role": "system", "content": system}] if system else []
-        for example in examples:
-            messages += [{"role": role, "content": example[role]} for role in ("user", "assistant")]
-        messages.append({"role": "user", "content": message})
-        text = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, **(template_options or {})
+        turns = [example[role] for example in examples for role in ("user", "assistant")]
+        turns.append(message)
+        if system and system_role == "user":
+            turns[0], system = f"{system}\n\n{turns[0]}", None
+        text = _filled(tokenizer, system, turns, template_options or {})
+        if start.strip() and text.rstrip().endswith(tuple(marker.strip() for marker in end)):
+            raise ThinkscaleError(
+                f"`inference.thinking.template_options`: found {template_options or {}}, with "
+                "which the model's chat template switches thinking off; expected what leaves it "
+                "on: answers without it are `conditions.no_think: true`"
+            )
+    if text.rstrip().endswith(start.rstrip()):
+        return text
+    if opening.strip() and text.rstrip().endswith(opening.rstrip()):
+        text = text.rstrip().removesuffix(opening.rstrip())
+    return text + start
+
+
+def _filled(tokenizer, system: str | None, turns: Sequence[str], options: Mapping[str, Any]) -> str:
+    """The chat template with a system message and the turns of user and assistant, in turn."""
+    messages = [{"role": "system", "content": system}] if system else []
+    for role, text in zip(cycle(("user", "assistant")), turns, strict=False):
+        messages.append({"role": role, "content": text})
+    try:
+        return tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, **options
         )
-    return text if text.rstrip().endswith(start.rstrip()) else text + start
+    except TemplateError as error:
+        refused = f"the model's chat template refuses it ({error})"
+        if system and _takes(tokenizer, None, turns, options):
+            raise ThinkscaleError(
+                f"`inference.prompt.system`: {refused}; expected no system message, or "
+                "`inference.prompt.system_role: user`, which puts it before the user's"
+            ) from error
+        if len(turns) > 1 and _takes(tokenizer, system, turns[-1:], options):
+            raise ThinkscaleError(
+                f"`inference.prompt.examples`: {refused}; expected none, or the examples written "
+                "into `inference.prompt.template`"
+            ) from error
+        raise ThinkscaleError(f"`inference.prompt`: {refused}") from error
+
+
+def _takes(tokenizer, *filling: Any) -> bool:
+    """Whether the template can be filled with less."""
+    try:
+        return bool(_filled(tokenizer, *filling))
+    except ThinkscaleError:
+        return False
 
 
 def encode_prompt(tokenizer, text: str) -> Ids:
@@ -112,6 +163,7 @@ def forcing(
     continuation_choice: Literal["each", "drawn"] = "each",
     max_answer: int,
     max_swaps: int,
+    whole_turn: bool = False,
 ) -> Forcing:
     """Encode the strings of budget forcing for one tokenizer."""
     texts = {continuation_name(text): encode(tokenizer, text) for text in continuations}
@@ -125,4 +177,5 @@ def forcing(
         max_answer=max_answer,
         max_swaps=max_swaps,
         drawn=tuple(texts.values()) if continuation_choice == "drawn" else (),
+        whole_turn=whole_turn,
     )

@@ -12,7 +12,7 @@ from thinkscale.engines.base import Ids
 from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.prompts import encode
 
-LEAST = math.log(sys.float_info.min)  # -708.4 nats stand for all that is less likely still
+LEAST = math.log(sys.float_info.min)  # -708.4 nats, for whatever is less likely still
 
 Spellings = Mapping[str, tuple[Ids, ...]]
 
@@ -21,9 +21,9 @@ def label_spellings(tokenizer, answer_prompt: str, labels: Sequence[str]) -> Spe
     """The token sequences that name each label behind the answer prompt.
 
     A label may have a space before it or not, and is encoded both by itself and as the tokenizer
-    goes on from the prompt, where the prompt's own tokens stay what they are: SentencePiece and
-    WordPiece write the first word of a text otherwise than the same word in it. A sequence that
-    begins with another of the same label is left out, as the shorter one has its probability.
+    goes on from the prompt, where the prompt's own tokens stay what they are: SentencePiece writes
+    the first word of a text otherwise than the same word in it. A sequence that begins with another
+    of the same label is left out, as the shorter one has its probability.
 
     Raises ThinkscaleError where a tokenizer spells two labels alike, or one by nothing.
     """
@@ -58,7 +58,7 @@ def label_logprobs(spellings: Spellings, logprobs: Sequence[float]) -> dict[str,
     """Log-probabilities of labels, in nats, from those of their `sequences`.
 
     Where a label's spelling begins that of another ("1" and "10", digit by digit), what goes on to
-    the longer label is not the shorter one's.
+    the longer label is not the shorter one's. None is below `LEAST`.
     """
     of = dict(zip(sequences(spellings), logprobs, strict=True))
     return {

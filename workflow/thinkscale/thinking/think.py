@@ -48,22 +48,24 @@ def think(
     seed: int,
     readouts: Mapping[str, Spellings] = MappingProxyType({}),
     in_flight: int = 64,
+    unthinking: Mapping[str, Ids] = MappingProxyType({}),
     watch: Callable[[int, int, int], None] = lambda rows, items, in_flight: None,
 ) -> Thought:
     """Think about every item under every condition, each sample of it as one row.
 
     prompts: token ids by item id. context: tokens of prompt, thinking and answer together.
     readouts: by item id, the labels whose probabilities are read, as they are spelled. in_flight:
-    rows driven at a time. watch: told after each step how many rows and items are done
+    rows driven at a time. unthinking: prompts with thinking switched off, by item id, for the
+    condition that has it so. watch: told after each step how many rows and items are done
     and how many rows are on their way.
 
     An item whose prompt leaves no room for an answer gets its responses all the same, empty and
     with the reason in `error`; the others are not held up by it.
     """
     refused = {
-        item_id: _does_not_fit(prompt, forcing, context)
+        item_id: _does_not_fit(max(prompt, unthinking.get(item_id, ()), key=len), forcing, context)
         for item_id, prompt in prompts.items()
-        if forcing.room(context, prompt) < 0
+        if not forcing.fits(context, prompt, unthinking.get(item_id, ()))
     }
     rows = (
         (
@@ -74,7 +76,8 @@ def think(
                 conditions,
                 forcing,
                 context,
-                sequences(readouts.get(item_id, {})),
+                unthinking=unthinking.get(item_id, ()),
+                read=sequences(readouts.get(item_id, {})),
             ),
         )
         for item_id, prompt in prompts.items()
@@ -100,12 +103,12 @@ def think(
             read += [{**key, **r} for r in _readout_records(row, readouts[item_id])]
     watch(rows_done, items_done, 0)
     for item_id, reason in refused.items():
+        sizes = len(prompts[item_id]), len(unthinking.get(item_id, ()))
         for sample in range(samples):
             key = {"model": model, "item_id": item_id, "sample": sample}
-            size = len(prompts[item_id])
             responses += [
-                {**key, **_refused_record(name, condition, size, reason, engine)}
-                for name, condition in conditions.items()
+                {**key, **_refused_record(name, c, sizes[c.no_think], reason, engine)}
+                for name, c in conditions.items()
             ]
     order = {item_id: position for position, item_id in enumerate(prompts)}
     return Thought(
@@ -141,9 +144,9 @@ def _response_records(
         yield {
             "condition": name,
             **vars(conditions[name]),
-            **ledger(row.prompt, answer),
+            **ledger(answer),
             "think_text": decode(answer.prefix.ids),
-            "answer_text": decode(answer.completion.ids),
+            "answer_text": decode(answer.ids),
             "seconds": row.seconds * answer.new_tokens / sampled,
             "engine": engine.name,
             "exact_tokens": engine.exact_tokens,
@@ -153,6 +156,8 @@ def _response_records(
 
 def _readout_records(row: Row, spellings: Spellings) -> Iterable[dict[str, Any]]:
     for name, answer in row.answers.items():
+        if not answer.logprobs:
+            continue
         logprobs = label_logprobs(spellings, answer.logprobs)
         mass = min(math.fsum(map(math.exp, logprobs.values())), 1.0)
         for label, logprob in logprobs.items():
@@ -170,6 +175,7 @@ def _refused_record(
         "prompt_tokens": prompt_tokens,
         "stop": "context",
         "answer_stop": "none",
+        "answer_from": "none",
         "censored": True,
         "think_text": "",
         "answer_text": "",
@@ -180,21 +186,26 @@ def _refused_record(
     }
 
 
-def ledger(prompt: Sequence[int], answer: Answer) -> dict[str, Any]:
-    """Count a response's tokens by who put them there (design: the ledger)."""
-    prefix = answer.prefix
+def ledger(answer: Answer) -> dict[str, Any]:
+    """Count a response's tokens by who put them there (design: the ledger).
+
+    A response without an answer of its own ends where its thinking does: by itself or cut.
+    """
+    prefix, completion = answer.prefix, answer.completion
+    cut = prefix.stop != "natural" if completion is None else completion.stop == "length"
     return {
-        "prompt_tokens": len(prompt),
+        "prompt_tokens": len(answer.prompt),
         "think_natural": prefix.count("sampled"),
         "think_injected": prefix.count("injected"),
         "think_tokens": prefix.length,
         "forced_end_tokens": len(answer.forced_end),
-        "answer_tokens": answer.completion.sampled,
+        "answer_tokens": 0 if completion is None else completion.sampled,
         "new_tokens": answer.new_tokens,
         "alone_tokens": answer.alone_tokens,
         "waits_done": prefix.waits_done,
         "stop": prefix.stop,
-        "answer_stop": "limit" if answer.completion.stop == "length" else "eos",
+        "answer_stop": "limit" if cut else "eos",
+        "answer_from": answer.answer_from,
         "censored": prefix.censored,
     }
 

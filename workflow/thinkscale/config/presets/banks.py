@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DELIMITED = (".csv", ".tsv", ".tab")
+WORKBOOKS = (".xlsx", ".xlsm")
+PACKED = (".gz", ".bz2", ".xz")
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,18 @@ class Preset:
 
     def columns_of(self, source: str | None) -> dict[str, Any]:
         """The columns, as a source of this name (None: a hub data set) has them."""
-        return dict(self.delimited if self.delimited and _is_delimited(source) else self.columns)
+        return dict(self.delimited if self.delimited and is_delimited(source) else self.columns)
 
     def settings_of(self, source: str | None) -> dict[str, Any]:
         """The keys of `items` itself, for a source of this name."""
-        return {**self.settings, **(self.delimited_settings if _is_delimited(source) else {})}
+        return {**self.settings, **(self.delimited_settings if is_delimited(source) else {})}
 
 
-def _is_delimited(source: str | None) -> bool:
-    return source is not None and source.lower().endswith(DELIMITED)
+def is_delimited(source: str | None) -> bool:
+    """Whether a source is CSV or TSV, packed or not."""
+    name = (source or "").lower()
+    packed = next(filter(name.endswith, PACKED), "")
+    return name.removesuffix(packed).endswith(DELIMITED)
 
 
 # "5" and "Level 5"; "Level ?" is a missing difficulty.

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import span
 
 LABEL = "accuracy (share correct)"
+HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 0.9}
 
 
 def estimated(accuracy: Frame, more: Iterable[str] = ()) -> pd.DataFrame:
@@ -31,18 +33,25 @@ def intervals(
     look: Look,
     line: str = "-",
     columns: Sequence[str] = ("estimate", "lower", "upper"),
+    **how: object,
 ) -> None:
     """Estimates with intervals, joined by a line, in the model's colour and marker.
 
-    `shift` is what `layout.dodge` takes: which of how many, how many points apart.
+    `shift` is what `layout.dodge` takes: which of how many, how many points apart. `how` is more
+    of what `errorbar` takes.
     """
     estimate, lower, upper = (rows[column].astype(float) for column in columns)
-    ax.errorbar(
-        where.to_numpy(), estimate.to_numpy(), yerr=layout.bars(lower, estimate, upper),
-        color=look.colours[model], marker=look.marks[model], linestyle=line, markeredgewidth=0,
-        markersize=0.85 * look.style.marker_size, elinewidth=0.75 * look.style.line_width,
-        transform=layout.dodge(ax, *shift),
-    )  # fmt: skip
+    drawn = {"color": look.colours[model], "marker": look.marks[model], "linestyle": line}
+    drawn |= {"markeredgewidth": 0, "markersize": 0.85 * look.style.marker_size}
+    drawn |= {"elinewidth": 0.75 * look.style.line_width, "transform": layout.dodge(ax, *shift)}
+    ends = layout.bars(lower, estimate, upper)
+    ax.errorbar(where.to_numpy(), estimate.to_numpy(), yerr=ends, **drawn | how)
+
+
+def guessing(ax: Axes, height: float, style: Style, label: str = "guessing") -> Line2D:
+    """Draw a dashed line at what guessing gives; returns it for a legend."""
+    how = {"color": style.muted, "linestyle": (0, (2, 2)), "linewidth": 0.9}
+    return ax.axhline(height, label=label, **how)
 
 
 def top(rows: pd.DataFrame) -> float:

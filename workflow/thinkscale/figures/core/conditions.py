@@ -9,7 +9,9 @@ from thinkscale.data.conditions import NOTHING, RESERVED
 from thinkscale.figures.core.style import Style
 from thinkscale.figures.core.text import plural, visible
 
-COLUMNS = ("condition", "max_think", "min_think", "waits", "continuation")
+COLUMNS = (
+    *("condition", "max_think", "truncate", "min_think", "waits", "continuation", "no_think"),
+)
 
 
 def is_natural(frame: pd.DataFrame) -> pd.Series:
@@ -22,14 +24,29 @@ def is_budget(frame: pd.DataFrame) -> pd.Series:
     return frame["max_think"].notna() & frame["min_think"].isna() & ~_waited(frame)
 
 
+def is_truncated(frame: pd.DataFrame) -> pd.Series:
+    """Rows cut at a limit without being asked for an answer."""
+    return frame["truncate"].notna()
+
+
+def is_unthinking(frame: pd.DataFrame) -> pd.Series:
+    """Rows with thinking switched off."""
+    return frame["no_think"].astype(bool)
+
+
+def is_forced(frame: pd.DataFrame) -> pd.Series:
+    """Rows in which thinking was made shorter or longer, and the answer asked for behind it."""
+    return ~(is_natural(frame) | is_truncated(frame) | is_unthinking(frame))
+
+
 def is_waits(frame: pd.DataFrame) -> pd.Series:
     """Rows with forced waits and nothing else."""
     return _waited(frame) & frame["max_think"].isna() & frame["min_think"].isna()
 
 
 def is_uncapped(frame: pd.DataFrame) -> pd.Series:
-    """Rows without a maximum budget: natural, waits, minimum budgets."""
-    return frame["max_think"].isna()
+    """Rows in which thinking ends by itself: natural, waits, minimum budgets."""
+    return frame["max_think"].isna() & ~is_truncated(frame) & ~is_unthinking(frame)
 
 
 def thought(frame: pd.DataFrame) -> pd.DataFrame:
@@ -64,22 +81,25 @@ def _waited(frame: pd.DataFrame) -> pd.Series:
 def condition_names(frame: pd.DataFrame, style: Style) -> dict[str, str]:
     """Condition id to the words a reader sees, in drawing order.
 
-    Natural first, then waits, minimum and maximum budgets, each rising, then what combines a
-    maximum with one of the others. The continuation is named where the frame has several.
+    Natural first and thinking switched off, then waits, minimum and maximum budgets and
+    truncations, each rising, then what combines a maximum with one of the others. The continuation
+    is named where the frame has several.
     """
     rows = frame.assign(waits=frame["waits"].where(_waited(frame))).drop_duplicates("condition")
     several = rows["continuation"].dropna().nunique() > 1
     places, names = {}, {}
     for position, row in enumerate(rows[list(COLUMNS)].itertuples(index=False)):
-        limits = (row.waits, row.min_think, row.max_think)
-        waits, least, most = (None if pd.isna(limit) else int(limit) for limit in limits)
+        limits = (row.waits, row.min_think, row.max_think, row.truncate)
+        waits, least, most, end = (None if pd.isna(limit) else int(limit) for limit in limits)
         parts = [] if waits is None else [plural(waits, "wait")]
         parts += [] if least is None else [f"min. {least:,}"]
         parts += [] if most is None else [f"max. {most:,}"]
-        place = [(rank, n) for rank, n in enumerate((waits, least, most)) if n is not None]
+        parts += [] if end is None else [f"cut at {end:,}"]
+        parts += ["not thinking"] if row.no_think else []
+        place = [(rank, n) for rank, n in enumerate((waits, least, most, end)) if n is not None]
         name = ", ".join(parts) or visible(row.condition, limit=24, style=style)
         if several and pd.notna(row.continuation) and (waits, least) != (None, None):
             name += f" {wording(row.continuation, 12, style)}"
         names[row.condition] = name
-        places[row.condition] = (len(place), place, position)
+        places[row.condition] = (len(place), place, bool(row.no_think), position)
     return {condition: names[condition] for condition in sorted(places, key=places.get)}

@@ -64,7 +64,7 @@ def draw(
     for frame in (chains, responses, graded):
         frames.some(frame, "no chains were thought")
     frames.require(chains, ["continuation", "segments", "natural_end"], "chains")
-    needed = ["condition", "think_tokens", "forced_end_tokens", "stop"]
+    needed = ["condition", "think_tokens", "forced_end_tokens", "stop", "answer_from", "no_think"]
     frames.require(responses, needed, "responses")
     frames.require(graded, ["extracted", "outcome"], "graded")
     look = look.over(responses)

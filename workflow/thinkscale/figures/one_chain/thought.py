@@ -87,7 +87,8 @@ def the_thought(
 ) -> Thought | None:
     """The model's chain of median natural length, the first of those in study order.
 
-    With an even number of chains the lower of the two middle lengths counts as the median. None
+    With an even number of chains the lower of the two middle lengths counts as the median. Answers
+    without thinking are not forked from it, and where nothing was asked there is no fork. None
     where no natural response of the model has a chain.
     """
     natural = responses[(responses["condition"] == "natural") & (responses["model"] == model)]
@@ -115,7 +116,8 @@ def the_thought(
             branches.append(Branch(name, tuple(pieces[1:])))
             ids[name] = flat[pieces[0].stop :]
     marks = graded.loc[graded["outcome"].notna(), [*KEY, "condition", "extracted", "outcome"]]
-    answers = responses.merge(key, on=KEY).merge(marks, on=[*KEY, "condition"])
+    forked = responses[(responses["answer_from"] != "none") & ~responses["no_think"].astype(bool)]
+    answers = forked.merge(key, on=KEY).merge(marks, on=[*KEY, "condition"])
     forks = _forks(answers, trunk[-1].stop, [branch.name for branch in branches])
     item, sample = key["item_id"].item(), int(key["sample"].item())
     return Thought(model, item, sample, trunk, tuple(branches), forks, ids)

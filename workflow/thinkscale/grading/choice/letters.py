@@ -2,32 +2,24 @@
 
 import re
 
-from thinkscale.grading.choice.options import (
-    CLAUSE_END,
-    NEGATED_BEFORE,
-    Choices,
-    one_of,
-    read_wording,
-    tie,
-)
+from thinkscale.grading.choice.options import Choices, one_of, read_wording
+from thinkscale.grading.choice.shapes import CLAUSE_END, NEGATED_BEFORE, NEGATIVE, YES
 from thinkscale.grading.grader import Extraction
+from thinkscale.grading.text import either
 
-NEGATIVE = re.compile(
-    r"\b(?:not|incorrect|wrong|false|unlikely|excluded?|rule[ds]?\s+out|eliminated?|inappropriate"
-    r"|unsafe|cannot|contraindicated|less|never|neither)\b|n't\b",
-    re.IGNORECASE,
-)
 _DENIAL = re.compile(
     rf"\s*(?:(?:is|are|was|can|could|would|may|does|has|seems)\b.*)?(?:{NEGATIVE.pattern})",
     re.IGNORECASE | re.DOTALL,
 )
-_CONNECTOR = re.compile(
-    r"(?:because|since|as|is|was|which|for|due|based|given|and|but|so|would|the|this|in|it|with)\b",
-    re.IGNORECASE,
+_REASON = re.compile(rf"(?:{either('reason')})\b", re.IGNORECASE)
+_CONNECTOR = re.compile(rf"(?:{either('reason', 'going_on')})\b", re.IGNORECASE)
+_CONTRASTS = re.compile(
+    rf"[而不]|\b(?:not|than|instead|opposed|unlike|over|{either('no')})\b", re.IGNORECASE
 )
-_REASON = re.compile(r"(?:because|since|as|due|given|based|for|which)\b", re.IGNORECASE)
+# An article, where an answer in words was cut short.
+_CUT = re.compile(r"(?<!option )(?<!choice )(?<!letter )(?<!answer )(?<!answer: )\b[ai]\s*$")
 # What "I" is followed by where it is a label and no pronoun.
-_AFTER_I = re.compile(r"(?:because|since|as|is|which|for|due|based)\b", re.IGNORECASE)
+_AFTER_I = re.compile(rf"(?:{either('reason')}|is)\b", re.IGNORECASE)
 
 
 def read_field(
@@ -40,19 +32,21 @@ def read_field(
     """
     shapes = choices.shapes
     opens = shapes.opening.match(field) is not None
+    if opens and _CONTRASTS.search(field):
+        field = shapes.contrast.sub("", field)
     pure = shapes.pure.match(field) if opens else None
-    if pure and not (
-        pure["label"] in "ai" and _may_be_article(field, pure.start("label"), article)
-    ):
+    if pure and not ((article or " " in field.strip()) and _CUT.search(field)):
         return Extraction(choices.called(pure["label"]), "letter", "a lone letter")
     # "Both A and B" and "B-cell lymphoma" can be texts of options.
     if labels := choices.equal(field):
         return one_of(labels, "text", "an option's text")
-    if opens and (again := shapes.repeated.match(field)):
-        return Extraction(again["label"], "letter", "one letter, repeated")
+    if opens and shapes.letters.fullmatch(field):
+        return one_of({*shapes.occurrence.findall(field)}, "letter", "one letter, repeated")
     several = shapes.several.match(field) if opens else None
     if several and several["label"] != several["second"]:
-        return tie({several["label"], several["second"]})
+        if _denied(field[several.end() :], ""):
+            return None
+        return one_of({several["label"], several["second"]}, "letter", "")
     # Each pattern is tried only where the field can have its shape.
     tried = [shapes.delimited] if opens else []
     if field.rstrip(" \t\n.,!")[-1:] in (")", "]"):
@@ -87,79 +81,65 @@ def read_field(
     return None
 
 
-def _may_be_article(field: str, start: int, article: bool) -> bool:
-    """Whether the small letter at `start`, the last of the field, may begin a phrase cut short."""
-    if not field.rstrip()[-1:].isalpha():
-        return False
-    lead = field[:start].casefold().split()
-    return lead[-1] not in ("option", "choice", "letter", "answer", "answer:") if lead else article
-
-
 def _denied(rest: str, own: str) -> bool:
     """Whether what follows a letter says it is wrong ("B is wrong", "B) Insulin is unsafe")."""
     if rest.casefold().startswith(own.casefold()):
         rest = rest[len(own) :]
-    return _DENIAL.match(CLAUSE_END.split(rest, maxsplit=1)[0]) is not None
+    clause = CLAUSE_END.split(rest, maxsplit=1)[0]
+    return _DENIAL.match(clause) is not None or rest[:3].lower() in ("no.", "no;")
 
 
 # Letters in running text.
 
 # What follows a letter that the text calls right.
+_RIGHT = rf"(?:(?:{either('right_lead')})\s+)*(?:{either('right')})"
 _CALLED_RIGHT = re.compile(
-    r"\)?\s+(?:is|seems|appears|looks|must\s+be|would\s+be)\s+(?:to\s+be\s+)?"
-    r"(?:(?:the|most|clearly|definitely|indeed|probably)\s+)*"
-    r"(?:correct|right|best|answer|appropriate|likely|true|one)\b",
+    r"\)?(?:\s+(?:is|seems|appears|looks|remains|must\s+be|would\s+be|ist|est|es|è|é)\s+(?:to\s+be\s+)?"
+    rf"{_RIGHT}|\s+(?:the|my|our)\s+{_RIGHT}"
+    r"|\s+(?:it\s+is|remains|wins|is\s+left|(?:fits|matches)(?:\s+best)?)(?=\W*$|[.,;])"
+    r"|\s?[选選]?[项項]?\s?[是为為]?\s?(?:正[确確]|[对對](?:的|(?=\W|$))|最?符合|最佳)|[がは](?:正解|正しい|適切)"
+    rf"|を選|번?[가이]\s?(?:정답|맞|옳)|[를을]\s?선택|\)?\s?[{YES}]|\)?:?\s?yes\b)",
     re.IGNORECASE,
 )
 # What comes before a letter that the text chooses, and what may come after it.
 _CHOSEN = re.compile(
-    r"\b(?:choose|chose|pick(?:ed)?|select(?:ed)?|(?:go(?:ing)?|went)\s+with|opt(?:ed|ing)?\s+for"
-    r"|say|settle\s+on|würde|wähle|nehme|elijo|choisis|scelgo|escolho"
-    r"|leaves?(?:\s+us\s+with)?(?:\s+only)?)\s*:?\s*"
-    r"(?:(?:the|la|option|choice|answer|letter)\s+)*[\"'(]?\Z"
-    r"|\b(?:it's|it\s+is|that's|must\s+be|should\s+be|so|thus|therefore|hence|definitely|probably"
-    r"|clearly|likely)\s*[,:]?\s*\(?\Z",
+    rf"\b(?:(?:{either('chosen')})\s*:?\s*(?:(?:the|la|option|choice|answer|letter)\s+)*[\"'(]?"
+    rf"|(?:{either('so')})\s*[,:]?\s*\(?)\Z",
     re.IGNORECASE,
 )
-_CHOSEN_CHINESE = re.compile(r"选择?\s*:?\s*[\"'(]?\Z")
-_NAMED = re.compile(r"\b(?:option|choice|answer|letter)\s*[:#]?\s*[\"'(]?\Z", re.IGNORECASE)
+_NAMED = re.compile(r"\b(?:(?:option|choice|letter)\s*[:#]?\s*|answer )[\"'(]?\Z", re.IGNORECASE)
 _AFTER = re.compile(
-    r"(?![\w'])[\"')]?(?=\s*(?:[.,;:!?)\]]|$|\n|(?:because|since|as|is|wählen|nehmen)\b|\(|-\s))",
+    r"(?![\w'])[\"')]?(?=\s*(?:[.,;:!?)\]]|$|\n|(?:because|since|as|wählen|nehmen)\b|\(|-\s))",
     re.MULTILINE,
 )
-_BRACKET = re.compile(r"(?<!\w)[(\[]\Z")
-_NOT_A_COUNT = re.compile(r"(?![\w'])(?!\s[a-z]+\s+of\b)")
+# A count, "A series of", and what is only discussed.
+_NO_CHOICE = re.compile(
+    r"[\w']|\s[a-z]+\s+of\b|\W{0,2}\s(?:would|could|might|may|should|needs|requires)\b"
+)
 _REST = re.compile(r"[.\n](?:\s|$)|[;,]")
 _REACH = 60  # characters before a letter that are looked at
 
 
-def labels_said(text: str, choices: Choices) -> tuple[set[str], set[str], set[str]]:
-    """Labels that `text` asserts, names, and sets in brackets; those it denies are left out."""
+def labels_said(text: str, choices: Choices) -> tuple[set[str], set[str]]:
+    """Labels that `text` asserts, and those it names; those it denies are left out."""
     asserted: set[str] = set()
     named: set[str] = set()
-    bracketed: set[str] = set()
     for letter in choices.shapes.occurrence.finditer(text):
         start, end = letter.span()
-        from_ = max(0, start - _REACH)
-        before = text[from_:start]
-        apart = not before[-1:].isalnum() and before[-1:] not in ("_", "'")
-        if apart and (right := _CALLED_RIGHT.match(text, end)):
+        before = text[max(0, start - _REACH) : start]
+        if right := _CALLED_RIGHT.match(text, end):
             _add(asserted, letter[0], text, start, right.end())
-        elif ((chosen := _CHOSEN.search(before)) and (after := _AFTER.match(text, end))) or (
-            (chosen := _CHOSEN_CHINESE.search(before)) and (after := letter)
-        ):
-            _add(asserted, letter[0], text, from_ + chosen.start(), after.end())
-        if (name := _NAMED.search(before)) and _NOT_A_COUNT.match(text, end):
-            _add(named, letter[0], text, from_ + name.start(), end)
-        if _BRACKET.search(before) and text[end : end + 1] in (")", "]"):
-            _add(bracketed, letter[0], text, start - 1, end + 1)
-    return asserted, named, bracketed
+        elif (after := _AFTER.match(text, end)) and (chosen := _CHOSEN.search(before)):
+            _add(asserted, letter[0], text, start - len(chosen[0]), after.end())
+        if (name := _NAMED.search(before[-16:])) and not _NO_CHOICE.match(text, end):
+            _add(named, letter[0], text, start - len(name[0]), end)
+    return asserted, named
 
 
 def denied(text: str, start: int, end: int) -> bool:
     """Whether what stands at start:end is denied before it or in the rest of its sentence."""
     rest = _REST.split(text[end : end + 62], maxsplit=1)[0][:60]
-    before = text[max(0, start - 25) : start].lower().strip()
+    before = text[max(0, start - 40) : start].lower().rpartition("\n")[2].rstrip(" (\"'")
     return bool(NEGATIVE.search(rest) or NEGATED_BEFORE.search(before))
 
 

@@ -2,41 +2,37 @@
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, lru_cache
-from types import SimpleNamespace
 
 from rapidfuzz import fuzz, process
 
-from thinkscale.grading.answer import QUALIFIED
+from thinkscale.grading.choice.shapes import CLAUSE_END, NEGATED_BEFORE, NEGATIVE, shapes_of
 from thinkscale.grading.grader import Extraction
-from thinkscale.grading.text import normalised
+from thinkscale.grading.text import PREFIXES, UNITS, either, formula, normalised
 
 Options = tuple[tuple[str, str], ...]  # (label, text)
 
-# Repetitions are bounded: what a model writes may be one character twenty thousand times.
-_LEAD = (
-    r"[\s\"':=>#(\[<\-∴⇒→]{0,20}(?:(?:is|the|that|option|choice|letter|answer|statement|either|both"
-    r"|between|clearly|definitely|indeed|therefore|thus|so|hence|still|simply|probably|likely"
-    r"|most\s+likely|correct:|" + QUALIFIED + r")[\s:,]{1,20}){0,12}[\"'(\[<{]{0,8}\s{0,20}"
-)
-_COPULA = r"(?:です|だ|입니다|이다)"
-CLAUSE_END = re.compile(
-    r"(?<!\d)[.;,:(]|[.;,:(](?!\d)|\s-\s|\b(?:because|since|which|due to|given|based on)\b|\n",
-    re.IGNORECASE,
-)
-NEGATED_BEFORE = re.compile(
-    r"\b(?:not|no|never|without|than|unlike|neither|nor|isn t|exclude[sd]?|avoid|instead of"
-    r"|rules? out|ruled out)(?: (?:an?|the|have|be|of|by|with))*$"
-)
-# In normal form, where punctuation is gone.
+# The patterns of this page read normal forms, where punctuation is gone.
 _NEGATED_AFTER = re.compile(
-    r" (?:(?:is|are|was|were|has been|can be|would be|seems|looks) (?:also |therefore |thus )?"
-    r"(?:ruled out|excluded|eliminated|unlikely|less likely|not|incorrect|wrong|contraindicated"
-    r"|unsafe|inappropriate|false)|does not|do not|did not|would not|cannot|can not|isn t|doesn t"
-    r"|can t)\b"
+    r"(?: (?:is|are|was|were|has|been|be|can|would|seems|looks|does|did|do|also|thus)){1,3}"
+    rf" (?:{NEGATIVE.pattern}|(?:isn|doesn|can) t\b)"
 )
 _LISTED_ON = re.compile(r"^(?: (?:or|nor|and))?$")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_QUANTITY = re.compile(
+    r"(?P<minus>-|minus |negative )?\+? ?(?:(?P<whole>\d{1,20}) (?=\d+/))?"
+    r"(?P<number>\d{1,3}(?:[ ,]\d{3})+(?:\.\d+)?|\d{1,20}(?:[.,]\d{1,20})?)"
+    r"(?:/(?P<below>\d{1,20}))?(?: × 10\^(?P<power>-?\d{1,3}))? ?(?P<unit>[^\W\d][^\d√^×+=<>]*|%)?"
+)
+_UNIT = re.compile(rf"\b({'|'.join(PREFIXES)})?({'|'.join(UNITS)})s?\b")
+_NO_UNIT = re.compile(rf"(?:\w|(?:{either('part_after')}|or|to|and)\b.*)")
+# A number or a formula between these is part of another one: -5, 5!, > 5, √5, 2 ln W.
+_PART_BEFORE = re.compile(
+    rf"(?:[-%]|[<>≤≥≠√±×+/^] ?|\b[b-z\d](?: -)? |\b(?:{either('part_before')}) )$"
+)
+_PART_AFTER = re.compile(rf"[-+]\S| ?(?:[<>≤≥≠√±×+/^%]|(?:{either('part_after')})\b)")
+_GOES_ON = re.compile(r"[,;:]\s*(?:and |or )?[-+√$]?\d")  # "7, 14"
 _FEW_WORDS = 80  # characters
 _NONE: frozenset[str] = frozenset()
 
@@ -47,11 +43,12 @@ class ChoiceSettings:
 
     `threshold`: least similarity, 0 to 100 (normalised insertions and deletions; at 90 a slip of
     the pen passes, and "hypotension" for "hypertension", 87, does not). `margin`: how far the
-    runner-up must lie below.
+    runner-up must lie below. `keys`: whether "any" of an item's keys is right, or "all" together.
     """
 
     threshold: float = 90.0
     margin: float = 5.0
+    keys: str | None = None
 
 
 class Choices:
@@ -60,15 +57,23 @@ class Choices:
     def __init__(self, options: Options, settings: ChoiceSettings) -> None:
         self.settings = settings
         self.labels = tuple(label for label, _ in options)
-        self.shapes = _shapes(self.labels)
+        self.shapes = shapes_of(self.labels)
         self._cased = {label.casefold(): label for label in self.labels}
         self.text = dict(options)
         # Normal forms of the texts by label; they may be empty, wordings are not.
         self.form = {label: normalised(text) for label, text in options}
         self.wordings = {label: form for label, form in self.form.items() if form}
-        self.of_form: dict[str, frozenset[str]] = {}  # labels that share one
-        for label, form in self.wordings.items():
-            self.of_form[form] = self.of_form.get(form, _NONE) | {label}
+        self.of_form = _by_form(self.wordings)  # labels that share one
+        head, joined, _ = min(self.wordings.values(), default="").partition(" ")
+        shared = joined and all(form.startswith(head + joined) for form in self.wordings.values())
+        # The III of "Stage III", where all are stages.
+        cores = {o: form[len(head) + 1 :] for o, form in self.wordings.items() if shared}
+        self._of_core = _by_form(cores)
+        self.formulas = {self.form[label] for label, text in options if {*text} & {*"\\$^="}}
+        self._of_formula = _by_form({o: formula(t) for o, t in options if not t.isalpha()})
+        values = {label: quantity(form) for label, form in self.wordings.items()}
+        self._values = {label: value for label, value in values.items() if value}
+        self.numeric = len(self._values) > len(options) / 2
         # Characters; a longer piece of text is no option's, however it is marked up, and a plain
         # piece with more spaces is none either.
         self.longest = 4 * max((len(text) for _, text in options), default=0) + 200
@@ -86,7 +91,18 @@ class Choices:
 
     def equal(self, piece: str) -> frozenset[str]:
         """Labels of the options whose text a piece is."""
-        return self.of_form.get(normalised(piece), _NONE) if self.may_equal(piece) else _NONE
+        if not self.may_equal(piece):
+            return _NONE
+        form = normalised(piece)
+        return self.of_form.get(form) or self._of_formula.get(formula(piece)) or self.same(form)
+
+    def same(self, form: str) -> frozenset[str]:
+        """Labels of the options that a normal form is but for words that all share, or in value."""
+        if labels := self.of_form.get(form) or self._of_core.get(form):
+            return labels
+        if not self._values or (asked := quantity(form)) is None:
+            return _NONE
+        return frozenset(o for o, value in self._values.items() if _equal(asked, value))
 
     @cached_property
     def mentions(self) -> tuple[tuple[str, re.Pattern, frozenset[str]], ...]:
@@ -101,6 +117,35 @@ class Choices:
         )
 
 
+def _by_form(forms: dict[str, str]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for label, form in forms.items():
+        found[form] = found.get(form, _NONE) | {label}
+    return found
+
+
+def quantity(form: str) -> tuple[Fraction, str] | None:
+    """The number and the unit that a normal form is; None if it is no quantity."""
+    match = _QUANTITY.fullmatch(form)
+    if match is None or (below := Fraction(match["below"] or 1)) == 0:
+        return None
+    number = match["number"].replace(" ", "")
+    grouped = re.fullmatch(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?", number)
+    value = Fraction(number.replace(",", "" if grouped else "."))
+    value = int(match["whole"] or 0) + value / below * Fraction(10) ** int(match["power"] or 0)
+    unit = (match["unit"] or "").strip()
+    unit = _UNIT.sub(lambda m: PREFIXES.get(m[1], "") + UNITS[m[2]], unit)
+    return (-value if match["minus"] else value), unit
+
+
+def _equal(asked: tuple[Fraction, str], option: tuple[Fraction, str]) -> bool:
+    (value, unit), (own, its) = asked, option
+    if {unit, its} == {"", "%"} and value * (100 if its else 1) == own * (1 if its else 100):
+        return True  # 0.05 is 5%
+    named = its == "" and unit != "%" and not _NO_UNIT.fullmatch(unit)  # "6 apples", asked for 6
+    return value == own and (unit in ("", its) or named)
+
+
 def _occurrence(form: str) -> re.Pattern:
     """`form` as whole words; where it begins or ends with a script without spaces, anywhere."""
     left = "" if form[0] >= "\u2e80" else r"(?<![\w.])(?<!\d,)"
@@ -111,50 +156,22 @@ def _occurrence(form: str) -> re.Pattern:
 choices_of = lru_cache(maxsize=16384)(Choices)
 
 
-@lru_cache(maxsize=256)
-def _shapes(labels: tuple[str, ...]) -> SimpleNamespace:
-    """Patterns that depend on the labels."""
-    one = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
-    small = f"(?P<label>(?i:{one}))"  # where the shape leaves no doubt, case does not count
-    big = f"(?P<label>{one})"
-    again = f"[\"'(\\[]*(?P<second>{one})(?![\\w'])"
-    lead = f"^(?i:{_LEAD})"
-    patterns = {
-        # What every pattern of the next four begins with.
-        "opening": rf"{lead}{small}(?![A-Za-z0-9_])",
-        "pure": rf"{lead}{small}(?:\s*{_COPULA})?[\"')\]}}>]*\s*[.,:;!?)\]\"'-]*\s*$",
-        "several": rf"{lead}{big}[)\]\"']*\s*(?:[,;]\s*)?"
-        r"(?:(?i:and/or|and|or|vs\.?)\s|[,/&+]|或|(?:[.;]\s*)?(?i:alternatively|or)\b,?\s)\s*"
-        rf"(?:(?i:possibly|maybe|perhaps|also)\s+)?(?:(?i:option|choice)\s+)?{again}"
-        r"(?=\s*(?:[.,;:!?)\]/&+\"']|$|\n|(?i:and|or|are|because|since|is)\b))",
-        "delimited": rf"(?s){lead}{small}(?!'\w)\s*"
-        r"(?:[)\]}>\"']+\s*[.:,;-]*|[.:;,](?=\D)|[.:;,]\s|\s-\s)\s*(?P<rest>\S.*)",
-        "spaced": rf"(?s){lead}{big}\s+(?P<rest>\S.*)",
-        "repeated": rf"^\W*(?P<label>{one})(?:\W+(?P=label))+\W*$",
-        "trailing": r"(?s)(?P<rest>\S.*?)\s*[(\[](?:(?i:option|choice|answer)\s*:?\s+)?"
-        rf"{small}[)\]][\s.,!]*$",
-        "occurrence": rf"(?<![A-Za-z0-9_])(?:{one})(?![A-Za-z0-9_'])",
-        "set_off": rf"\W*{small}(?:[)\]:]|\.(?=\s|$)|\s*$)",
-        "bold": rf"\*\*\s*\(?{big}[).:]*\s*\*\*",
-        # The end of a text: "... so the only one left is C."
-        "closing": r"(?:(?<!\w)(?:is|are|be|so|thus|hence|i\.e\.|answer|option|choice|leaves|with"
-        r"|est|es|ist|è|é|:|=)[,:]?\s+(?i:(?:the|la|option|choice|answer|letter)\s+)*|[:=]\s*)"
-        rf"[\"'(\[]?{big}[\"')\]]?[.!]*\s*$",
-        "listed": rf"\W*{small}\s*(?:[)\]:.|]|-\s)(?P<rest>.*)$",
-    }
-    return SimpleNamespace(**{name: re.compile(pattern) for name, pattern in patterns.items()})
-
-
 def read_wording(field: str, choices: Choices) -> Extraction | None:
     """The option whose text a field is, begins with, or nearly is."""
     field = field[: choices.longest + 1]  # what comes later cannot matter
     whole = normalised(field)
-    clause = normalised(CLAUSE_END.split(field, maxsplit=1)[0])
-    for part in (whole, clause):
-        if labels := choices.of_form.get(part):
+    end = CLAUSE_END.search(field)
+    clause = normalised(
+        field[: end.start()] if end and not _GOES_ON.match(field, end.start()) else field
+    )
+    if labels := choices.equal(field):
+        return one_of(labels, "text", "an option's text")
+    for part in dict.fromkeys((whole, clause, clause.rpartition("= ")[2])):
+        if labels := choices.same(part):
             return one_of(labels, "text", "an option's text")
     begun = [form for form in choices.of_form if f"{whole} ".startswith(f"{form} ")]
-    if begun and len(longest := max(begun, key=len)) >= 4:
+    longest = max(begun, key=len, default="")
+    if len(longest) >= 4 and not _PART_AFTER.match(whole, len(longest)):
         return one_of(choices.of_form[longest], "text", "an option's text")
     return nearest(whole, choices) or nearest(clause, choices)
 
@@ -169,14 +186,13 @@ def nearest(part: str, choices: Choices) -> Extraction | None:
     scores = sorted(((score, label, form) for form, score, label in close), reverse=True)
     if not scores:
         return None
-    score, label, form = scores[0]
-    # A short text that differs at all is another text, and so is another dose.
-    another = len(form) < 5 or _DIGITS.findall(part) != _DIGITS.findall(form)
-    if score < threshold or another:
+    score, _, form = scores[0]
+    # A short text that differs at all is another text, and so is another dose or formula.
+    another = len(form) < 5 or form in choices.formulas
+    if score < threshold or another or _DIGITS.findall(part) != _DIGITS.findall(form):
         return None
-    if len(scores) > 1 and score - scores[1][0] < margin:
-        return tie({label, scores[1][1]})
-    return Extraction(label, "fuzzy", f"similar to an option's text ({score:.1f})")
+    rivals = {own for other, own, _ in scores if score - other < margin}
+    return one_of(rivals, "fuzzy", f"similar to an option's text ({score:.1f})")
 
 
 def mentioned(text: str, choices: Choices) -> set[str]:
@@ -193,7 +209,9 @@ def mentioned(text: str, choices: Choices) -> set[str]:
         passing = (len(form) < 3 and form.isascii()) or not any(c.isalpha() for c in form)
         if passing and len(text) > _FEW_WORDS:
             continue
-        seen += [(*match.span(), labels) for match in pattern.finditer(left)]
+        for match in pattern.finditer(left):
+            if not _is_part(text, *match.span(), form in choices.formulas):
+                seen.append((*match.span(), labels))
         left = pattern.sub(lambda m: "\x00" * len(m[0]), left)
     found: set[str] = set()
     denied_to = -1
@@ -206,10 +224,17 @@ def mentioned(text: str, choices: Choices) -> set[str]:
     return found
 
 
-def one_of(labels: set[str] | frozenset[str], how: str, detail: str) -> Extraction:
-    return Extraction(*labels, how, detail) if len(labels) == 1 else tie(labels)
+def _is_part(text: str, start: int, end: int, is_formula: bool) -> bool:
+    """Whether a number or formula at start:end belongs to another."""
+    if not is_formula and text[start:end].replace(" ", "").isalpha():
+        return False
+    before = text[max(0, start - 12) : start]
+    return bool(_PART_BEFORE.search(before) or _PART_AFTER.match(text, end))
 
 
-def tie(labels: set[str] | frozenset[str]) -> Extraction:
+def one_of(labels: set | frozenset, how: str, detail: str) -> Extraction | None:
+    """The only one of these labels; a tie of several, None of none."""
+    if len(labels) == 1:
+        return Extraction(*labels, how, detail)
     shown = ", ".join(sorted(label or "none" for label in labels))
-    return Extraction(None, "tie", f"more than one option is named: {shown}")
+    return Extraction(None, "tie", f"more than one option is named: {shown}") if labels else None

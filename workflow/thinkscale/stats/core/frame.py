@@ -15,7 +15,8 @@ from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core.intervals import Estimate
 
-CONDITION = ["condition", "max_think", "min_think", "waits", "continuation"]
+LIMITS = ["max_think", "truncate", "min_think", "waits"]
+CONDITION = ["condition", *LIMITS, "continuation", "no_think"]
 KEYS = list(contracts.KEYS["graded"])
 NEEDED = [
     *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored", "error", "excluded"],
@@ -92,17 +93,18 @@ def natural(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_condition(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
-    """Yield each condition's columns and rows: natural, maxima, minima, waits, each rising.
+    """Yield each condition's columns and rows.
 
-    A minimum or waits with a maximum come after all without one of the same kind.
+    Natural, thinking switched off, then maxima, truncations, minima and waits, each rising. A
+    minimum or waits with a maximum come after all without one of the same kind.
     """
     cells = frame.drop_duplicates("condition")[CONDITION].astype(object)
     cells = cells.where(cells.notna(), None).to_dict("records")
 
     def rank(cell: dict) -> tuple:
-        limits = [cell["waits"], cell["min_think"], cell["max_think"]]
-        given = [limit is not None for limit in limits]
-        values = [-1 if limit is None else int(limit) for limit in reversed(limits)]
+        limits = [cell[name] for name in LIMITS]
+        given = [*(limit is not None for limit in reversed(limits)), cell["no_think"]]
+        values = [-1 if limit is None else int(limit) for limit in limits]
         # The first continuation of the study is not named in the condition.
         named = ";continuation=" in cell["condition"]
         return given, values, named, str(cell["continuation"] or ""), cell["condition"]
@@ -208,7 +210,7 @@ def table(
     frame = pd.DataFrame(rows, columns=list(columns))
     if graded is not None:
         frame["n_excluded"] = graded.loc[graded["excluded"].astype(bool), "item_id"].nunique()
-    for column in ("max_think", "min_think", "waits"):
+    for column in LIMITS:
         if column in frame:
             frame[column] = pd.array(frame[column], dtype="Int64")
     return frame

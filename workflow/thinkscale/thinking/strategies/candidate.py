@@ -14,6 +14,7 @@ from typing import Literal
 from thinkscale.engines.base import Completion, Ids, Request, Scores, Scoring
 from thinkscale.thinking.budget import Forcing, fork
 from thinkscale.thinking.chain import Chain, Prefix, Segment
+from thinkscale.thinking.conditions import NATURAL
 
 Asked = list[Request | Scoring]
 Said = list[Completion | Scores]
@@ -84,12 +85,13 @@ ROOT = Candidate()
 class Found:
     """A whole thought with its answer: what is chosen among.
 
+    answer: None where the thought is a turn that the model ended, and holds its answer itself.
     draws: which draw behind its beginning each step was, or which sample the thought is.
     """
 
     steps: tuple[Ids, ...]
     stop: Literal["natural", "budget", "context"]
-    answer: Completion
+    answer: Completion | None
     draws: tuple[int, ...] = ()
 
 
@@ -192,14 +194,16 @@ def whole(task: Task, candidates: Sequence[Candidate]) -> Generator[Asked, Said,
     done = [candidate for candidate in candidates if candidate.done]
     if not done and candidates:
         done = [replace(best(task, candidates, 1)[0], stop="budget")]
-    forks = [fork(task.prompt, _prefix(candidate), task.forcing) for candidate in done]
-    said = yield [
-        Request(f.before, task.forcing.max_answer, (), task.noise, position(f.before, n))
+    forks = [fork(task.prompt, _prefix(candidate), NATURAL, task.forcing) for candidate in done]
+    asked = {
+        n: Request(f.before, task.forcing.max_answer, (), task.noise, position(f.before, n))
         for n, f in enumerate(forks)
-    ]
+        if f.answer_from == "answer"
+    }
+    said = dict(zip(asked, (yield list(asked.values())) if asked else (), strict=True))
     return tuple(
-        Found(candidate.steps, candidate.stop, completion, candidate.draws)
-        for candidate, completion in zip(done, said, strict=True)
+        Found(candidate.steps, candidate.stop, said.get(n), candidate.draws)
+        for n, candidate in enumerate(done)
     )
 
 

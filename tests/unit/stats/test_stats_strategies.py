@@ -1,0 +1,163 @@
+"""Strategies compared: by hand, and that choosing on one half promises nothing on the other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graded_frames import graded_frame
+from thinkscale.data import contracts
+from thinkscale.stats import compute_matched, compute_optimal, strategies
+from thinkscale.stats.core import searches as core
+
+PARAMETERS = 1000
+
+
+def searches_frame(graded, correct, *, model="a"):
+    """Rows of strategies whose `correct(strategy, n, items, rng)` is given; a candidate costs ten
+    tokens, and a scorer of half the model's size reads as many."""
+    items = graded.drop_duplicates("item_id")
+    rng, rows = np.random.default_rng(0), []
+    for strategy in ("majority", "best", "beam"):
+        for n in (1, 2, 4, 8):
+            values = correct(strategy, n, len(items), rng)
+            for value, item in zip(values, items.itertuples(), strict=True):
+                scored = 0 if strategy == "majority" else 10 * n
+                rows.append(
+                    {
+                        **dict.fromkeys(contracts.SCHEMAS["searches"].names),
+                        **{"model": model, "item_id": item.item_id, "strategy": strategy, "n": n},
+                        "approach": {"best": "best_of_n", "beam": "beam_search"}.get(
+                            strategy, strategy
+                        ),
+                        **{"choose": "best", "answer": "A", "share": 1.0, "correct": value},
+                        **{"any_correct": 1.0, "candidates": float(n), "unanswered": 0.0},
+                        **{"unscored": 0.0, "unmet": False, "think_tokens": 10.0},
+                        **{"sampled": 10.0 * n, "sampled_new": 10.0, "scored": float(scored)},
+                        **{"scored_new": float(scored), "scored_uncached": 2.0 * scored},
+                        **{"prompt_tokens": 0, "parameters": PARAMETERS},
+                        **{"scorer_parameters": PARAMETERS // 2, "difficulty": item.difficulty},
+                        "excluded": False,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def graded(items=40, **changes):
+    frame = graded_frame(models=("a",), items=items)
+    return frame.assign(alone_tokens=10, prompt_tokens=0, **changes)
+
+
+def rising(strategy, n, items, rng):
+    """Accuracy by size: every strategy gains a tenth with each doubling, the scorer's one more."""
+    value = 0.3 + 0.1 * np.log2(n) + (0.1 if strategy == "beam" else 0.0)
+    return np.full(items, value)
+
+
+def test_accuracy_and_costs_by_hand():
+    found = strategies.tabulate(searches_frame(graded(), rising), graded())
+    assert list(found.columns) == strategies.COLUMNS
+    beam = found[(found["strategy"] == "beam") & (found["n"] == 4) & (found["level"] == 0)]
+    [row] = beam.itertuples()
+    assert row.estimate == pytest.approx(0.6)
+    assert (row.n_items, row.sampled, row.scored, row.scored_uncached) == (40, 40, 40, 80)
+    # Two FLOPs a parameter and token, the scorer's parameters being half as many.
+    assert row.compute == pytest.approx(2 * PARAMETERS * 40 + 2 * (PARAMETERS // 2) * 40)
+    levels = found[(found["strategy"] == "beam") & (found["n"] == 4)].set_index("level")["n_items"]
+    assert levels.to_dict() == {0: 40, 1: 8, 2: 8, 3: 8, 4: 8, 5: 8}
+
+
+def test_conditions_of_budget_forcing_stand_beside():
+    frame = graded()
+    found = strategies.tabulate(searches_frame(frame, rising), frame)
+    forced = found[(found["approach"] == core.FORCING) & (found["level"] == 0)]
+    assert set(forced["condition"]) == set(frame["condition"])
+    natural = forced[forced["condition"] == "natural"].iloc[0]
+    own = frame[frame["condition"] == "natural"]
+    per_item = own.assign(right=own["outcome"] == "correct").groupby("item_id")["right"].mean()
+    assert natural["estimate"] == pytest.approx(per_item.mean())
+    assert natural["compute"] == pytest.approx(2 * PARAMETERS * 10)
+
+
+def test_items_that_are_left_out_are_counted():
+    frame = graded()
+    out = frame["item_id"] == "i0"
+    frame["excluded"] = out
+    made = searches_frame(graded(), rising)
+    found = strategies.tabulate(made.assign(excluded=made["item_id"] == "i0"), frame)
+    assert set(found.loc[found["level"] == 0, "n_items"]) == {39}
+    assert set(found["n_excluded"]) == {1}
+
+
+def test_fifths_keep_equal_difficulties_together_and_no_difficulty_is_no_fifth():
+    fifths = core.levels(pd.Series([1.0, 1.0, 1.0, 2.0, np.nan]))
+    assert fifths[:3].nunique() == 1 and fifths[3] == 5 and fifths[4] == 0
+    assert core.levels(pd.Series(range(10))).tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_between_sizes_accuracy_is_interpolated_in_log_compute():
+    """Majority at 3 samples' cost lies log2(3) doublings from one."""
+    found = compute_matched.tabulate(
+        searches_frame(graded(), rising), graded(), multiples=(1, 3, 8, 16)
+    )
+    vote = found[(found["strategy"] == "majority") & (found["axis"] == "sampled")]
+    assert vote.set_index("multiple")["estimate"].to_dict() == pytest.approx(
+        {1: 0.3, 3: 0.3 + 0.1 * np.log2(3), 8: 0.6}
+    )  # none at 16, which no size reaches
+    beam = found[(found["strategy"] == "beam") & (found["multiple"] == 3)].set_index("axis")
+    assert beam.loc["sampled", "gain"] == pytest.approx(0.1)
+    # In FLOPs a beam costs 1.5 times as much a candidate: at three samples' cost it has two.
+    assert beam.loc["compute", "gain"] == pytest.approx(0.1 + 0.1 * np.log2(2 / 3))
+
+
+def test_gains_are_paired():
+    """Items differ much, strategies by the same on every item: the gain does not."""
+
+    def correct(strategy, n, items, rng):
+        base = np.random.default_rng(1).random(items) * 0.5
+        return base + 0.05 * (strategy == "best")
+
+    found = compute_matched.tabulate(searches_frame(graded(), correct), graded())
+    own = found[(found["strategy"] == "best") & (found["axis"] == "sampled")]
+    row = own[own["multiple"] == 2].iloc[0]
+    assert row["gain"] == pytest.approx(0.05)
+    assert row["upper"] - row["lower"] > 0.05
+
+
+def test_what_was_best_on_one_half_is_measured_on_the_other():
+    """Where strategies differ by chance alone, choosing the best of them gains nothing: over many
+    studies the mean gain is 0, while the best on the same items would seem to gain."""
+    gains, seeming = [], []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+
+        def correct(strategy, n, items, _, rng=rng):
+            return (rng.random(items) < 0.5).astype(float)
+
+        frame = searches_frame(graded(30), correct).assign(scorer_parameters=0)
+        found = compute_optimal.tabulate(frame, graded(30), multiples=(4,), seed=seed)
+        whole = found[found["level"] == 0].iloc[0]
+        gains.append(whole["gain"])
+        four = frame[frame["n"] == 4].pivot(index="item_id", columns="strategy", values="correct")
+        seeming.append(four.mean().max() - four["majority"].mean())
+    error = np.std(gains) / np.sqrt(len(gains))
+    assert abs(np.mean(gains)) < 3 * error
+    assert np.mean(seeming) > 3 * error
+
+
+def test_a_strategy_that_is_better_for_hard_items_is_chosen_for_them():
+    frame = graded(100)
+    hard = core.levels(frame.groupby("item_id", sort=False)["difficulty"].first()) >= 4
+
+    def correct(strategy, n, items, rng):
+        return (
+            np.where(hard.to_numpy(), 0.9 if strategy == "beam" else 0.2, 0.6)
+            + 0.05 * (strategy == "majority") * ~hard.to_numpy()
+        )
+
+    made = searches_frame(frame, correct).assign(scorer_parameters=0)
+    found = compute_optimal.tabulate(made, frame, multiples=(2,)).set_index("level")
+    assert found["chosen"].to_dict() == {
+        **{0: "beam, majority", 1: "majority", 2: "majority", 3: "majority"},
+        **{4: "beam", 5: "beam"},
+    }
+    assert found.loc[5, "gain"] == pytest.approx(0.7)
