@@ -142,10 +142,10 @@ def test_a_step_is_read_once(tmp_path):
     # 18 tokens; behind the first 12, "5\n" ("4" differs); the first step has its value; another
     # row; then what was run without being judged, of which the last token is run again.
     assert [scores.read for scores in found] == [18, 2, 0, 11]
-    within = Scoring("s", scorings()[1].ids, 4, (11,), b"a")
-    assert said(engine, [within, scorings()[1]])[0].read == 1
+    within = [Scoring("s", scorings()[1].ids, 4, (end,), b"a") for end in (11, 13)]
+    assert [scores.read for each in within for scores in said(engine, [each])] == [1, 1]
     assert said(engine, scorings()[1:2])[0].values == found[1].values
-    assert engine.usage().fed == 18 + 2 + 11 + 1 and engine.usage().sampled == 0
+    assert engine.usage().fed == 18 + 2 + 11 + 1 + 1 and engine.usage().sampled == 0
     engine.release(b"a")
     again = said(engine, scorings()[1:2])[0]
     assert again.values == pytest.approx(found[1].values, abs=1e-5) and again.read == 14

@@ -24,6 +24,7 @@ from thinkscale.models.recipes.reward_model import (
     RewardSettings,
     train_reward_model,
 )
+from thinkscale.models.registry import verify
 from thinkscale.thinking.prompts import step_ends
 from thinkscale.thinking.strategies.candidate import (
     Asked,
@@ -61,6 +62,7 @@ def derive(
     grader: the study's first, with its settings and the pattern it reads by. directory: of the
     parent's journal. Returns as `train_reward_model` does.
     """
+    verify(prepared.record)
     reward = derivation.reward
     found = explore(prepared, items, reward.samples, reward.rollouts, directory)
     name, settings, pattern = grader

@@ -116,14 +116,18 @@ def train_reward_model(
 
 def _with_head(parent: Path, settings: RewardSettings) -> PreTrainedModel:
     """The parent with a fresh head, and fresh layers that add nothing yet."""
-    config = AutoConfig.from_pretrained(parent, num_labels=1)
+    config = AutoConfig.from_pretrained(parent, num_labels=1, local_files_only=True)
     layers = config.num_hidden_layers
     config.num_hidden_layers = layers + settings.layers
     if kinds := getattr(config, "layer_types", None):
         config.layer_types = [*kinds[:layers], *kinds[-1:] * settings.layers]
     config.classifier_dropout = 0.0
     model = _HEADS[settings.head].from_pretrained(
-        parent, config=config, dtype=getattr(torch, settings.dtype)
+        parent,
+        config=config,
+        dtype=getattr(torch, settings.dtype),
+        use_safetensors=True,
+        local_files_only=True,
     )
     for layer in model.base_model.layers[layers:]:
         for last in (layer.self_attn.o_proj, layer.mlp.down_proj):
