@@ -1,11 +1,13 @@
 """Reward models: what is learned of beginnings, and how it is measured."""
 
 import json
+import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
-from transformers import AutoModel, AutoModelForTokenClassification
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForTokenClassification
 
 import tiny
 from thinkscale.engines.base import Scoring
@@ -16,6 +18,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.models.recipes.reward_model import (
     Example,
     RewardSettings,
+    Surprise,
     measured,
     train_reward_model,
 )
@@ -82,6 +85,40 @@ def test_fresh_layers_add_nothing_before_they_are_trained(parent, tmp_path):
         after = made.model(input_ids=ids).last_hidden_state
     assert len(made.model.layers) == 4
     torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-5)
+
+
+def test_surprise_is_what_the_parent_makes_of_the_tokens_behind_the_prompt(parent):
+    """Of examples of unlike length, against one pass of the parent for each."""
+    whole, other = thoughts(2, 5)
+    batch = [replace(whole, begin=4), Example(other.ids[:7], (6,), (1.0,), 3)]
+    model = AutoModelForCausalLM.from_pretrained(parent)
+    chances = []
+    for example in batch:
+        with torch.inference_mode():
+            said = model(input_ids=torch.tensor([example.ids])).logits[0].softmax(-1)
+        places = range(example.begin, len(example.ids))
+        chances += [float(said[place - 1, example.ids[place]]) for place in places]
+    surprise = Surprise(parent, model)
+    torch.nn.init.zeros_(surprise.head.weight)
+    torch.nn.init.constant_(surprise.head.bias, 1.0)
+    yes = 1 / (1 + math.exp(-1))
+    losses = [-p * math.log(yes) - (1 - p) * math.log(1 - yes) for p in chances]
+    assert len(losses) == 8 + 4
+    found = surprise(torch.zeros(2, LENGTH, model.config.hidden_size), batch)
+    assert found.item() == pytest.approx(sum(losses) / len(losses), abs=1e-5)
+    assert not any(p.requires_grad for p in surprise.parent.parameters())
+
+
+def test_surprise_is_learned_beside_and_not_saved(parent, tmp_path):
+    said = {}
+    for weight in (0.0, 1.0):
+        settings = RewardSettings(max_steps=2, surprise=weight)
+        log, _ = train_reward_model(parent, thoughts(8, 1), [], tmp_path / str(weight), settings)
+        said[weight] = log["loss"].iloc[-1]
+    assert said[0.0] != said[1.0] and abs(said[0.0] - said[1.0]) < 0.2  # told without it
+    for weight in said:
+        AutoModelForTokenClassification.from_pretrained(tmp_path / str(weight))
+    assert len({(tmp_path / str(w) / "model.safetensors").stat().st_size for w in said}) == 1
 
 
 def test_without_an_example_that_fits_there_is_nothing_to_learn(parent, tmp_path):

@@ -47,6 +47,12 @@ class Reward(Section):
     layers: NonNegative = setting(
         0, "Fresh layers on top of the parent's, which add nothing before they are trained."
     )
+    surprise: Number = setting(
+        0.0,
+        "Weight of a second loss, by which it learns how likely the parent found each token: what "
+        "surprises the parent may be a slip.",
+        ge=0,
+    )
     held_out: Share = setting(0.1, "Share of the items that quality is measured on.")
 
 

@@ -81,7 +81,13 @@ def derive(
         [example for name in names[count:] for example in learned[name]],
         [example for name in names[:count] for example in attempts[name]],
         out_dir,
-        RewardSettings(**given, head=head, layers=reward.layers, seed=prepared.work.seed),
+        RewardSettings(
+            **given,
+            head=head,
+            layers=reward.layers,
+            surprise=reward.surprise,
+            seed=prepared.work.seed,
+        ),
     )
 
 
@@ -193,7 +199,7 @@ def examples(
 def _example(prompt: Ids, found: Found, values: Sequence[float]) -> Example:
     ids = prompt + tuple(token for step in found.steps for token in step)
     ends = tuple(accumulate(map(len, found.steps), initial=len(prompt)))[1:]
-    return Example(ids, ends, tuple(values))
+    return Example(ids, ends, tuple(values), len(prompt))
 
 
 def _all(thoughts: Sequence[Explored]) -> list[Found]:

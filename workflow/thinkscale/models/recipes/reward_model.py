@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 from transformers import (
     AutoConfig,
+    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -43,24 +44,26 @@ _HEADS = {
 class Example:
     """A thought behind its prompt. ends: how many ids each beginning has; values: its worth, 0..1.
 
-    weights: how many attempts each value is the share of.
+    begin: how many ids the prompt has.
     """
 
     ids: tuple[int, ...]
     ends: tuple[int, ...]
     values: tuple[float, ...]
-    weights: tuple[float, ...] = field(default=())
+    begin: int = 0
 
 
 @dataclass(frozen=True)
 class RewardSettings:
     """How to train: keys as in `SftSettings`. head: for whole sequences, or for tokens.
 
-    layers: fresh ones on top of the parent's.
+    layers: fresh ones on top of the parent's. surprise: weight of a second loss, by which the model
+    learns how likely the parent found each token of the thought (0: without it).
     """
 
     head: Literal["sequence", "token"] = "token"
     layers: int = 0
+    surprise: float = 0.0
     learning_rate: float = 1e-3
     max_steps: int = 1000
     batch_size: int = 32
@@ -98,7 +101,7 @@ def train_reward_model(
         )
     torch.manual_seed(settings.seed)
     model = _with_head(parent, settings)
-    log = _train(model, fitting, settings)
+    log = _train(model, Surprise(parent, model) if settings.surprise else None, fitting, settings)
     quality = measured(model, [e for e in held_out if len(e.ids) <= settings.max_length])
     model.save_pretrained(out_dir)
     AutoTokenizer.from_pretrained(parent).save_pretrained(out_dir)
@@ -137,11 +140,43 @@ def _with_head(parent: Path, settings: RewardSettings) -> PreTrainedModel:
     return model
 
 
+class Surprise(torch.nn.Module):
+    """How likely the parent finds each token, learned from hidden states that have seen the token.
+
+    A slip is a token that the parent did not expect. Told so at every token, a model learns in a
+    few hundred steps to compare what was expected with what was written, which outcomes alone say
+    too seldom and too dimly. It is of use in training only.
+    """
+
+    def __init__(self, parent: Path, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.parent = AutoModelForCausalLM.from_pretrained(
+            parent, dtype=model.dtype, use_safetensors=True, local_files_only=True
+        ).requires_grad_(False)
+        self.head = torch.nn.Linear(model.config.hidden_size, 1, dtype=model.dtype)
+
+    def forward(self, hidden: torch.Tensor, batch: Sequence[Example]) -> torch.Tensor:
+        """Cross-entropy (nats a token) of the parent's probabilities; hidden: (B, T, size)."""
+        ids = _padded(batch).to(hidden.device)
+        places = [(n, t) for n, e in enumerate(batch) for t in range(max(e.begin, 1), len(e.ids))]
+        rows, columns = torch.tensor(places, device=hidden.device).T
+        with torch.no_grad():
+            logits = self.parent.eval()(input_ids=ids, use_cache=False).logits
+            expected = logits[rows, columns - 1].float().softmax(-1)
+            expected = expected.gather(1, ids[rows, columns].unsqueeze(1))[:, 0]
+        said = self.head(hidden[rows, columns])[:, 0].float()
+        return binary_cross_entropy_with_logits(said, expected)
+
+
 def _train(
-    model: PreTrainedModel, examples: Sequence[Example], settings: RewardSettings
+    model: PreTrainedModel,
+    surprise: Surprise | None,
+    examples: Sequence[Example],
+    settings: RewardSettings,
 ) -> pd.DataFrame:
+    surprise = surprise and surprise.to(model.device)
     optimizer = torch.optim.AdamW(
-        model.parameters(),
+        [*model.parameters(), *(surprise.head.parameters() if surprise else ())],
         lr=settings.learning_rate,
         betas=(0.9, 0.98),
         weight_decay=settings.weight_decay,
@@ -153,10 +188,12 @@ def _train(
     model.train()
     for step in tqdm(range(1, settings.max_steps + 1), desc="reward model", unit="step"):
         for batch in (next(drawn) for _ in range(settings.gradient_accumulation)):
-            logits, values, weights = _forward(model, batch)
-            loss = binary_cross_entropy_with_logits(logits, values, weights)
-            (loss / settings.gradient_accumulation).backward()
+            hidden = _hidden(model, batch)
+            loss = binary_cross_entropy_with_logits(*_judged(model, hidden, batch))
             losses.append(loss.item())
+            if surprise:
+                loss = loss + settings.surprise * surprise(hidden, batch)
+            (loss / settings.gradient_accumulation).backward()
             tokens += sum(len(example.ids) for example in batch)
         torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
         optimizer.step()
@@ -191,21 +228,28 @@ def _batches(examples: Sequence[Example], settings: RewardSettings) -> Iterator[
                 yield [examples[n] for n in pool[start : start + size]]
 
 
-def _forward(
-    model: PreTrainedModel, batch: Sequence[Example]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Log-odds at every beginning of a batch, values and weights (mean 1), all of shape (M,)."""
-    longest = max(len(example.ids) for example in batch)
-    ids = torch.zeros(len(batch), longest, dtype=torch.long)
-    for n, example in enumerate(batch):  # padded behind, where no token looks
+def _padded(batch: Sequence[Example]) -> torch.Tensor:
+    """The ids of a batch, (B, T), padded behind, where no token looks."""
+    ids = torch.zeros(len(batch), max(len(e.ids) for e in batch), dtype=torch.long)
+    for n, example in enumerate(batch):
         ids[n, : len(example.ids)] = torch.tensor(example.ids)
-    hidden = model.base_model(input_ids=ids.to(model.device), use_cache=False).last_hidden_state
+    return ids
+
+
+def _hidden(model: PreTrainedModel, batch: Sequence[Example]) -> torch.Tensor:
+    ids = _padded(batch).to(model.device)
+    return model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+
+
+def _judged(
+    model: PreTrainedModel, hidden: torch.Tensor, batch: Sequence[Example]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-odds at every beginning of a batch and their values, (M,) each."""
     rows = [n for n, example in enumerate(batch) for _ in example.ends]
     places = [end - 1 for example in batch for end in example.ends]
     logits = model.score(hidden[rows, places])[:, 0].float()
     values = torch.tensor([value for example in batch for value in example.values])
-    weights = torch.tensor([w for e in batch for w in e.weights or (1.0,) * len(e.ends)])
-    return logits, values.to(logits.device), (weights / weights.mean()).to(logits.device)
+    return logits, values.to(logits.device)
 
 
 @torch.inference_mode()
@@ -216,10 +260,10 @@ def measured(model: PreTrainedModel, examples: Sequence[Example]) -> dict[str, f
     brier: mean squared distance of probability and outcome of an attempt. ece: expected calibration
     error over ten bins of equal width (Guo et al., arXiv 1706.04599).
     """
-    found = [_forward(model, [example]) for example in examples]
-    if not found:
+    if not examples:
         return {"beginnings": 0}
-    odds = torch.cat([logits for logits, _, _ in found]).double().sigmoid().cpu().numpy()
+    found = [_judged(model, _hidden(model, [example]), [example])[0] for example in examples]
+    odds = torch.cat(found).double().sigmoid().cpu().numpy()
     values = np.array([value for example in examples for value in example.values])
     last = np.cumsum([len(example.ends) for example in examples]) - 1
     # Labels may be shares: a beginning of value .3 is three right attempts of ten.
