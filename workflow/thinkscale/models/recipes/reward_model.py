@@ -137,7 +137,7 @@ def _with_head(parent: Path, settings: RewardSettings) -> PreTrainedModel:
             torch.nn.init.zeros_(last.weight)
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable()
-    return model
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Surprise(torch.nn.Module):
