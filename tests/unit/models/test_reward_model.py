@@ -140,6 +140,11 @@ def test_quality_by_hand():
     # Right: half of .7, all of .9. Wrong: all of .2, half of .7. Of the pairs of 1.5 by 1.5 all are
     # in order but half by half, which is a tie.
     assert found["auc"] == pytest.approx((1.5 * 1.5 - 0.25 / 2) / 2.25)
+    assert found["within_auc"] == pytest.approx(found["auc"])  # one prompt, of no token
+    # Of two prompts one has right and wrong attempts, the other right ones only.
+    [apart, alone] = Example((0, 1), (1, 2), (0.0, 0.5)), Example((2, 2), (2,), (1.0,), 1)
+    within = measured(judge, [apart, alone])["within_auc"]
+    assert within == pytest.approx((0.5 * 1.5 - 0.25 / 2) / (0.5 * 1.5))
     assert found["last_auc"] == pytest.approx((1.5 * 0.5 - 0.25 / 2) / 0.75)
     brier = (0.2**2 + (0.3**2 + 0.7**2) / 2 + 0.1**2) / 3
     assert found["brier"] == pytest.approx(brier)

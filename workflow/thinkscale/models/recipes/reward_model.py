@@ -143,9 +143,9 @@ def _with_head(parent: Path, settings: RewardSettings) -> PreTrainedModel:
 class Surprise(torch.nn.Module):
     """How likely the parent finds each token, learned from hidden states that have seen the token.
 
-    A slip is a token that the parent did not expect. Told so at every token, a model learns in a
-    few hundred steps to compare what was expected with what was written, which outcomes alone say
-    too seldom and too dimly. It is of use in training only.
+    A slip is a token that the parent did not expect. So the model is told at every token how what
+    was written compares with what was expected, which outcomes say seldom and dimly. It is of use
+    in training only.
     """
 
     def __init__(self, parent: Path, model: PreTrainedModel) -> None:
@@ -256,7 +256,9 @@ def _judged(
 def measured(model: PreTrainedModel, examples: Sequence[Example]) -> dict[str, float]:
     """How good a model's values are on examples; NaN where there is nothing to tell apart.
 
-    auc: of attempts from a beginning, right against wrong ones. last_auc: of whole thoughts alone.
+    auc: of attempts from a beginning, right against wrong ones. within_auc: the same within each
+    prompt, which is what a choice goes by, and the mean over attempts. last_auc: of whole thoughts
+    alone.
     brier: mean squared distance of probability and outcome of an attempt. ece: expected calibration
     error over ten bins of equal width (Guo et al., arXiv 1706.04599).
     """
@@ -265,6 +267,7 @@ def measured(model: PreTrainedModel, examples: Sequence[Example]) -> dict[str, f
     found = [_judged(model, _hidden(model, [example]), [example])[0] for example in examples]
     odds = torch.cat(found).double().sigmoid().cpu().numpy()
     values = np.array([value for example in examples for value in example.values])
+    prompts = [example.ids[: example.begin] for example in examples for _ in example.ends]
     last = np.cumsum([len(example.ends) for example in examples]) - 1
     # Labels may be shares: a beginning of value .3 is three right attempts of ten.
     bins = np.minimum((odds * _BINS).astype(int), _BINS - 1)
@@ -272,10 +275,21 @@ def measured(model: PreTrainedModel, examples: Sequence[Example]) -> dict[str, f
     return {
         "beginnings": len(odds),
         "auc": _auc(odds, values),
+        "within_auc": _within(odds, values, prompts),
         "last_auc": _auc(odds[last], values[last]),
         "brier": float(np.mean(values * (1 - odds) ** 2 + (1 - values) * odds**2)),
         "ece": float(np.sum(gaps) / len(odds)),
     }
+
+
+def _within(scores: np.ndarray, shares: np.ndarray, prompts: Sequence[tuple]) -> float:
+    places = pd.Series(range(len(scores))).groupby(pd.factorize(pd.Series(prompts))[0])
+    found = [(_auc(scores[own], shares[own]), len(own)) for own in places.indices.values()]
+    told = [(auc, n) for auc, n in found if not np.isnan(auc)]
+    if not told:
+        return float("nan")
+    aucs, counts = zip(*told, strict=True)
+    return float(np.average(aucs, weights=counts))
 
 
 def _auc(scores: np.ndarray, shares: np.ndarray) -> float:
