@@ -12,7 +12,7 @@ sys.path.insert(0, str(LIBRARY.parent))
 
 from thinkscale.config import parse_study, refuse_repeated_keys
 from thinkscale.config.corpora import tokenizer_file
-from thinkscale.config.study import judge_model
+from thinkscale.config.study import judge_model, scorer_models
 from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
@@ -42,15 +42,20 @@ def checked_study():
 
 
 STUDY = checked_study()
-MODELS = [model.name for model in STUDY.models]
+# Reward models are models of the study too, but judge and do not think.
+THINKING = [model for model in STUDY.models if model.thinks]
+MODELS = [model.name for model in THINKING]
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
 # Whether probabilities of the options are read of any model.
-READOUT = any(getattr(model.inference, "readout", None) for model in STUDY.models)
+READOUT = any(getattr(model.inference, "readout", None) for model in THINKING)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
+REWARDED = [model.name for model in STUDY.models if not model.thinks]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 JUDGE = judge_model(STUDY)
-# Models with a record: those of the study, and its judge.
-REGISTERED = list(dict.fromkeys(MODELS + ([JUDGE.name] if JUDGE is not None else [])))
+SCORER_MODELS = scorer_models(STUDY)
+# Models with a record: those of the study, its judge, and those its scorers ask.
+OTHERS = [*([] if JUDGE is None else [JUDGE]), *SCORER_MODELS.values()]
+REGISTERED = list(dict.fromkeys(model.name for model in [*STUDY.models, *OTHERS]))
 
 
 def results(*parts):
@@ -72,8 +77,8 @@ def code(*modules):
 
 
 def model_config(name):
-    """A model of the study, or a judge that is none of them."""
-    return next((model for model in STUDY.models if model.name == name), JUDGE)
+    """A model of the study, or a judge or scorer that is none of them."""
+    return next(model for model in [*STUDY.models, *OTHERS] if model.name == name)
 
 
 def corpus_config(name):
@@ -97,7 +102,7 @@ def read_corpora():
 
 def model_prompts():
     """How each model is asked; a judge is told, too."""
-    return {model.name: model.inference.prompt.model_dump() for model in STUDY.models}
+    return {model.name: model.inference.prompt.model_dump() for model in THINKING}
 
 
 def tokenizer_paths():
@@ -138,6 +143,35 @@ def parent_record(wildcards):
 
 def parent_corpus(wildcards):
     return corpus_file(model_config(wildcards.model).derive.corpus)
+
+
+def reward_bank(wildcards):
+    """The bank that a reward model's parent thinks about, where it is a file."""
+    bank = model_config(wildcards.model).derive.reward.bank
+    return [] if bank is None or bank.source is None else bank.source
+
+
+def earlier_rewards(wildcards):
+    """Reward models of the same parent before one: what they explored it finds in the journal."""
+    parent = model_config(wildcards.model).derive.parent
+    before = REWARDED[: REWARDED.index(wildcards.model)]
+    same = [name for name in before if model_config(name).derive.parent == parent]
+    return [results("models", name) for name in same[-1:]]
+
+
+def parent_inference(wildcards):
+    parent = model_config(model_config(wildcards.model).derive.parent)
+    return parent.inference.model_dump(exclude={"offline", "shards", "threads"})
+
+
+def parent_journal(wildcards):
+    return results("journal", model_config(wildcards.model).derive.parent)
+
+
+def first_grader():
+    """What the study goes by, with its settings and the pattern it reads by."""
+    name = STUDY.grading.graders[0]
+    return [name, grading_settings().get(name), STUDY.grading.pattern]
 
 
 def corpus_settings(wildcards):
@@ -190,18 +224,23 @@ def shard_count(wildcards):
     return model_config(wildcards.model).inference.shards
 
 
+def one_of(names):
+    """A wildcard that is one of these names, or nothing at all."""
+    return "|".join(name.replace(".", r"\.") for name in names) or "(?!)"
+
+
 def shards(kind, suffix="parquet", room="inference"):
     """Every shard of every model, `kind` being chains, responses, readouts or (JSON) usage."""
     return [
         results(room, model.name, f"{shard}.{kind}.{suffix}")
-        for model in STUDY.models
+        for model in THINKING
         for shard in range(model.inference.shards)
     ]
 
 
 def where_read(readouts):
     """Files of readouts by that name, where a model of the study reads its options' labels."""
-    reading = any(model.inference.readout is not None for model in STUDY.models)
+    reading = any(model.inference.readout is not None for model in THINKING)
     return {"readouts": readouts} if reading else {}
 
 
@@ -209,7 +248,7 @@ def compared_pairs():
     """Pairs of models on the same items: those asked for, else each derived with its parent."""
     if STUDY.analyses.compare is not None:
         return {"pairs": [list(pair) for pair in STUDY.analyses.compare]}
-    return {"pairs": [[m.derive.parent, m.name] for m in STUDY.models if m.derive is not None]}
+    return {"pairs": [[m.derive.parent, m.name] for m in THINKING if m.derive is not None]}
 
 
 def table(name):
@@ -277,17 +316,26 @@ def thinking_settings(wildcards):
 
 def answer_prompts():
     """What was put in before a cut response's answer, by model: graders read it too."""
-    return {model.name: model.inference.thinking.answer_prompt for model in STUDY.models}
+    return {model.name: model.inference.thinking.answer_prompt for model in THINKING}
 
 
 def thinking_markers():
     """What opens and what ends thinking, by model: what an answer holds of it is set aside."""
-    thinking = {model.name: model.inference.thinking for model in STUDY.models}
+    thinking = {model.name: model.inference.thinking for model in THINKING}
     return {name: [strings.start, *strings.end] for name, strings in thinking.items()}
 
 
 def judge_record(wildcards):
     return results("models", f"{JUDGE.name}.json")
+
+
+def scorer_records():
+    """By scorer that asks a model: that model's record, and how it is run."""
+    unused = {"offline", "shards", "threads", "prompt", "thinking"}
+    return {
+        name: [results("models", f"{model.name}.json"), model.inference.model_dump(exclude=unused)]
+        for name, model in SCORER_MODELS.items()
+    }
 
 
 def judge_settings(wildcards):

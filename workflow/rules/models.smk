@@ -15,6 +15,8 @@ rule derive_model:
         log_of("derive_model", "{model}.log"),
     benchmark:
         time_of("derive_model", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(name for name in DERIVED if name not in REWARDED),
     # A derived model must still think after this: whoever waits longest starts first.
     priority: 50
     conda:
@@ -35,6 +37,42 @@ rule derive_model:
         ),
     script:
         "../scripts/derive_model.py"
+
+
+rule derive_reward_model:
+    """Learn from a model's own thoughts, thought on from each step, what a beginning is worth."""
+    input:
+        parent=parent_record,
+        bank=reward_bank,
+        explored=ancient(earlier_rewards),
+        study_items=ancient(results("items.parquet")),
+    output:
+        model=directory(results("models", "{model}")),
+        losses=results("training", "{model}.csv"),
+    log:
+        log_of("derive_model", "{model}.log"),
+    benchmark:
+        time_of("derive_model", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(REWARDED),
+    priority: 50
+    conda:
+        "../../envs/training.yaml"
+    threads: derivation_threads
+    params:
+        derive=derivation_settings,
+        inference=parent_inference,
+        conditions=STUDY.conditions.model_dump(),
+        grader=first_grader(),
+        # Not an output, as in `think`: what was explored is not explored again.
+        journal=parent_journal,
+        seed=STUDY.seed,
+        code=code(
+            *("models/recipes/reward_model", "jobs/rewarding", "jobs/inference"),
+            *("thinking", "engines", "calibration/bank", "grading"),
+        ),
+    script:
+        "../scripts/derive_reward_model.py"
 
 
 rule register_model:

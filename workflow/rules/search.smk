@@ -6,6 +6,7 @@ rule search:
     input:
         study_items=results("items.parquet"),
         record=results("models", "{model}.json"),
+        scorers=[results("models", f"{model.name}.json") for model in SCORER_MODELS.values()],
         # What it has sampled is in the journal by then.
         thought=results("inference", "{model}", "{shard}.responses.parquet"),
     output:
@@ -26,9 +27,13 @@ rule search:
         journal=journal_directory,
         conditions=STUDY.conditions.model_dump(),
         strategies=[strategy.model_dump() for strategy in STUDY.strategies],
-        scorers=[scorer.model_dump() for scorer in STUDY.scorers],
+        scorers=[scorer.model_dump(exclude={"model"}) for scorer in STUDY.scorers],
+        scorer_models=scorer_records(),
         seed=STUDY.seed,
-        code=code("thinking", "engines", "calibration", "jobs/inference", "jobs/searching"),
+        code=code(
+            *("thinking", "engines", "calibration"),
+            *("jobs/inference", "jobs/scoring", "jobs/searching"),
+        ),
     script:
         "../scripts/search.py"
 

@@ -30,11 +30,16 @@ with job(snakemake) as say:
         params.conditions,
         seed=params.seed,
     )
+    models = {
+        name: (json.loads(Path(record).read_text()), Inference(**inference))
+        for name, (record, inference) in params.scorer_models.items()
+    }
     found, usage = search_items(
         prepared,
         items,
         params.strategies,
         params.scorers,
+        models,
         settings.thinking.step_end,
         Path(params.journal),
         shard,
@@ -46,5 +51,7 @@ with job(snakemake) as say:
         f"{len(found.candidates):,} candidates; {done.sampled:,} tokens sampled, "
         f"{usage['recalled']:,} from the journal; {done.seconds:.1f} s"
     )
+    for name, ends in usage["unread"].items():
+        say(f"scorer {name}: {ends:,} ends without a value, as what it was to read did not fit")
     for name in ("candidates", "scores", "spent"):
         contracts.write(getattr(found, name), snakemake.output[name], name)

@@ -204,8 +204,10 @@ def question_text(problem: Problem, options: tuple[int, ...]) -> str:
     return problem.stem + "\n" + "".join(f" {a}){d}" for a, d in zip(LABELS, options, strict=True))
 
 
-def generate_bank(n: int, seed: int) -> pd.DataFrame:
+def generate_bank(n: int, seed: int, *, for_bank: bool = True) -> pd.DataFrame:
     """A bank of n items with distinct problems, as an items frame; the same for the same seed.
+
+    for_bank: whether its problems are those reserved for banks, or those that are for training.
 
     The step counts 1 to 8 are spread evenly; k = 1 has only some 90 problems in the bank's half,
     and what it cannot supply goes to the longer ones. `response_time` is in seconds. `meta` holds
@@ -215,7 +217,8 @@ def generate_bank(n: int, seed: int) -> pd.DataFrame:
     if n < 1:
         raise ThinkscaleError(f"The calibration bank needs n of at least 1, found {n}.")
     rng = random.Random(f"calibration-bank-{seed}")
-    available = {1: sum(belongs_to_bank(Problem(s, ((o, d),))) for s, o, d in _one_step())}
+    single = [belongs_to_bank(Problem(s, ((o, d),))) == for_bank for s, o, d in _one_step()]
+    available = {1: sum(single)}
     lengths, i = [], 0
     while len(lengths) < n:
         k = i % MAX_STEPS + 1
@@ -227,11 +230,12 @@ def generate_bank(n: int, seed: int) -> pd.DataFrame:
     seen: set[Problem] = set()
     rows = []
     for number, k in enumerate(lengths, 1):
-        problem = draw_problem(rng, k, for_bank=True)
+        problem = draw_problem(rng, k, for_bank)
         while problem in seen:
-            problem = draw_problem(rng, k, for_bank=True)
+            problem = draw_problem(rng, k, for_bank)
         seen.add(problem)
-        rows.append(_item_row(f"cal-{seed}-{number:04d}", problem, rng))
+        name = "cal" if for_bank else "training"
+        rows.append(_item_row(f"{name}-{seed}-{number:04d}", problem, rng))
     return pd.DataFrame(rows)
 
 

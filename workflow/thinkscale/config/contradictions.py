@@ -8,7 +8,9 @@ from typing import Any
 from thinkscale.config import hub_keys
 from thinkscale.config.corpora import corpus_faults, tokenizer_faults, tokenizer_file
 from thinkscale.config.items import item_faults
+from thinkscale.config.models import Model, OtherModel
 from thinkscale.config.section import repeated
+from thinkscale.config.strategies import Scorer
 from thinkscale.config.study import Study
 from thinkscale.data.conditions import RESERVED, contradiction
 
@@ -21,12 +23,15 @@ def contradictions(study: Study) -> Iterable[str]:
         for name in repeated(names):
             count = names.count(name)
             yield f"`{key}`: the name {name!r} is used {count} times; expected unique names"
+    thinking = [model.name for model in study.models if model.thinks]
+    if not thinking:
+        yield "`models`: found reward models only; expected one at least that thinks"
     yield from _sweep_contradictions(study)
     for index in range(len(study.models)):
         yield from _model_contradictions(study, index, models, corpora)
     for pair in study.analyses.compare or []:
-        for name in set(pair) - set(models):
-            yield f"`analyses.compare`: found {name!r}; expected one of {', '.join(models)}"
+        for name in set(pair) - set(thinking):
+            yield f"`analyses.compare`: found {name!r}; expected one of {', '.join(thinking)}"
         if pair[0] == pair[1]:
             yield f"`analyses.compare`: found {pair[0]!r} with itself; expected two models"
     yield from _repeated_values("analyses.consensus_k", study.analyses.consensus_k)
@@ -37,7 +42,7 @@ def contradictions(study: Study) -> Iterable[str]:
     )
     yield from item_faults(study.items)
     yield from _strategy_contradictions(study)
-    yield from _grading_contradictions(study, models)
+    yield from _grading_contradictions(study)
 
 
 def _repeated_values(key: str, values: Sequence[Any]) -> Iterable[str]:
@@ -76,7 +81,9 @@ def _model_contradictions(
         )
     if model.derive is None:
         return
-    if model.derive.corpus not in corpora:
+    if model.derive.recipe == "reward_model":
+        yield from _reward_contradictions(study, model, f"{key}.derive")
+    elif model.derive.corpus not in corpora:
         yield (
             f"`{key}.derive.corpus`: found {model.derive.corpus!r}; "
             f"expected one of `corpora` ({', '.join(corpora) or 'none given'})"
@@ -106,6 +113,33 @@ def _model_contradictions(
         )
 
 
+def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    derive = model.derive
+    if derive.corpus is not None:
+        yield (
+            f"`{key}.corpus` ({model.name}): found {derive.corpus!r}; expected it only with "
+            "`recipe: sft`"
+        )
+    if any(other.name == derive.parent and not other.thinks for other in study.models):
+        yield (
+            f"`{key}.parent` ({model.name}): found {derive.parent!r}, a reward model; expected a "
+            "model that thinks"
+        )
+    if study.grading.graders[0] in ("judge", "readout"):
+        yield (
+            f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
+            f"needs no model, since {model.name} learns by it"
+        )
+    if derive.reward.bank is not None:
+        for fault in item_faults(derive.reward.bank):
+            yield fault.replace("`items", f"`{key}.reward.bank", 1)
+    elif study.items.source != "calibration":
+        yield (
+            f"`{key}.reward.bank` ({model.name}): missing; expected a bank of items to learn from "
+            "(only with `items.source: calibration` are there problems without one)"
+        )
+
+
 def _strategy_contradictions(study: Study) -> Iterable[str]:
     scorers = [scorer.name for scorer in study.scorers]
     for name in repeated(scorers):
@@ -127,13 +161,40 @@ def _strategy_contradictions(study: Study) -> Iterable[str]:
                 f"`strategies[{index}].choose`: found {strategy.choose!r} without a scorer; "
                 "expected `scorer` beside it, or `majority`"
             )
-    if study.items.source != "calibration":
-        for index, scorer in enumerate(study.scorers):
-            if scorer.kind == "calibration":
-                yield (
-                    f"`scorers[{index}].kind`: found 'calibration'; expected another, since only "
-                    "`items.source: calibration` has items whose right steps it knows"
-                )
+    for index, scorer in enumerate(study.scorers):
+        yield from _scorer_contradictions(study, scorer, f"scorers[{index}]")
+    outside = [s.model for s in study.scorers if s.model is not None and s.model.outside]
+    for name in repeated([model.name for model in outside]):
+        if len({model.model_dump_json() for model in outside if model.name == name}) > 1:
+            yield f"`scorers`: the model name {name!r} stands for several; expected one each"
+
+
+def _scorer_contradictions(study: Study, scorer: Scorer, key: str) -> Iterable[str]:
+    reads_model = scorer.kind in ("orm", "prm")
+    if scorer.kind == "calibration" and study.items.source != "calibration":
+        yield (
+            f"`{key}.kind`: found 'calibration'; expected another, since only `items.source: "
+            "calibration` has items whose right steps it knows"
+        )
+    if scorer.kind != "calibration" and "d_prime" in scorer.model_fields_set:
+        yield f"`{key}.d_prime`: found with {scorer.kind!r}; expected it with 'calibration'"
+    for name in ("model", "text"):
+        if not reads_model and getattr(scorer, name) is not None:
+            yield f"`{key}.{name}`: found with {scorer.kind!r}; expected it with 'orm' or 'prm'"
+    if reads_model and scorer.model is None:
+        yield f"`{key}.model`: missing; expected the reward model of kind {scorer.kind!r}"
+    if scorer.model is not None:
+        yield from _other_model_faults(study, scorer.model, f"{key}.model")
+    if scorer.kind == "orm" and scorer.text is not None and scorer.text.right is not None:
+        yield f"`{key}.text.right`: found with 'orm'; expected words only of a `prm`"
+    derived = next((m for m in study.models if scorer.model and m.name == scorer.model.name), None)
+    if reads_model and derived is not None and not derived.thinks:
+        made = "orm" if derived.derive.reward.objective == "orm" else "prm"
+        if scorer.kind != made:
+            yield (
+                f"`{key}.kind`: found {scorer.kind!r}; expected {made!r}, as the recipe of "
+                f"{derived.name} makes it"
+            )
 
 
 def _hint(name: str, names: list[str]) -> str:
@@ -141,7 +202,7 @@ def _hint(name: str, names: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
+def _grading_contradictions(study: Study) -> Iterable[str]:
     grading = study.grading
     yield from _repeated_values("grading.graders", grading.graders)
     if "structure" in grading.graders and grading.structure.empty:
@@ -169,7 +230,16 @@ def _grading_contradictions(study: Study, names: list[str]) -> Iterable[str]:
         yield f"`grading.judge`: {found}; expected {where} the grader `judge` in `grading.graders`"
     if grading.judge is None:
         return
-    model, key = grading.judge.model, "grading.judge.model"
+    yield from _other_model_faults(study, grading.judge.model, "grading.judge.model")
+    if any(m.name == grading.judge.model.name and not m.thinks for m in study.models):
+        yield (
+            f"`grading.judge.model.name`: found {grading.judge.model.name!r}, a reward model; "
+            "expected a model that thinks"
+        )
+
+
+def _other_model_faults(study: Study, model: OtherModel, key: str) -> Iterable[str]:
+    names = [own.name for own in study.models]
     given = [k for k in ("path", "hub") if getattr(model, k) is not None]
     if not given and model.name not in names:
         yield (
@@ -194,6 +264,9 @@ def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
     models = {f"models[{index}]": model for index, model in enumerate(study.models)}
     if study.grading.judge is not None:
         models["grading.judge.model"] = study.grading.judge.model
+    for index, scorer in enumerate(study.scorers):
+        if scorer.model is not None:
+            models[f"scorers[{index}].model"] = scorer.model
     for key, model in models.items():
         if model.path is None or model.path.startswith(made_here):
             continue
@@ -203,6 +276,10 @@ def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
                 "expected the directory of a model"
             )
     files = [("`items.source`", study.items.source, "`calibration` or the path of a bank")]
+    for index, model in enumerate(study.models):
+        if model.derive is not None and model.derive.reward.bank is not None:
+            key = f"`models[{index}].derive.reward.bank.source`"
+            files.append((key, model.derive.reward.bank.source, "the path of a bank"))
     for index, tokenizer in enumerate(study.analyses.divergence.tokenizers):
         key = f"`analyses.divergence.tokenizers[{index}].path` ({tokenizer.name})"
         path = tokenizer.path and tokenizer_file(tokenizer.path)

@@ -4,11 +4,8 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from thinkscale.config import hub_keys
-from thinkscale.config.inference import Inference
+from thinkscale.config.models import OtherModel
 from thinkscale.config.section import (
-    Fingerprint,
-    Name,
     NonNegative,
     Positive,
     Section,
@@ -39,28 +36,10 @@ WITH_REFERENCE = TEMPLATE.replace(
 )
 
 
-class JudgeModel(Section):
-    """The model that judges: one of the study by its `name` alone, or one given by path or hub."""
-
-    name: Name = setting(
-        ..., "Name of a model of the study; with `path` or `hub`, a name of its own."
-    )
-    path: str | None = setting(None, "As in `models`.")
-    hub: hub_keys.ModelId = None
-    revision: hub_keys.Commit = None
-    fingerprint: Fingerprint | None = setting(None, "As in `models`.")
-    inference: Inference = setting(
-        Inference(),
-        "Keys given here override the study's `inference`, or for a model of the study that "
-        "model's. Prompt (but for `system_role`), samples, sampling and the length of answers are "
-        "the judge's own.",
-    )
-
-
 class Judge(Section):
     """A model asked for a verdict on every response; it takes the likeliest tokens."""
 
-    model: JudgeModel = setting(..., "The model that judges.")
+    model: OtherModel = setting(..., "The model that judges.")
     system: str | None = setting(
         SYSTEM, "System message. Default: the answer is text to be judged, no request."
     )

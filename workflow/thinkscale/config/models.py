@@ -6,16 +6,72 @@ from pydantic.types import StrictBool
 
 from thinkscale.config import hub_keys
 from thinkscale.config.inference import Inference
-from thinkscale.config.section import Fingerprint, Name, Number, Positive, Section, setting
+from thinkscale.config.items import Items
+from thinkscale.config.section import (
+    Fingerprint,
+    Name,
+    NonNegative,
+    Number,
+    Positive,
+    Section,
+    Share,
+    setting,
+)
+
+
+class Reward(Section):
+    """How a reward model comes by its examples: the parent thinks, and goes on from every step."""
+
+    bank: Items | None = setting(
+        None,
+        "Items it thinks about, none of them the study's. Default: calibration problems that no "
+        "bank holds.",
+    )
+    problems: Positive = setting(1000, "Calibration problems, where there is no `bank`.", "items")
+    samples: Positive = setting(2, "Chains thought about each item.", "chains")
+    rollouts: Positive = setting(
+        8, "Ways in which each beginning of a chain that ends a step is thought to its end."
+    )
+    objective: Literal["orm", "prm", "joint"] = setting(
+        "prm",
+        "What is told at the end of each step: `prm`, how many of the rollouts from there reach "
+        "the right answer; `orm`, whether the thought does, of all chains and rollouts; `joint`, "
+        "both.",
+    )
+    labels: Literal["soft", "hard"] = setting(
+        "soft",
+        "`soft`, the share of rollouts with the right answer; `hard`, 1 where more are right than "
+        "guesses would be (at 5 %, with one guess in as many right as an item has options), else "
+        "0.",
+    )
+    layers: NonNegative = setting(
+        0, "Fresh layers on top of the parent's, which add nothing before they are trained."
+    )
+    surprise: Number = setting(
+        0.0,
+        "Weight of a second loss, by which it learns how likely the parent found each token: what "
+        "surprises the parent may be a slip.",
+        ge=0,
+    )
+    held_out: Share = setting(0.1, "Share of the items that quality is measured on.")
 
 
 class Derivation(Section):
-    """Supervised fine-tuning of another model of the study on a corpus of traces."""
+    """Training of another model of the study: on a corpus of traces, or to judge its thought."""
 
     parent: Name = setting(..., "Name of the model it starts from.")
-    corpus: Name = setting(..., "Name of the corpus it learns from.")
+    recipe: Literal["sft", "reward_model"] = setting(
+        "sft",
+        "`sft`: supervised fine-tuning on a corpus. `reward_model`: what it learns is whether the "
+        "parent's thought leads to the right answer; such a model judges (`scorers`) and does not "
+        "think.",
+    )
+    corpus: Name | None = setting(None, "Name of the corpus it learns from; for `sft`.")
+    reward: Reward = setting(Reward(), "Of a `reward_model`.")
     method: Literal["lora", "full"] = setting(
-        "lora", "`lora` trains an adapter and merges it; `full` trains all weights."
+        "lora",
+        "`lora` trains an adapter and merges it; `full` trains all weights, as a `reward_model` "
+        "does in any case.",
     )
     rank: Positive = setting(8, "Rank of the LoRA adapter.")
     alpha: Positive = setting(16, "Scale of the LoRA adapter (alpha / rank).")
@@ -33,6 +89,28 @@ class Derivation(Section):
     max_length: Positive = setting(
         4096, "Longest trace; longer ones are left out, counted and reported.", "tokens"
     )
+
+
+class OtherModel(Section):
+    """A model with a part in a study: one of it by its `name` alone, or one by path or hub."""
+
+    name: Name = setting(
+        ..., "Name of a model of the study; with `path` or `hub`, a name of its own."
+    )
+    path: str | None = setting(None, "As in `models`.")
+    hub: hub_keys.ModelId = None
+    revision: hub_keys.Commit = None
+    fingerprint: Fingerprint | None = setting(None, "As in `models`.")
+    inference: Inference = setting(
+        Inference(),
+        "Keys given here override the study's `inference`, or for a model of the study that "
+        "model's. What such a model is asked, and how, is its part's own.",
+    )
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is none of the study's `models`."""
+        return self.path is not None or self.hub is not None
 
 
 class Model(Section):
@@ -53,3 +131,8 @@ class Model(Section):
     )
     derive: Derivation | None = setting(None, "Make the model from another model.")
     inference: Inference = setting(Inference(), "Keys given here override the study's `inference`.")
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it is asked about the items; reward models only judge."""
+        return self.derive is None or self.derive.recipe != "reward_model"

@@ -78,22 +78,31 @@ def parse_study(values: Mapping[str, Any], where: str, made_here: Iterable[str] 
 
 
 def _with_inherited_inference(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay each model's own `inference` keys over the study's, the judge's over those it is of."""
+    """Lay each model's own `inference` keys over the study's, a judge's over those it is of."""
     shared, models = values.get("inference", {}), values.get("models")
     if not isinstance(shared, Mapping) or not isinstance(models, list):
         return dict(values)
     laid = [_laid_over(shared, model) for model in models]
     inherited, grading = {**values, "models": laid}, values.get("grading")
     judge = grading.get("judge") if isinstance(grading, Mapping) else None
-    model = judge.get("model") if isinstance(judge, Mapping) else None
-    if isinstance(model, Mapping):
-        if model.get("path") is None and model.get("hub") is None:
-            named = [m for m in laid if isinstance(m, Mapping)]
-            same = [m for m in named if m.get("name") == model.get("name")]
-            shared = same[0]["inference"] if same else shared
-        judge = {**judge, "model": _laid_over(shared, model)}
+    if isinstance(judge, Mapping):
+        judge = _with_own_model(judge, shared, laid)
         inherited["grading"] = {**grading, "judge": judge}
+    if isinstance(scorers := values.get("scorers"), list):
+        inherited["scorers"] = [_with_own_model(scorer, shared, laid) for scorer in scorers]
     return inherited
+
+
+def _with_own_model(part: Any, shared: Mapping, models: list) -> Any:
+    """A judge or scorer whose model's `inference` keys are laid over those of its model's."""
+    model = part.get("model") if isinstance(part, Mapping) else None
+    if not isinstance(model, Mapping):
+        return part
+    if model.get("path") is None and model.get("hub") is None:
+        named = [m for m in models if isinstance(m, Mapping)]
+        same = [m for m in named if m.get("name") == model.get("name")]
+        shared = same[0]["inference"] if same else shared
+    return {**part, "model": _laid_over(shared, model)}
 
 
 def _laid_over(shared: Any, model: Any) -> Any:
@@ -117,7 +126,8 @@ def _overlay(base: Any, top: Any) -> Any:
 
 def _inherited(location: tuple, located: Iterable[tuple]) -> bool:
     """Whether a model's or the judge's fault is in what it inherits, reported there already."""
-    if location[:4] == ("grading", "judge", "model", "inference"):
+    of_judge = location[:4] == ("grading", "judge", "model", "inference")
+    if of_judge or (location[0] == "scorers" and location[2:4] == ("model", "inference")):
         above = {place[2:] if place[0] == "models" else place for place in located}
         return location[3:] in above
     return location[0] == "models" and location[2:3] == ("inference",) and location[2:] in located

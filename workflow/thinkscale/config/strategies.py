@@ -1,21 +1,68 @@
 """Strategies of search and selection, and the scorers that they go by."""
 
-from typing import Literal
+from typing import Any, Literal
 
+from pydantic import model_validator
 from pydantic.types import StrictBool
 
-from thinkscale.config.section import Name, NonNegative, Number, Positive, Section, setting
+from thinkscale.config.models import OtherModel
+from thinkscale.config.presets.scorers import PRESETS
+from thinkscale.config.section import Name, NonNegative, Number, Positive, Section, Text, setting
+
+
+class ScorerText(Section):
+    """What a reward model with a format of its own is given, in its own tokens."""
+
+    preset: Literal["math-shepherd", "rlhflow", "qwen2.5-math-prm", "trl", "chat"] | None = setting(
+        None, "Family of reward models whose format is taken for the keys that are not given."
+    )
+    chat: Literal["none", "answer", "turns"] = setting(
+        "none",
+        "`none`: question and steps are one text. `answer`: the question is the user's turn, the "
+        "steps are the assistant's. `turns`: each step is a turn of the user, to which the "
+        "assistant says `right`.",
+    )
+    system: str | None = setting(None, "System message of the chat. Default: none.")
+    before: str = setting("", "Text between the question and the first step.")
+    behind: str = setting("", "Text behind each step, which is judged at its last token.")
+    between: str = setting("", "Text between what is behind a step and the next step.")
+    pieces: StrictBool = setting(
+        False, "Encode question, steps and the text behind them each by itself."
+    )
+    right: Text | None = setting(
+        None,
+        "Word (its last token) by whose probability against that of `wrong` a causal model judges. "
+        "Default: the model has labels.",
+    )
+    wrong: Text | None = setting(None, "Word of a causal model that stands against `right`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_from_preset(cls, values: Any) -> Any:
+        name = values.get("preset") if isinstance(values, dict) else None
+        # Nothing to take, or a fault that the field reports.
+        return {**PRESETS[name], **values} if isinstance(name, str) and name in PRESETS else values
+
+    @model_validator(mode="after")
+    def _has_both_words(self) -> "ScorerText":
+        if (self.right is None) != (self.wrong is None) or self.right == self.wrong is not None:
+            raise ValueError("two different words, `right` and `wrong`, or neither")
+        if self.chat == "turns" and self.right is None:
+            raise ValueError("`right` and `wrong` beside `chat: turns`")
+        return self
 
 
 class Scorer(Section):
     """What judges candidates at the ends of their steps."""
 
     name: Name = setting(..., "Name used in every table and figure.")
-    kind: Literal["calibration", "likelihood"] = setting(
+    kind: Literal["calibration", "likelihood", "orm", "prm"] = setting(
         ...,
         "`calibration`: a scorer of stated quality, which knows the calibration items and reads "
         "no model. `likelihood`: the model's own, the geometric mean of a step's token "
-        "probabilities.",
+        "probabilities. `orm`: an outcome reward model, one that classifies sequences. `prm`: a "
+        "process reward model, one that classifies tokens or says one of two words. Of one label "
+        "the value is the logistic function, of two (wrong, right) the softmax.",
     )
     d_prime: Number = setting(
         2.0,
@@ -23,6 +70,12 @@ class Scorer(Section):
         "(0 knows nothing; the area under its ROC curve is Φ(d′/√2): 2 gives .92).",
         "standard deviations",
         ge=0,
+    )
+    model: OtherModel | None = setting(None, "The reward model of an `orm` or a `prm`.")
+    text: ScorerText | None = setting(
+        None,
+        "How a reward model reads the thought's text. Default: it has the tokens of the model that "
+        "thinks and reads those, at the last one of each step.",
     )
 
 

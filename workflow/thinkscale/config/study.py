@@ -9,7 +9,7 @@ from thinkscale.config.corpora import Corpus
 from thinkscale.config.grading import Grading
 from thinkscale.config.inference import Inference, Prompt
 from thinkscale.config.items import Items
-from thinkscale.config.models import Model
+from thinkscale.config.models import Model, OtherModel
 from thinkscale.config.section import Name, NonNegative, Section, setting
 from thinkscale.config.strategies import Scorer, Strategy
 from thinkscale.config.sweep import Conditions
@@ -56,8 +56,20 @@ def judge_model(study: Study) -> Model | None:
         "readout": None,
         "max_answer_tokens": judge.max_answer_tokens,
     }
-    inference = given.inference.model_copy(update=own)
-    if given.path is None and given.hub is None:
+    return _with_inference(study, given, given.inference.model_copy(update=own))
+
+
+def scorer_models(study: Study) -> dict[str, Model]:
+    """By scorer, the model that it asks, where it has one."""
+    return {
+        scorer.name: _with_inference(study, scorer.model, scorer.model.inference)
+        for scorer in study.scorers
+        if scorer.model is not None
+    }
+
+
+def _with_inference(study: Study, given: OtherModel, inference: Inference) -> Model:
+    if not given.outside:
         found = next(model for model in study.models if model.name == given.name)
         return found.model_copy(update={"inference": inference})
     return Model(**given.model_dump(exclude={"inference"}), inference=inference)

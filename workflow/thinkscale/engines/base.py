@@ -75,12 +75,14 @@ class Scoring:
 class Scores:
     """Values, one for each of a scoring's ends, the higher the better; NaN where there is none.
 
-    read: tokens run through the scorer for it. seconds: as in `Completion`.
+    read: tokens run through the scorer for it. seconds: as in `Completion`. own: where that
+    is not each judged beginning, what was read instead, in the scorer's own tokens.
     """
 
     values: tuple[float, ...]
     read: int = 0
     seconds: float = 0.0
+    own: tuple[Ids, ...] | None = None
 
 
 @dataclass(frozen=True)

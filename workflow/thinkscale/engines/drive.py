@@ -14,12 +14,15 @@ Asking = Generator[list[Request], list[Completion], Result]
 
 @dataclass
 class _Row:
-    """A generator that waits for the completions of what it asked."""
+    """A generator that waits for the completions of what it asked.
+
+    noises: of all that it has asked so far, in their order.
+    """
 
     asking: Asking
-    asked: list[Request]
     said: list[Completion | None]
     missing: int
+    noises: dict[bytes, None]
 
 
 def drive(
@@ -37,14 +40,15 @@ def drive(
     waiting = iter(rows)
     active: dict[Key, _Row] = {}
 
-    def ask(key: Key, asking: Asking, asked: list[Request]) -> None:
-        active[key] = _Row(asking, asked, [None] * len(asked), len(asked))
+    def ask(key: Key, asking: Asking, asked: list[Request], before: dict[bytes, None]) -> None:
+        noises = before | dict.fromkeys(request.noise for request in asked)
+        active[key] = _Row(asking, [None] * len(asked), len(asked), noises)
         for index, request in enumerate(asked):
             engine.submit((key, index), request)
 
     while True:
         for key, asking in islice(waiting, in_flight - len(active)):
-            ask(key, asking, next(asking))
+            ask(key, asking, next(asking), {})
         if not active:
             return
         for (key, index), completion in engine.step():
@@ -57,8 +61,9 @@ def drive(
                 asked = row.asking.send(row.said)
             except StopIteration as finished:
                 del active[key]
-                engine.release(row.asked[0].noise)
+                for noise in row.noises:
+                    engine.release(noise)
                 yield key, finished.value
             else:
-                ask(key, row.asking, asked)
+                ask(key, row.asking, asked, row.noises)
         watch(len(active))

@@ -1,23 +1,24 @@
 """One model's searches about a shard of the items: what is found, its scores, its costs."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from thinkscale.calibration.bank import problem_of
-from thinkscale.calibration.scorer import StatedQuality
+from thinkscale.config.inference import Inference
 from thinkscale.data import contracts
-from thinkscale.engines.base import Engine, Ids, noise_key
+from thinkscale.engines.base import noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.engines.several import Several
 from thinkscale.jobs.inference import Prepared
 from thinkscale.jobs.progress import Progress
-from thinkscale.thinking.prompts import encode
-from thinkscale.thinking.strategies.candidate import Task
+from thinkscale.jobs.scoring import Part, open_scorers, parameters
+from thinkscale.thinking.prompts import step_ends
+from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
 
 
@@ -35,6 +36,7 @@ def search_items(
     items: pd.DataFrame,
     strategies: Sequence[Mapping[str, Any]],
     scorers: Sequence[Mapping[str, Any]],
+    models: Mapping[str, tuple[Mapping[str, Any], Inference]],
     step_end: str,
     directory: Path,
     shard: int,
@@ -42,8 +44,9 @@ def search_items(
 ) -> tuple[Found, Mapping[str, Any]]:
     """Do every search of a study about every item, with the journal of `directory`.
 
-    strategies, scorers: the study's, as its configuration has them. shard, shards: which part of
-    the items this is, and of how many. Returns what was found and the journal's usage. An item
+    strategies, scorers: the study's, as its configuration has them. models: by scorer, the record
+    of its model and how that is run. shard, shards: which part of the items this is, and of how
+    many. Returns what was found and the journal's usage. An item
     whose prompt leaves no room for an answer has its reason in `spent.error` and no candidate.
     Raises as the engine does.
     """
@@ -54,10 +57,17 @@ def search_items(
     fitting = {i: p for i, p in work.prompts.items() if work.forcing.room(work.context, p) >= 0}
     size = parameters(Path(record["directory"]))
     journal = prepared.journal(directory, f"search-{shard}-of-{shards}")
-    with journal, Progress(record["name"], len(fitting), journal.usage, verb="search") as progress:
-        engine = Several(journal, _scorers(scorers, items, work.seed, tokenizer.decode))
+    progress = Progress(record["name"], len(fitting), journal.usage, verb="search")
+    cut = partial(in_steps, step_ends=ends)
+    writer = f"{record['name']}-{shard}-of-{shards}"
+    part = Part(prepared, items, models, cut, directory.parent, writer)
+    with ExitStack() as stack:
+        stack.enter_context(journal)
+        judges = open_scorers(scorers, journal, part, stack)
+        stack.enter_context(progress)
+        engine, rows = Several(judges.policy, judges.engines), partial(noise_key, work.seed)
         tasks = {
-            item_id: Task(prompt, work.context, _rows(work.seed, item_id), work.forcing, ends)
+            item_id: Task(prompt, work.context, partial(rows, item_id), work.forcing, ends)
             for item_id, prompt in fitting.items()
         }
         asking = ((item_id, searches(task, wanted)) for item_id, task in tasks.items())
@@ -73,10 +83,10 @@ def search_items(
     candidates, scores, spent = [], [], []
     for item_id, prompt in work.prompts.items():
         key = {"model": record["name"], "item_id": item_id}
-        sizes = {"prompt_tokens": len(prompt), "parameters": size, "scorer_parameters": 0}
+        sizes = {"prompt_tokens": len(prompt), "parameters": size}
         if item_id not in done:
             reason = f"the prompt of {len(prompt)} tokens leaves no room for an answer"
-            spent += [{**key, **sizes, **nothing, "error": reason} for nothing in _nothing(wanted)]
+            spent += [{**key, **sizes, **none, "error": reason} for none in _nothing(wanted)]
             continue
         for searched in done[item_id]:
             own = {**key, "search": searched.search.name, "n": searched.search.n}
@@ -84,37 +94,11 @@ def search_items(
             scores += _scores(own, searched)
             spent += _spent({**own, **sizes}, searched)
     frames = (("candidates", candidates), ("scores", scores), ("spent", spent))
+    for bill in spent:
+        bill["scorer_parameters"] = judges.parameters.get(bill["scorer"], 0)
     made = [pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names) for name, rows in frames]
-    return Found(*made), {"usage": usage, "recalled": recalled, "items": len(done)}
-
-
-def step_ends(tokenizer, text: str) -> tuple[Ids, ...]:
-    """What ends a step: each token whose text ends in `text`; where there is none, its tokens."""
-    special = set(tokenizer.all_special_ids)
-    words = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-    found = (i for i, word in enumerate(words) if word.endswith(text) and i not in special)
-    return tuple((token,) for token in found) or (encode(tokenizer, text),)
-
-
-def _rows(seed: int, item_id: str) -> Callable[[int], bytes]:
-    return lambda sample: noise_key(seed, item_id, sample)
-
-
-def _scorers(
-    scorers: Sequence[Mapping[str, Any]],
-    items: pd.DataFrame,
-    seed: int,
-    decode: Callable[[Sequence[int]], str],
-) -> dict[str, Engine]:
-    problems = {}
-    if any(scorer["kind"] == "calibration" for scorer in scorers):
-        for item in items.itertuples():
-            # Whatever is judged is judged as of the first sample's row.
-            problems[noise_key(seed, item.item_id, 0)] = problem_of(item.meta)
-    return {
-        scorer["name"]: StatedQuality(problems, decode, scorer["d_prime"], seed)
-        for scorer in scorers
-    }
+    did = {"usage": usage, "recalled": recalled, "items": len(done), "unread": judges.unread()}
+    return Found(*made), did
 
 
 def _nothing(wanted: Sequence[Search]) -> Iterator[dict[str, Any]]:
@@ -164,15 +148,3 @@ def _spent(key: Mapping[str, Any], searched: Searched) -> Iterator[dict[str, Any
         values = (read.alone, read.new, read.uncached)
         own = {"scorer": scorer, **sampled, **dict(zip(_READ, values, strict=True))}
         yield {**key, **own, "rounds": searched.rounds, "error": None}
-
-
-def parameters(directory: Path) -> int:
-    """How many numbers the weights of a model directory hold, from their files' headers alone."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in sorted(directory.glob("*.safetensors")):
-        with safe_open(path, framework="np") as weights:
-            names = weights.keys()
-            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
-    return total

@@ -146,6 +146,14 @@ def spellings(tokenizer, markers: Sequence[str]) -> tuple[Ids, ...]:
     return (first, *(ids for ids in others if ids not in shadowed))
 
 
+def step_ends(tokenizer, text: str) -> tuple[Ids, ...]:
+    """What ends a step: each token whose text ends in `text`; where there is none, its tokens."""
+    special = set(tokenizer.all_special_ids)
+    words = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+    found = (i for i, word in enumerate(words) if word.endswith(text) and i not in special)
+    return tuple((token,) for token in found) or (encode(tokenizer, text),)
+
+
 def forcing(
     tokenizer,
     *,

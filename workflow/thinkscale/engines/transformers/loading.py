@@ -108,10 +108,13 @@ def open_checkpoint(path: Path, loading: Loading, context: int | None = None) ->
     return Checkpoint(path, config, tokenizer, eos, context or window, dtype, loading)
 
 
-def load_weights(checkpoint: Checkpoint, attention: str) -> "PreTrainedModel":
+def load_weights(
+    checkpoint: Checkpoint, attention: str, loaded_as: Any = None
+) -> "PreTrainedModel":
     """Return the model, in evaluation mode and on its device or devices.
 
-    attention: the name of an attention implementation that transformers knows.
+    attention: the name of an attention implementation that transformers knows. loaded_as: the
+    class, default AutoModelForCausalLM.
     Raises ThinkscaleError if the device is not there, if it has too little memory, or if the files
     lack a weight or have it in another shape: transformers would make it up.
     """
@@ -123,7 +126,7 @@ def load_weights(checkpoint: Checkpoint, attention: str) -> "PreTrainedModel":
     quantizer = _quantizer(loading.quantization, checkpoint.dtype_name, device.type)
     try:
         with _explained(path):
-            model, report = AutoModelForCausalLM.from_pretrained(
+            model, report = (loaded_as or AutoModelForCausalLM).from_pretrained(
                 path,
                 config=checkpoint.config,
                 dtype=checkpoint.dtype_name,

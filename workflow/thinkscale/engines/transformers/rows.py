@@ -125,7 +125,8 @@ class Row:
 
     def _grow(self, leaf: Leaf, token: int) -> None:
         parent = leaf.columns[-1] if leaf.columns else -1
-        self.children[parent, token] = self.used
+        # A token that is run again leaves what is known to follow it where it is.
+        self.children.setdefault((parent, token), self.used)
         leaf.columns.append(self.used)
         self.used += 1
 

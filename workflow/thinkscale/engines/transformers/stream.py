@@ -199,7 +199,10 @@ class Stream:
             longest = max(len(leaf.ids) for leaf in leaves)
             columns = max([longest + 1, *(row.used for row in self.rows.values())])
             if self.rows and not self._fits(len(self.rows) + 1, columns + columns // 4):
-                return
+                if (other := next(idle, None)) is None:
+                    return
+                self.rows.pop(other)
+                continue
             del self.waiting[noise]
             held = {row.slot for row in self.rows.values()}
             slot = next(n for n in range(len(held) + 1) if n not in held)
@@ -253,8 +256,10 @@ class Stream:
 
     def _put_off(self, noise: bytes) -> None:
         """Send a row back to wait; what it drew stays drawn, and is run again in its turn."""
-        self.waiting[noise] = self.rows.pop(noise).vacated(self.tree)
-        self.waiting.move_to_end(noise, last=False)
+        # One that asks for nothing just now only loses its place.
+        if leaves := self.rows.pop(noise).vacated(self.tree):
+            self.waiting[noise] = leaves
+            self.waiting.move_to_end(noise, last=False)
 
     def _shrink(self, error: RuntimeError) -> None:
         """Out of memory: give all of it back and go on with half as many rows."""

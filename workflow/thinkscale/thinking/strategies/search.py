@@ -69,11 +69,13 @@ class _Bill:
         if isinstance(request, Request):
             self.sampled[request] = reply.sampled
             return
-        self.uncached[request.scorer] += sum(request.ends)
-        read, beginning = self.read[request.scorer], 0
-        for token in request.ids[: request.ends[-1]]:
-            beginning = hash((beginning, token))
-            read.add(beginning)
+        own = reply.own
+        self.uncached[request.scorer] += sum(request.ends if own is None else map(len, own))
+        for ids in (request.ids[: request.ends[-1]],) if own is None else own:
+            read, beginning = self.read[request.scorer], 0
+            for token in ids:
+                beginning = hash((beginning, token))
+                read.add(beginning)
 
 
 def searches(
