@@ -11,15 +11,13 @@ with job(snakemake):
     excluded = ()
     if given.overlap:
         excluded = graded.contaminated(read_table(given.overlap), **params.exclusion)
-    grader = params.grading["graders"][0]
     frame = choices(
         contracts.read(given.candidates, "candidates"),
         contracts.read(given.scores, "scores"),
         contracts.read(given.spent, "spent"),
         contracts.read(given.study_items, "items"),
         params.strategies,
-        grader=grader,
-        settings=params.grading.get(grader),
+        grading=params.grading,
         answer_prompts=params.answer_prompts,
         excluded=excluded,
         seed=params.seed,

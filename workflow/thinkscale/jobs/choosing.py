@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from thinkscale.data import contracts
+from thinkscale.data.graded import in_one_form
 from thinkscale.data.seeds import generator
-from thinkscale.grading.study import grade
+from thinkscale.errors import ThinkscaleError
+from thinkscale.grading.registry import GRADERS
+from thinkscale.grading.study import equality, grade
 from thinkscale.stats.consensus import ballots, subsets
 from thinkscale.stats.selection import AGGREGATED, choose
 from thinkscale.thinking.strategies.registry import APPROACHES
@@ -27,20 +30,20 @@ def choices(
     items: pd.DataFrame,
     strategies: Sequence[Mapping[str, Any]],
     *,
-    grader: str,
-    settings: Mapping[str, Any] | None,
+    grading: Mapping[str, Any],
     answer_prompts: Mapping[str, str],
     excluded: Sequence[str] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
     """Grade every candidate's answer and let every strategy choose at each of its sizes.
 
-    grader, settings: the study's first. answer_prompts: what was put in before a cut response's
+    grading: the study's; its first grader that needs nothing but the answer is gone by, and answers
+    are equal where it says so. answer_prompts: what was put in before a cut response's
     answer, by model. excluded: ids of items that the study leaves out. Strategies over samples
     choose among subsets of the largest number drawn: all, or 1,000 at random; their costs are those
     of a subset on average.
     """
-    judged = _judged(candidates, items, grader, settings, answer_prompts)
+    judged = _judged(candidates, items, grading, answer_prompts)
     found = dict(tuple(judged.groupby(_SEARCH, sort=False)))
     values = {
         (how, *key): dict(zip(group["candidate"], group["score"], strict=True))
@@ -152,17 +155,28 @@ def _chosen(
 def _judged(
     candidates: pd.DataFrame,
     items: pd.DataFrame,
-    grader: str,
-    settings: Mapping[str, Any] | None,
+    grading: Mapping[str, Any],
     answer_prompts: Mapping[str, str],
 ) -> pd.DataFrame:
     """The candidates with `ballot`, what each votes for (None: nothing), and `correct`."""
-    parts = []
+    grader = next((name for name in grading["graders"] if GRADERS[name].reads is None), None)
+    if grader is None:
+        raise ThinkscaleError(
+            f"`grading.graders`: found {', '.join(grading['graders'])}; expected one with "
+            "`strategies` that judges an answer by itself, as `choice` or `numeric`"
+        )
+    settings, parts = grading.get(grader), []
     for model, own in candidates.groupby("model", sort=False):
         # A grader takes responses; a candidate is one, under a condition of its own.
         condition = own["search"] + ";n=" + own["n"].astype(str)
         asked = own.assign(sample=own["candidate"], condition=condition, error=None)
-        grades = grade(asked, items, grader, settings, answer_prompt=answer_prompts[model])
+        grades = grade(
+            *(asked, items, grader, settings),
+            answer_prompt=answer_prompts[model],
+            pattern=grading.get("pattern"),
+        )
+        if same := equality(grader, settings):
+            grades = in_one_form(grades, same)
         correct = grades["outcome"].eq("correct").to_numpy()
         votes = ballots(grades)["ballot"].to_numpy(object)
         parts.append(own.assign(ballot=votes, correct=correct))

@@ -129,7 +129,7 @@ def _candidates(
             "stop": found.stop,
             "answer_stop": "limit" if answer and answer.stop == "length" else "eos",
             "think_text": thought,
-            "answer_text": decode(answer.ids) if answer else thought,
+            "answer_text": decode(answer.ids) if answer else "\n".join(map(decode, found.said)),
         }
 
 

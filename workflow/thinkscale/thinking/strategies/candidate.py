@@ -85,7 +85,8 @@ ROOT = Candidate()
 class Found:
     """A whole thought with its answer: what is chosen among.
 
-    answer: None where the thought is a turn that the model ended, and holds its answer itself.
+    answer: None where the thought is a turn that the model ended, and holds its answer itself, in
+    the pieces `said` that the model wrote.
     draws: which draw behind its beginning each step was, or which sample the thought is.
     """
 
@@ -93,6 +94,7 @@ class Found:
     stop: Literal["natural", "budget", "context"]
     answer: Completion | None
     draws: tuple[int, ...] = ()
+    said: tuple[Ids, ...] = ()
 
 
 @dataclass
@@ -202,7 +204,7 @@ def whole(task: Task, candidates: Sequence[Candidate]) -> Generator[Asked, Said,
     }
     said = dict(zip(asked, (yield list(asked.values())) if asked else (), strict=True))
     return tuple(
-        Found(candidate.steps, candidate.stop, said.get(n), candidate.draws)
+        Found(candidate.steps, candidate.stop, said.get(n), candidate.draws, (candidate.ids,))
         for n, candidate in enumerate(done)
     )
 

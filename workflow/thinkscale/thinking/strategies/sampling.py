@@ -90,7 +90,8 @@ def _row(task: Task, sample: int, conditions: Mapping[str, Condition]) -> Genera
 
 def _found(task: Task, answer: Answer, sample: int) -> Found:
     prefix = answer.prefix
-    return Found(in_steps(prefix.ids, task.step_ends), prefix.stop, answer.completion, (sample,))
+    steps = in_steps(prefix.ids, task.step_ends)
+    return Found(steps, prefix.stop, answer.completion, (sample,), prefix.sampled)
 
 
 def together(
