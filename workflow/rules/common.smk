@@ -199,6 +199,12 @@ def works_offline(wildcards):
 
 
 def derivation_settings(wildcards):
+    """How a model is fine-tuned; what only a reward model has is none of it."""
+    others = {"threads", "recipe", "reward"}
+    return model_config(wildcards.model).derive.model_dump(exclude=others)
+
+
+def reward_settings(wildcards):
     return model_config(wildcards.model).derive.model_dump(exclude={"threads"})
 
 

@@ -60,7 +60,7 @@ rule derive_reward_model:
         "../../envs/training.yaml"
     threads: derivation_threads
     params:
-        derive=derivation_settings,
+        derive=reward_settings,
         inference=parent_inference,
         conditions=STUDY.conditions.model_dump(),
         grader=first_grader(),
