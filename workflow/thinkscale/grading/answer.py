@@ -25,8 +25,6 @@ _NEXT_TURN = re.compile(
     r"[ \t]?\d*[ \t]?(?:\*\*)?(?:[:.](?:\*\*)?\s|\n)",
     re.IGNORECASE,
 )
-# Put in behind a text that had ended.
-_GLUED = re.compile(r"Wait\b(?<=[^\s\"'(*]Wait)")
 _LONE = re.compile(r"\W*(?:\w|\d[\d.,/]*)\W*")
 MOST = 40  # announcements of one answer that are looked at, from the last
 _TAG = rf"(?:(?:{either('qualified')}|selected|chosen)[ _-]?)?(?:{either('tag')})"
@@ -91,7 +89,7 @@ def parts(text: str) -> list[str]:
 
     Behind an answer "Question:" begins the next question; before it, the problem is restated.
     """
-    text = _GLUED.sub("\nWait", without_thinking(text))
+    text = without_thinking(text)
     turns = list(_NEXT_TURN.finditer(text))[:MOST] if "\n" in text else ()
     return [*(text[: turn.start()] for turn in turns), text]
 

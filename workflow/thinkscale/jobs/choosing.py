@@ -88,11 +88,10 @@ def _sizes(strategies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping, s
     for entry in strategies:
         approach = APPROACHES[entry["approach"]]
         for n in entry[approach.size]:
-            yield (
-                (entry, "samples", samples, n)
-                if approach.parallel
-                else (*(entry, entry["name"] or entry["approach"], n, n),)
-            )
+            if approach.parallel:
+                yield entry, "samples", samples, n
+            else:
+                yield entry, entry["name"] or entry["approach"], n, n
 
 
 def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dict[str, Any]:

@@ -116,6 +116,7 @@ class Draws:
 
 
 def position(ids: Ids, count: int) -> int:
+    """Where, among a row's random numbers, draw number `count` behind `ids` begins (56 bits)."""
     text = f"{count}\x1f{','.join(map(str, ids))}".encode()
     return int.from_bytes(blake2b(text, digest_size=7, person=b"step").digest(), "big")
 

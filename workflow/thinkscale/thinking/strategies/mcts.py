@@ -6,7 +6,7 @@ thought that is rolled out from it; that thought is a candidate of the search as
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import sqrt
 
 from thinkscale.thinking.strategies.candidate import (
@@ -33,11 +33,19 @@ class Mcts:
 
 
 @dataclass(frozen=True)
+class AbMcts:
+    """num_simulations, num_iterations: as in `Mcts`; the algorithm itself sees to the rest."""
+
+    num_simulations: int
+    num_iterations: int = 40
+
+
+@dataclass(frozen=True)
 class _Node:
     """A state of the tree: a thought so far, and the whole one that was rolled out from it."""
 
     candidate: Candidate
-    whole: Candidate = field(default=ROOT)
+    whole: Candidate = ROOT
 
 
 def mcts(task: Task, settings: Mcts) -> Strategy:
@@ -50,14 +58,14 @@ def mcts(task: Task, settings: Mcts) -> Strategy:
     return (yield from _search(task, settings, algorithm))
 
 
-def ab_mcts(task: Task, settings: Mcts) -> Strategy:
+def ab_mcts(task: Task, settings: AbMcts) -> Strategy:
     """Search through treequest's AB-MCTS-A, which decides itself between wider and deeper."""
     from treequest import ABMCTSA
 
     return (yield from _search(task, settings, ABMCTSA()))
 
 
-def _search(task: Task, settings: Mcts, algorithm) -> Strategy:
+def _search(task: Task, settings: Mcts | AbMcts, algorithm) -> Strategy:
     """Ask where to grow, grow, roll out, and tell the value of it.
 
     A terminal node that is asked for again tells its value again: nothing is drawn, and it does

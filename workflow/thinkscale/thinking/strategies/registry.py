@@ -7,7 +7,7 @@ from typing import Any
 from thinkscale.thinking.strategies.beam_search import BeamSearch, beam_search
 from thinkscale.thinking.strategies.candidate import Strategy, Task
 from thinkscale.thinking.strategies.dvts import Dvts, dvts
-from thinkscale.thinking.strategies.mcts import Mcts, ab_mcts, mcts
+from thinkscale.thinking.strategies.mcts import AbMcts, Mcts, ab_mcts, mcts
 from thinkscale.thinking.strategies.particle_filtering import ParticleFiltering, particle_filtering
 from thinkscale.thinking.strategies.sampling import (
     Rejection,
@@ -54,7 +54,7 @@ APPROACHES: dict[str, Approach] = {
     "beam_search": Approach(beam_search, BeamSearch, needs_scorer=True),
     "dvts": Approach(dvts, Dvts, needs_scorer=True),
     "mcts": Approach(mcts, Mcts, needs_scorer=True),
-    "ab_mcts": Approach(ab_mcts, Mcts, needs_scorer=True),
+    "ab_mcts": Approach(ab_mcts, AbMcts, needs_scorer=True),
     "particle_filtering": Approach(particle_filtering, ParticleFiltering, needs_scorer=True),
     "revisions": Approach(revisions, Revisions),
     "rejection": Approach(rejection, Rejection),
