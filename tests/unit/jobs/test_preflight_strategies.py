@@ -1,10 +1,19 @@
 """Keys of strategies against what each approach can be told."""
 
-import pytest
+import re
+from pathlib import Path
 
+import pytest
+import yaml
+
+from studies import message, study
+from thinkscale.config import parse_study
 from thinkscale.config.strategies import Strategy
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.preflight import check_strategies
+from thinkscale.thinking.strategies.registry import APPROACHES
+
+STUDIES = Path(__file__).parents[3] / "config/studies"
 
 
 @pytest.mark.parametrize(
@@ -19,6 +28,12 @@ from thinkscale.jobs.preflight import check_strategies
         ({"approach": "rejection", "n": [4]}, "`strategies.0..n`: rejection has no such key"),
         ({"approach": "mcts", "scorer": "s"}, "num_simulations`: missing"),
         ({"approach": "beam_search", "n": [4]}, "scorer`: missing"),
+        ({"approach": "samples", "n": [4]}, "found 'samples'; expected one of majority, best_of"),
+        (
+            {"approach": "beam_search", "n": [8, 6], "scorer": "s"},
+            "`strategies.0..n`: found 6; expected a multiple of `beam_width`, which is 4",
+        ),
+        ({"approach": "dvts", "n": [2], "scorer": "s"}, "`strategies.0..n`: found 2; expected a"),
     ],
 )
 def test_a_key_that_an_approach_does_not_have_or_lacks_is_named(given, said):
@@ -28,3 +43,30 @@ def test_a_key_that_an_approach_does_not_have_or_lacks_is_named(given, said):
 
 def test_what_each_approach_has_passes():
     check_strategies([Strategy(approach="ab_mcts", num_simulations=[4], scorer="s")], "study.yaml")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"n": [4, 4]}, r"`strategies\[0\].n`: 4 is repeated"),
+        ({"approach": "rejection", "max_think": [8, 8]}, r"max_think`: 8 is repeated"),
+        ({"n": [4], "name": "samples"}, r"`strategies\[0\].name`: found 'samples'"),
+        ({"n": [4], "choose": "best"}, r"choose`: found 'best' without a scorer"),
+        ({"n": [4], "scorer": "s"}, r"scorer`: found 's'; expected one of `scorers` \(none given"),
+    ],
+)
+def test_what_is_wrong_between_keys_is_named(given, said, folder):
+    assert re.search(said, message(study(strategies=[{"approach": "majority"} | given])))
+
+
+def test_at_temperature_0_there_is_one_thing_to_draw(folder):
+    given = {"strategies": [{"approach": "majority", "n": [1, 2]}], "inference.temperature": 0.0}
+    assert re.search(r"\(majority\): found 'one' at temperature 0", message(study(**given)))
+    given["strategies"] = [{"approach": "revisions", "n": [1], "passes": 3}]
+    assert parse_study(study(**given), "my.yaml").strategies
+
+
+def test_the_shipped_study_of_all_strategies_passes():
+    values = yaml.safe_load((STUDIES / "strategies.yaml").read_text())
+    check_strategies([Strategy(**one) for one in values["strategies"]], "strategies.yaml")
+    assert {one["approach"] for one in values["strategies"]} == set(APPROACHES)

@@ -39,6 +39,14 @@ def test_ties_share():
     assert (weighted.share, weighted.correct) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_sums_that_are_equal_but_for_their_rounding_tie(order):
+    answers = np.array(["A", "A", "A", "B"], dtype=object)[[*order]]
+    scores = np.array([0.1, 0.2, 0.3, 0.6])[[*order]]
+    choice = choose(answers, answers == "B", scores, np.ones((1, 4)), "weighted")
+    assert (choice.share, choice.correct) == (0.5, 0.5)
+
+
 def test_nothing_to_choose_is_not_correct():
     none = np.array([None, None], dtype=object)
     for rule in ("majority", "best", "weighted"):

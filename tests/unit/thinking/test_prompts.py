@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import normalizers
 from tokenizers.processors import TemplateProcessing
 
 import tiny
@@ -13,6 +14,7 @@ from thinkscale.thinking.prompts import (
     encode_prompt,
     forcing,
     render,
+    step_ends,
     user_message,
 )
 
@@ -242,3 +244,16 @@ def test_a_template_need_not_have_options():
     assert user_message({**ITEM, "options": []}, "{stem}!", **PIECES) == ITEM["stem"] + "!"
     assert Prompt(template="{stem}").template == "{stem}"
     assert Prompt().template is None
+
+
+def test_what_ends_a_step_must_be_writable_and_no_part_of_what_ends_thinking():
+    words = tiny.tokenizer()
+    newline, marker = encode(words, "\n"), encode(words, "</think>")
+    assert step_ends(words, "\n", (marker,)) == (newline,)
+    assert step_ends(words, "\n\n", (marker,)) == (newline * 2,)
+    assert step_ends(words, ">", (marker,)) == (marker[-1:],)  # both end at once: the longer counts
+    with pytest.raises(ThinkscaleError, match="found '/', which stands within the mark"):
+        step_ends(words, "/", (marker,))
+    words.backend_tokenizer.normalizer = normalizers.Replace("é", "")
+    with pytest.raises(ThinkscaleError, match="found 'é', for which the model's tokenizer has no"):
+        step_ends(words, "é", (marker,))

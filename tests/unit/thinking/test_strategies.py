@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ from scripted import EOS, PROMPT, forcing, ids, text
 from thinkscale.engines.base import Completion, Request, Scores, Scoring, Usage, split_at_end
 from thinkscale.engines.drive import drive
 from thinkscale.engines.several import Several
-from thinkscale.thinking.strategies.beam_search import BeamSearch, beam_search
+from thinkscale.errors import ThinkscaleError
+from thinkscale.thinking.strategies.beam_search import BeamSearch
 from thinkscale.thinking.strategies.candidate import (
     ROOT,
     Candidate,
@@ -29,6 +30,7 @@ from thinkscale.thinking.strategies.search import Search, searches
 
 CONTEXT = 100
 STEP_ENDS = (ids(";"),)
+TREES = ("beam_search", "dvts", "particle_filtering", "mcts", "ab_mcts")
 
 
 @dataclass
@@ -114,15 +116,15 @@ def row(sample: int) -> bytes:
     return sample.to_bytes(16, "big")
 
 
-def task(scorer: str | None = "judge", context: int = CONTEXT) -> Task:
-    return Task(ids(PROMPT), context, row, forcing(), STEP_ENDS, scorer)
+def task(scorer: str | None = "judge", context: int = CONTEXT, ends=STEP_ENDS) -> Task:
+    return Task(ids(PROMPT), context, row, forcing(), ends, scorer)
 
 
-def run(wanted, script, score=lambda thought: 0.5, *, context=CONTEXT):
+def run(wanted, script, score=lambda thought: 0.5, *, context=CONTEXT, ends=STEP_ENDS):
     """What the searches found, the engine and the scorer that were asked."""
     engine, judge = Branching(script, {row(n): n for n in range(99)}), Judge(score)
     both = Several(engine, {"judge": judge})
-    [(_, done)] = drive([("item", searches(task(None, context), wanted))], both, 1)
+    [(_, done)] = drive([("item", searches(task(None, context, ends), wanted))], both, 1)
     return done, engine, judge
 
 
@@ -218,7 +220,7 @@ def test_what_is_unfinished_is_no_candidate(approach):
     assert {found.stop for found in done.found} == {"natural"}
 
 
-@pytest.mark.parametrize("approach", ["beam_search", "dvts", "particle_filtering", "mcts"])
+@pytest.mark.parametrize("approach", TREES)
 def test_an_endless_path_is_ended_as_by_a_budget(approach):
     [done], *_ = run([search(approach, 4, num_iterations=3)], lambda t, d: "y;")
     assert [found.stop for found in done.found] == ["budget"]
@@ -226,14 +228,23 @@ def test_an_endless_path_is_ended_as_by_a_budget(approach):
 
 
 def test_a_path_that_fills_the_context_says_so():
-    [done], *_ = run([search("beam_search", 2)], lambda t, d: "yyyy;", context=30)
+    [done], *_ = run([search("beam_search", 4)], lambda t, d: "yyyy;", context=30)
     assert {found.stop for found in done.found} == {"context"}
 
 
+@pytest.mark.parametrize("approach", TREES)
+def test_where_nothing_can_be_thought_the_question_alone_is_answered(approach):
+    """A prompt that leaves room for the answer only: nothing is sampled in thinking."""
+    room = task(context=CONTEXT).room
+    [done], *_ = run([search(approach, 4)], letters, context=CONTEXT - room)
+    assert set(thoughts(done)) == {""} and {found.stop for found in done.found} == {"context"}
+    assert done.sampled == 2 * len(done.found)
+
+
 def test_steps_may_be_empty():
-    [done], *_ = run([search("beam_search", 2)], lambda t, d: ";" if t.count(";") < 3 else "|")
+    [done], *_ = run([search("beam_search", 4)], lambda t, d: ";" if t.count(";") < 3 else "|")
     assert set(thoughts(done)) == {";;;"}
-    [done], *_ = run([search("beam_search", 2)], lambda t, d: "|")  # no step at all
+    [done], *_ = run([search("beam_search", 4)], lambda t, d: "|")  # no step at all
     assert set(thoughts(done)) == {""}
     assert all(len(scores) == 1 for scores in done.scores["judge"])
 
@@ -251,6 +262,51 @@ def test_lookahead_is_judged_with_the_step_is_no_part_of_it_and_is_paid_for():
     plain, *_ = run([search("beam_search", 2, beam_width=2)], script)
     greedy = sum(r.greedy for r in engine.asked)
     assert greedy and done.sampled == plain[0].sampled + 2 * greedy
+
+
+def test_lookahead_stops_where_the_thought_does():
+    """Forty steps ahead of three: what is judged is the whole, and it is greedy only once."""
+    wanted = [search("beam_search", 2, beam_width=2, lookahead=40)]
+    [done], engine, judge = run(wanted, letters)
+    assert {"a;a;a;", "b;a;a;"} <= set(judge.asked)
+    assert max(t.count(";") for t in judge.asked) == 3
+    far = {text(r.prompt).removeprefix(PROMPT) for r in engine.asked if r.greedy}
+    assert {"a;", "a;a;", "a;a;a;"} <= far and "" not in far
+
+
+def test_a_step_may_end_in_several_tokens():
+    """Only both of them end it, one alone does not; a longer end is not taken for a shorter."""
+    said = lambda t, d: "a;b\n\n" if t.count("\n\n") < 2 else "|"  # noqa: E731
+    [done], *_ = run([search("beam_search", 4)], said, ends=(ids("\n\n"),))
+    assert {tuple(map(text, found.steps)) for found in done.found} == {("a;b\n\n", "a;b\n\n")}
+    [done], *_ = run([search("beam_search", 4)], lambda t, d: "ab|", ends=(ids("\n\n"),))
+    assert {tuple(map(text, found.steps)) for found in done.found} == {("ab",)}  # one step: all
+
+
+def test_beams_are_whole_families():
+    for n, width in ((6, 4), (2, 4), (1, 2)):
+        for approach in ("beam_search", "dvts"):
+            with pytest.raises(ThinkscaleError, match=f"found {n}; expected a multiple of `beam_w"):
+                search(approach, n, beam_width=width)
+    assert BeamSearch(1, beam_width=1).n == 1
+
+
+@pytest.mark.parametrize("approach", TREES)
+def test_the_smallest_searches_find_one_thought(approach):
+    given = {"beam_width": 1} if approach in ("beam_search", "dvts") else {}
+    [done], *_ = run([search(approach, 1, **given)], letters)
+    assert len(done.found) == 1 and thoughts(done)[0].count(";") == 3
+    [done], *_ = run([search(approach, 1, num_iterations=1, **given)], letters)
+    assert [found.stop for found in done.found] == ["budget"]
+
+
+def test_without_exploration_what_seems_best_is_gone_by():
+    [done], *_ = run(
+        [search("mcts", 12, beam_width=2, exploration=0.0)],
+        letters,
+        lambda t: 0.9 if t.startswith("a;") else 0.1,
+    )
+    assert sum(t.startswith("a;") for t in thoughts(done)) >= len(done.found) - 1
 
 
 def test_missing_scores_come_last_and_take_no_place():
@@ -303,6 +359,19 @@ def test_particles_are_drawn_in_proportion_to_their_scores():
         assert drawn.count(letter) / len(drawn) == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.parametrize("approach", TREES)
+def test_a_search_whose_scorer_has_no_value_comes_to_its_end(approach):
+    [done], *_ = run([search(approach, 4)], letters, lambda t: math.nan)
+    assert done.found and all(t.count(";") == 3 for t in thoughts(done))
+    assert all(value != value for values in done.scores["judge"] for value in values)
+
+
+def test_scores_that_are_no_weights_are_refused():
+    for outside in (-0.1, 1.5):
+        with pytest.raises(ThinkscaleError, match=f"found the score {outside:g}; expected scores"):
+            run([search("particle_filtering", 4)], letters, lambda t, value=outside: value)
+
+
 def test_particles_without_scores_all_stay():
     particles = [Candidate((ids(c),), scores=(math.nan,)) for c in "ab"]
     assert resampled(particles, np.random.default_rng(0)) == particles
@@ -324,6 +393,33 @@ def test_rejection_pays_for_every_try_and_keeps_what_is_unmet():
     assert one.sampled > two.sampled and one.sampled_new == one.sampled - two.sampled
 
 
+def test_one_try_is_a_sample():
+    short = search("rejection", 1, max_tries=1, scorer=None)
+    [one, sample], *_ = run([short, search("majority", 1, scorer=None)], letters)
+    assert one.found == sample.found and sample.sampled_new == 0
+
+
+def test_more_samples_begin_with_the_fewer():
+    wanted = [search("majority", n) for n in (4, 8)]
+    [few, many], *_ = run(wanted, letters)
+    assert many.found[:4] == few.found and many.sampled_new == many.sampled - few.sampled
+    assert len(set(thoughts(many))) == 8  # every row has its own noise
+
+
+def test_revisions_go_on_as_the_study_does():
+    """By its first continuation, or by what it draws, and not by one of their own."""
+    script = lambda t, d: "a|" if t[-1:] not in ("W", "H") else "b|"  # noqa: E731
+    for own, said in (
+        ({"continuations": {"Hmm": ids("H"), "Wait": ids("W")}}, "aHb"),
+        ({"continuations": {}, "drawn": (ids("H"),)}, "aHb"),
+    ):
+        one = replace(task(None), forcing=forcing(**own))
+        wanted = [search("revisions", 1, passes=2, scorer=None)]
+        engine = Branching(script, {row(n): n for n in range(99)})
+        [(_, [done])] = drive([("item", searches(one, wanted))], Several(engine, {}), 1)
+        assert thoughts(done) == ["a", said]
+
+
 def test_revisions_have_an_answer_each_pass():
     def script(thought, draw):
         return "a|" if "W" not in thought else "b|"
@@ -343,12 +439,9 @@ def test_sizes_and_strategies_share_what_they_draw():
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    st.permutations(["beam_search", "dvts", "particle_filtering", "mcts", "samples", "revisions"]),
-    st.integers(1, 3),
-)
+@given(st.permutations([*TREES, "majority", "revisions"]), st.integers(1, 3))
 def test_what_a_search_finds_does_not_depend_on_the_others(order, n):
-    wanted = [search(name, 2 * n) for name in order]
+    wanted = [search(name, 2 * n, beam_width=2) for name in order]
     done, engine, _ = run(wanted, letters, lambda t: (hash(t) % 97) / 97)
     for searched in done:
         [alone], *_ = run([searched.search], letters, lambda t: (hash(t) % 97) / 97)
@@ -383,4 +476,14 @@ def test_a_candidate_that_ended_is_answered_as_budget_forcing_would():
         ("budget", False): "ab;\n|=",
     }
     assert ROOT.score != ROOT.score
-    assert beam_search(task(), BeamSearch(2)) is not None
+
+
+def test_an_answer_depends_on_its_thought_and_not_on_the_thoughts_beside_it():
+    """So a larger search finds the answers of a smaller one; equal thoughts answer twice."""
+
+    def asked(*said: str) -> list[Request]:
+        return next(whole(task(), [Candidate((ids(t),), ids("|"), stop="natural") for t in said]))
+
+    [alone], [first, second, other] = asked("b;"), asked("b;", "b;", "a;")
+    assert alone == first and first.prompt == second.prompt and first != second
+    assert asked("a;") == [other]

@@ -150,7 +150,20 @@ def _strategy_contradictions(study: Study) -> Iterable[str]:
             f"`strategies`: the name {name!r} is used {names.count(name)} times; expected a `name` "
             "of its own for each of one approach"
         )
+    greedy = [m.name for m in study.models if m.thinks and m.inference.temperature == 0]
     for index, strategy in enumerate(study.strategies):
+        for key in ("n", "num_simulations", "max_think"):
+            yield from _repeated_values(f"strategies[{index}].{key}", getattr(strategy, key) or [])
+        if greedy and strategy.n != [1]:
+            yield (
+                f"`strategies[{index}]` ({strategy.shown}): found {greedy[0]!r} at temperature 0, "
+                "where all that is drawn is the same; expected a temperature above it, or `n: [1]`"
+            )
+        if strategy.name == "samples":
+            yield (
+                f"`strategies[{index}].name`: found 'samples', which candidates.parquet calls what "
+                "all choose among; expected another name"
+            )
         if strategy.scorer is not None and strategy.scorer not in scorers:
             yield (
                 f"`strategies[{index}].scorer`: found {strategy.scorer!r}; expected one of "

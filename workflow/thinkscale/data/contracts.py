@@ -147,6 +147,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "rounds": INT,
             "parameters": INT,
             "scorer_parameters": INT,
+            "exact_tokens": BOOL,  # false: the scorer read text, and is counted in its own tokens
             "error": TEXT,  # why nothing was searched; null otherwise
         },
         nullable="scorer error",

@@ -16,7 +16,7 @@ from thinkscale.grading.study import equality, grade
 from thinkscale.stats.consensus import ballots, subsets
 from thinkscale.stats.selection import AGGREGATED, choose
 from thinkscale.thinking.strategies.registry import APPROACHES
-from thinkscale.thinking.strategies.search import expand
+from thinkscale.thinking.strategies.search import SAMPLES, expand
 
 _SEARCH = ["model", "item_id", "search", "n"]
 _DRAWS = 1000  # subsets of the samples, where there are more
@@ -72,7 +72,7 @@ def choices(
 def aggregated(scores: pd.DataFrame, how: str) -> pd.DataFrame:
     """One score a candidate from those of its steps, in their order: last, min, prod or mean.
 
-    A candidate with a step that has no score has none.
+    A candidate with a step that has no score has none, unless that is not its `last`.
     """
     keys = [*_SEARCH, "candidate", "scorer"]
     ordered = scores.sort_values([*keys, "step"], kind="stable")
@@ -84,12 +84,12 @@ def aggregated(scores: pd.DataFrame, how: str) -> pd.DataFrame:
 
 def _sizes(strategies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping, str, int, int]]:
     """(strategy, name and size of the search it chooses from, its own size)."""
-    samples = next((s.n for s in expand(strategies) if s.approach == "samples"), 0)
+    samples = next((s.n for s in expand(strategies) if s.name == SAMPLES), 0)
     for entry in strategies:
         approach = APPROACHES[entry["approach"]]
         for n in entry[approach.size]:
             if approach.parallel:
-                yield entry, "samples", samples, n
+                yield entry, SAMPLES, samples, n
             else:
                 yield entry, entry["name"] or entry["approach"], n, n
 
@@ -145,9 +145,9 @@ def _chosen(
         members,
         rule_of(entry),
     )
-    thought = given["think_tokens"]
-    limit = n if entry["approach"] == "rejection" else None
-    unmet = limit is not None and bool((thought > limit).any())
+    thought, unmet = given["think_tokens"], False
+    if entry["approach"] == "rejection":  # a thought that was cut did not end within the budget
+        unmet = bool(((thought > n) | (given["stop"] != "natural")).any())
     return {**asdict(choice), "think_tokens": thought.mean(), "unmet": unmet}
 
 

@@ -52,7 +52,7 @@ def check_graders(graders: Sequence[str], where: str, pattern: str | None = None
 
 
 def check_strategies(strategies: Sequence[Strategy], where: str) -> None:
-    """Raise ThinkscaleError unless every strategy's approach is known and has the keys given.
+    """Raise ThinkscaleError unless every strategy's approach is known and can do what is given.
 
     Which approaches there are, and what each can be told, is the registry's to say.
     """
@@ -79,6 +79,11 @@ def check_strategies(strategies: Sequence[Strategy], where: str) -> None:
             raise ThinkscaleError(f"{key}.{size}`: missing; expected the sizes of {name}")
         if approach.needs_scorer and strategy.scorer is None:
             raise ThinkscaleError(f"{key}.scorer`: missing; expected a scorer for {name}")
+        for n in getattr(strategy, size):
+            try:
+                approach.of(n, strategy.model_dump())
+            except ThinkscaleError as error:
+                raise ThinkscaleError(f"{key}.{size}`: {error}") from error
 
 
 def check_bank(study: Study, items: Path) -> None:

@@ -143,7 +143,8 @@ def explore(
 ) -> dict[str, tuple[Explored, ...]]:
     """Explore every item whose prompt fits, with the journal of `directory`."""
     work, name = prepared.work, prepared.record["name"]
-    ends = step_ends(prepared.checkpoint.tokenizer, prepared.settings.thinking.step_end)
+    step_end = prepared.settings.thinking.step_end
+    ends = step_ends(prepared.checkpoint.tokenizer, step_end, work.forcing.think_end)
     rows, room = partial(noise_key, work.seed), partial(work.forcing.room, work.context)
     tasks = {
         item_id: Task(prompt, work.context, partial(rows, item_id), work.forcing, ends)

@@ -53,7 +53,7 @@ def search_items(
     work, record = prepared.work, prepared.record
     wanted = expand(strategies)
     tokenizer = prepared.checkpoint.tokenizer
-    ends = step_ends(tokenizer, step_end)
+    ends = step_ends(tokenizer, step_end, work.forcing.think_end)
     fitting = {i: p for i, p in work.prompts.items() if work.forcing.room(work.context, p) >= 0}
     size = parameters(Path(record["directory"]))
     journal = prepared.journal(directory, f"search-{shard}-of-{shards}")
@@ -96,6 +96,8 @@ def search_items(
     frames = (("candidates", candidates), ("scores", scores), ("spent", spent))
     for bill in spent:
         bill["scorer_parameters"] = judges.parameters.get(bill["scorer"], 0)
+        judge = judges.engines.get(bill["scorer"])
+        bill["exact_tokens"] = judge is None or judge.exact_tokens
     made = [pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names) for name, rows in frames]
     did = {"usage": usage, "recalled": recalled, "items": len(done), "unread": judges.unread()}
     return Found(*made), did

@@ -13,6 +13,7 @@ import pandas as pd
 from thinkscale.errors import ThinkscaleError
 
 Rule = Literal["majority", "weighted", "best"]
+_ROUNDING = 1e-9  # sums of equal scores in another order may differ in their last digits
 AGGREGATED = {
     "last": lambda steps: steps[-1],
     "min": np.min,
@@ -75,7 +76,7 @@ def choose(
         weights = np.ones(len(codes)) if rule == "majority" else np.nan_to_num(scores)
         votes, there = (standing * weights) @ of, (standing @ of) > 0
         most = np.where(there, votes, -1.0).max(axis=1, keepdims=True, initial=-1.0)
-        leading = there & (votes == most)
+        leading = there & (votes >= most - _ROUNDING)
         shares = leading / np.maximum(leading.sum(axis=1, keepdims=True), 1)
     mean = shares.mean(axis=0)
     # Rows of one answer agree on being correct; were they not to, the answer counts in part.

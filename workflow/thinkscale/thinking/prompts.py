@@ -146,12 +146,30 @@ def spellings(tokenizer, markers: Sequence[str]) -> tuple[Ids, ...]:
     return (first, *(ids for ids in others if ids not in shadowed))
 
 
-def step_ends(tokenizer, text: str) -> tuple[Ids, ...]:
-    """What ends a step: each token whose text ends in `text`; where there is none, its tokens."""
+def step_ends(tokenizer, text: str, think_end: Sequence[Ids]) -> tuple[Ids, ...]:
+    """What ends a step: each token whose text ends in `text`; where there is none, its tokens.
+
+    think_end: markers that end thinking. Raises ThinkscaleError where one of them has a step's end
+    before its own, so that it would be cut in two and never heard, and for a text that the
+    tokenizer has no token for.
+    """
     special = set(tokenizer.all_special_ids)
     words = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
     found = (i for i, word in enumerate(words) if word.endswith(text) and i not in special)
-    return tuple((token,) for token in found) or (encode(tokenizer, text),)
+    ends = tuple((token,) for token in found) or (encode(tokenizer, text),)
+    if not all(ends):
+        raise ThinkscaleError(
+            f"`inference.thinking.step_end`: found {text!r}, for which the model's tokenizer has "
+            "no token; expected text that a model can write"
+        )
+    for marker in think_end:
+        parts = (marker[begin:end] for end in range(1, len(marker)) for begin in range(end))
+        if any(part in ends for part in parts):
+            raise ThinkscaleError(
+                f"`inference.thinking.step_end`: found {text!r}, which stands within the marker "
+                f"{tokenizer.decode(marker)!r} that ends thinking; expected text that does not"
+            )
+    return ends
 
 
 def forcing(

@@ -10,6 +10,7 @@ from thinkscale.thinking.strategies.candidate import (
     Task,
     best,
     children,
+    fill_widths,
     judged,
     whole,
 )
@@ -27,6 +28,9 @@ class BeamSearch:
     num_iterations: int = 40
     lookahead: int = 0
     filter_duplicates: bool = False
+
+    def __post_init__(self) -> None:
+        fill_widths(self.n, self.beam_width)
 
 
 def beam_search(task: Task, settings: BeamSearch) -> Strategy:
@@ -47,6 +51,6 @@ def beam_search(task: Task, settings: BeamSearch) -> Strategy:
         pool = ended + (yield from judged(task, young, seen))
         if settings.filter_duplicates:
             pool = list({(beam.ids, beam.stop): beam for beam in pool}.values())
-        kept = best(task, pool, max(1, settings.n // settings.beam_width))
+        kept = best(task, pool, settings.n // settings.beam_width)
         each = settings.beam_width
     return (yield from whole(task, pool))

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Literal
 
 from thinkscale.engines.base import Completion, Ids, Request, Scores, Scoring
+from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.budget import Forcing, fork
 from thinkscale.thinking.chain import Chain, Prefix, Segment
 from thinkscale.thinking.conditions import NATURAL
@@ -173,6 +174,17 @@ def judged(
     ]
 
 
+def fill_widths(n: int, beam_width: int) -> None:
+    """Refuse beams that are not whole families of children: more or fewer than n would be drawn.
+
+    Raises ThinkscaleError.
+    """
+    if n % beam_width:
+        raise ThinkscaleError(
+            f"found {n}; expected a multiple of `beam_width`, which is {beam_width}"
+        )
+
+
 def best(task: Task, candidates: Sequence[Candidate], count: int) -> list[Candidate]:
     """The `count` best by their newest score; ties in an order drawn for this row, NaN last.
 
@@ -198,8 +210,10 @@ def whole(task: Task, candidates: Sequence[Candidate]) -> Generator[Asked, Said,
     if not done and candidates:
         done = [replace(best(task, candidates, 1)[0], stop="budget")]
     forks = [fork(task.prompt, _prefix(candidate), NATURAL, task.forcing) for candidate in done]
+    draws = Draws()
+    places = [draws.next(f.before)[1] for f in forks]
     asked = {
-        n: Request(f.before, task.forcing.max_answer, (), task.noise, position(f.before, n))
+        n: Request(f.before, task.forcing.max_answer, (), task.noise, places[n])
         for n, f in enumerate(forks)
         if f.answer_from == "answer"
     }

@@ -9,6 +9,7 @@ from thinkscale.thinking.strategies.candidate import (
     Task,
     best,
     children,
+    fill_widths,
     judged,
     whole,
 )
@@ -22,13 +23,16 @@ class Dvts:
     beam_width: int = 4
     num_iterations: int = 40
 
+    def __post_init__(self) -> None:
+        fill_widths(self.n, self.beam_width)
+
 
 def dvts(task: Task, settings: Dvts) -> Strategy:
     """Grow n / M subtrees side by side, each keeping the best of its M children at every step.
 
     What a subtree brings is what it held when the best of it had ended.
     """
-    trees, width, draws = max(1, settings.n // settings.beam_width), settings.beam_width, Draws()
+    trees, width, draws = settings.n // settings.beam_width, settings.beam_width, Draws()
     kept = [ROOT] * trees
     pools = [[ROOT]] * trees
     for _ in range(settings.num_iterations):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.strategies.candidate import (
     ROOT,
     Candidate,
@@ -49,9 +50,14 @@ def particle_filtering(task: Task, settings: ParticleFiltering) -> Strategy:
 def resampled(particles: list[Candidate], random: np.random.Generator) -> list[Candidate]:
     """As many particles, each drawn in proportion to its score; systematic, from one uniform.
 
-    A particle without a score has no weight; where no particle has any, all stay.
+    A particle without a score has no weight; where no particle has any, all stay. Raises
+    ThinkscaleError for a score outside 0..1, which is no weight.
     """
     weights = np.nan_to_num([particle.score for particle in particles])
+    if (outside := weights[(weights < 0) | (weights > 1)]).size:
+        raise ThinkscaleError(
+            f"particle_filtering: found the score {outside[0]:g}; expected scores from 0 to 1"
+        )
     uniform = random.random()
     if not weights.sum() > 0:
         return particles

@@ -47,7 +47,6 @@ class Approach:
 
 
 APPROACHES: dict[str, Approach] = {
-    "samples": Approach(samples, Samples, parallel=True),
     "majority": Approach(samples, Samples, parallel=True),
     "best_of_n": Approach(samples, Samples, parallel=True, needs_scorer=True),
     "weighted_best_of_n": Approach(samples, Samples, parallel=True, needs_scorer=True),

@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from thinkscale.data.conditions import DRAWN
 from thinkscale.thinking.budget import Answer, respond
 from thinkscale.thinking.conditions import NATURAL, Condition
 from thinkscale.thinking.strategies.candidate import (
@@ -31,11 +32,11 @@ class Samples:
 
 @dataclass(frozen=True)
 class Revisions:
-    """n: chains. passes: W, of which all but the first begin with a forced continuation."""
+    """n: chains. passes: W, of which all but the first begin with a forced continuation: the first
+    of the study's, or what it draws."""
 
     n: int
     passes: int = 2
-    continuation: str = "Wait"
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ def revisions(task: Task, settings: Revisions) -> Strategy:
 
     A chain that its room cuts before its last pass has as many answers as it reached.
     """
+    continuation = next(iter(task.forcing.continuations), DRAWN)
     waits = {"natural": NATURAL} | {
-        f"waits={count}": Condition(waits=count, continuation=settings.continuation)
+        f"waits={count}": Condition(waits=count, continuation=continuation)
         for count in range(1, settings.passes)
     }
     rows = yield from together([_row(task, n, waits) for n in range(settings.n)])

@@ -15,6 +15,8 @@ from thinkscale.engines.base import Completion, Request, Scores, Scoring
 from thinkscale.thinking.strategies.candidate import Asked, Found, Said, Strategy, Task
 from thinkscale.thinking.strategies.registry import APPROACHES
 
+SAMPLES = "samples"  # the name of the search of all strategies that choose among natural samples
+
 
 @dataclass(frozen=True)
 class Search:
@@ -141,7 +143,7 @@ def _judge(task: Task, found: Sequence[Found]) -> Generator[Asked, Said, tuple]:
 def expand(wanted: Sequence[Mapping[str, Any]]) -> tuple[Search, ...]:
     """The searches of a study's `strategies` (their values in the configuration), in their order.
 
-    Strategies that choose among natural samples share one search, `samples`, as large as the
+    Strategies that choose among natural samples share one search, `SAMPLES`, as large as the
     largest of them, judged by the scorers of all.
     """
     parallel = [w for w in wanted if APPROACHES[w["approach"]].parallel]
@@ -151,7 +153,7 @@ def expand(wanted: Sequence[Mapping[str, Any]]) -> tuple[Search, ...]:
         if entry in parallel:
             n = max(size for w in parallel for size in w["n"])
             scorers = tuple(dict.fromkeys(w["scorer"] for w in parallel if w["scorer"]))
-            found["samples", n] = Search("samples", "samples", n, approach.settings(n), scorers)
+            found[SAMPLES, n] = Search(SAMPLES, "majority", n, approach.settings(n), scorers)
             continue
         own = (entry["scorer"],) if entry["scorer"] else ()
         name = entry["name"] or entry["approach"]
