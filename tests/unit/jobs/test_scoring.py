@@ -84,6 +84,8 @@ def test_searches_by_what_is_read(judge, tmp_path):
     spent = found.spent.set_index(["item_id", "search", "scorer"])
     assert (spent.xs("own", level="scorer")["scorer_parameters"] == parameters(REASONER)).all()
     assert (spent.xs("text", level="scorer")["scorer_parameters"] == parameters(judge)).all()
+    exact = found.spent.groupby(found.spent["scorer"].fillna("none"))["exact_tokens"].unique()
+    assert exact.map(list).to_dict() == {"none": [True], "own": [True], "text": [False]}
     # The text scorer's cost is in its own tokens, counted from the text of the steps.
     words, form = tiny.tokenizer(), JudgedText(**TEXT)
     candidates = found.candidates[found.candidates["search"] == "samples"]

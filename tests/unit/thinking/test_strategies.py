@@ -162,6 +162,19 @@ def test_a_scorer_reads_no_beginning_twice_and_the_bill_says_what_that_saves():
     beginnings = {seen[:n] for seen in judge.asked for n in range(1, len(seen) + 1)}
     assert read.alone == read.new == len(beginnings) + len(PROMPT)
     assert read.uncached > 3 * read.alone
+    # Of a wider search it has read a part already: all that is new is what was not read before.
+    both, _, judge = run([search("beam_search", n, beam_width=2) for n in (4, 8)], letters)
+    beginnings = {seen[:n] for seen in judge.asked for n in range(1, len(seen) + 1)}
+    new = [one.read["judge"].new for one in both]
+    assert sum(new) == len(beginnings) + len(PROMPT) and new[1] < both[1].read["judge"].alone
+
+
+def test_subtrees_keep_their_own_best():
+    """Of the first steps one subtree has a and b, the other c and d, which are all better."""
+    [done], *_ = run(
+        [search("dvts", 4, beam_width=2)], letters, lambda t: "abcdefgh".find(t[-2]) / 10
+    )
+    assert sorted(thoughts(done)) == ["b;b;b;", "b;b;b;", "d;b;b;", "d;b;b;"]
 
 
 def test_equal_beams_draw_different_children():
@@ -228,8 +241,16 @@ def test_an_endless_path_is_ended_as_by_a_budget(approach):
 
 
 def test_a_path_that_fills_the_context_says_so():
-    [done], *_ = run([search("beam_search", 4)], lambda t, d: "yyyy;", context=30)
+    room = task(context=30).room
+    [done], engine, _ = run([search("beam_search", 4)], lambda t, d: "yyyy;", context=30)
     assert {found.stop for found in done.found} == {"context"}
+    assert {len(t) for t in thoughts(done)} == {room}
+    # A step that fills it to the last token is the last.
+    [done], engine, _ = run(
+        [search("beam_search", 4)], lambda t, d: "y" * (room - 1) + ";", context=30
+    )
+    assert {found.stop for found in done.found} == {"context"}
+    assert all(request.max_new for request in engine.asked)
 
 
 @pytest.mark.parametrize("approach", TREES)
@@ -267,7 +288,7 @@ def test_lookahead_is_judged_with_the_step_is_no_part_of_it_and_is_paid_for():
 def test_lookahead_stops_where_the_thought_does():
     """Forty steps ahead of three: what is judged is the whole, and it is greedy only once."""
     wanted = [search("beam_search", 2, beam_width=2, lookahead=40)]
-    [done], engine, judge = run(wanted, letters)
+    _, engine, judge = run(wanted, letters)
     assert {"a;a;a;", "b;a;a;"} <= set(judge.asked)
     assert max(t.count(";") for t in judge.asked) == 3
     far = {text(r.prompt).removeprefix(PROMPT) for r in engine.asked if r.greedy}
@@ -344,10 +365,15 @@ def test_mcts_rolls_out_and_backs_up():
     def score(thought):
         return 1.0 if thought.startswith("b;") and thought.count(";") == 3 else 0.0
 
-    [done], _, judge = run([search("mcts", 24, beam_width=2)], letters, score)
-    assert all(t.count(";") == 3 for t in judge.asked if t in thoughts(done))
+    wanted = search("mcts", 24, beam_width=2)
+    [done], *_ = run([wanted], letters, score)
     begun_well = [t for t in thoughts(done) if t.startswith("b;")]
     assert len(begun_well) > len(done.found) / 2
+    # On its way it has nothing judged but whole thoughts.
+    engine, judge = Branching(letters, {row(0): 0}), Judge(score)
+    one = APPROACHES["mcts"].run(task(), wanted.settings)
+    [(_, found)] = drive([("item", one)], Several(engine, {"judge": judge}), 1)
+    assert found == done.found and {t.count(";") for t in judge.asked} == {3}
 
 
 def test_particles_are_drawn_in_proportion_to_their_scores():
@@ -391,6 +417,13 @@ def test_rejection_pays_for_every_try_and_keeps_what_is_unmet():
     assert two.sampled == (6 + 1 + 2) + (4 + 1 + 2) + (2 + 1 + 2)
     assert thoughts(one) == ["abcd"]  # the last try, longer than asked for, and there
     assert one.sampled > two.sampled and one.sampled_new == one.sampled - two.sampled
+
+
+def test_a_thought_that_was_cut_did_not_end_within_a_budget():
+    """The first fills the context before it has as many tokens as it may; the second ends."""
+    script = lambda t, draw: "abcd" * 9 if draw == 0 else "ab|"  # noqa: E731
+    [done], *_ = run([search("rejection", 50, scorer=None)], script, context=30)
+    assert thoughts(done) == ["ab"] and done.found[0].draws == (1,)
 
 
 def test_one_try_is_a_sample():

@@ -117,7 +117,9 @@ class Strategy(Section):
         "last", "How the scores of a candidate's steps become its score."
     )
     beam_width: Positive | None = setting(
-        None, "Children of each candidate that is kept. Default: 4 (`mcts`: 2)."
+        None,
+        "Children of each candidate that is kept; `n` is a multiple of it. Default: 4 (`mcts`: 2, "
+        "and any number of simulations).",
     )
     num_iterations: Positive | None = setting(None, "Steps at most. Default: 40.", "steps")
     lookahead: NonNegative | None = setting(

@@ -71,7 +71,7 @@ def _search(task: Task, settings: Mcts | AbMcts, algorithm) -> Strategy:
     A terminal node that is asked for again tells its value again: nothing is drawn, and it does
     not become another candidate.
     """
-    tree, draws, rollouts = algorithm.init_tree(), Draws(), {}
+    tree, draws, rollouts = algorithm.init_tree(), Draws(), []
     dice = random.Random(task.noise)
     for _ in range(settings.num_simulations):
         tree, trial = _with_dice(dice, algorithm.ask, tree, ["think"])
@@ -87,11 +87,11 @@ def _search(task: Task, settings: Mcts | AbMcts, algorithm) -> Strategy:
                 [rolled] = yield from children(task, [rolled], 1, draws)
             [rolled] = yield from judged(task, [rolled])
             node = _Node(replace(young, scores=rolled.scores), rolled)
-            rollouts[rolled.ids, rolled.draws] = rolled
+            rollouts.append(rolled)
         value = node.whole.score
         value = 0.0 if value != value else value  # no judgement: nothing gained
         tree = _with_dice(dice, algorithm.tell, tree, trial.trial_id, (node, value))
-    return (yield from whole(task, [*rollouts.values()]))
+    return (yield from whole(task, rollouts))
 
 
 def _with_dice(dice: random.Random, move: Callable, *arguments):
