@@ -152,6 +152,12 @@ def test_a_budget_is_met_by_thinking_that_ended_within_it(think, stop, unmet):
     assert row["unmet"] == unmet and row["correct"] == 1.0
 
 
+def test_no_thinking_at_all_is_a_budget():
+    given = frames({0: ("Answer: B", [])}, "rejection", 0, think=0)
+    row = chosen([{"approach": "rejection", "max_think": [0]}], given).loc[("i", "rejection", 0)]
+    assert (row["unmet"], row["sampled"]) == (False, 40)
+
+
 def test_equal_answers_are_one_by_the_grader():
     """0.5 and 1/2 are one answer: together they outvote 2."""
     said = {0: ("0.5", []), 1: ("2", []), 2: ("1/2", []), 3: ("2.0", []), 4: ("50%", [])}

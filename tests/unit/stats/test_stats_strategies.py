@@ -66,6 +66,12 @@ def test_accuracy_and_costs_by_hand():
     assert levels.to_dict() == {0: 40, 1: 8, 2: 8, 3: 8, 4: 8, 5: 8}
 
 
+def test_a_prompt_is_paid_for_once():
+    made = searches_frame(graded(), rising).assign(prompt_tokens=7)
+    found = strategies.tabulate(made, graded()).set_index(["strategy", "n", "level"])
+    assert found.loc[("majority", 4, 0), "compute"] == pytest.approx(2 * PARAMETERS * (7 + 40))
+
+
 def test_conditions_of_budget_forcing_stand_beside():
     frame = graded()
     found = strategies.tabulate(searches_frame(frame, rising), frame)

@@ -242,13 +242,12 @@ def test_an_endless_path_is_ended_as_by_a_budget(approach):
 
 def test_a_path_that_fills_the_context_says_so():
     room = task(context=30).room
-    [done], engine, _ = run([search("beam_search", 4)], lambda t, d: "yyyy;", context=30)
+    [done], *_ = run([search("beam_search", 4)], lambda t, d: "yyyy;", context=30)
     assert {found.stop for found in done.found} == {"context"}
     assert {len(t) for t in thoughts(done)} == {room}
     # A step that fills it to the last token is the last.
-    [done], engine, _ = run(
-        [search("beam_search", 4)], lambda t, d: "y" * (room - 1) + ";", context=30
-    )
+    filling = "y" * (room - 1) + ";"
+    [done], engine, _ = run([search("beam_search", 4)], lambda t, d: filling, context=30)
     assert {found.stop for found in done.found} == {"context"}
     assert all(request.max_new for request in engine.asked)
 
@@ -451,6 +450,13 @@ def test_revisions_go_on_as_the_study_does():
         engine = Branching(script, {row(n): n for n in range(99)})
         [(_, [done])] = drive([("item", searches(one, wanted))], Several(engine, {}), 1)
         assert thoughts(done) == ["a", said]
+
+
+def test_a_pass_that_found_no_room_has_no_answer():
+    script = lambda t, d: "a|" if "W" not in t else "b" * 99  # noqa: E731
+    [done], *_ = run([search("revisions", 1, passes=4)], script, context=30)
+    whole, cut = thoughts(done)  # the second pass fills the context: there is no third
+    assert whole == "a" and cut.startswith("aWbbb")
 
 
 def test_revisions_have_an_answer_each_pass():

@@ -57,7 +57,8 @@ def choices(
     for model, item_id in spent[["model", "item_id"]].drop_duplicates().itertuples(index=False):
         for entry, search, size, n in _sizes(strategies):
             key = (model, item_id, search, size)
-            row = _row(entry, bills[*key, entry["scorer"]], n / size)
+            share = 1.0 if n == size else n / size  # a budget may be 0
+            row = _row(entry, bills[*key, entry["scorer"]], share)
             given = found.get(key)
             if given is not None:
                 own = values.get((entry["agg_strategy"], *key, entry["scorer"]), {})
