@@ -98,7 +98,7 @@ class Thinking(Section):
     step_end: Text = setting(
         "\n\n",
         "What ends a step of thinking, for strategies that search by steps: every token whose text "
-        "ends in this, or the tokens it is written with.",
+        "ends in this, or the tokens it is written with. It must not stand within an `end`.",
     )
     off: str | None = setting(
         None,
