@@ -4,7 +4,7 @@ import pytest
 
 from thinkscale.config.strategies import Strategy
 from thinkscale.errors import ThinkscaleError
-from thinkscale.jobs.preflight import check_strategies
+from thinkscale.jobs.preflight import check_levels, check_strategies
 
 
 @pytest.mark.parametrize(

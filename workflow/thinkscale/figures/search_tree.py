@@ -156,9 +156,8 @@ def _placed(nodes: pd.DataFrame, ballots: pd.DataFrame) -> _Drawn:
     for place in reversed(range(len(nodes) + 1)):  # children come behind their parents
         if below := children[place]:
             row[place] = (row[below[0]] + row[below[-1]]) / 2
-    last = {
-        candidate: place for place, own in enumerate(nodes["candidates"], 1) for candidate in own
-    }
+    members = list(enumerate(nodes["candidates"], 1))
+    last = {candidate: place for place, own in members for candidate in own}
     facts = ballots.set_index("candidate")
     ends: dict[int, dict[str, None]] = {}
     for candidate, place in last.items():
@@ -167,7 +166,7 @@ def _placed(nodes: pd.DataFrame, ballots: pd.DataFrame) -> _Drawn:
         words = "no answer" if pd.isna(ballot) else f"{visible(ballot, limit=12)} {tick}"
         ends.setdefault(place, {})[words] = None
     chosen = {*facts.index[facts["chosen"]]}
-    through = {place for place, own in enumerate(nodes["candidates"], 1) if chosen & {*own}}
+    through = {place for place, own in members if chosen & {*own}}
     said = {place: ", ".join(words) for place, words in ends.items()}
     return _Drawn(nodes, depth, row, said, frozenset(through))
 
@@ -176,7 +175,7 @@ def _joined(nodes: pd.DataFrame) -> pd.DataFrame:
     """Steps that were not judged and led to one step alone become one with it; numbered anew."""
     rows = nodes.set_index("node").to_dict("index")
     children = nodes["parent"].value_counts()
-    for node, row in rows.items():
+    for row in rows.values():
         above = rows.get(row["parent"])
         if above is None or children[row["parent"]] > 1 or not np.isnan(above["score"]):
             continue

@@ -3,6 +3,7 @@ can be believed as probabilities."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -79,11 +80,8 @@ def _views(steps: pd.Series) -> Iterator[tuple[dict, pd.Series]]:
     for how, one in AGGREGATED.items():
         yield {"agg_strategy": how}, steps.map(one)
     for part in range(1, PARTS + 1):
-        # The step in which the part ends: of whole numbers, for 0.6 * 5 may be more than 3.
-        yield (
-            {"fraction": part / PARTS},
-            steps.map(lambda s, p=part: s[-(-p * len(s) // PARTS) - 1]),
-        )
+        ends = steps.map(lambda own, p=part: own[ceil(p * len(own) / PARTS) - 1])
+        yield {"fraction": part / PARTS}, ends
 
 
 def _measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict]]:
@@ -150,15 +148,14 @@ def auc(score: np.ndarray, right: np.ndarray, weights: np.ndarray | float = 1.0)
     -------
     shape (...)
     """
-    order = np.argsort(score, kind="stable")
-    right = np.asarray(right, bool)[order]
-    weights = np.broadcast_to(weights, (*np.shape(weights)[:-1], len(score)))[..., order]
-    wrong = np.where(right, 0.0, weights)
-    # Of each candidate the weight of the wrong ones below it, and of those that tie half.
-    ranked = np.asarray(score, float)[order]
-    until = np.concatenate([np.zeros((*weights.shape[:-1], 1)), wrong.cumsum(axis=-1)], axis=-1)
-    ends = (np.searchsorted(ranked, ranked, side) for side in ("left", "right"))
+    score, right = np.asarray(score, float), np.asarray(right, bool)
+    weights = np.broadcast_to(weights, (*np.shape(weights)[:-1], len(score)))
+    order = np.argsort(score[~right])
+    ranked, of_right = score[~right][order], weights[..., right]
+    # Of each right candidate the weight of the wrong ones below it, and of those that tie half.
+    until = weights[..., np.flatnonzero(~right)[order]].cumsum(axis=-1)
+    until = np.concatenate([np.zeros((*until.shape[:-1], 1)), until], axis=-1)
+    ends = (np.searchsorted(ranked, score[right], side) for side in ("left", "right"))
     below = sum(until[..., end] for end in ends) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        won = np.where(right, weights * below, 0.0).sum(axis=-1)
-        return won / (np.where(right, weights, 0.0).sum(axis=-1) * wrong.sum(axis=-1))
+        return (of_right * below).sum(axis=-1) / (of_right.sum(axis=-1) * until[..., -1])

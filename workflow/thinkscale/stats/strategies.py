@@ -30,9 +30,9 @@ def tabulate(
     level: 0 is all items, 1 to 5 are fifths, the easiest first, by what `level_by` says: the bank's
     `difficulty`, or the model's `accuracy` on held-out samples (`core.searches.prepare`).
     any_correct: share of items with a correct candidate, what no choice can pass. gap: how far the
-    strategy is below that, paired by item; none where there is one candidate. Costs are tokens an item, `compute`
-    FLOPs an item. unmet: share of items whose thinking is longer than was asked for. Conditions of
-    budget forcing stand beside the strategies, at what each would cost alone.
+    strategy is below that, paired by item; none where there is one candidate. Costs are tokens an
+    item, `compute` FLOPs an item. unmet: share of items whose thinking is longer than was asked
+    for. Conditions of budget forcing stand beside the strategies, at what each would cost alone.
     """
     rows = []
     for cell, group in core.cells(core.prepare(searches, graded, held_out)):
