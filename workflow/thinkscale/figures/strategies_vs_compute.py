@@ -39,11 +39,12 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
     models, levels = look.among(rows), sorted(set(rows["level"]))
     looks = _looks(rows, style)
     short = short_names(look.models, style)
-    lines = -(-len(levels) // _COLUMNS)
+    columns = min(_COLUMNS, len(levels))
+    lines = -(-len(levels) // columns)
     height = len(models) * lines * (0.75 * style.height + 0.5) + 1.2
     figure = layout.constrained(style.wide, height, style, w_pad=0.05, h_pad=0.05)
     grid = figure.subplots(
-        len(models) * lines, _COLUMNS, sharex=True, sharey=True, squeeze=False
+        len(models) * lines, columns, sharex=True, sharey=True, squeeze=False
     ).reshape(len(models), -1)
     for axes, model in zip(grid, models, strict=True):
         for spare in axes[len(levels) :]:
@@ -51,11 +52,11 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
         for place, (ax, level) in enumerate(zip(axes, levels, strict=False)):
             own = rows[(rows["model"] == model) & (rows["level"] == level)]
             _draw_panel(ax, own, looks, style)
-            ax.tick_params(labelleft=place % _COLUMNS == 0)
-            below = place + _COLUMNS >= len(levels) and model == models[-1]
+            ax.tick_params(labelleft=place % columns == 0)
+            below = place + columns >= len(levels) and model == models[-1]
             ax.tick_params(labelbottom=below)
             ax.set_xlabel("FLOPs an item (log scale)" if below else "")
-            ax.set_ylabel("accuracy (share correct)" if place % _COLUMNS == 0 else "")
+            ax.set_ylabel("accuracy (share correct)" if place % columns == 0 else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:
                 title, detail = short[model], f"all {detail}"
@@ -136,6 +137,6 @@ def _flops(value: float, _: int) -> str:
 
 
 def _title(level: int, levels: list[int]) -> str:
-    if level in (levels[1], levels[-1]):
-        return "easiest fifth" if level == levels[1] else "hardest fifth"
-    return f"fifth {level} of 5"
+    named = {level: f"fifth {level} of 5" for level in levels}
+    ends = {levels[-1]: "hardest fifth", levels[min(1, len(levels) - 1)]: "easiest fifth"}
+    return (named | ends | {0: "all items"})[level]
