@@ -149,10 +149,9 @@ def test_the_gap_to_a_right_candidate_is_paired():
     assert row["any_correct"] == 0.5 and row["gap"] == pytest.approx(0.5 - 0.35)
     # By halves the gaps are 0 and .3: Student's t on 39 degrees of freedom.
     half = 2.0227 * 0.15 / np.sqrt(39)
-    assert (row["gap_lower"], row["gap_upper"]) == pytest.approx(
-        (0.15 - half, 0.15 + half), abs=1e-4
-    )
-    one = found[(found["n"] <= 1)]
+    bounds = row["gap_lower"], row["gap_upper"]
+    assert bounds == pytest.approx((0.15 - half, 0.15 + half), abs=1e-4)
+    one = found[found["n"] <= 1]
     assert len(one) and one["gap"].isna().all()
 
 

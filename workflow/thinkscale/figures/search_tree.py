@@ -138,7 +138,7 @@ def _legible(own: pd.DataFrame, ballots: pd.DataFrame) -> tuple[int, _Drawn]:
 def _placed(nodes: pd.DataFrame, ballots: pd.DataFrame) -> _Drawn:
     """Leaves one below another in the order in which branches began, parents amid their children.
 
-    No library in the environment lays out a tree so: networkx leaves that to graphviz.
+    networkx lays no tree out like this without graphviz, which is no package of Python.
     """
     nodes = _joined(nodes.sort_values("node"))
     parent = nodes["parent"].fillna(-1).to_numpy(int) + 1  # the root comes first
