@@ -150,7 +150,7 @@ def test_a_search_drawn(tmp_path):
     faded = [line for line in ax.lines if (line.get_alpha() or 1) < 1]
     assert len(faded) == 1
     colours = [to_hex(points.get_facecolor()[0]) for points in ax.collections[1:]]
-    assert len(set(colours)) == 4 and bar.get_ylabel() == "score of the thought up to a step"
+    assert len(set(colours)) == 4 and bar.get_ylabel() == "score"
     note = figure.get_supxlabel().replace("\n", " ")
     assert "item i, m, picked for what search gains" in note and "right in 25% of draws" in note
     save(figure, tmp_path / "tree.svg")

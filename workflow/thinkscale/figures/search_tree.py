@@ -80,7 +80,7 @@ def draw(nodes: Frame, ballots: Frame = None, searches: Frame = None, *, look: L
         detail = f"n = {n}; {len(all_steps)} steps, {given_up} given up; its answer is {said}"
         layout.heading(ax, name, detail, style.ink, style)
     bar = figure.colorbar(scale, ax=list(axes), fraction=0.02, pad=0.01, aspect=40)
-    bar.set_label("score of the thought up to a step", fontsize=style.small)
+    bar.set_label("score", fontsize=style.small)
     bar.ax.tick_params(labelsize=style.small)
     bar.outline.set_visible(False)
     line = {"marker": "o", "linestyle": "-", "markersize": style.marker_size}

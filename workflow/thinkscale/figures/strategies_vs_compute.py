@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look, Style
-from thinkscale.figures.core.text import fold, power_of_ten, short_names, span
+from thinkscale.figures.core.text import power_of_ten, short_names, span
 
 _FORCING = "budget_forcing"
 _LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
@@ -72,16 +72,11 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
         "difficulty": "fifths: by the bank's difficulty",
         "accuracy": "fifths: by the model's accuracy on samples that nothing here is measured on",
     }
-    layout.note(
-        figure,
-        fold(
-            f"markers: sizes of a strategy, {min(sizes)} to {max(sizes)}, larger ones larger; bars "
-            f"and the grey band of majority: {look.confidence:.0%} intervals, clustered by item; "
-            + by[rows["level_by"].iloc[0]],
-            200,
-        ),
-        style,
+    text = (
+        f"markers: sizes of a strategy, {min(sizes)} to {max(sizes)}, larger ones larger; bars and "
+        f"the grey band of majority: {look.confidence:.0%} intervals, clustered by item; "
     )
+    layout.note(figure, text + by[rows["level_by"].iloc[0]], style)
     return figure
 
 
