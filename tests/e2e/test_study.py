@@ -26,6 +26,8 @@ FIGURES = [
     "readout_reliability",
     "readout_vs_budget",
     "readout_vs_tokens",
+    "scorer_quality",
+    "search_tree",
     "strategies_vs_compute",
     "thinking_lengths",
     "token_change",

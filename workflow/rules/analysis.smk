@@ -126,6 +126,8 @@ use rule tabulate as compare_strategies with:
         graded=results("graded.parquet"),
     output:
         table=tabulated("strategies", "Strategies", "strategies", when=STUDY.strategies),
+    params:
+        options=analyses("confidence") | held_out(),
 
 
 use rule compare_strategies as match_compute with:
@@ -147,4 +149,15 @@ use rule compare_strategies as choose_by_difficulty with:
             when=STUDY.strategies,
         ),
     params:
-        options=resampling("confidence"),
+        options=resampling("confidence") | held_out(),
+
+
+use rule tabulate as measure_scorers with:
+    input:
+        ballots=results("ballots.parquet"),
+        scores=results("scores.parquet"),
+        graded=results("graded.parquet"),
+    output:
+        table=tabulated("scorer_quality", "Strategies", "scorers", when=STUDY.scorers),
+    params:
+        options=resampling("confidence", "n_boot"),

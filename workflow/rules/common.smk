@@ -16,7 +16,15 @@ from thinkscale.config.study import judge_model, scorer_models
 from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
-from thinkscale.jobs.preflight import check_bank, check_graders, check_strategies, check_writable
+from thinkscale.jobs.preflight import (
+    check_bank,
+    check_graders,
+    check_levels,
+    check_strategies,
+    check_writable,
+)
+from thinkscale.thinking.strategies.registry import APPROACHES
+from thinkscale.thinking.strategies.search import samples_drawn
 
 # Rules import the library from this checkout, in whichever environment they run.
 share_library(LIBRARY)
@@ -34,6 +42,7 @@ def checked_study():
         if workflow.is_main_process:
             check_graders(study.grading.graders, where, study.grading.pattern)
             check_strategies(study.strategies, where)
+            check_levels(study, where)
             check_writable(Path(study.results, study.study))
             check_bank(study, Path(study.results, study.study, "items.parquet"))
     except ThinkscaleError as error:
@@ -50,6 +59,8 @@ SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
 READOUT = any(getattr(model.inference, "readout", None) for model in THINKING)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
+# Strategies that draw step by step.
+TREES = [entry.shown for entry in STUDY.strategies if APPROACHES[entry.approach].tree]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 JUDGE = judge_model(STUDY)
 SCORER_MODELS = scorer_models(STUDY)
@@ -314,6 +325,12 @@ def analyses(*keys):
 def resampling(*keys):
     """The same, for an analysis that draws at random."""
     return {**analyses(*keys), "seed": STUDY.seed}
+
+
+def held_out():
+    """Which natural samples tell how hard an item is, where the bank does not."""
+    drawn = samples_drawn([strategy.model_dump() for strategy in STUDY.strategies])
+    return {} if STUDY.analyses.levels == "difficulty" else {"held_out": drawn}
 
 
 def thinking_settings(wildcards):

@@ -164,3 +164,17 @@ use rule draw as draw_strategies with:
             "accuracy against compute",
             when=STUDY.strategies,
         ),
+
+
+use rule draw as draw_scorers with:
+    input:
+        table("scorer_quality"),
+    output:
+        **drawn("scorer_quality", "Strategies", "quality of the scorers", when=STUDY.scorers),
+
+
+use rule draw as draw_search with:
+    input:
+        [results(f"{name}.parquet") for name in ("nodes", "ballots", "searches")],
+    output:
+        **drawn("search_tree", "Strategies", "a search", when=TREES),

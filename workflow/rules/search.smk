@@ -13,6 +13,7 @@ rule search:
         candidates=results("search", "{model}", "{shard}.candidates.parquet"),
         scores=results("search", "{model}", "{shard}.scores.parquet"),
         spent=results("search", "{model}", "{shard}.spent.parquet"),
+        nodes=results("search", "{model}", "{shard}.nodes.parquet"),
     log:
         log_of("search", "{model}", "{shard}.log"),
     benchmark:
@@ -44,10 +45,12 @@ rule gather_searches:
         candidates=shards("candidates", room="search"),
         scores=shards("scores", room="search"),
         spent=shards("spent", room="search"),
+        nodes=shards("nodes", room="search"),
     output:
         candidates=results("candidates.parquet"),
         scores=results("scores.parquet"),
         spent=results("spent.parquet"),
+        nodes=results("nodes.parquet"),
     log:
         log_of("gather_searches.log"),
     benchmark:
@@ -68,6 +71,7 @@ rule choose:
         overlap=overlap_table(),
     output:
         searches=results("searches.parquet"),
+        ballots=results("ballots.parquet"),
     log:
         log_of("choose.log"),
     benchmark:

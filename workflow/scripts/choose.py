@@ -11,7 +11,7 @@ with job(snakemake):
     excluded = ()
     if given.overlap:
         excluded = graded.contaminated(read_table(given.overlap), **params.exclusion)
-    frame = choices(
+    searches, ballots = choices(
         contracts.read(given.candidates, "candidates"),
         contracts.read(given.scores, "scores"),
         contracts.read(given.spent, "spent"),
@@ -22,4 +22,5 @@ with job(snakemake):
         excluded=excluded,
         seed=params.seed,
     )
-    contracts.write(frame, snakemake.output.searches, "searches")
+    contracts.write(searches, snakemake.output.searches, "searches")
+    contracts.write(ballots, snakemake.output.ballots, "ballots")

@@ -53,5 +53,5 @@ with job(snakemake) as say:
     )
     for name, ends in usage["unread"].items():
         say(f"scorer {name}: {ends:,} ends without a value, as what it was to read did not fit")
-    for name in ("candidates", "scores", "spent"):
+    for name in ("candidates", "scores", "spent", "nodes"):
         contracts.write(getattr(found, name), snakemake.output[name], name)

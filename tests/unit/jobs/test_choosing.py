@@ -57,7 +57,7 @@ def frames(said=SAID, search="samples", n=4, stop="natural", scorer="s", think=1
 
 def chosen(strategies, given=None, **options):
     asked = [Strategy(**one).model_dump() for one in strategies]
-    found = choices(
+    found, _ = choices(
         *(given or frames()),
         ITEMS,
         asked,
@@ -164,7 +164,7 @@ def test_equal_answers_are_one_by_the_grader():
     items = ITEMS.assign(options=[[]] * 2, key=None, answer_text="0.5")
     asked = [Strategy(approach="majority", n=[5]).model_dump()]
     grading = {"graders": ["numeric"], "numeric": {}}
-    found = choices(*frames(said, n=5), items, asked, grading=grading, answer_prompts={"m": ""})
+    found, _ = choices(*frames(said, n=5), items, asked, grading=grading, answer_prompts={"m": ""})
     first = found.set_index("item_id").loc["i"]
     assert first["correct"] == 1.0 and first["share"] == 1.0
 

@@ -10,7 +10,7 @@ from studies import message, study
 from thinkscale.config import parse_study
 from thinkscale.config.strategies import Strategy
 from thinkscale.errors import ThinkscaleError
-from thinkscale.jobs.preflight import check_strategies
+from thinkscale.jobs.preflight import check_levels, check_strategies
 from thinkscale.thinking.strategies.registry import APPROACHES
 
 STUDIES = Path(__file__).parents[3] / "config/studies"
@@ -70,3 +70,21 @@ def test_the_shipped_study_of_all_strategies_passes():
     values = yaml.safe_load((STUDIES / "strategies.yaml").read_text())
     check_strategies([Strategy(**one) for one in values["strategies"]], "strategies.yaml")
     assert {one["approach"] for one in values["strategies"]} == set(APPROACHES)
+
+
+def test_levels_by_accuracy_need_samples_that_no_strategy_draws():
+    model = Path(__file__).parents[3] / "resources/calibration/reasoner"
+    values = study(
+        **{"models": [{"name": "one", "path": str(model)}], "corpora": []},
+        **{"analyses.levels": "accuracy", "inference.samples": 16},
+    )
+    values["strategies"] = [
+        {"approach": "majority", "n": [4]},
+        {"approach": "rejection", "max_think": [99]},
+    ]
+    with pytest.raises(ThinkscaleError, match=r"`analyses\.levels`: .* 16 samples of one, "):
+        check_levels(parse_study(values, "study.yaml"), "study.yaml")
+    values["strategies"][1]["max_tries"] = 12
+    check_levels(parse_study(values, "study.yaml"), "study.yaml")
+    values["analyses"]["levels"], values["strategies"][1]["max_tries"] = "difficulty", 99
+    check_levels(parse_study(values, "study.yaml"), "study.yaml")

@@ -6,6 +6,7 @@ import pytest
 
 from graded_frames import graded_frame
 from thinkscale.data import contracts
+from thinkscale.errors import ThinkscaleError
 from thinkscale.stats import compute_matched, compute_optimal, strategies
 from thinkscale.stats.core import searches as core
 
@@ -98,6 +99,66 @@ def test_fifths_keep_equal_difficulties_together_and_no_difficulty_is_no_fifth()
     fifths = core.levels(pd.Series([1.0, 1.0, 1.0, 2.0, np.nan]))
     assert fifths[:3].nunique() == 1 and fifths[3] == 5 and fifths[4] == 0
     assert core.levels(pd.Series(range(10))).tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def lucky(items=200, samples=8):
+    """A graded frame in which every sample is right by the toss of a coin, whatever the item."""
+    frame = graded_frame(models=("a",), items=items, samples=samples)
+    right = np.random.default_rng(9).random(len(frame)) < 0.5
+    return frame.assign(
+        outcome=np.where(right, "correct", "incorrect"), alone_tokens=10, prompt_tokens=0
+    )
+
+
+def test_levels_by_accuracy_rest_on_samples_that_nothing_else_is_measured_on():
+    """Where all is luck no level is harder than another; by the same samples one would be."""
+    frame = lucky()
+    made = searches_frame(frame, rising)
+    found = strategies.tabulate(made, frame, held_out=4)
+    own = found[(found["condition"] == "natural") & (found["level"] > 0)]
+    assert set(own["level_by"]) == {"accuracy"} and len(own) >= 3
+    assert ((own["lower"] < 0.5) & (own["upper"] > 0.5)).all()
+    # What is shown is of the samples before, and levels are of those from there on.
+    changed = frame.copy()
+    held = changed["sample"] >= 4
+    changed.loc[~held, "outcome"] = "incorrect"
+    again = strategies.tabulate(made, changed, held_out=4)
+    sizes = ["condition", "strategy", "n", "level", "n_items"]
+    pd.testing.assert_frame_equal(again[sizes], found[sizes])
+    assert (again.loc[again["condition"] == "natural", "estimate"] == 0).all()
+
+
+def test_levels_by_accuracy_are_each_models_own_the_easiest_first():
+    frame = graded_frame(models=("a", "b"), items=10, samples=2)
+    place = frame["item_id"].str[1:].astype(int)
+    easy = np.where(frame["model"] == "a", place < 5, place >= 5)
+    frame["outcome"] = np.where(easy, "correct", "incorrect")
+    frame = frame.assign(alone_tokens=10, prompt_tokens=0)
+    made = pd.concat([searches_frame(frame, rising, model=model) for model in ("a", "b")])
+    prepared = core.prepare(made, frame, held_out=1)
+    of_items = prepared.groupby(["model", "item_id"])["level"].agg(["min", "max"])
+    assert (of_items["min"] == of_items["max"]).all()
+    levels = of_items["min"]
+    assert levels["a", "i0"] < levels["a", "i9"] and levels["b", "i0"] > levels["b", "i9"]
+    with pytest.raises(ThinkscaleError, match="a has no natural sample beyond those"):
+        core.prepare(made, frame, held_out=2)
+
+
+def test_the_gap_to_a_right_candidate_is_paired():
+    frame = graded()
+    made = searches_frame(frame, rising)
+    # Half of the items hold a right candidate, and there is none to be had in the others.
+    made["any_correct"] = np.where(made["item_id"].str[1:].astype(int) < 20, 1.0, 0.0)
+    made["correct"] = 0.7 * made["any_correct"]
+    found = strategies.tabulate(made, frame)
+    row = found[(found["strategy"] == "beam") & (found["n"] == 4) & (found["level"] == 0)].iloc[0]
+    assert row["any_correct"] == 0.5 and row["gap"] == pytest.approx(0.5 - 0.35)
+    # By halves the gaps are 0 and .3: Student's t on 39 degrees of freedom.
+    half = 2.0227 * 0.15 / np.sqrt(39)
+    bounds = row["gap_lower"], row["gap_upper"]
+    assert bounds == pytest.approx((0.15 - half, 0.15 + half), abs=1e-4)
+    one = found[found["n"] <= 1]
+    assert len(one) and one["gap"].isna().all()
 
 
 def test_between_sizes_accuracy_is_interpolated_in_log_compute():

@@ -26,7 +26,7 @@ from thinkscale.thinking.strategies.candidate import (
 )
 from thinkscale.thinking.strategies.particle_filtering import resampled
 from thinkscale.thinking.strategies.registry import APPROACHES
-from thinkscale.thinking.strategies.search import Search, searches
+from thinkscale.thinking.strategies.search import Search, expand, samples_drawn, searches
 
 CONTEXT = 100
 STEP_ENDS = (ids(";"),)
@@ -465,6 +465,83 @@ def test_revisions_have_an_answer_each_pass():
 
     [done], *_ = run([search("revisions", 2, passes=2)], script)
     assert sorted(thoughts(done)) == ["a", "a", "aWb", "aWb"]
+
+
+def alphabet(thought):
+    """Later letters are better."""
+    return "abcdefgh".find(thought.rstrip(";")[-1]) / 10
+
+
+def drawn(searched):
+    """Of each node the thought up to it, how often it was drawn, its score, its candidates."""
+    nodes, before, found = searched.nodes, {}, {}
+    for place, node in enumerate(nodes):
+        before[place] = before.get(node.parent, "") + text(node.step)
+        found[before[place]] = (node.draws, node.score, node.candidates)
+    return found
+
+
+def test_all_that_beam_search_drew_is_there_and_says_what_came_of_it():
+    """Of a; b; c; d; the best two grow a; and b; each, and so do the best two of those."""
+    [done], *_ = run([search("beam_search", 4, beam_width=2)], letters, alphabet)
+    nodes = drawn(done)
+    first = {"a;": 0.0, "b;": 0.1, "c;": 0.2, "d;": 0.3}
+    assert {thought: nodes[thought][1] for thought in first} == first
+    assert nodes["a;"][2] == nodes["b;"][2] == ()  # given up
+    # What ended behind its last step ends there, in two candidates each.
+    kept = {thoughts(done)[n] for n in nodes["c;"][2] + nodes["d;"][2]}
+    assert kept == {"c;b;b;", "d;b;b;"}
+    assert nodes["d;b;b;"] == (1, 0.1, tuple(n for n in range(4) if thoughts(done)[n][0] == "d"))
+    assert nodes["d;a;"] == (1, 0.0, ())
+    assert sum(draws for draws, *_ in nodes.values()) == 3 * 4
+
+
+def test_what_is_looked_ahead_at_is_no_node_and_its_score_is_that_of_the_step():
+    def script(thought, draw):
+        if thought.count(";") == 2:
+            return "|"
+        return "z;" if draw is None else "ab"[draw] + ";"
+
+    [done], *_ = run(
+        [search("beam_search", 2, beam_width=2, lookahead=1)],
+        script,
+        lambda thought: 0.9 if thought == "a;z;" else 0.2,
+    )
+    nodes = drawn(done)
+    assert set(nodes) == {"a;", "b;", "a;a;", "a;b;"}
+    assert (nodes["a;"][1], nodes["b;"][1]) == (0.9, 0.2)
+
+
+def test_rollouts_are_branches_whose_last_step_is_judged():
+    [done], *_ = run([search("mcts", 3, beam_width=2)], letters, alphabet)
+    nodes = drawn(done)
+    ends = {thought for thought, (_, score, _) in nodes.items() if not math.isnan(score)}
+    assert ends == set(thoughts(done)) and len(ends) == 3
+    assert all(candidates for *_, candidates in nodes.values())
+
+
+def test_a_thought_that_ends_behind_a_step_has_no_further_one():
+    """Equal steps are one node; what ended without a step of its own ends at the one before."""
+    [done], *_ = run(
+        [search("dvts", 2, beam_width=2)], lambda thought, draw: "|" if thought else "x;"
+    )
+    assert [(node.parent, text(node.step), node.draws) for node in done.nodes] == [(None, "x;", 2)]
+    assert done.nodes[0].candidates == (0, 1)
+
+
+def test_samples_are_judged_by_the_scorers_of_all_strategies():
+    wanted = [
+        {"approach": "beam_search", "name": None, "n": [4, 8], "scorer": "tree"},
+        {"approach": "majority", "name": None, "n": [1, 8], "scorer": None},
+        {"approach": "best_of_n", "name": None, "n": [2], "scorer": "own"},
+        {"approach": "rejection", "name": None, "max_think": [99], "scorer": None},
+    ]
+    [samples] = [one for one in expand(wanted) if one.name == "samples"]
+    assert samples.n == 8 and samples.scorers == ("own", "tree")
+    # Tries are samples; what a tree draws is none, nor is a budget a number of them.
+    assert samples_drawn(wanted) == 16
+    assert samples_drawn([{**wanted[3], "max_tries": 3}, *wanted[:3]]) == 8
+    assert samples_drawn(wanted[:1]) == 0
 
 
 def test_sizes_and_strategies_share_what_they_draw():

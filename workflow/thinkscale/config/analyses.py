@@ -1,5 +1,7 @@
 """What is computed and drawn."""
 
+from typing import Literal
+
 from pydantic.types import StrictInt
 
 from thinkscale.config.corpora import Contamination, Divergence
@@ -18,6 +20,12 @@ class Analyses(Section):
     compare: list[tuple[Name, Name]] | None = setting(
         None,
         "Pairs of models compared on the same items. Default: each derived model with its parent.",
+    )
+    levels: Literal["difficulty", "accuracy"] = setting(
+        "difficulty",
+        "By what strategies are compared at equal difficulty, in fifths of the items: the bank's "
+        "`difficulty`, or each model's own `accuracy` on natural samples that nothing else is "
+        "measured on (those of `inference.samples` beyond what strategies draw).",
     )
     divergence: Divergence = setting(Divergence(), "Comparing corpora with items.")
     contamination: Contamination = setting(

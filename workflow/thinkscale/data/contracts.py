@@ -134,6 +134,31 @@ SCHEMAS: dict[str, pa.Schema] = {
         {**_SEARCH_KEYS, "candidate": INT, "scorer": TEXT, "step": INT, "score": FLOAT},
         nullable="score",
     ),
+    # The steps that searches drew, whatever became of them; equal ones behind one are one node.
+    "nodes": _contract(
+        {
+            **_SEARCH_KEYS,
+            "node": INT,
+            "parent": INT,  # the node it was drawn behind; null at the root
+            "draws": INT,  # how often
+            "tokens": INT,
+            "text": TEXT,
+            "score": FLOAT,  # of the thought up to it; null where the scorer was not asked
+            "candidates": IDS,  # that go through it; none where the branch was given up
+        },
+        nullable="parent score",
+    ),
+    # What each candidate's answer votes for, and whether it is right.
+    "ballots": _contract(
+        {
+            **_SEARCH_KEYS,
+            "candidate": INT,
+            "ballot": TEXT,  # equal answers to an item alike; null where it votes for nothing
+            "correct": BOOL,
+            "chosen": BOOL,  # whether the search's answer came from it; never of natural samples
+        },
+        nullable="ballot",
+    ),
     "spent": _contract(
         {
             **_SEARCH_KEYS,
@@ -215,6 +240,8 @@ KEYS = {
     "verdicts": ("model", "item_id", "sample", "condition", "judge"),
     "candidates": (*_SEARCH_KEYS, "candidate"),
     "scores": (*_SEARCH_KEYS, "candidate", "scorer", "step"),
+    "nodes": (*_SEARCH_KEYS, "node"),
+    "ballots": (*_SEARCH_KEYS, "candidate"),
     "spent": (*_SEARCH_KEYS, "scorer"),
     "searches": ("model", "item_id", "strategy", "n"),
 }

@@ -1,96 +1,137 @@
-"""Accuracy of every strategy against compute, over all items and for the easy and the hard ones."""
+"""Accuracy of every strategy against compute, over all items and by fifths of difficulty."""
+
+from math import floor, log10
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
-from thinkscale.figures.core.text import fold, short_names, span
+from thinkscale.figures.core.style import Look, Style
+from thinkscale.figures.core.text import power_of_ten, short_names, span
 
 _FORCING = "budget_forcing"
 _LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
+_COLUMNS = 3
 
 
 @layout.figure
 def draw(strategies: Frame, *, look: Look) -> Figure:
-    """A row of panels for each model: all items, the easiest fifth, the hardest.
+    """For each model a panel of all items and one of each fifth, from the easiest to the hardest.
 
     Accuracy against FLOPs an item on a log scale; a line a strategy with a marker at each of its
-    sizes; conditions of budget forcing as crosses. The band is the interval of majority voting.
+    sizes, larger ones at larger sizes; conditions of budget forcing as crosses. Bars are intervals,
+    that of majority voting is the grey band. Dotted is the share of items with a right sample.
     """
     rows = frames.require(
         frames.some(strategies, "no strategy was run"),
-        ["model", "strategy", "approach", "n", "level", "n_items", "estimate", "compute"],
+        [
+            *["model", "strategy", "approach", "n", "level", "level_by", "n_items", "compute"],
+            *["estimate", "lower", "upper", "any_correct"],
+        ],
         "strategies",
     )
     look, style = look.over(rows), look.style
     models, levels = look.among(rows), sorted(set(rows["level"]))
-    shown = [0] if len(levels) < 3 else [0, levels[1], levels[-1]]
-    names = list(dict.fromkeys(rows.loc[rows["approach"] != _FORCING, "strategy"]))
-    colours = {name: style.palette[i % len(style.palette)] for i, name in enumerate(names)}
-    marks = {name: style.markers[i % len(style.markers)] for i, name in enumerate(names)}
-    lines = {name: _LINES[i // len(style.markers) % len(_LINES)] for i, name in enumerate(names)}
+    looks = _looks(rows, style)
     short = short_names(look.models, style)
-    height = len(models) * (style.height + 0.5) + 0.9
+    columns = min(_COLUMNS, len(levels))
+    lines = -(-len(levels) // columns)
+    height = len(models) * lines * (0.75 * style.height + 0.5) + 1.2
     figure = layout.constrained(style.wide, height, style, w_pad=0.05, h_pad=0.05)
-    grid = figure.subplots(len(models), len(shown), sharex=True, sharey="row", squeeze=False)
-    for line, model in zip(grid, models, strict=True):
-        for ax, level in zip(line, shown, strict=True):
+    grid = figure.subplots(
+        len(models) * lines, columns, sharex=True, sharey=True, squeeze=False
+    ).reshape(len(models), -1)
+    for axes, model in zip(grid, models, strict=True):
+        for spare in axes[len(levels) :]:
+            spare.remove()
+        for place, (ax, level) in enumerate(zip(axes, levels, strict=False)):
             own = rows[(rows["model"] == model) & (rows["level"] == level)]
-            forced = own[own["approach"] == _FORCING]
-            vote = own[own["approach"] == "majority"].sort_values("compute")
-            ax.fill_between(
-                vote["compute"], vote["lower"], vote["upper"], color=style.faint, linewidth=0
-            )
-            ax.scatter(
-                *(forced["compute"], forced["estimate"]), marker="x", color=style.muted,
-                s=3 * style.marker_size**1.3, linewidth=0.9,
-            )  # fmt: skip
-            for name in names:
-                curve = own[own["strategy"] == name].sort_values("compute")
-                ax.plot(
-                    *(curve["compute"], curve["estimate"]), color=colours[name], marker=marks[name],
-                    linestyle=lines[name], markeredgewidth=0, linewidth=0.8 * style.line_width,
-                    markersize=0.8 * style.marker_size,
-                )  # fmt: skip
-            ax.set_xscale("log")
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
-            ax.xaxis.set_minor_formatter(NullFormatter())
-            ax.grid(axis="y")
-            ax.set_ylim(0, 1.02)
-            ax.set_xlabel("FLOPs an item (log scale)" if model == models[-1] else "")
-            ax.set_ylabel("accuracy (share correct)" if level == shown[0] else "")
+            _draw_panel(ax, own, looks, style)
+            ax.tick_params(labelleft=place % columns == 0)
+            below = place + columns >= len(levels) and model == models[-1]
+            ax.tick_params(labelbottom=below)
+            ax.set_xlabel("FLOPs an item (log scale)" if below else "")
+            ax.set_ylabel("accuracy (share correct)" if place % columns == 0 else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:
                 title, detail = short[model], f"all {detail}"
             layout.heading(ax, title, detail, style.ink, style)
-    handles = [
-        Line2D([], [], color=colours[n], marker=marks[n], linestyle=lines[n], label=n)
-        for n in names
+    handles = [Line2D([], [], label=name, **how) for name, how in looks.items()]
+    handles += [
+        Line2D([], [], color=style.muted, marker="x", linestyle="", label="budget forcing"),
+        Line2D([], [], color=style.muted, linestyle=(0, (1, 1)), label="a right sample is there"),
     ]
-    handles.append(
-        Line2D([], [], color=style.muted, marker="x", linestyle="", label="budget forcing")
-    )
     figure.legend(handles=handles, loc="outside upper left", ncols=4)
     sizes = {int(n) for n in rows.loc[rows["approach"] != _FORCING, "n"] if not np.isnan(n)}
-    layout.note(
-        figure,
-        fold(
-            f"markers: sizes of a strategy, {min(sizes)} to {max(sizes)}, rising with compute; "
-            f"grey band: {look.confidence:.0%} interval of majority, clustered by item; intervals "
-            "of the others are in strategies.csv",
-            200,
-        ),
-        style,
+    by = {
+        "difficulty": "fifths: by the bank's difficulty",
+        "accuracy": "fifths: by the model's accuracy on samples that nothing here is measured on",
+    }
+    text = (
+        f"markers: sizes of a strategy, {min(sizes)} to {max(sizes)}, larger ones larger; bars and "
+        f"the grey band of majority: {look.confidence:.0%} intervals, clustered by item; "
     )
+    layout.note(figure, text + by[rows["level_by"].iloc[0]], style)
     return figure
 
 
+def _looks(rows: pd.DataFrame, style: Style) -> dict[str, dict]:
+    """Colour, marker and line of each strategy, no two alike."""
+    names = dict.fromkeys(rows.loc[rows["approach"] != _FORCING, "strategy"])
+    colours, marks = len(style.palette), len(style.markers)
+    return {
+        name: {
+            "color": style.palette[i % colours],
+            "marker": style.markers[(i + i // colours) % marks],
+            "linestyle": _LINES[i // colours % len(_LINES)],
+        }
+        for i, name in enumerate(names)
+    }
+
+
+def _draw_panel(ax: Axes, own: pd.DataFrame, looks: dict[str, dict], style: Style) -> None:
+    forced = own[own["approach"] == _FORCING]
+    vote = own[own["approach"] == "majority"].sort_values("compute")
+    ax.fill_between(vote["compute"], vote["lower"], vote["upper"], color=style.faint, linewidth=0)
+    ax.plot(
+        *(vote["compute"], vote["any_correct"]), color=style.muted, linestyle=(0, (1, 1)),
+        linewidth=0.8 * style.line_width,
+    )  # fmt: skip
+    ax.scatter(
+        *(forced["compute"], forced["estimate"]), marker="x", color=style.muted,
+        s=3 * style.marker_size**1.3, linewidth=0.9,
+    )  # fmt: skip
+    for name, how in looks.items():
+        curve = own[own["strategy"] == name].sort_values("compute")
+        line, mark = how["linestyle"], {"color": how["color"], "marker": how["marker"]}
+        at = curve["compute"], curve["estimate"]
+        ax.plot(*at, color=how["color"], linestyle=line, linewidth=0.8 * style.line_width)
+        sizes = style.marker_size**2 * (0.3 + 0.25 * curve["n"].rank(method="dense"))
+        ax.scatter(*at, s=sizes, linewidth=0, zorder=3, **mark)
+        if (curve["approach"] != "majority").any():
+            ends = layout.bars(curve["lower"], curve["estimate"], curve["upper"])
+            bars = {"ecolor": how["color"], "elinewidth": 0.5 * style.line_width, "alpha": 0.35}
+            ax.errorbar(*at, yerr=ends, fmt="none", **bars)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_formatter(FuncFormatter(_flops))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.grid(axis="y")
+    ax.set_ylim(0, 1.03)
+
+
+def _flops(value: float, _: int) -> str:
+    exponent = floor(log10(value) + 1e-9)
+    lead = round(value / 10**exponent)
+    return f"{'' if lead == 1 else f'{lead}·'}{power_of_ten(exponent)}"
+
+
 def _title(level: int, levels: list[int]) -> str:
-    if level == 0:
-        return "all items"
-    return "easiest fifth" if level == levels[1] else "hardest fifth"
+    named = {level: f"fifth {level} of 5" for level in levels}
+    ends = {levels[-1]: "hardest fifth", levels[min(1, len(levels) - 1)]: "easiest fifth"}
+    return (named | ends | {0: "all items"})[level]

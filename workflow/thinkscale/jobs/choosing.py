@@ -1,4 +1,4 @@
-"""From candidates to what every strategy chose: the frame `searches` (design: data contracts)."""
+"""From candidates to what every strategy chose: the frames `searches` and `ballots`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -34,9 +34,10 @@ def choices(
     answer_prompts: Mapping[str, str],
     excluded: Sequence[str] = (),
     seed: int = 0,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Grade every candidate's answer and let every strategy choose at each of its sizes.
 
+    Returns the frames `searches` and `ballots`, by contract.
     grading: the study's; its first grader that needs nothing but the answer is gone by, and answers
     are equal where it says so. answer_prompts: what was put in before a cut response's
     answer, by model. excluded: ids of items that the study leaves out. Strategies over samples
@@ -53,7 +54,7 @@ def choices(
     records = spent.astype(object).where(spent.notna(), None).to_dict("records")
     bills = {tuple(bill[name] for name in (*_SEARCH, "scorer")): bill for bill in records}
     facts = items[["item_id", "difficulty", "cluster_id"]]
-    rows = []
+    rows, sources = [], {}
     for model, item_id in spent[["model", "item_id"]].drop_duplicates().itertuples(index=False):
         for entry, search, size, n in _sizes(strategies):
             key = (model, item_id, search, size)
@@ -62,12 +63,21 @@ def choices(
             given = found.get(key)
             if given is not None:
                 own = values.get((entry["agg_strategy"], *key, entry["scorer"]), {})
-                row |= _chosen(entry, given, own, n, generator(seed, model, item_id, f"{size} {n}"))
+                scored = np.array([own.get(c, np.nan) for c in given["candidate"]], dtype=float)
+                rng = generator(seed, model, item_id, f"{size} {n}")
+                chosen = _chosen(entry, given, scored, n, rng)
+                row |= chosen
+                if not APPROACHES[entry["approach"]].parallel:
+                    sources[key] = _sources(entry, given, scored, chosen["answer"])
             out = {"excluded": item_id in excluded}
             rows.append({"model": model, "item_id": item_id, "n": n, **row, **out})
     names = contracts.SCHEMAS["searches"].names
     made = pd.DataFrame(rows, columns=[name for name in names if name not in facts.columns[1:]])
-    return made.merge(facts, on="item_id", how="left")
+    judged["chosen"] = False
+    for key, chosen in sources.items():
+        judged.loc[found[key].index, "chosen"] = chosen
+    searches = made.merge(facts, on="item_id", how="left")
+    return searches, judged[contracts.SCHEMAS["ballots"].names]
 
 
 def aggregated(scores: pd.DataFrame, how: str) -> pd.DataFrame:
@@ -130,7 +140,7 @@ def rule_of(entry: Mapping[str, Any]) -> str:
 def _chosen(
     entry: Mapping[str, Any],
     given: pd.DataFrame,
-    scores: Mapping[int, float],
+    scores: np.ndarray,
     n: int,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
@@ -138,11 +148,10 @@ def _chosen(
     members = np.ones((1, len(given)))
     if parallel:
         members = subsets(len(given), n, n_draws=_DRAWS, rng=rng)
-    values = np.array([scores.get(c, np.nan) for c in given["candidate"]], dtype=float)
     choice = choose(
         given["ballot"].to_numpy(object),
         given["correct"].to_numpy(bool),
-        values,
+        scores,
         members,
         rule_of(entry),
     )
@@ -150,6 +159,16 @@ def _chosen(
     if entry["approach"] == "rejection":  # a thought that was cut did not end within the budget
         unmet = bool(((thought > n) | (given["stop"] != "natural")).any())
     return {**asdict(choice), "think_tokens": thought.mean(), "unmet": unmet}
+
+
+def _sources(
+    entry: Mapping[str, Any], given: pd.DataFrame, scores: np.ndarray, answer: str | None
+) -> np.ndarray:
+    """Which candidates an answer that was chosen came from: those that gave it, or the best."""
+    gave = given["ballot"].eq(answer).to_numpy(bool) & (answer is not None)
+    if rule_of(entry) != "best" or not gave.any():
+        return gave
+    return gave & (scores == np.nanmax(scores[gave]))
 
 
 def _judged(

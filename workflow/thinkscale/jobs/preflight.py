@@ -86,6 +86,22 @@ def check_strategies(strategies: Sequence[Strategy], where: str) -> None:
                 raise ThinkscaleError(f"{key}.{size}`: {error}") from error
 
 
+def check_levels(study: Study, where: str) -> None:
+    """Raise ThinkscaleError where levels by accuracy have no samples that strategies leave."""
+    from thinkscale.thinking.strategies.search import samples_drawn
+
+    if study.analyses.levels != "accuracy" or not study.strategies:
+        return
+    drawn = samples_drawn([strategy.model_dump() for strategy in study.strategies])
+    for model in study.models:
+        if model.thinks and model.inference.samples <= drawn:
+            raise ThinkscaleError(
+                f"{where}: `analyses.levels`: accuracy is measured on samples that strategies do "
+                f"not draw; found {model.inference.samples} samples of {model.name}, of which they "
+                f"draw {drawn}; expected more `inference.samples`"
+            )
+
+
 def check_bank(study: Study, items: Path) -> None:
     """Read a bank that was not yet turned into `items`, so that its errors come first.
 

@@ -24,11 +24,12 @@ from thinkscale.thinking.strategies.search import Read, Search, Searched, expand
 
 @dataclass(frozen=True)
 class Found:
-    """Frames by contract: what was found, each step's scores, and what was spent."""
+    """Frames by contract: what was found, each step's scores, what was spent, and the trees."""
 
     candidates: pd.DataFrame
     scores: pd.DataFrame
     spent: pd.DataFrame
+    nodes: pd.DataFrame
 
 
 def search_items(
@@ -80,7 +81,7 @@ def search_items(
             done[item_id] = found
         usage = journal.usage()
         recalled = journal.recalled
-    candidates, scores, spent = [], [], []
+    candidates, scores, spent, nodes = [], [], [], []
     for item_id, prompt in work.prompts.items():
         key = {"model": record["name"], "item_id": item_id}
         sizes = {"prompt_tokens": len(prompt), "parameters": size}
@@ -93,14 +94,18 @@ def search_items(
             candidates += _candidates(own, searched, tokenizer.decode)
             scores += _scores(own, searched)
             spent += _spent({**own, **sizes}, searched)
-    frames = (("candidates", candidates), ("scores", scores), ("spent", spent))
+            nodes += _nodes(own, searched, tokenizer.decode)
+    frames = {"candidates": candidates, "scores": scores, "spent": spent, "nodes": nodes}
     for bill in spent:
         bill["scorer_parameters"] = judges.parameters.get(bill["scorer"], 0)
         judge = judges.engines.get(bill["scorer"])
         bill["exact_tokens"] = judge is None or judge.exact_tokens
-    made = [pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names) for name, rows in frames]
+    made = {
+        name: pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names)
+        for name, rows in frames.items()
+    }
     did = {"usage": usage, "recalled": recalled, "items": len(done), "unread": judges.unread()}
-    return Found(*made), did
+    return Found(**made), did
 
 
 def _nothing(wanted: Sequence[Search]) -> Iterator[dict[str, Any]]:
@@ -141,6 +146,22 @@ def _scores(key: Mapping[str, Any], searched: Searched) -> Iterator[dict[str, An
             for step, value in enumerate(values):
                 own = {"candidate": number, "scorer": scorer, "step": step}
                 yield {**key, **own, "score": None if value != value else value}
+
+
+def _nodes(
+    key: Mapping[str, Any], searched: Searched, decode: Callable[[Sequence[int]], str]
+) -> Iterator[dict[str, Any]]:
+    for number, node in enumerate(searched.nodes):
+        yield {
+            **key,
+            "node": number,
+            "parent": node.parent,
+            "draws": node.draws,
+            "tokens": len(node.step),
+            "text": decode(node.step),
+            "score": None if node.score != node.score else node.score,
+            "candidates": list(node.candidates),
+        }
 
 
 def _spent(key: Mapping[str, Any], searched: Searched) -> Iterator[dict[str, Any]]:

@@ -1,14 +1,14 @@
-"""Sentences on strategies: which did best, at equal compute, and chosen by difficulty."""
+"""Sentences on strategies: which did best, at equal compute, by difficulty, and by which scorer."""
 
 from collections.abc import Iterator
 
 import pandas as pd
 
-from thinkscale.report.words import count, estimate, named, percent, share
+from thinkscale.report.words import count, estimate, named, number, percent, share
 
 
 def strategies(table: pd.DataFrame) -> Iterator[str]:
-    """Each model's most accurate strategy at its largest size, and how far below pass@N that is."""
+    """Each model's most accurate strategy, and how far below what its candidates hold that is."""
     whole = table[(table["level"] == 0) & (table["approach"] != "budget_forcing")]
     for model, rows in whole.groupby("model", sort=False):
         best = rows.loc[rows["estimate"].idxmax()]
@@ -25,7 +25,7 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
             f"was {named(best['strategy'])} at {count(best['n'])}: {share(best)} of "
             f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item "
             f"and {count(best['scored'])} that a scorer read; a correct candidate was there in "
-            f"{percent(best['any_correct'])}{beside}."
+            f"{percent(best['any_correct'])}{_missed(best)}{beside}."
         )
 
 
@@ -57,6 +57,34 @@ def optimal(table: pd.DataFrame) -> Iterator[str]:
             f"{count(most['n_items'])} items at {count(most['multiple'])} times the cost of one "
             f"sample, {_gain(most)} against a majority at that cost."
         )
+
+
+def scorers(table: pd.DataFrame) -> Iterator[str]:
+    """How well each scorer tells right samples from wrong ones, and how far it can be believed."""
+    for (model, scorer), rows in table.groupby(["model", "scorer"], sort=False):
+        whole = rows[rows["agg_strategy"] == "last"].set_index("measure")
+        early = rows[rows["measure"] == "auc_within"].nsmallest(1, "fraction").iloc[0]
+        within, error = whole.loc["auc_within"], whole.loc["calibration_error"]
+        believed = ""
+        if pd.notna(error["estimate"]):
+            believed = (
+                f"; as a probability its calibration error is {estimate(error)}, where noise alone "
+                f"would make {number(error['null_mean'])}"
+            )
+        yield (
+            f"{named(scorer)} on {named(model)}: of a right and a wrong sample about one item it "
+            f"scores the right one higher in {share(within)} of pairs by the last step, in "
+            f"{share(early)} after a fifth of the steps{believed} (n = {count(within['n_items'])} "
+            f"items, {count(within['n_candidates'])} samples)."
+        )
+
+
+def _missed(row: pd.Series) -> str:
+    """The gap to what no choice can pass, where there is more than one candidate."""
+    if pd.isna(row["gap"]):
+        return ""
+    columns = ("gap", "gap_lower", "gap_upper")
+    return f", {estimate(row, 1, 100, ' points', of=columns)} more"
 
 
 def _gain(row: pd.Series) -> str:

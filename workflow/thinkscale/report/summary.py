@@ -28,6 +28,7 @@ SECTIONS = [
     ("Strategies", "strategies", strategies.strategies),
     ("Strategies at equal compute", "compute_matched", strategies.matched),
     ("The best strategy by difficulty", "compute_optimal", strategies.optimal),
+    ("Scorers", "scorer_quality", strategies.scorers),
     ("Corpus against items", "divergence", corpora.divergence),
     ("Tokens that diverge most", "divergence_tokens", corpora.divergence_tokens),
     ("Items that occur in a corpus", "overlap_summary", corpora.overlap_summary),
@@ -38,7 +39,7 @@ SECTIONS = [
 # Nothing is said of these where a study has no such table.
 ONLY_IF_ASKED = (
     *("readout", "readout_calibration", "readout_difficulty"),
-    *("strategies", "compute_matched", "compute_optimal"),
+    *("strategies", "compute_matched", "compute_optimal", "scorer_quality"),
 )
 
 

@@ -21,6 +21,7 @@ def tabulate(
     graded: pd.DataFrame,
     *,
     multiples: tuple[int, ...] = (1, 2, 4, 8, 16, 32),
+    held_out: int | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Accuracy of each strategy at 1, 2, 4 ... times the cost of one natural sample.
@@ -28,9 +29,9 @@ def tabulate(
     axis: `compute` (FLOPs) or `sampled` (tokens sampled). Between two of a strategy's sizes an
     item's value is interpolated, linearly in the logarithm of the sizes' mean cost; beyond its
     sizes there is none. gain: the paired difference from `majority` at the same cost, with its
-    interval; missing where that has none.
+    interval; missing where that has none. held_out: as of `core.searches.prepare`.
     """
-    frame_ = core.prepare(searches, graded)
+    frame_ = core.prepare(searches, graded, held_out)
     rows = []
     for model, own in frame_.groupby("model", sort=False):
         natural = own[own["condition"] == "natural"]

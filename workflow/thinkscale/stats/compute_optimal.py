@@ -21,6 +21,7 @@ def tabulate(
     graded: pd.DataFrame,
     *,
     multiples: tuple[int, ...] = (1, 2, 4, 8, 16, 32),
+    held_out: int | None = None,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -30,9 +31,9 @@ def tabulate(
     sample's FLOPs the strategy that is best on one half is measured on the other, both ways round.
     chosen: the strategies that the two halves chose. Level 0 is over all levels, each with its own
     choice. gain: paired difference from majority at the same compute. Only strategies and items
-    with a value at that compute take part.
+    with a value at that compute take part. held_out: as of `core.searches.prepare`.
     """
-    prepared, rows = core.prepare(searches, graded), []
+    prepared, rows = core.prepare(searches, graded, held_out), []
     for model, own in prepared.groupby("model", sort=False):
         one = float(own.loc[own["condition"] == "natural", "compute"].astype(float).mean())
         facts = own.groupby("item_id")[["cluster", "level"]].first()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
 
 KEYS = ["model", "strategy", "n"]
@@ -12,18 +13,28 @@ LEVELS = 5
 FORCING = "budget_forcing"
 
 
-def prepare(searches: pd.DataFrame, graded: pd.DataFrame) -> pd.DataFrame:
+def prepare(
+    searches: pd.DataFrame, graded: pd.DataFrame, held_out: int | None = None
+) -> pd.DataFrame:
     """The searches about items that the study keeps, and the study's conditions beside them.
 
     Adds `cluster`, `level` (1, the easiest, to 5: fifths of the items by difficulty; 0 where there
     is none), `compute` (FLOPs: 2 · parameters · tokens, of the model for prompt and samples, of the
     scorer for what it read) and `condition`, of rows that are a condition (approach
     `budget_forcing`, one row an item: means over its samples, each at what it would cost alone).
+
+    held_out: None for the bank's difficulty. Or the number of the first natural sample that no
+    strategy drew: an item's level is then by how many of those from it on are wrong, for each model
+    by itself, and the conditions are measured on the samples before it. An accuracy that is shown
+    never rests on a sample that its level rests on; else the hard would look harder than they are,
+    and the easy easier.
     """
     kept = frame.included(searches).assign(condition=None)
     sizes = kept.groupby("model")["parameters"].first()
     forced = frame.prepare(graded)
     forced = forced[forced["model"].isin(sizes.index)]
+    told = forced if held_out is None else forced[forced["sample"] >= held_out]
+    forced = forced if held_out is None else forced[forced["sample"] < held_out]
     values = {"correct": "mean", "think_tokens": "mean", "alone_tokens": "mean"}
     firsts = dict.fromkeys(("difficulty", "cluster_id", "prompt_tokens", "error"), "first")
     means = forced.groupby(["model", "condition", "item_id"], sort=False).agg(values | firsts)
@@ -40,12 +51,28 @@ def prepare(searches: pd.DataFrame, graded: pd.DataFrame) -> pd.DataFrame:
     )
     both = pd.concat([kept, means], ignore_index=True)
     both["cluster"] = frame.clusters(both)
-    difficulty = pd.to_numeric(both["difficulty"]).astype(float)
-    of_items = difficulty.groupby(both["item_id"]).first()
-    both["level"] = both["item_id"].map(levels(of_items))
+    if held_out is None:
+        both["difficulty"] = pd.to_numeric(both["difficulty"]).astype(float)
+        both["level"] = both["item_id"].map(levels(both.groupby("item_id")["difficulty"].first()))
+    else:
+        both = both.merge(_levels_of(told, sizes.index), how="left", on=["model", "item_id"])
+        both["level"] = both["level"].fillna(0).astype(int)
     policy = both["parameters"] * (both["prompt_tokens"] + both["sampled"])
     both["compute"] = 2.0 * (policy + both["scorer_parameters"] * both["scored"]).astype(float)
     return both
+
+
+def _levels_of(held_out: pd.DataFrame, models: pd.Index) -> pd.DataFrame:
+    """Each model's level of each item, by natural samples that nothing else is measured on."""
+    natural = frame.natural(held_out)
+    natural = natural[natural["fits"]]
+    if missing := sorted(set(models) - set(natural["model"])):
+        raise ThinkscaleError(
+            f"levels by accuracy: {missing[0]} has no natural sample beyond those that strategies "
+            "draw; expected more `inference.samples`"
+        )
+    wrong = 1 - natural.groupby(["model", "item_id"])["correct"].mean()
+    return wrong.groupby("model", group_keys=False).apply(levels).rename("level").reset_index()
 
 
 def levels(difficulty: pd.Series) -> pd.Series:

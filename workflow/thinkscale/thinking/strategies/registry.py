@@ -25,12 +25,13 @@ class Approach:
 
     settings: a frozen dataclass whose first field is the number that the strategy is compared by;
     the others are keys of the configuration. parallel: it chooses among the natural samples.
-    needs_scorer: whether it can do nothing without one.
+    tree: it draws step by step. needs_scorer: whether it can do nothing without one.
     """
 
     run: Callable[[Task, Any], Strategy]
     settings: type
     parallel: bool = False
+    tree: bool = False
     needs_scorer: bool = False
 
     @property
@@ -50,11 +51,13 @@ APPROACHES: dict[str, Approach] = {
     "majority": Approach(samples, Samples, parallel=True),
     "best_of_n": Approach(samples, Samples, parallel=True, needs_scorer=True),
     "weighted_best_of_n": Approach(samples, Samples, parallel=True, needs_scorer=True),
-    "beam_search": Approach(beam_search, BeamSearch, needs_scorer=True),
-    "dvts": Approach(dvts, Dvts, needs_scorer=True),
-    "mcts": Approach(mcts, Mcts, needs_scorer=True),
-    "ab_mcts": Approach(ab_mcts, AbMcts, needs_scorer=True),
-    "particle_filtering": Approach(particle_filtering, ParticleFiltering, needs_scorer=True),
+    "beam_search": Approach(beam_search, BeamSearch, tree=True, needs_scorer=True),
+    "dvts": Approach(dvts, Dvts, tree=True, needs_scorer=True),
+    "mcts": Approach(mcts, Mcts, tree=True, needs_scorer=True),
+    "ab_mcts": Approach(ab_mcts, AbMcts, tree=True, needs_scorer=True),
+    "particle_filtering": Approach(
+        particle_filtering, ParticleFiltering, tree=True, needs_scorer=True
+    ),
     "revisions": Approach(revisions, Revisions),
     "rejection": Approach(rejection, Rejection),
 }

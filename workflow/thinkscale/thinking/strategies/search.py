@@ -14,6 +14,7 @@ from typing import Any
 from thinkscale.engines.base import Completion, Request, Scores, Scoring
 from thinkscale.thinking.strategies.candidate import Asked, Found, Said, Strategy, Task
 from thinkscale.thinking.strategies.registry import APPROACHES
+from thinkscale.thinking.strategies.tree import Node, tree
 
 SAMPLES = "samples"  # the name of the search of all strategies that choose among natural samples
 
@@ -46,7 +47,7 @@ class Searched:
 
     scores: by scorer, of each candidate, of each of its steps. sampled: what it would have cost
     alone. sampled_new: what no earlier search of the item had paid for. read: by scorer. rounds: of
-    asking.
+    asking. nodes: of a search step by step, all steps that it drew.
     """
 
     search: Search
@@ -56,18 +57,22 @@ class Searched:
     sampled_new: int
     read: Mapping[str, Read]
     rounds: int
+    nodes: tuple[Node, ...] = ()
 
 
 @dataclass
 class _Bill:
-    """sampled: tokens by request. read: beginnings that a scorer has read, each one token more."""
+    """sampled: tokens by request. read: beginnings that a scorer has read, each one token more.
+    asked: everything, in order, and what was told."""
 
     sampled: dict[Request, int] = field(default_factory=dict)
     read: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     uncached: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
+    asked: list[tuple[Request | Scoring, Completion | Scores]] = field(default_factory=list)
 
     def add(self, request: Request | Scoring, reply: Completion | Scores) -> None:
+        self.asked.append((request, reply))
         if isinstance(request, Request):
             self.sampled[request] = reply.sampled
             return
@@ -88,9 +93,9 @@ def searches(
     paid, done = _Bill(), []
     for search in wanted:
         bill, own = _Bill(), replace(task, scorer=next(iter(search.scorers), None))
-        found = yield from _billed(
-            APPROACHES[search.approach].run(own, search.settings), bill, known
-        )
+        approach = APPROACHES[search.approach]
+        found = yield from _billed(approach.run(own, search.settings), bill, known)
+        nodes = tree(own, bill.asked, found) if approach.tree else ()
         scores = {}
         for name in search.scorers:
             scores[name] = yield from _billed(
@@ -105,7 +110,7 @@ def searches(
             paid.read[name] |= seen
         paid.sampled |= bill.sampled
         sampled = sum(bill.sampled.values())
-        done.append(Searched(search, found, scores, sampled, new, read, bill.rounds))
+        done.append(Searched(search, found, scores, sampled, new, read, bill.rounds, nodes))
     return tuple(done)
 
 
@@ -140,11 +145,19 @@ def _judge(task: Task, found: Sequence[Found]) -> Generator[Asked, Said, tuple]:
     return tuple(scores.values for scores in said)
 
 
+def samples_drawn(wanted: Sequence[Mapping[str, Any]]) -> int:
+    """How many of an item's natural samples the strategies draw at most: numbers from this on are
+    nobody's. A tree's steps have random numbers of their own."""
+    drawn = (s for s in expand(wanted) if not APPROACHES[s.approach].tree)
+    return max((getattr(search.settings, "max_tries", search.n) for search in drawn), default=0)
+
+
 def expand(wanted: Sequence[Mapping[str, Any]]) -> tuple[Search, ...]:
     """The searches of a study's `strategies` (their values in the configuration), in their order.
 
     Strategies that choose among natural samples share one search, `SAMPLES`, as large as the
-    largest of them, judged by the scorers of all.
+    largest of them. It is judged by the scorers of all strategies, their own first: natural samples
+    are what tells how good a scorer is, since no scorer has chosen among them.
     """
     parallel = [w for w in wanted if APPROACHES[w["approach"]].parallel]
     found: dict[tuple[str, int], Search] = {}
@@ -152,7 +165,8 @@ def expand(wanted: Sequence[Mapping[str, Any]]) -> tuple[Search, ...]:
         approach = APPROACHES[entry["approach"]]
         if entry in parallel:
             n = max(size for w in parallel for size in w["n"])
-            scorers = tuple(dict.fromkeys(w["scorer"] for w in parallel if w["scorer"]))
+            ordered = [*parallel, *(w for w in wanted if w not in parallel)]
+            scorers = tuple(dict.fromkeys(w["scorer"] for w in ordered if w["scorer"]))
             found[SAMPLES, n] = Search(SAMPLES, "majority", n, approach.settings(n), scorers)
             continue
         own = (entry["scorer"],) if entry["scorer"] else ()
