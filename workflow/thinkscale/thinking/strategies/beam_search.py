@@ -6,6 +6,7 @@ from thinkscale.thinking.strategies.candidate import (
     ROOT,
     Candidate,
     Draws,
+    Extent,
     Strategy,
     Task,
     best,
@@ -28,6 +29,16 @@ class BeamSearch:
     lookahead: int = 0
     filter_duplicates: bool = False
 
+    @property
+    def kept(self) -> int:
+        """Beams that are grown."""
+        return max(1, self.n // self.beam_width)
+
+    @property
+    def extent(self) -> Extent:
+        """See `Extent`; looking ahead takes of the room that a beam has left."""
+        return Extent(side=max(self.n, self.kept * self.beam_width), rounds=self.num_iterations)
+
 
 def beam_search(task: Task, settings: BeamSearch) -> Strategy:
     """Keep the best n / M of n beams by the value of their newest step, grow M children of each.
@@ -47,6 +58,6 @@ def beam_search(task: Task, settings: BeamSearch) -> Strategy:
         pool = ended + (yield from judged(task, young, seen))
         if settings.filter_duplicates:
             pool = list({(beam.ids, beam.stop): beam for beam in pool}.values())
-        kept = best(task, pool, max(1, settings.n // settings.beam_width))
+        kept = best(task, pool, settings.kept)
         each = settings.beam_width
     return (yield from whole(task, pool))

@@ -14,11 +14,26 @@ from typing import Literal
 from thinkscale.engines.base import Completion, Ids, Request, Scores, Scoring
 from thinkscale.thinking.budget import Forcing, fork
 from thinkscale.thinking.chain import Chain, Prefix, Segment
-from thinkscale.thinking.conditions import NATURAL
+from thinkscale.thinking.conditions import NATURAL, Condition
 
 Asked = list[Request | Scoring]
 Said = list[Completion | Scores]
 Strategy = Generator[Asked, Said, "tuple[Found, ...]"]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The most that a strategy asks about one item, whatever it is told: what a plan is bounded by.
+
+    rows: samples of the item that it takes, from the first on, each under `conditions`. side:
+    thoughts that it goes on with side by side; rounds: how often, each time with what a step before
+    has left of the room.
+    """
+
+    rows: int = 0
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    side: int = 0
+    rounds: int = 1
 
 
 @dataclass(frozen=True)

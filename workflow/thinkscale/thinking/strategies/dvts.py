@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from thinkscale.thinking.strategies.candidate import (
     ROOT,
     Draws,
+    Extent,
     Strategy,
     Task,
     best,
@@ -22,13 +23,21 @@ class Dvts:
     beam_width: int = 4
     num_iterations: int = 40
 
+    @property
+    def trees(self) -> int:
+        return max(1, self.n // self.beam_width)
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(side=self.trees * self.beam_width, rounds=self.num_iterations)
+
 
 def dvts(task: Task, settings: Dvts) -> Strategy:
     """Grow n / M subtrees side by side, each keeping the best of its M children at every step.
 
     What a subtree brings is what it held when the best of it had ended.
     """
-    trees, width, draws = max(1, settings.n // settings.beam_width), settings.beam_width, Draws()
+    trees, width, draws = settings.trees, settings.beam_width, Draws()
     kept = [ROOT] * trees
     pools = [[ROOT]] * trees
     for _ in range(settings.num_iterations):

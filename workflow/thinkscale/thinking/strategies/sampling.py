@@ -12,6 +12,7 @@ from thinkscale.thinking.budget import Answer, respond
 from thinkscale.thinking.conditions import NATURAL, Condition
 from thinkscale.thinking.strategies.candidate import (
     Asked,
+    Extent,
     Found,
     Said,
     Strategy,
@@ -20,6 +21,7 @@ from thinkscale.thinking.strategies.candidate import (
 )
 
 Result = TypeVar("Result")
+_NATURAL = {"natural": NATURAL}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Samples:
     """n: chains. Majority, best-of-n and weighted best-of-n are ways to choose among them."""
 
     n: int
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.n, _NATURAL)
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,17 @@ class Revisions:
     passes: int = 2
     continuation: str = "Wait"
 
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """One for each pass."""
+        counts = range(1, self.passes)
+        waits = {f"waits={n}": Condition(waits=n, continuation=self.continuation) for n in counts}
+        return _NATURAL | waits
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.n, self.conditions)
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -45,10 +62,14 @@ class Rejection:
     max_think: int
     max_tries: int = 16
 
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.max_tries, _NATURAL)
+
 
 def samples(task: Task, settings: Samples) -> Strategy:
     """n natural samples side by side."""
-    rows = yield from together([_row(task, n, {"natural": NATURAL}) for n in range(settings.n)])
+    rows = yield from together([_row(task, n, _NATURAL) for n in range(settings.n)])
     return tuple(_found(task, row.answers["natural"], n) for n, row in enumerate(rows))
 
 
@@ -57,11 +78,7 @@ def revisions(task: Task, settings: Revisions) -> Strategy:
 
     A chain that its room cuts before its last pass has as many answers as it reached.
     """
-    waits = {"natural": NATURAL} | {
-        f"waits={count}": Condition(waits=count, continuation=settings.continuation)
-        for count in range(1, settings.passes)
-    }
-    rows = yield from together([_row(task, n, waits) for n in range(settings.n)])
+    rows = yield from together([_row(task, n, settings.conditions) for n in range(settings.n)])
     return tuple(
         _found(task, answer, n)
         for n, row in enumerate(rows)
@@ -77,7 +94,7 @@ def rejection(task: Task, settings: Rejection) -> Strategy:
     by its length, and not to be dropped. All tries are paid for.
     """
     for n in range(settings.max_tries):
-        row = yield from _row(task, n, {"natural": NATURAL})
+        row = yield from _row(task, n, _NATURAL)
         answer = row.answers["natural"]
         if answer.prefix.length <= settings.max_think and not answer.prefix.censored:
             break
