@@ -3,7 +3,8 @@
 import gc
 import json
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
 
@@ -56,72 +57,71 @@ with job(snakemake):
     def why(name: str) -> str:
         return f"not there: {refused[name]}" if name in refused else "not made yet"
 
-    def scorer_models() -> dict | None:
-        """By scorer the record of its model and how that is run; None where one is missing."""
-        models = {
-            scorer: (record(name), Inference(**settings))
-            for scorer, (name, settings) in params.scorer_models.items()
-        }
-        return None if any(found is None for found, _ in models.values()) else models
-
-    def bar(name: str) -> tqdm:
-        return tqdm(
+    @contextmanager
+    def bar(name: str) -> Iterator[Callable[[float], None]]:
+        with tqdm(
             total=SECONDS,
             desc=f"calibrate {name}",
             bar_format="{desc}: |{bar}| {n:.0f} of at most {total:.0f} s",
             mininterval=0.5 if sys.stderr.isatty() else 20,
             delay=1.0,  # behind the bar of the look-up
-        )
+        ) as shown:
+            yield lambda spent: shown.update(min(spent, SECONDS) - shown.n)
 
-    def lines(name: str) -> list[dict]:
+    # By scorer: its model, and how that is run.
+    scorers = {own: (name, Inference(**how)) for own, (name, how) in params.scorer_models.items()}
+
+    def lines(name: str) -> Iterator[dict]:
         """A model's thinking and, where the study has strategies, its searches."""
         inference, there = Inference(**params.thinking[name]["settings"]), nearest(name)
         if there is None:
-            rows, reason = len(items) * inference.samples, f"{why(name)}, nor what it is made from"
-            if params.models[name]["model"]["derive"] is None:
-                reason = why(name)
-            found = [plan_unknown(name, rows, configured_sweep(params.conditions), reason)]
+            derived = params.models[name]["model"]["derive"] is not None
+            reason = why(name) + (", nor what it is made from" if derived else "")
+            rows = len(items) * inference.samples
+            yield plan_unknown(name, rows, configured_sweep(params.conditions), reason)
             if params.strategies:
-                found.append(plan_searches_unknown(name, len(items), reason))
-            return found
+                yield plan_searches_unknown(name, len(items), reason)
+            return
         prepared = prepare(record(there), items, inference, params.conditions, seed=params.seed)
+        batch, look_up = (
+            inference.batch_size,
+            partial(progress, label=f"look up {name}", unit="row"),
+        )
         with ExitStack() as stack:
             journal, directory = None, Path(params.thinking[name]["journal"])
             if there == name:
                 torch.set_num_threads(min(inference.threads, snakemake.threads))
                 journal = stack.enter_context(prepared.journal(directory, "plan"))
-            shown = stack.enter_context(bar(name))
-            how = {
-                "rows": BATCHES * inference.batch_size,
-                "in_flight": 2 * inference.batch_size,
-                "seconds": SECONDS,
-                "watch": lambda spent: shown.update(min(spent, SECONDS) - shown.n),
-            }
-            look_up = partial(progress, label=f"look up {name}", unit="row")
-            found = [plan(name, prepared.work, journal, progress=look_up, **how)]
-            if params.strategies:
-                models = scorer_models()
-                missing = {
-                    own: why(own) for own, _ in params.scorer_models.values() if record(own) is None
-                }
-                searching, scorers = open_search(
-                    prepared,
-                    items,
-                    params.strategies,
-                    params.scorers,
-                    models,
-                    journal,
-                    directory,
-                    stack,
+            with bar(name) as watch:
+                yield plan(
+                    *(name, prepared.work, journal),
+                    rows=BATCHES * batch,
+                    in_flight=2 * batch,
+                    seconds=SECONDS,
+                    watch=watch,
+                    progress=look_up,
                 )
-                note = "; ".join(f"{own}: {reason}" for own, reason in missing.items())
-                shown.reset()
-                found.append(
-                    plan_searches(
-                        name, searching, journal, scorers, note=note, progress=look_up, **how
-                    )
+            if not params.strategies:
+                return
+            missing = {model: why(model) for model, _ in scorers.values() if record(model) is None}
+            models = {own: (record(model), how) for own, (model, how) in scorers.items()}
+            searching, judges = open_search(
+                *(prepared, items, params.strategies, params.scorers),
+                *(None if missing else models, journal, directory, stack),
+            )
+            notes = [why(name)] if journal is None else []
+            notes += [f"{model}: {reason}" for model, reason in missing.items()]
+            side = max(search.n for search in searching.wanted)  # an item fills so much of a batch
+            with bar(f"searches of {name}") as watch:
+                yield plan_searches(
+                    *(name, searching, journal, judges),
+                    rows=batch,
+                    in_flight=max(1, batch // side),
+                    seconds=SECONDS,
+                    note="; ".join(notes),
+                    watch=watch,
+                    progress=look_up,
                 )
-            return found
 
     made = []
     for name in params.thinking:

@@ -155,10 +155,8 @@ def survey_searches(
             list(drive([(item_id, asking)], Several(Recalled(policy.find), judges), 1))
         except _Unknown:
             left.append(item_id)
-    sampled, read = (
-        {item_id: getattr(of, what) for item_id, of in taken.items()}
-        for what in ("sampled", "read")
-    )
+    sampled = {item_id: of.sampled for item_id, of in taken.items()}
+    read = {item_id: of.read for item_id, of in taken.items()}
     return _known(sampled, left), _known(read, left)
 
 
