@@ -17,7 +17,8 @@ from thinkscale.engines.several import Several
 from thinkscale.jobs.inference import Prepared
 from thinkscale.jobs.plan import Work, recalled
 from thinkscale.jobs.progress import Progress
-from thinkscale.jobs.scoring import Part, open_scorers, parameters
+from thinkscale.jobs.scoring import Part, open_scorers
+from thinkscale.models.registry import parameters
 from thinkscale.thinking.prompts import step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
