@@ -83,10 +83,8 @@ with job(snakemake):
                 yield plan_searches_unknown(name, len(items), reason)
             return
         prepared = prepare(record(there), items, inference, params.conditions, seed=params.seed)
-        batch, look_up = (
-            inference.batch_size,
-            partial(progress, label=f"look up {name}", unit="row"),
-        )
+        batch = inference.batch_size
+        look_up = partial(progress, label=f"look up {name}", unit="row")
         with ExitStack() as stack:
             journal, directory = None, Path(params.thinking[name]["journal"])
             if there == name:

@@ -41,6 +41,7 @@ def test_the_record_counts_what_was_done_and_what_sharing_saved():
     assert engine.sampled == 2 * 7
     assert record == {
         "model": "m",
+        "parameters": 9,
         "shard": 0,
         "device": "cpu",
         "rows": 2,

@@ -270,9 +270,11 @@ def plan_searches(
 
 @dataclass(frozen=True)
 class _Ran:
-    """A calibration of searches. sampling: its tokens are those that the model drew for searches;
-    reading: those that scorers read. drawn: by the model for whatever. seconds: of the model, and
-    of the models of scorers."""
+    """A calibration of searches.
+
+    sampling: its tokens are those that the model drew for searches; reading: those that scorers
+    read. drawn: tokens of the model, for thinking too. seconds: of the model, and of scorers.
+    """
 
     sampling: Calibration
     reading: Calibration
@@ -290,6 +292,7 @@ def _run(
     seconds: float,
     watch: Callable[[float], None],
 ) -> _Ran:
+    """Run some of the items that are left through the engines, `rows` of them at most."""
     models = [engine for engine in scorers.engines.values() if _has_journal(engine)]
     taken: dict[str, Taken] = {}
     first = searching.ask(islice(known[0].left, rows), taken)
@@ -306,9 +309,10 @@ def _run(
 
 
 def _time(line: Mapping, ran: _Ran) -> dict[str, float]:
+    """Hours as `plan_searches` tells them; what a calibration did nothing of has no speed."""
     thinking, scoring = ran.seconds
     hours, of_reading = {}, 0.0
-    if ran.drawn:
+    if ran.drawn and thinking:
         at_most = line["left_at_most"] * (thinking + scoring) / ran.drawn
         hours = {"tokens_per_second": ran.drawn / thinking, "hours_at_most": at_most / 3600}
     if line["left_expected"] is None or not (ran.drawn or line["left_expected"] == 0):
