@@ -27,8 +27,10 @@ def said(directory) -> str:
     return snakemake(directory, study(), "plan")
 
 
-def plan(directory: Path):
-    return read_table(directory / "results" / "planned" / "plan.csv").set_index("model")
+def plan(directory: Path, part: str = "thinking"):
+    """That part of the plan, and the total, by model."""
+    found = read_table(directory / "results" / "planned" / "plan.csv")
+    return found[found["part"].isin([part, ""]) | found["part"].isna()].set_index("model")
 
 
 def test_it_says_what_is_there_and_trains_nothing(directory, said):
@@ -40,6 +42,11 @@ def test_it_says_what_is_there_and_trains_nothing(directory, said):
     assert found["responses"].tolist() == [ROWS * 5] * 3 + [ROWS * 15]
     assert found["note"]["calibration-sft"] == "not made yet"
     assert found["sampled_at_most"]["calibration-sft"] == found["sampled_at_most"].iloc[0] > 0
+    searches = plan(directory, "search")
+    assert searches.index.tolist() == found.index.tolist()
+    assert searches["rows"].tolist() == [ITEMS] * 3 + [3 * (ROWS + ITEMS)]
+    note = searches["note"]["calibration-sft"]
+    assert note == "not made yet" and searches["left_at_most"]["calibration-sft"] > 0
     models = directory / "results" / "planned" / "models"
     assert sorted(path.name for path in models.iterdir()) == [
         "calibration-base.json", "calibration-reasoner.json",
@@ -58,6 +65,9 @@ def test_asked_again_it_knows_what_it_sampled(directory, said):
     count = r"calibration-base: .*the journal held completions: [\d,]+ of "
     assert re.search(count + re.escape(f"{versions} (used)") + "$", again, re.MULTILINE)
     assert plan(directory)["sampled_known"].equals(before["sampled_known"])
+    searches = plan(directory, "search")
+    assert searches["rows_known"]["calibration-base"] == ITEMS
+    assert searches["sampled_known"]["calibration-base"] > 0
 
 
 def test_the_study_samples_only_the_rest_and_a_plan_reruns_nothing(directory, said):

@@ -175,6 +175,13 @@ def test_the_ledger_adds_up(results):
     waited = responses[responses["condition"] == "waits=1"]
     assert (waited["waits_done"] == 1).all() and (waited["think_injected"] > 0).all()
     ledger = read_table(results / "tables" / "ledger.csv")
+    spent = contracts.read(results / "spent.parquet", "spent")
+    searches, ledger = ledger[ledger["condition"].isna()], ledger[ledger["condition"].notna()]
+    alone = spent[spent["scorer"].isna()]
+    assert searches["new_tokens"].sum() == alone["sampled_new"].sum() > 0
+    samples = searches[searches["search"] == "samples"]
+    assert (samples["new_tokens"] == 0).all() and (samples["alone_tokens"] > 0).all()
+    assert (searches["flops_new"] <= searches["flops_alone"]).all()
     assert ledger["new_tokens"].sum() == responses["new_tokens"].sum()
     assert ledger["new_tokens"].sum() < ledger["alone_tokens"].sum()
     assert (ledger["shared_tokens"] == ledger["alone_tokens"] - ledger["new_tokens"]).all()

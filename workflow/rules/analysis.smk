@@ -103,6 +103,7 @@ use rule tabulate as correlate_entropy with:
 
 use rule tabulate as sum_ledger with:
     input:
+        **({"spent": results("spent.parquet")} if STUDY.strategies else {}),
         graded=results("graded.parquet"),
         usage=shards("usage", "json"),
     output:

@@ -1,6 +1,27 @@
 """What the study will cost, asked for by name: `snakemake plan`."""
 
 
+def registrable(models):
+    """Records of models that are there as files: planning sets off no training and no download."""
+    return [
+        results("models", f"{model.name}.json")
+        for model in models
+        if model.path is not None and not model.path.startswith(RETRAINED)
+    ]
+
+
+def planned(model):
+    """How a model is brought in, and its record where the study has made it."""
+    keys = {"name", "path", "hub", "revision", "derive"}
+    return {
+        "model": model.model_dump(include=keys),
+        "record": results("models", f"{model.name}.json"),
+        "offline": model.inference.offline,
+        "trust_remote_code": model.inference.trust_remote_code,
+        "fingerprint": model.fingerprint,
+    }
+
+
 rule plan:
     """Print what the study will cost, from its items, journal and a calibration of each model.
 
@@ -8,12 +29,7 @@ rule plan:
     """
     input:
         study_items=results("items.parquet"),
-        # A model that a rule trains is planned as far as it is there: this must not set that off.
-        records=[
-            results("models", f"{model.name}.json")
-            for model in THINKING
-            if model.derive is None and not (model.path or "").startswith(RETRAINED)
-        ],
+        records=registrable([*THINKING, *SCORER_MODELS.values()]),
     log:
         log_of("plan.log"),
     # No benchmark: its file would count as an output, and a plan be made once and for all.
@@ -22,16 +38,20 @@ rule plan:
     threads: max(model.inference.threads for model in THINKING)
     params:
         study=STUDY.study,
-        models={
+        models={model.name: planned(model) for model in [*STUDY.models, *SCORER_MODELS.values()]},
+        thinking={
             model.name: {
-                "record": results("models", f"{model.name}.json"),
-                "parent": None if model.derive is None else model.derive.parent,
                 "settings": model.inference.model_dump(exclude={"shards"}),
                 "journal": results("journal", model.name),
             }
             for model in THINKING
         },
         conditions=STUDY.conditions.model_dump(),
+        strategies=[strategy.model_dump() for strategy in STUDY.strategies],
+        scorers=[scorer.model_dump(exclude={"model"}) for scorer in STUDY.scorers],
+        scorer_models={
+            name: [model.name, scorer_records()[name][1]] for name, model in SCORER_MODELS.items()
+        },
         seed=STUDY.seed,
         plan=results("plan.csv"),
         judge=None if JUDGE is None else JUDGE.name,

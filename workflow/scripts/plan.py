@@ -3,18 +3,21 @@
 import gc
 import json
 import sys
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from pathlib import Path
 
 from thinkscale.jobs.job import job, progress, require
 
-SECONDS = 20.0  # of the engine's time for a model's calibration
+SECONDS = 20.0  # of the engines' time for a model's calibration, and for that of its searches
 BATCHES = 4  # rows of a calibration, in batches: enough for rows to begin where others end
 
 with job(snakemake):
     from thinkscale.config.inference import Inference
     from thinkscale.data import contracts
     from thinkscale.data.tables import write_table
+    from thinkscale.errors import ThinkscaleError
     from thinkscale.jobs.plan import plan, plan_unknown, table, text
 
     for package in ("torch", "transformers"):
@@ -23,67 +26,115 @@ with job(snakemake):
     from tqdm import tqdm
 
     from thinkscale.jobs.inference import configured_sweep, prepare
+    from thinkscale.jobs.search_plan import open_search, plan_searches, plan_searches_unknown
+    from thinkscale.models.loading import bring
 
+    params = snakemake.params
     items = contracts.read(snakemake.input.study_items, "items")
-    conditions = snakemake.params.conditions
-    models = snakemake.params.models
+    refused = {}
+
+    @cache
+    def record(name: str) -> dict | None:
+        """The model's record; one of a hub is brought in, if it can be."""
+        given = dict(params.models[name])
+        path, model = Path(given.pop("record")), given.pop("model")
+        if path.is_file():
+            return json.loads(path.read_text())
+        if model["hub"] is None:
+            return None
+        try:
+            return bring(model, None, **given)
+        except ThinkscaleError as error:
+            refused[name] = str(error)
 
     def nearest(name: str) -> str | None:
         """The model, or else that of those it is made from that is there."""
-        if Path(models[name]["record"]).is_file():
+        if record(name) is not None:
             return name
-        parent = models[name]["parent"]
-        return None if parent is None else nearest(parent)
+        derive = params.models[name]["model"]["derive"]
+        return None if derive is None else nearest(derive["parent"])
 
-    def line(name: str) -> dict:
-        inference = Inference(**models[name]["settings"])
-        there = nearest(name)
-        if there is None:
-            rows = len(items) * inference.samples
-            return plan_unknown(name, rows, configured_sweep(conditions))
-        prepared = prepare(
-            json.loads(Path(models[there]["record"]).read_text()),
-            items,
-            inference,
-            conditions,
-            seed=snakemake.params.seed,
-        )
-        if there != name:
-            return plan(name, prepared.work, None, rows=0, in_flight=0, seconds=0)
-        torch.set_num_threads(min(inference.threads, snakemake.threads))
-        bar = tqdm(
+    def why(name: str) -> str:
+        return f"not there: {refused[name]}" if name in refused else "not made yet"
+
+    @contextmanager
+    def bar(name: str) -> Iterator[Callable[[float], None]]:
+        with tqdm(
             total=SECONDS,
             desc=f"calibrate {name}",
             bar_format="{desc}: |{bar}| {n:.0f} of at most {total:.0f} s",
             mininterval=0.5 if sys.stderr.isatty() else 20,
             delay=1.0,  # behind the bar of the look-up
-        )
-        with bar, prepared.journal(Path(models[name]["journal"]), "plan") as journaled:
-            return plan(
-                name,
-                prepared.work,
-                journaled,
-                rows=BATCHES * inference.batch_size,
-                in_flight=2 * inference.batch_size,
-                seconds=SECONDS,
-                watch=lambda spent: bar.update(min(spent, SECONDS) - bar.n),
-                progress=partial(progress, label=f"look up {name}", unit="row"),
-            )
+        ) as shown:
+            yield lambda spent: shown.update(min(spent, SECONDS) - shown.n)
 
-    lines = []
-    for name in models:
-        lines.append(line(name))
+    # By scorer: its model, and how that is run.
+    scorers = {own: (name, Inference(**how)) for own, (name, how) in params.scorer_models.items()}
+
+    def lines(name: str) -> Iterator[dict]:
+        """A model's thinking and, where the study has strategies, its searches."""
+        inference, there = Inference(**params.thinking[name]["settings"]), nearest(name)
+        if there is None:
+            derived = params.models[name]["model"]["derive"] is not None
+            reason = why(name) + (", nor what it is made from" if derived else "")
+            rows = len(items) * inference.samples
+            yield plan_unknown(name, rows, configured_sweep(params.conditions), reason)
+            if params.strategies:
+                yield plan_searches_unknown(name, len(items), reason)
+            return
+        prepared = prepare(record(there), items, inference, params.conditions, seed=params.seed)
+        batch = inference.batch_size
+        look_up = partial(progress, label=f"look up {name}", unit="row")
+        with ExitStack() as stack:
+            journal, directory = None, Path(params.thinking[name]["journal"])
+            if there == name:
+                torch.set_num_threads(min(inference.threads, snakemake.threads))
+                journal = stack.enter_context(prepared.journal(directory, "plan"))
+            with bar(name) as watch:
+                yield plan(
+                    *(name, prepared.work, journal),
+                    rows=BATCHES * batch,
+                    in_flight=2 * batch,
+                    seconds=SECONDS,
+                    watch=watch,
+                    progress=look_up,
+                )
+            if not params.strategies:
+                return
+            missing = {model: why(model) for model, _ in scorers.values() if record(model) is None}
+            models = {own: (record(model), how) for own, (model, how) in scorers.items()}
+            searching, judges = open_search(
+                *(prepared, items, params.strategies, params.scorers),
+                *(None if missing else models, journal, directory, stack),
+            )
+            notes = [why(name)] if journal is None else []
+            notes += [f"{model}: {reason}" for model, reason in missing.items()]
+            side = max(search.n for search in searching.wanted)  # an item fills so much of a batch
+            with bar(f"searches of {name}") as watch:
+                yield plan_searches(
+                    *(name, searching, journal, judges),
+                    rows=batch,
+                    in_flight=max(1, batch // side),
+                    seconds=SECONDS,
+                    note="; ".join(notes),
+                    watch=watch,
+                    progress=look_up,
+                )
+
+    made = []
+    for name in params.thinking:
+        made += lines(name)
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-    found = table(lines)
-    write_table(found, snakemake.params.plan)
-    print(text(found, snakemake.params.study), flush=True)
-    if snakemake.params.judge is not None:
-        samples = sum(model["settings"]["samples"] for model in models.values())
-        responses = len(items) * samples * len(configured_sweep(conditions))
+    found = table(made)
+    write_table(found, params.plan)
+    print(text(found, params.study), flush=True)
+    if params.judge is not None:
+        samples = sum(model["settings"]["samples"] for model in params.thinking.values())
+        responses = len(items) * samples * len(configured_sweep(params.conditions))
         print(
-            f"\nNot counted: the judge {snakemake.params.judge}, asked about each different one of "
+            f"\nNot counted: the judge {params.judge}, asked about each different one of "
             f"{responses:,} responses."
         )
-    print(f"\nAlso in {snakemake.params.plan}")
+    print(f"\nAlso in {params.plan}")

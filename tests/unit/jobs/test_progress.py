@@ -35,12 +35,13 @@ def test_the_record_counts_what_was_done_and_what_sharing_saved():
     engine = Scripted(thinks)
     result = thought({"q0": ids("0<\n"), "long": ids("0" * 30)}, engine)
     usage = Usage(passes=4, fed=50, sampled=engine.sampled, seconds=2.0, peak_memory=3 * 2**20)
-    record = usage_record(result, usage, recalled=7, device="cpu", model="m", shard=0)
+    record = usage_record(result, usage, recalled=7, device="cpu", model="m", parameters=9, shard=0)
     # A row draws b b | and X $ for the natural answer, X $ for the cut one; that one alone would
     # have drawn its b too.
     assert engine.sampled == 2 * 7
     assert record == {
         "model": "m",
+        "parameters": 9,
         "shard": 0,
         "device": "cpu",
         "rows": 2,
@@ -63,6 +64,8 @@ def test_the_record_counts_what_was_done_and_what_sharing_saved():
 
 def test_the_line_says_when_no_model_was_loaded():
     result = thought({"q0": ids("0<\n")}, Scripted(thinks))
-    record = usage_record(result, Usage(), recalled=14, device="cpu", model="m", shard=0)
+    record = usage_record(
+        result, Usage(), recalled=14, device="cpu", model="m", parameters=9, shard=0
+    )
     assert "0 tokens sampled, 14 from the journal" in usage_line(record)
     assert "the model was not loaded" in usage_line(record)

@@ -98,6 +98,7 @@ LEDGER = {
     "new_tokens": 4000,
     "alone_tokens": 4000,
     "shared_tokens": 0,
+    "flops_new": 2.4e9,
     "seconds": 7.5,
     "chains": 10,
     "peak_memory_mib": 812.4,
@@ -182,12 +183,25 @@ def test_compute_sums_the_conditions_of_a_model():
         "`m`: 5,000 tokens were sampled on 10 chains for 20 responses",
         "sharing chains saved 4,000 more (every condition alone would have taken 1.80 times",
         "took the engine 10.0 s, 500 tokens a second; a job held at most 812 MiB at once",
+        "`m`: 4.8 · 10^9 FLOPs in all (2 · parameters · tokens).",
     ):
         assert part in text
     replayed = rows.assign(peak_memory_mib=np.nan, seconds=0.0)
     text = summary({"ledger": replayed}, "demo")
     assert "no model was loaded, since the journal had every answer" in text
     assert "a second" not in text and "nan" not in text
+    search = {"model": "m", "n_responses": 9, "errors": 0, "flops_new": 0.6e9}
+    search |= {"new_tokens": 300, "alone_tokens": 700, "shared_tokens": 400}
+    search |= {"scored_new": 80, "scored_alone": 90, "scored_uncached": 1200}
+    searched = pd.concat([rows, pd.DataFrame([search, search])])
+    text = summary({"ledger": searched}, "demo")
+    assert "`m`: 5,000 tokens were sampled on 10 chains for 20 responses" in text
+    for part in (
+        "`m`: 2 searches sampled 600 tokens beyond these (1,400 were each alone)",
+        "scorers read 160 (180; 2,400 if they kept nothing of it)",
+        "the study took 6.0 · 10^9 FLOPs (2 · parameters · tokens), 20.0% for searching",
+    ):
+        assert part in text
     nothing = rows.assign(new_tokens=0, alone_tokens=0, shared_tokens=0, seconds=0.0)
     assert "times" not in summary({"ledger": nothing}, "demo")
 

@@ -233,10 +233,11 @@ def counted(graded):
 
 
 def usage(*rows):
-    return [dict(zip(("model", "chains", "peak_memory_bytes"), row, strict=True)) for row in rows]
+    names = ("model", "parameters", "chains", "peak_memory_bytes")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-USAGE = usage(("a", 40, 3 * 2**20), ("a", 8, 5 * 2**20), ("b", 48, None))
+USAGE = usage(("a", 10, 40, 3 * 2**20), ("a", 10, 8, 5 * 2**20), ("b", 20, 48, None))
 
 
 def test_ledger_sums():
@@ -250,8 +251,57 @@ def test_ledger_sums():
     assert found["chains"].eq(48).all()
     peaks = found.groupby("model")["peak_memory_mib"]
     assert (peaks.first()["a"], peaks.count()["b"]) == (5, 0)  # nothing was sampled for b
+    # 48 responses of 2 tokens of prompt each, 2 new ones and 5 alone; 10 parameters. The prompt is
+    # read for the natural condition.
+    assert (row["flops_new"], row["flops_alone"]) == (20 * 96, 20 * (96 + 240))
+    row = found.query("condition == 'natural' and model == 'b'").iloc[0]
+    assert (row["flops_new"], row["scored_new"]) == (40 * (96 + 96), 0)
     with pytest.raises(ThinkscaleError, match="usage of model b: no number of chains"):
         ledger.tabulate(counted(graded_frame()), USAGE[:2])
+
+
+def spent_frame():
+    """Two items and one that does not fit; two searches, the first with two scorers."""
+    rows = []
+    for item, prompt, error in (("i0", 7, None), ("i1", 9, None), ("i2", 99, "too long")):
+        for search, n, sampled, new, scorers in (
+            ("samples", 4, 40, 0, {"small": (20, 20, 60), "large": (30, 30, 90)}),
+            ("beam", 2, 16, 11, {"small": (15, 5, 33)}),
+        ):
+            key = {"model": "a", "item_id": item, "search": search, "n": n, "error": error}
+            sizes = {"prompt_tokens": prompt, "parameters": 10, "rounds": 1}
+            drawn = {"sampled": sampled, "sampled_new": new}
+            for scorer, read in {None: (0, 0, 0), **scorers}.items():
+                told = dict(zip(("scored", "scored_new", "scored_uncached"), read, strict=True))
+                size = {None: 0, "small": 3, "large": 100}[scorer]
+                row = {**key, **sizes, **drawn, **told, "scorer": scorer}
+                rows.append({**row, "scorer_parameters": size})
+                if error:
+                    rows[-1] |= dict.fromkeys((*drawn, *told), 0)
+    return pd.DataFrame(rows)
+
+
+def test_ledger_has_the_searches_and_what_their_scorers_read():
+    found = ledger.tabulate(counted(graded_frame()), USAGE, spent_frame())
+    assert found["condition"].isna().sum() == 2
+    samples, beam = (found.query(f"search == '{name}'").iloc[0] for name in ("samples", "beam"))
+    assert (samples["model"], samples["n"], beam["n"]) == ("a", 4, 2)
+    # Each of two items: 40 tokens, all of them the sweep's, and two scorers.
+    assert (samples["n_responses"], samples["errors"]) == (3, 1)
+    assert (samples["alone_tokens"], samples["new_tokens"]) == (80, 0)
+    assert (samples["scored_alone"], samples["scored_new"]) == (100, 100)
+    assert samples["scored_uncached"] == 300
+    assert samples["flops_new"] == 2 * (3 * 40 + 100 * 60)
+    assert samples["flops_alone"] == 2 * (10 * (16 + 80) + 3 * 40 + 100 * 60)
+    # The beam is the first to sample something new: it pays for the prompts.
+    assert (beam["alone_tokens"], beam["new_tokens"], beam["shared_tokens"]) == (32, 22, 10)
+    assert (beam["scored_alone"], beam["scored_new"], beam["scored_uncached"]) == (30, 10, 66)
+    assert beam["flops_new"] == 2 * (10 * (16 + 22) + 3 * 10)
+    assert beam["flops_alone"] == 2 * (10 * (16 + 32) + 3 * 30)
+    assert pd.isna(beam["think_tokens"]) and pd.isna(beam["seconds"])
+    rest = ledger.tabulate(counted(graded_frame()), USAGE)
+    sweep = found[found["condition"].notna()].drop(columns="search")
+    pd.testing.assert_frame_equal(sweep, rest.drop(columns="search"))
 
 
 def test_ledger_leaves_out_what_was_never_asked():

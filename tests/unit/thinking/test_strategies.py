@@ -554,6 +554,20 @@ def test_sizes_and_strategies_share_what_they_draw():
     assert len(engine.asked) == len(set(engine.asked))
 
 
+def test_what_was_thought_of_an_item_is_new_in_none_of_its_searches():
+    """Of three samples two thoughts are there, and the answer to one of them."""
+    wanted = [search("samples", 3)]
+    [done], engine, _ = run(wanted, letters)
+    there = [r for r in engine.asked if r.noise == row(0) or (r.stops and r.noise == row(1))]
+    thought = {request: 7 if request.stops else 2 for request in there}
+    assert sorted(thought.values()) == [2, 7, 7]
+    both = Several(Branching(letters, {row(n): n for n in range(99)}), {"judge": Judge(len)})
+    asking = searches(task(None), wanted, thought)
+    [(_, [again])] = drive([("item", asking)], both, 1)
+    assert again.found == done.found and again.sampled == done.sampled == 3 * (7 + 2)
+    assert again.sampled_new == 2 + 7 + 2
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.permutations([*TREES, "majority", "revisions"]), st.integers(1, 3))
 def test_what_a_search_finds_does_not_depend_on_the_others(order, n):

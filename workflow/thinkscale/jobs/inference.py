@@ -22,7 +22,7 @@ from thinkscale.engines.transformers.stream import Stream
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.plan import Work
 from thinkscale.jobs.progress import Progress, usage_record
-from thinkscale.models.registry import verify
+from thinkscale.models.registry import parameters, verify
 from thinkscale.thinking.conditions import Condition, sweep
 from thinkscale.thinking.prompts import encode_prompt, forcing, render, user_message
 from thinkscale.thinking.readout import Spellings, label_spellings, sequences
@@ -217,6 +217,7 @@ def run(
         recalled=journal.recalled,
         device=prepared.checkpoint.device_type,
         model=model,
+        parameters=parameters(Path(prepared.record["directory"])),
         shard=shard,
     )
     return thought, usage

@@ -21,6 +21,7 @@ from thinkscale.thinking.readout import Spellings, sequences
 
 COLUMNS = {
     "model": "str",
+    "part": "str",
     "chains": "int64",
     "responses": "int64",
     "rows": "int64",
@@ -29,6 +30,8 @@ COLUMNS = {
     "sampled_at_most": "Int64",
     "left_at_most": "Int64",
     "left_expected": "float64",
+    "read_known": "Int64",
+    "read_expected": "float64",
     "expected_from": "str",
     "tokens_per_second": "float64",
     "hours_at_most": "float64",
@@ -68,6 +71,13 @@ class Work:
             for item_id, prompt in fitting.items()
             for sample in range(self.samples)
         }
+
+    def rows_of(self, item_id: str) -> Iterator[tuple[tuple[str, int], Asking]]:
+        """Begin all rows of an item; none of one that does not fit the context."""
+        fits = self.forcing.fits(
+            self.context, self.prompts[item_id], self.unthinking.get(item_id, ())
+        )
+        return self.ask((item_id, sample) for sample in range(self.samples if fits else 0))
 
     def ask(
         self, rows: Iterable[tuple[str, int]], *, read: bool = False
@@ -133,6 +143,22 @@ def survey(
     return Known(complete, sampled, left)
 
 
+def recalled(
+    rows: Iterable[tuple[Hashable, Asking]], find: Callable[[Request], Completion | None]
+) -> dict[Request, int]:
+    """All that a journal has of what rows would ask, with the tokens drawn for each request."""
+    drawn: dict[Request, int] = {}
+
+    def look(request: Request) -> Completion | None:
+        completion = find(request)
+        if completion is not None:
+            drawn[request] = completion.sampled
+        return completion
+
+    survey(rows, look)
+    return drawn
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Some rows, run for a while: how many began and ended, tokens drawn, engine seconds."""
@@ -153,13 +179,20 @@ def calibrate(
     seconds: float,
     in_flight: int,
     watch: Callable[[float], None] = lambda spent: None,
+    others: Sequence[Engine] = (),
 ) -> Calibration:
     """Run rows through an engine until they end or time is up, `in_flight` of them at a time.
 
-    watch: told after each step how many seconds the engine has worked. What is sampled stays in
-    the journal where the engine is `Journaled`: it is what the study itself will ask.
+    watch: told after each step how many seconds the engine has worked. others: engines that work
+    for it, whose time counts as well. What is sampled stays in the journal where the engine is
+    `Journaled`: it is what the study itself will ask.
     """
     began = ended = 0
+
+    def worked() -> float:
+        return sum(each.usage().seconds for each in (engine, *others))
+
+    before, since = engine.usage(), worked()
 
     def beginning() -> Iterator[tuple[Hashable, Asking]]:
         nonlocal began
@@ -168,7 +201,7 @@ def calibrate(
             yield row
 
     def look(_rows: int) -> None:
-        spent = engine.usage().seconds
+        spent = worked() - since
         watch(spent)
         if spent >= seconds:
             raise _Enough
@@ -176,8 +209,7 @@ def calibrate(
     with suppress(_Enough):
         for _ in drive(beginning(), engine, in_flight, look):
             ended += 1
-    usage = engine.usage()
-    return Calibration(began, ended, usage.sampled, usage.seconds)
+    return Calibration(began, ended, engine.usage().sampled - before.sampled, worked() - since)
 
 
 def plan(
@@ -203,7 +235,7 @@ def plan(
     the plain mean where all rows ended.
     """
     most = work.most()
-    line = _line(model, len(most), work.conditions)
+    line = thinking_line(model, len(most), work.conditions)
     line |= dict.fromkeys(("sampled_at_most", "left_at_most"), sum(most.values()))
     notes = []
     if unfit := len(work.prompts) - len(most) // work.samples:
@@ -238,7 +270,7 @@ def plan(
         "left_at_most": at_most,
         "note": "; ".join(notes),
     }
-    expected, line["expected_from"] = _expected(known, left, found)
+    expected, line["expected_from"] = to_come(known, left, found)
     if expected is not None:
         line["left_expected"] = min(max(expected, 0.0), at_most)
     if not left.left:
@@ -265,17 +297,29 @@ def _held(held: Counter[str | None], journal: Journaled) -> list[str]:
     return [f"the journal held completions: {', '.join(said)}{hint}"]
 
 
-def plan_unknown(model: str, rows: int, conditions: Mapping[str, Condition]) -> dict:
-    """The line of a model that is not made yet, nor any whose tokenizer it will have."""
-    return {**_line(model, rows, conditions), "note": "not made yet, nor what it is made from"}
+def plan_unknown(
+    model: str,
+    rows: int,
+    conditions: Mapping[str, Condition],
+    why: str = "not made yet, nor what it is made from",
+) -> dict:
+    """The line of a model that is not there, nor any whose tokenizer it will have."""
+    return {**thinking_line(model, rows, conditions), "note": why}
 
 
-def _line(model: str, rows: int, conditions: Mapping[str, Condition]) -> dict:
+def thinking_line(model: str, rows: int, conditions: Mapping[str, Condition]) -> dict:
+    """A line by `COLUMNS` of which only is said how much there is to be thought."""
+    many = {"chains": rows * chains_per_row(conditions), "responses": rows * len(conditions)}
+    return empty_line(model, "thinking", rows) | many
+
+
+def empty_line(model: str, part: str, rows: int) -> dict:
     return {
         **dict.fromkeys(COLUMNS),
         "model": model,
-        "chains": rows * chains_per_row(conditions),
-        "responses": rows * len(conditions),
+        "part": part,
+        "chains": 0,
+        "responses": 0,
         "rows": rows,
         "rows_known": 0,
         "sampled_known": 0,
@@ -284,9 +328,7 @@ def _line(model: str, rows: int, conditions: Mapping[str, Condition]) -> dict:
     }
 
 
-def _expected(
-    known: Known, now: Known, calibration: Calibration | None
-) -> tuple[float | None, str]:
+def to_come(known: Known, now: Known, calibration: Calibration | None) -> tuple[float | None, str]:
     """Tokens that are still to come (None: no telling), and what says so."""
     if not now.left:
         return 0.0, ""
@@ -305,7 +347,7 @@ def _expected(
 
 def table(lines: Sequence[Mapping]) -> pd.DataFrame:
     """The lines of all models and, last, their total; a sum leaves out what is not known."""
-    total = {"model": "total", "expected_from": "", "note": ""}
+    total = {"model": "total", "part": "", "expected_from": "", "note": ""}
     for name in COLUMNS.keys() - total.keys() - {"tokens_per_second"}:
         known = [line[name] for line in lines if line[name] is not None]
         total[name] = sum(known) if known else None
@@ -314,9 +356,11 @@ def table(lines: Sequence[Mapping]) -> pd.DataFrame:
 
 def text(plan: pd.DataFrame, study: str) -> str:
     """The plan as it is printed."""
+    searches = (plan["part"] == "search").any()
     shown = pd.DataFrame(
         {
             "model": plan["model"],
+            **({"part": plan["part"]} if searches else {}),
             "chains": plan["chains"].map(_whole),
             "responses": plan["responses"].map(_whole),
             "rows known": [
@@ -325,13 +369,14 @@ def text(plan: pd.DataFrame, study: str) -> str:
             ],
             "tokens left: at most": plan["left_at_most"].map(_whole),
             "expected": plan["left_expected"].map(_whole),
+            **({"to be read": plan["read_expected"].map(_whole)} if searches else {}),
             "tokens/s": plan["tokens_per_second"].map(_whole),
             "time left: at most": plan["hours_at_most"].map(_time),
             "expected ": plan["hours_expected"].map(_time),
         }
     )
     notes = [
-        f"{line.model}: {said}"
+        f"{line.model}{', search' if line.part == 'search' else ''}: {said}"
         for line in plan.itertuples()
         if (said := "; ".join(filter(None, (_source(line), line.note))))
     ]

@@ -60,7 +60,14 @@ class Progress:
 
 
 def usage_record(
-    thought: Thought, usage: Usage, *, recalled: int, device: str, model: str, shard: int
+    thought: Thought,
+    usage: Usage,
+    *,
+    recalled: int,
+    device: str,
+    model: str,
+    parameters: int,
+    shard: int,
 ) -> dict[str, Any]:
     """Return what a job took and gave, as JSON values.
 
@@ -71,6 +78,7 @@ def usage_record(
     ledger = thought.responses[["alone_tokens", "new_tokens"]].sum()
     return {
         "model": model,
+        "parameters": parameters,
         "shard": shard,
         "device": device,
         "rows": thought.rows,

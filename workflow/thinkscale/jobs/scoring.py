@@ -1,6 +1,5 @@
 """The scorers of a study as engines, for one model that thinks."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from thinkscale.engines.transformers.stream import Stream
 from thinkscale.engines.transformers.verdict import open_verdict
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.inference import Prepared, checkpoint_of
-from thinkscale.models.registry import tokenizer_digest, verify
+from thinkscale.models.registry import parameters, tokenizer_digest, verify
 from thinkscale.thinking.judged_text import JudgedText, encode_judged
 from thinkscale.thinking.prompts import encode, user_message
 
@@ -179,15 +178,3 @@ def _in_text(part: Part, tokenizer, text: Mapping[str, Any]) -> Callable[[Scorin
         ]
 
     return beginnings
-
-
-def parameters(directory: Path) -> int:
-    """How many numbers the weights of a model directory hold, from their files' headers alone."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in sorted(directory.glob("*.safetensors")):
-        with safe_open(path, framework="np") as weights:
-            names = weights.keys()
-            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
-    return total

@@ -11,12 +11,14 @@ import pandas as pd
 
 from thinkscale.config.inference import Inference
 from thinkscale.data import contracts
-from thinkscale.engines.base import noise_key
+from thinkscale.engines.base import Ids, noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.engines.several import Several
 from thinkscale.jobs.inference import Prepared
+from thinkscale.jobs.plan import Work, recalled
 from thinkscale.jobs.progress import Progress
-from thinkscale.jobs.scoring import Part, open_scorers, parameters
+from thinkscale.jobs.scoring import Part, open_scorers
+from thinkscale.models.registry import parameters
 from thinkscale.thinking.prompts import step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
@@ -55,10 +57,10 @@ def search_items(
     wanted = expand(strategies)
     tokenizer = prepared.checkpoint.tokenizer
     ends = step_ends(tokenizer, step_end, work.forcing.think_end)
-    fitting = {i: p for i, p in work.prompts.items() if work.forcing.room(work.context, p) >= 0}
+    tasks = tasks_of(work, ends)
     size = parameters(Path(record["directory"]))
     journal = prepared.journal(directory, f"search-{shard}-of-{shards}")
-    progress = Progress(record["name"], len(fitting), journal.usage, verb="search")
+    progress = Progress(record["name"], len(tasks), journal.usage, verb="search")
     cut = partial(in_steps, step_ends=ends)
     writer = f"{record['name']}-{shard}-of-{shards}"
     part = Part(prepared, items, models, cut, directory.parent, writer)
@@ -66,12 +68,11 @@ def search_items(
         stack.enter_context(journal)
         judges = open_scorers(scorers, journal, part, stack)
         stack.enter_context(progress)
-        engine, rows = Several(judges.policy, judges.engines), partial(noise_key, work.seed)
-        tasks = {
-            item_id: Task(prompt, work.context, partial(rows, item_id), work.forcing, ends)
-            for item_id, prompt in fitting.items()
-        }
-        asking = ((item_id, searches(task, wanted)) for item_id, task in tasks.items())
+        engine = Several(judges.policy, judges.engines)
+        asking = (
+            (item_id, searches(task, wanted, recalled(work.rows_of(item_id), journal.find)))
+            for item_id, task in tasks.items()
+        )
         done: dict[str, tuple[Searched, ...]] = {}
 
         def watch(going: int) -> None:
@@ -79,8 +80,7 @@ def search_items(
 
         for item_id, found in drive(asking, engine, 2 * prepared.settings.batch_size, watch):
             done[item_id] = found
-        usage = journal.usage()
-        recalled = journal.recalled
+        usage, known = journal.usage(), journal.recalled
     candidates, scores, spent, nodes = [], [], [], []
     for item_id, prompt in work.prompts.items():
         key = {"model": record["name"], "item_id": item_id}
@@ -104,8 +104,18 @@ def search_items(
         name: pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names)
         for name, rows in frames.items()
     }
-    did = {"usage": usage, "recalled": recalled, "items": len(done), "unread": judges.unread()}
+    did = {"usage": usage, "recalled": known, "items": len(done), "unread": judges.unread()}
     return Found(**made), did
+
+
+def tasks_of(work: Work, ends: tuple[Ids, ...]) -> dict[str, Task]:
+    """What is searched about: by item id, all that leave room for an answer."""
+    rows = partial(noise_key, work.seed)
+    return {
+        item_id: Task(prompt, work.context, partial(rows, item_id), work.forcing, ends)
+        for item_id, prompt in work.prompts.items()
+        if work.forcing.room(work.context, prompt) >= 0
+    }
 
 
 def _nothing(wanted: Sequence[Search]) -> Iterator[dict[str, Any]]:

@@ -1,10 +1,41 @@
 """Models brought in from a hub, into its local cache."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from thinkscale.data.hub import refusals
 from thinkscale.errors import ThinkscaleError
-from thinkscale.models.registry import wanted
+from thinkscale.models.registry import register, wanted
+
+
+def bring(
+    model: Mapping[str, Any],
+    made: Path | None,
+    *,
+    offline: bool,
+    trust_remote_code: bool,
+    fingerprint: str | None,
+) -> dict[str, Any]:
+    """The record of a model as the configuration names it; see `register`.
+
+    made: where the model lies that a recipe of the study makes. Raises ThinkscaleError as `fetch`
+    and `register` do.
+    """
+    hub, revision, derive = model["hub"], model["revision"], model["derive"]
+    if hub is not None:
+        directory = fetch(hub, revision, trust_remote_code, offline)
+    else:
+        directory = Path(model["path"]) if derive is None else made
+    return register(
+        model["name"],
+        directory,
+        hub=hub,
+        revision=revision,
+        parent=derive and derive["parent"],
+        fingerprint=fingerprint,
+        trust_remote_code=trust_remote_code,
+    )
 
 
 def fetch(hub: str, revision: str, trust_remote_code: bool, offline: bool = False) -> Path:

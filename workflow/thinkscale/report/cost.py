@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from thinkscale.report.words import count, named, number
+from thinkscale.report.words import count, named, number, percent
 
 
 def training_loss(table: pd.DataFrame) -> Iterator[str]:
@@ -22,7 +22,8 @@ def training_loss(table: pd.DataFrame) -> Iterator[str]:
 
 
 def ledger(table: pd.DataFrame) -> Iterator[str]:
-    for model, rows in table.groupby("model", sort=False):
+    for model, both in table.groupby("model", sort=False):
+        rows = both[both["condition"].notna()]
         total, job = rows.sum(numeric_only=True), rows.iloc[0]
         new, seconds = total["new_tokens"], total["seconds"]
         times = number(total["alone_tokens"] / new) if new else ""
@@ -39,3 +40,22 @@ def ledger(table: pd.DataFrame) -> Iterator[str]:
             f"{count(total['shared_tokens'])} more{alone}. Sampling them took the engine "
             f"{number(seconds, 1)} s{speed}; {memory}."
         )
+        flops, searched = both["flops_new"].sum(), both[both["condition"].isna()]
+        if searched.empty:
+            yield f"{named(model)}: {_power(flops)} FLOPs in all (2 · parameters · tokens)."
+            continue
+        sums = searched.sum(numeric_only=True)
+        new, read = count(sums["new_tokens"]), count(sums["scored_new"])
+        yield (
+            f"{named(model)}: {count(len(searched))} searches sampled {new} tokens beyond these "
+            f"({count(sums['alone_tokens'])} were each alone), and scorers read {read} "
+            f"({count(sums['scored_alone'])}; {count(sums['scored_uncached'])} if they kept "
+            f"nothing of it). With them the study took {_power(flops)} FLOPs (2 · parameters · "
+            f"tokens), {percent(sums['flops_new'] / flops)} for searching."
+        )
+
+
+def _power(flops: float) -> str:
+    """A large number as `1.5 · 10^12`."""
+    digits, _, power = f"{flops:.1e}".partition("e")
+    return f"{digits} · 10^{int(power)}"

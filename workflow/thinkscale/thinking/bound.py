@@ -1,10 +1,12 @@
-"""The most that budget forcing can make a model draw, from what is asked of it alone."""
+"""The most that forcing and searches can make a model draw, from what is asked of it alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from thinkscale.data.conditions import DRAWN
 from thinkscale.thinking.budget import Forcing
 from thinkscale.thinking.conditions import Condition
+from thinkscale.thinking.strategies.candidate import Extent
+from thinkscale.thinking.strategies.sampling import passes
 
 
 def most_sampled(room: int, conditions: Mapping[str, Condition], forcing: Forcing) -> int:
@@ -51,6 +53,31 @@ def most_sampled(room: int, conditions: Mapping[str, Condition], forcing: Forcin
             totals.append(length + end + thoughts + answers(length, own))
     unthinking = sum(condition.no_think for condition in conditions.values())
     return max(totals) + forcing.max_answer * unthinking
+
+
+def most_searched(
+    room: int,
+    extents: Iterable[Extent],
+    conditions: Mapping[str, Condition],
+    samples: int,
+    forcing: Forcing,
+) -> int:
+    """Tokens that searches about one item can draw at most, beyond what is drawn for its rows.
+
+    conditions, samples: of the study, whose rows are recalled as they are. Searches share other
+    rows, too; what trees draw is taken to be each one's own. Every step takes a token at least, so
+    that in round t there is t less of the room.
+    """
+    extents = list(extents)
+    total = 0
+    for sample in range(max((e.rows for e in extents), default=0)):
+        wanted = passes(forcing, max(e.passes for e in extents if sample < e.rows))
+        if sample >= samples or not {*wanted.values()} <= {*conditions.values()}:
+            total += most_sampled(room, wanted, forcing)
+    for extent in extents:
+        thought = sum(range(room - min(extent.rounds, room) + 1, room + 1))
+        total += extent.side * (thought + forcing.max_answer)
+    return total
 
 
 def _parts_from_natural(condition: Condition, length: int) -> bool:

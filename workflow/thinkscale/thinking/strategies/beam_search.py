@@ -6,6 +6,7 @@ from thinkscale.thinking.strategies.candidate import (
     ROOT,
     Candidate,
     Draws,
+    Extent,
     Strategy,
     Task,
     best,
@@ -31,6 +32,11 @@ class BeamSearch:
 
     def __post_init__(self) -> None:
         fill_widths(self.n, self.beam_width)
+
+    @property
+    def extent(self) -> Extent:
+        """See `Extent`; looking ahead takes of the room that a beam has left."""
+        return Extent(side=self.n, rounds=self.num_iterations)
 
 
 def beam_search(task: Task, settings: BeamSearch) -> Strategy:

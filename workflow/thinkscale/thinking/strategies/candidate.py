@@ -23,6 +23,21 @@ Strategy = Generator[Asked, Said, "tuple[Found, ...]"]
 
 
 @dataclass(frozen=True)
+class Extent:
+    """The most that a strategy asks about one item, whatever it is told: what a plan is bounded by.
+
+    rows: samples of the item that it takes, from the first on; passes: of each. side: thoughts that
+    it goes on with side by side; rounds: how often, each time with what a step before has left of
+    the room.
+    """
+
+    rows: int = 0
+    passes: int = 1
+    side: int = 0
+    rounds: int = 1
+
+
+@dataclass(frozen=True)
 class Task:
     """One item that one model searches about.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from thinkscale.thinking.strategies.candidate import (
     ROOT,
     Draws,
+    Extent,
     Strategy,
     Task,
     best,
@@ -25,6 +26,10 @@ class Dvts:
 
     def __post_init__(self) -> None:
         fill_widths(self.n, self.beam_width)
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(side=self.n, rounds=self.num_iterations)
 
 
 def dvts(task: Task, settings: Dvts) -> Strategy:

@@ -13,6 +13,7 @@ from thinkscale.thinking.strategies.candidate import (
     ROOT,
     Candidate,
     Draws,
+    Extent,
     Strategy,
     Task,
     children,
@@ -31,6 +32,11 @@ class Mcts:
     exploration: float = sqrt(2)
     num_iterations: int = 40
 
+    @property
+    def extent(self) -> Extent:
+        """See `Extent`: an expansion and its rollout are one thought, to its end."""
+        return Extent(side=self.num_simulations)
+
 
 @dataclass(frozen=True)
 class AbMcts:
@@ -38,6 +44,11 @@ class AbMcts:
 
     num_simulations: int
     num_iterations: int = 40
+
+    @property
+    def extent(self) -> Extent:
+        """See `Extent`: an expansion and its rollout are one thought, to its end."""
+        return Extent(side=self.num_simulations)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from thinkscale.thinking.strategies.candidate import (
     ROOT,
     Candidate,
     Draws,
+    Extent,
     Strategy,
     Task,
     children,
@@ -28,6 +29,10 @@ class ParticleFiltering:
 
     n: int
     num_iterations: int = 40
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(side=self.n, rounds=self.num_iterations)
 
 
 def particle_filtering(task: Task, settings: ParticleFiltering) -> Strategy:

@@ -24,8 +24,9 @@ class Approach:
     """How a strategy is run, under a name in `APPROACHES`.
 
     settings: a frozen dataclass whose first field is the number that the strategy is compared by;
-    the others are keys of the configuration. parallel: it chooses among the natural samples.
-    tree: it draws step by step. needs_scorer: whether it can do nothing without one.
+    the others are keys of the configuration. Its `extent` bounds what is asked (`Extent`).
+    parallel: it chooses among the natural samples. tree: it draws step by step. needs_scorer:
+    whether it can do nothing without one.
     """
 
     run: Callable[[Task, Any], Strategy]

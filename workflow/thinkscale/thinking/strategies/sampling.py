@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from thinkscale.data.conditions import DRAWN
-from thinkscale.thinking.budget import Answer, respond
+from thinkscale.thinking.budget import Answer, Forcing, respond
 from thinkscale.thinking.conditions import NATURAL, Condition
 from thinkscale.thinking.strategies.candidate import (
     Asked,
+    Extent,
     Found,
     Said,
     Strategy,
@@ -21,6 +22,7 @@ from thinkscale.thinking.strategies.candidate import (
 )
 
 Result = TypeVar("Result")
+_NATURAL = {"natural": NATURAL}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Samples:
     """n: chains. Majority, best-of-n and weighted best-of-n are ways to choose among them."""
 
     n: int
+
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.n)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,10 @@ class Revisions:
     n: int
     passes: int = 2
 
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.n, self.passes)
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -46,10 +56,21 @@ class Rejection:
     max_think: int
     max_tries: int = 16
 
+    @property
+    def extent(self) -> Extent:
+        return Extent(self.max_tries)
+
+
+def passes(forcing: Forcing, count: int) -> dict[str, Condition]:
+    """The conditions of a chain's passes: natural, and one more Wait for each further pass."""
+    continuation = next(iter(forcing.continuations), DRAWN)
+    waits = (Condition(waits=n, continuation=continuation) for n in range(1, count))
+    return _NATURAL | {f"waits={n}": wait for n, wait in enumerate(waits, start=1)}
+
 
 def samples(task: Task, settings: Samples) -> Strategy:
     """n natural samples side by side."""
-    rows = yield from together([_row(task, n, {"natural": NATURAL}) for n in range(settings.n)])
+    rows = yield from together([_row(task, n, _NATURAL) for n in range(settings.n)])
     return tuple(_found(task, row.answers["natural"], n) for n, row in enumerate(rows))
 
 
@@ -58,12 +79,8 @@ def revisions(task: Task, settings: Revisions) -> Strategy:
 
     A chain that its room cuts before its last pass has as many answers as it reached.
     """
-    continuation = next(iter(task.forcing.continuations), DRAWN)
-    waits = {"natural": NATURAL} | {
-        f"waits={count}": Condition(waits=count, continuation=continuation)
-        for count in range(1, settings.passes)
-    }
-    rows = yield from together([_row(task, n, waits) for n in range(settings.n)])
+    wanted = passes(task.forcing, settings.passes)
+    rows = yield from together([_row(task, n, wanted) for n in range(settings.n)])
     return tuple(
         _found(task, answer, n)
         for n, row in enumerate(rows)
@@ -79,7 +96,7 @@ def rejection(task: Task, settings: Rejection) -> Strategy:
     by its length, and not to be dropped. All tries are paid for.
     """
     for n in range(settings.max_tries):
-        row = yield from _row(task, n, {"natural": NATURAL})
+        row = yield from _row(task, n, _NATURAL)
         answer = row.answers["natural"]
         if answer.prefix.length <= settings.max_think and not answer.prefix.censored:
             break

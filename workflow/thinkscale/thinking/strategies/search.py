@@ -2,13 +2,15 @@
 
 Tokens are counted here, from what a strategy asks and is told: sampled ones, whatever they were
 sampled for (steps, looking ahead, rollouts, answers, tries), and those a scorer read. What two
-searches ask alike is charged to the first of them; `alone` is what each would have cost by itself.
+searches ask alike is charged to the first of them, and what was sampled in thinking about the item
+to none; `alone` is what each would have cost by itself.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Any
 
 from thinkscale.engines.base import Completion, Request, Scores, Scoring
@@ -46,8 +48,8 @@ class Searched:
     """What a search found, and what it cost in tokens.
 
     scores: by scorer, of each candidate, of each of its steps. sampled: what it would have cost
-    alone. sampled_new: what no earlier search of the item had paid for. read: by scorer. rounds: of
-    asking. nodes: of a search step by step, all steps that it drew.
+    alone. sampled_new: what neither thinking about the item nor an earlier search of it had paid
+    for. read: by scorer. rounds: of asking. nodes: of a tree, all steps that it drew.
     """
 
     search: Search
@@ -86,11 +88,14 @@ class _Bill:
 
 
 def searches(
-    task: Task, wanted: Sequence[Search]
+    task: Task, wanted: Sequence[Search], thought: Mapping[Request, int] = MappingProxyType({})
 ) -> Generator[list[Request | Scoring], list[Completion | Scores], tuple[Searched, ...]]:
-    """Do all that is wanted about one item, in the order given; nothing is asked twice."""
+    """Do all that is wanted about one item, in the order given; nothing is asked twice.
+
+    thought: tokens by request that the study has paid for, in thinking about the item.
+    """
     known: dict[Request | Scoring, Completion | Scores] = {}
-    paid, done = _Bill(), []
+    paid, done = _Bill(sampled=dict(thought)), []
     for search in wanted:
         bill, own = _Bill(), replace(task, scorer=next(iter(search.scorers), None))
         approach = APPROACHES[search.approach]
