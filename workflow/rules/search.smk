@@ -32,7 +32,7 @@ rule search:
         seed=STUDY.seed,
         code=code(
             *("thinking", "engines", "calibration"),
-            *("jobs/inference", "jobs/scoring", "jobs/searching"),
+            *("jobs/inference", "jobs/judging", "jobs/scoring", "jobs/searching"),
         ),
     script:
         "../scripts/search.py"

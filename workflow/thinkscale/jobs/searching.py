@@ -96,6 +96,7 @@ def search_items(
     frames = (("candidates", candidates), ("scores", scores), ("spent", spent))
     for bill in spent:
         bill["scorer_parameters"] = judges.parameters.get(bill["scorer"], 0)
+        bill["scorer_exact_tokens"] = judges.exact.get(bill["scorer"])
     made = [pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names) for name, rows in frames]
     did = {"usage": usage, "recalled": recalled, "items": len(done), "unread": judges.unread()}
     return Found(*made), did

@@ -37,6 +37,7 @@ def prepare(searches: pd.DataFrame, graded: pd.DataFrame) -> pd.DataFrame:
         parameters=means["model"].map(sizes),
         **dict.fromkeys(("scored", "scored_uncached", "scorer_parameters", "unanswered"), 0.0),
         **{"unscored": 0.0, "unmet": False, "scorer": None, "choose": None},
+        scorer_exact_tokens=None,
     )
     both = pd.concat([kept, means], ignore_index=True)
     both["cluster"] = frame.clusters(both)
