@@ -6,6 +6,7 @@ import pytest
 
 from graded_frames import graded_frame
 from thinkscale.data import contracts
+from thinkscale.report.strategies import strategies as sentences
 from thinkscale.stats import compute_matched, compute_optimal, strategies
 from thinkscale.stats.core import searches as core
 
@@ -64,6 +65,19 @@ def test_accuracy_and_costs_by_hand():
     assert row.compute == pytest.approx(2 * PARAMETERS * 40 + 2 * (PARAMETERS // 2) * 40)
     levels = found[(found["strategy"] == "beam") & (found["n"] == 4)].set_index("level")["n_items"]
     assert levels.to_dict() == {0: 40, 1: 8, 2: 8, 3: 8, 4: 8, 5: 8}
+
+
+def test_whose_tokens_a_scorer_reads_is_said():
+    made = searches_frame(graded(), rising)
+    own = made["strategy"].map({"majority": None, "best": True, "beam": False})
+    found = strategies.tabulate(made.assign(scorer_exact_tokens=own.astype(object)), graded())
+    said = found.groupby("strategy")["scorer_exact_tokens"].first()
+    assert said["beam"] is False and said["best"] is True and said["majority"] is None
+    # The best is a beam, whose scorer is given text.
+    [sentence] = sentences(found)
+    assert "that a scorer read, in its own tokens of the text" in sentence
+    [sentence] = sentences(found[found["strategy"] == "best"])
+    assert "that a scorer read;" in sentence
 
 
 def test_conditions_of_budget_forcing_stand_beside():
