@@ -6,6 +6,7 @@ import pytest
 
 from graded_frames import graded_frame
 from thinkscale.data import contracts
+from thinkscale.data.tables import read_table, write_table
 from thinkscale.report.strategies import strategies as sentences
 from thinkscale.stats import compute_matched, compute_optimal, strategies
 from thinkscale.stats.core import searches as core
@@ -67,12 +68,15 @@ def test_accuracy_and_costs_by_hand():
     assert levels.to_dict() == {0: 40, 1: 8, 2: 8, 3: 8, 4: 8, 5: 8}
 
 
-def test_whose_tokens_a_scorer_reads_is_said():
+def test_whose_tokens_a_scorer_reads_is_said(tmp_path):
     made = searches_frame(graded(), rising)
     own = made["strategy"].map({"majority": None, "best": True, "beam": False})
-    found = strategies.tabulate(made.assign(scorer_exact_tokens=own.astype(object)), graded())
-    said = found.groupby("strategy")["scorer_exact_tokens"].first()
-    assert said["beam"] is False and said["best"] is True and said["majority"] is None
+    contracts.write(made.assign(scorer_exact_tokens=own), tmp_path / "s.parquet", "searches")
+    found = strategies.tabulate(contracts.read(tmp_path / "s.parquet", "searches"), graded())
+    write_table(found, tmp_path / "t.csv")
+    found = read_table(tmp_path / "t.csv")
+    said = found.groupby("strategy")["scorer_reads"].agg(lambda each: each.iloc[0])
+    assert said.dropna().to_dict() == {"beam": "text", "best": "tokens"}
     # The best is a beam, whose scorer is given text.
     [sentence] = sentences(found)
     assert "that a scorer read, in its own tokens of the text" in sentence

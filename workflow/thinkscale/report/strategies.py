@@ -31,8 +31,8 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
 
 def _read(row: pd.Series) -> str:
     """Whose tokens a scorer's are: those of the model that thinks, or its own of their text."""
-    own = pd.notna(row["scorer_exact_tokens"]) and not row["scorer_exact_tokens"]
-    return "that a scorer read, in its own tokens of the text" if own else "that a scorer read"
+    own = ", in its own tokens of the text" if row["scorer_reads"] == "text" else ""
+    return f"that a scorer read{own}"
 
 
 def matched(table: pd.DataFrame) -> Iterator[str]:

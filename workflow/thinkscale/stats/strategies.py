@@ -13,9 +13,10 @@ COSTS = ["think_tokens", "sampled", "sampled_new", "scored", "scored_uncached", 
 COLUMNS = [
     *["model", "strategy", "approach", "scorer", "choose", "n", "condition", "level"],
     *["n_items", "errors", "n_excluded", "estimate", "lower", "upper", "any_correct"],
-    *["candidates", "unanswered", "unscored", "unmet", *COSTS, "scorer_exact_tokens", "compute"],
-    "method",
+    *["candidates", "unanswered", "unscored", "unmet", *COSTS, "scorer_reads", "compute", "method"],
 ]
+
+_READS = {True: "tokens", False: "text"}
 
 
 def tabulate(
@@ -25,8 +26,8 @@ def tabulate(
 
     level: 0 is all items, 1 to 5 are fifths by difficulty, the easiest first. any_correct: share of
     items with a correct candidate, what no choice can pass. Costs are tokens an item, `compute`
-    FLOPs an item. scorer_exact_tokens: false where the scorer was given text, so that what it read
-    is counted in its own tokens; empty without one. unmet: share of items whose thinking is longer
+    FLOPs an item. scorer_reads: `tokens`, those it is given, or `text`, so that what it read is
+    counted in its own tokens; empty without one. unmet: share of items whose thinking is longer
     than was asked for. Conditions of budget forcing stand beside the strategies, at what each would
     cost alone.
     """
@@ -46,7 +47,7 @@ def tabulate(
                     "errors": int(own["error"].notna().sum()),
                     **correct.bounds(),
                     **means.astype(float).mean().to_dict(),
-                    "scorer_exact_tokens": own["scorer_exact_tokens"].iloc[0],
+                    "scorer_reads": _READS.get(own["scorer_exact_tokens"].iloc[0]),
                     "unmet": own["unmet"].astype(float).mean(),
                     "method": correct.method,
                 }
