@@ -354,9 +354,16 @@ def judge_record(wildcards):
 
 def scorer_records():
     """By scorer that asks a model: that model's record, and how it is run."""
-    unused = {"offline", "shards", "threads", "prompt", "thinking"}
+    unused = {"offline", "shards", "threads"}
+    kinds = {scorer.name: scorer.kind for scorer in STUDY.scorers}
     return {
-        name: [results("models", f"{model.name}.json"), model.inference.model_dump(exclude=unused)]
+        name: [
+            results("models", f"{model.name}.json"),
+            # Only a judge is asked in words.
+            model.inference.model_dump(
+                exclude=unused if kinds[name] == "judge" else unused | {"prompt", "thinking"}
+            ),
+        ]
         for name, model in SCORER_MODELS.items()
     }
 

@@ -33,7 +33,8 @@ rule search:
         seed=STUDY.seed,
         code=code(
             *("thinking", "engines", "calibration"),
-            *("jobs/inference", "jobs/plan", "jobs/scoring", "jobs/searching"),
+            *("jobs/inference", "jobs/judging", "jobs/plan"),
+            *("jobs/scoring", "jobs/searching"),
         ),
     script:
         "../scripts/search.py"

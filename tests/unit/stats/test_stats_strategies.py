@@ -6,7 +6,9 @@ import pytest
 
 from graded_frames import graded_frame
 from thinkscale.data import contracts
+from thinkscale.data.tables import read_table, write_table
 from thinkscale.errors import ThinkscaleError
+from thinkscale.report.strategies import strategies as sentences
 from thinkscale.stats import compute_matched, compute_optimal, strategies
 from thinkscale.stats.core import searches as core
 
@@ -71,6 +73,22 @@ def test_a_prompt_is_paid_for_once():
     made = searches_frame(graded(), rising).assign(prompt_tokens=7)
     found = strategies.tabulate(made, graded()).set_index(["strategy", "n", "level"])
     assert found.loc[("majority", 4, 0), "compute"] == pytest.approx(2 * PARAMETERS * (7 + 40))
+
+
+def test_whose_tokens_a_scorer_reads_is_said(tmp_path):
+    made = searches_frame(graded(), rising)
+    own = made["strategy"].map({"majority": None, "best": True, "beam": False})
+    contracts.write(made.assign(scorer_exact_tokens=own), tmp_path / "s.parquet", "searches")
+    found = strategies.tabulate(contracts.read(tmp_path / "s.parquet", "searches"), graded())
+    write_table(found, tmp_path / "t.csv")
+    found = read_table(tmp_path / "t.csv")
+    said = found.groupby("strategy")["scorer_reads"].agg(lambda each: each.iloc[0])
+    assert said.dropna().to_dict() == {"beam": "text", "best": "tokens"}
+    # The best is a beam, whose scorer is given text.
+    [sentence] = sentences(found)
+    assert "that a scorer read, in its own tokens of the text" in sentence
+    [sentence] = sentences(found[found["strategy"] == "best"])
+    assert "that a scorer read;" in sentence
 
 
 def test_conditions_of_budget_forcing_stand_beside():

@@ -182,20 +182,31 @@ def _strategy_contradictions(study: Study) -> Iterable[str]:
             yield f"`scorers`: the model name {name!r} stands for several; expected one each"
 
 
+# Which kinds of scorers have which keys.
+_OF_KINDS = {
+    "d_prime": ("calibration",),
+    "measure": ("readout",),
+    "model": ("orm", "prm", "judge"),
+    "text": ("orm", "prm"),
+    "judge": ("judge",),
+}
+
+
 def _scorer_contradictions(study: Study, scorer: Scorer, key: str) -> Iterable[str]:
-    reads_model = scorer.kind in ("orm", "prm")
+    rewards = scorer.kind in ("orm", "prm")
+    reads_model = rewards or scorer.kind == "judge"
     if scorer.kind == "calibration" and study.items.source != "calibration":
         yield (
             f"`{key}.kind`: found 'calibration'; expected another, since only `items.source: "
             "calibration` has items whose right steps it knows"
         )
-    if scorer.kind != "calibration" and "d_prime" in scorer.model_fields_set:
-        yield f"`{key}.d_prime`: found with {scorer.kind!r}; expected it with 'calibration'"
-    for name in ("model", "text"):
-        if not reads_model and getattr(scorer, name) is not None:
-            yield f"`{key}.{name}`: found with {scorer.kind!r}; expected it with 'orm' or 'prm'"
+    for name, kinds in _OF_KINDS.items():
+        if name in scorer.model_fields_set and scorer.kind not in kinds:
+            expected = " or ".join(map(repr, kinds))
+            yield f"`{key}.{name}`: found with {scorer.kind!r}; expected it with {expected}"
     if reads_model and scorer.model is None:
-        yield f"`{key}.model`: missing; expected the reward model of kind {scorer.kind!r}"
+        which = "reward model of kind" if rewards else "model that is a"
+        yield f"`{key}.model`: missing; expected the {which} {scorer.kind!r}"
     if scorer.model is not None:
         yield from _other_model_faults(study, scorer.model, f"{key}.model")
     if scorer.kind == "orm" and scorer.text is not None and scorer.text.right is not None:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 from pydantic.types import StrictBool
 
+from thinkscale.config.judge import ThoughtJudge
 from thinkscale.config.models import OtherModel
 from thinkscale.config.presets.scorers import PRESETS
 from thinkscale.config.section import Name, NonNegative, Number, Positive, Section, Text, setting
@@ -56,13 +57,15 @@ class Scorer(Section):
     """What judges candidates at the ends of their steps."""
 
     name: Name = setting(..., "Name used in every table and figure.")
-    kind: Literal["calibration", "likelihood", "orm", "prm"] = setting(
+    kind: Literal["calibration", "likelihood", "readout", "orm", "prm", "judge"] = setting(
         ...,
         "`calibration`: a scorer of stated quality, which knows the calibration items and reads "
         "no model. `likelihood`: the model's own, the geometric mean of a step's token "
-        "probabilities. `orm`: an outcome reward model, one that classifies sequences. `prm`: a "
-        "process reward model, one that classifies tokens or says one of two words. Of one label "
-        "the value is the logistic function, of two (wrong, right) the softmax.",
+        "probabilities. `readout`: the model's own, how sure it is of an option where thinking is "
+        "cut behind the step. `orm`: an outcome reward model, one that classifies sequences. "
+        "`prm`: a process reward model, one that classifies tokens or says one of two words. Of "
+        "one label the value is the logistic function, of two (wrong, right) the softmax. `judge`: "
+        "a language model that is asked whether all is right so far.",
     )
     d_prime: Number = setting(
         2.0,
@@ -71,7 +74,15 @@ class Scorer(Section):
         "standard deviations",
         ge=0,
     )
-    model: OtherModel | None = setting(None, "The reward model of an `orm` or a `prm`.")
+    measure: Literal["probability", "margin"] = setting(
+        "probability",
+        "Of a `readout`: the probability of the likeliest label among the item's, or how far the "
+        "next one lies below it.",
+    )
+    model: OtherModel | None = setting(
+        None, "The reward model of an `orm` or a `prm`, or the model that is a `judge`."
+    )
+    judge: ThoughtJudge = setting(ThoughtJudge(), "What a `judge` is asked.")
     text: ScorerText | None = setting(
         None,
         "How a reward model reads the thought's text. Default: it has the tokens of the model that "

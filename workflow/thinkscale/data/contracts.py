@@ -172,10 +172,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             "rounds": INT,
             "parameters": INT,
             "scorer_parameters": INT,
-            "exact_tokens": BOOL,  # false: the scorer read text, and is counted in its own tokens
+            # False: it was given text and counts tokens of its own; null: no scorer
+            "scorer_exact_tokens": BOOL,
             "error": TEXT,  # why nothing was searched; null otherwise
         },
-        nullable="scorer error",
+        nullable="scorer scorer_exact_tokens error",
     ),
     "searches": _contract(
         {
@@ -203,12 +204,13 @@ SCHEMAS: dict[str, pa.Schema] = {
             "prompt_tokens": INT,
             "parameters": INT,
             "scorer_parameters": INT,
+            "scorer_exact_tokens": BOOL,  # as in `spent`
             "difficulty": FLOAT,
             "cluster_id": TEXT,
             "excluded": BOOL,
             "error": TEXT,
         },
-        nullable="scorer answer think_tokens difficulty cluster_id error",
+        nullable="scorer scorer_exact_tokens answer think_tokens difficulty cluster_id error",
     ),
     "grades": _contract(
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
@@ -271,7 +273,12 @@ WORDS = {
 }
 
 # Columns a frame may lack when it is written; they become null.
-OPTIONAL = {"chains": ("prompt_token_ids",), "graded": ("readout_label", *READOUT)}
+OPTIONAL = {
+    "chains": ("prompt_token_ids",),
+    "graded": ("readout_label", *READOUT),
+    "spent": ("scorer_exact_tokens",),
+    "searches": ("scorer_exact_tokens",),
+}
 
 # How further columns begin, of which a study has its own; they are text and may be null.
 FAMILIES = {"graded": "outcome_"}

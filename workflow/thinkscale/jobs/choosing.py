@@ -114,7 +114,7 @@ def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dic
     costs = {name: bill[name] * share for name in _COSTS}
     if share < 1 and bill["scored"]:
         costs["scored"] = prompt + (bill["scored"] - prompt) * share
-    kept = ("prompt_tokens", "parameters", "scorer_parameters", "error")
+    kept = ("prompt_tokens", "parameters", "scorer_parameters", "scorer_exact_tokens", "error")
     nothing = dict.fromkeys(("share", "correct", "any_correct", "candidates"), 0.0)
     return {
         "strategy": entry["name"] or entry["approach"],

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from thinkscale.config.inference import Inference
+from thinkscale.config.inference import Inference, Thinking
 from thinkscale.engines.base import Engine
 from thinkscale.engines.journal import Journaled
 from thinkscale.engines.transformers.engine import SAMPLER_VERSION, open_engine, versions
@@ -114,7 +114,7 @@ def prepare(
         settings.samples,
         seed,
         unthinking=unthinking,
-        readouts=_readouts(items, settings, tokenizer) if settings.readout else {},
+        readouts=options_spelled(items, settings, tokenizer) if settings.readout else {},
     )
     return Prepared(record, checkpoint, work, identity, settings)
 
@@ -126,13 +126,7 @@ def prompts_of(
 
     Raises ThinkscaleError as `render` does.
     """
-    form, thinking = settings.prompt, settings.thinking
-    options = thinking.template_options
-    if off:
-        options = {**options, **thinking.off_options}
-        how: dict[str, Any] = {"start": thinking.closed, "opening": thinking.start}
-    else:
-        how = {"start": thinking.start, "end": thinking.end}
+    form, how = settings.prompt, opening_of(settings.thinking, off=off)
     return {
         item["item_id"]: render(
             tokenizer,
@@ -140,21 +134,31 @@ def prompts_of(
             system=form.system,
             system_role=form.system_role,
             examples=[example.model_dump() for example in form.examples],
-            template_options=options,
             **how,
         )
         for item in items.to_dict("records")
     }
 
 
-def _readouts(items: pd.DataFrame, settings: Inference, tokenizer) -> dict[str, Spellings]:
-    """How the labels of every item are spelled."""
+def opening_of(thinking: Thinking, *, off: bool = False) -> dict[str, Any]:
+    """What `render` is told so that a prompt opens thinking, or switches it off."""
+    options = thinking.template_options
+    if off:
+        options = {**options, **thinking.off_options}
+        return {"start": thinking.closed, "opening": thinking.start, "template_options": options}
+    return {"start": thinking.start, "end": thinking.end, "template_options": options}
+
+
+def options_spelled(
+    items: pd.DataFrame, settings: Inference, tokenizer, asked: str = "`inference.readout`"
+) -> dict[str, Spellings]:
+    """How the labels of every item are spelled. asked: by whom, for what is raised."""
     found, spelled = {}, cache(partial(_spelled, settings, tokenizer))
     for item_id, options in zip(items["item_id"], items["options"], strict=True):
         try:
             found[item_id] = spelled(tuple(option["label"] for option in options))
         except ThinkscaleError as error:
-            raise ThinkscaleError(f"`inference.readout`: item {item_id!r}: {error}") from error
+            raise ThinkscaleError(f"{asked}: item {item_id!r}: {error}") from error
     return found
 
 

@@ -157,7 +157,7 @@ def _check_templates(study: Study, items: pd.DataFrame) -> None:
 def _check_readout(study: Study, items: pd.DataFrame) -> None:
     free = items["item_id"][items["options"].map(len) == 0]
     if len(free) and (reading := _reading(study)):
-        raise ThinkscaleError(_nothing_to_read(reading, f"item {free.iloc[0]!r}"))
+        raise ThinkscaleError(_nothing_to_read(*reading, f"item {free.iloc[0]!r}"))
 
 
 def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> None:
@@ -177,20 +177,23 @@ def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> Non
         if shows != has_options:
             raise ThinkscaleError(_unsuited(where, shows, "the bank"))
     if not has_options and (reading := _reading(study)):
-        raise ThinkscaleError(_nothing_to_read(reading, "the bank"))
+        raise ThinkscaleError(_nothing_to_read(*reading, "the bank"))
 
 
-def _reading(study: Study) -> str | None:
-    """The key of the configuration by which labels are read, if they are."""
+def _reading(study: Study) -> tuple[str, str] | None:
+    """The key of the configuration by which labels are read, and its value, if they are."""
     own = [f"models[{i}]." for i, model in enumerate(study.models) if model.inference.readout]
-    shared = study.inference.readout is not None
-    return f"{'' if shared else own[0]}inference.readout" if own else None
+    if own:
+        shared = study.inference.readout is not None
+        return f"{'' if shared else own[0]}inference.readout", "options"
+    kinds = [scorer.kind for scorer in study.scorers]
+    return (f"scorers[{kinds.index('readout')}].kind", "readout") if "readout" in kinds else None
 
 
-def _nothing_to_read(where: str, which: str) -> str:
+def _nothing_to_read(where: str, value: str, which: str) -> str:
     return (
-        f"`{where}`: found `options`, and {which} has none; expected items with options, or this "
-        "key left out: a free response has no labels whose probabilities could be read."
+        f"`{where}`: found `{value}`, and {which} has none; expected items with options, or this "
+        "left out: a free response has no labels whose probabilities could be read."
     )
 
 

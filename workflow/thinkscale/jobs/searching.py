@@ -98,8 +98,7 @@ def search_items(
     frames = {"candidates": candidates, "scores": scores, "spent": spent, "nodes": nodes}
     for bill in spent:
         bill["scorer_parameters"] = judges.parameters.get(bill["scorer"], 0)
-        judge = judges.engines.get(bill["scorer"])
-        bill["exact_tokens"] = judge is None or judge.exact_tokens
+        bill["scorer_exact_tokens"] = judges.exact.get(bill["scorer"])
     made = {
         name: pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names)
         for name, rows in frames.items()

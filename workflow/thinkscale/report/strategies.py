@@ -24,9 +24,15 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
             f"{named(model)}: of {count(rows['strategy'].nunique())} strategies the most accurate "
             f"was {named(best['strategy'])} at {count(best['n'])}: {share(best)} of "
             f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item "
-            f"and {count(best['scored'])} that a scorer read; a correct candidate was there in "
+            f"and {count(best['scored'])} {_read(best)}; a correct candidate was there in "
             f"{percent(best['any_correct'])}{_missed(best)}{beside}."
         )
+
+
+def _read(row: pd.Series) -> str:
+    """Whose tokens a scorer's are: those of the model that thinks, or its own of their text."""
+    own = ", in its own tokens of the text" if row["scorer_reads"] == "text" else ""
+    return f"that a scorer read{own}"
 
 
 def matched(table: pd.DataFrame) -> Iterator[str]:

@@ -48,6 +48,7 @@ def prepare(
         parameters=means["model"].map(sizes),
         **dict.fromkeys(("scored", "scored_uncached", "scorer_parameters", "unanswered"), 0.0),
         **{"unscored": 0.0, "unmet": False, "scorer": None, "choose": None},
+        scorer_exact_tokens=None,
     )
     both = pd.concat([kept, means], ignore_index=True)
     both["cluster"] = frame.clusters(both)
