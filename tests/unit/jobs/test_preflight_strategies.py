@@ -19,6 +19,12 @@ from thinkscale.jobs.preflight import check_strategies
         ({"approach": "rejection", "n": [4]}, "`strategies.0..n`: rejection has no such key"),
         ({"approach": "mcts", "scorer": "s"}, "num_simulations`: missing"),
         ({"approach": "beam_search", "n": [4]}, "scorer`: missing"),
+        (
+            {"approach": "token_conditional", "num_steps": [4]},
+            "num_steps`: token_conditional has no such key; expected max_think, samples, instruc",
+        ),
+        ({"approach": "step_conditional"}, "num_steps`: missing; expected the sizes of step_cond"),
+        ({"approach": "class_conditional", "samples": 2}, "length_classes`: missing"),
     ],
 )
 def test_a_key_that_an_approach_does_not_have_or_lacks_is_named(given, said):

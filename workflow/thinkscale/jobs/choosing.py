@@ -15,6 +15,7 @@ from thinkscale.grading.registry import GRADERS
 from thinkscale.grading.study import equality, grade
 from thinkscale.stats.consensus import ballots, subsets
 from thinkscale.stats.selection import AGGREGATED, choose
+from thinkscale.thinking.strategies.prompt_control import ClassConditional
 from thinkscale.thinking.strategies.registry import APPROACHES
 from thinkscale.thinking.strategies.search import expand
 
@@ -55,13 +56,18 @@ def choices(
     facts = items[["item_id", "difficulty", "cluster_id"]]
     rows = []
     for model, item_id in spent[["model", "item_id"]].drop_duplicates().itertuples(index=False):
-        for entry, search, size, n in _sizes(strategies):
-            key = (model, item_id, search, size)
-            row = _row(entry, bills[*key, entry["scorer"]], n / size)
+        for entry, search, drawn, n, settings in _sizes(strategies):
+            key = (model, item_id, search, drawn)
+            row = _row(entry, bills[*key, entry["scorer"]], n / drawn)
+            if isinstance(settings, ClassConditional):
+                row["length_class"] = settings.length_classes.name
             given = found.get(key)
             if given is not None:
                 own = values.get((entry["agg_strategy"], *key, entry["scorer"]), {})
-                row |= _chosen(entry, given, own, n, generator(seed, model, item_id, f"{size} {n}"))
+                rng = generator(seed, model, item_id, f"{drawn} {n}")
+                row |= _chosen(entry, given, own, n, rng)
+                if hasattr(settings, "met"):
+                    row["unmet"] = _unmet(given, settings)
             out = {"excluded": item_id in excluded}
             rows.append({"model": model, "item_id": item_id, "n": n, **row, **out})
     names = contracts.SCHEMAS["searches"].names
@@ -82,16 +88,19 @@ def aggregated(scores: pd.DataFrame, how: str) -> pd.DataFrame:
     return whole.reset_index()
 
 
-def _sizes(strategies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping, str, int, int]]:
-    """(strategy, name and size of the search it chooses from, its own size)."""
+def _sizes(
+    strategies: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping, str, int, int, Any]]:
+    """(strategy, name and size of the search it chooses from, its own size and settings)."""
     samples = next((s.n for s in expand(strategies) if s.approach == "samples"), 0)
     for entry in strategies:
         approach = APPROACHES[entry["approach"]]
-        for n in entry[approach.size]:
+        for n, size in approach.sizes(entry):
+            settings = approach.of(size, entry)
             if approach.parallel:
-                yield entry, "samples", samples, n
+                yield entry, "samples", samples, n, settings
             else:
-                yield entry, entry["name"] or entry["approach"], n, n
+                yield entry, entry["name"] or entry["approach"], n, n, settings
 
 
 def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dict[str, Any]:
@@ -110,9 +119,9 @@ def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dic
         "approach": entry["approach"],
         "scorer": entry["scorer"],
         "choose": rule_of(entry),
-        "unmet": False,
+        "length_class": None,
         **nothing,
-        **dict.fromkeys(("unanswered", "unscored"), 0.0),
+        **dict.fromkeys(("unanswered", "unscored", "unmet"), 0.0),
         **costs,
         **{name: bill[name] for name in kept},
     }
@@ -145,10 +154,13 @@ def _chosen(
         members,
         rule_of(entry),
     )
-    thought = given["think_tokens"]
-    limit = n if entry["approach"] == "rejection" else None
-    unmet = limit is not None and bool((thought > limit).any())
-    return {**asdict(choice), "think_tokens": thought.mean(), "unmet": unmet}
+    return {**asdict(choice), "think_tokens": given["think_tokens"].mean()}
+
+
+def _unmet(given: pd.DataFrame, settings: Any) -> float:
+    """The share of candidates whose thinking is not of the length that was asked for."""
+    lengths = zip(given["think_tokens"], given["step_tokens"].map(len), strict=True)
+    return 1.0 - sum(settings.met(tokens, steps) for tokens, steps in lengths) / len(given)
 
 
 def _judged(

@@ -11,13 +11,13 @@ import pandas as pd
 
 from thinkscale.config.inference import Inference
 from thinkscale.data import contracts
-from thinkscale.engines.base import noise_key
+from thinkscale.engines.base import Ids, noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.engines.several import Several
-from thinkscale.jobs.inference import Prepared
+from thinkscale.jobs.inference import Prepared, prompts_of
 from thinkscale.jobs.progress import Progress
 from thinkscale.jobs.scoring import Part, open_scorers, parameters
-from thinkscale.thinking.prompts import step_ends
+from thinkscale.thinking.prompts import Instruction, encode_prompt, step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
 
@@ -47,14 +47,16 @@ def search_items(
     strategies, scorers: the study's, as its configuration has them. models: by scorer, the record
     of its model and how that is run. shard, shards: which part of the items this is, and of how
     many. Returns what was found and the journal's usage. An item
-    whose prompt leaves no room for an answer has its reason in `spent.error` and no candidate.
-    Raises as the engine does.
+    of which a prompt leaves no room for an answer has its reason in `spent.error` and no candidate.
+    Raises as the engine does, or, before anything is sampled, as `prompts_of`.
     """
     work, record = prepared.work, prepared.record
     wanted = expand(strategies)
     tokenizer = prepared.checkpoint.tokenizer
     ends = step_ends(tokenizer, step_end)
-    fitting = {i: p for i, p in work.prompts.items() if work.forcing.room(work.context, p) >= 0}
+    instructed = _instructed(prepared, items, wanted)
+    longest = {i: max([p, *instructed[i].values()], key=len) for i, p in work.prompts.items()}
+    fitting = {i: p for i, p in work.prompts.items() if work.forcing.fits(work.context, longest[i])}
     size = parameters(Path(record["directory"]))
     journal = prepared.journal(directory, f"search-{shard}-of-{shards}")
     progress = Progress(record["name"], len(fitting), journal.usage, verb="search")
@@ -67,8 +69,11 @@ def search_items(
         stack.enter_context(progress)
         engine, rows = Several(judges.policy, judges.engines), partial(noise_key, work.seed)
         tasks = {
-            item_id: Task(prompt, work.context, partial(rows, item_id), work.forcing, ends)
-            for item_id, prompt in fitting.items()
+            i: Task(
+                *(prompt, work.context, partial(rows, i), work.forcing, ends),
+                instructed=instructed[i],
+            )
+            for i, prompt in fitting.items()
         }
         asking = ((item_id, searches(task, wanted)) for item_id, task in tasks.items())
         done: dict[str, tuple[Searched, ...]] = {}
@@ -85,20 +90,32 @@ def search_items(
         key = {"model": record["name"], "item_id": item_id}
         sizes = {"prompt_tokens": len(prompt), "parameters": size}
         if item_id not in done:
-            reason = f"the prompt of {len(prompt)} tokens leaves no room for an answer"
+            reason = f"the prompt of {len(longest[item_id])} tokens leaves no room for an answer"
             spent += [{**key, **sizes, **none, "error": reason} for none in _nothing(wanted)]
             continue
         for searched in done[item_id]:
             own = {**key, "search": searched.search.name, "n": searched.search.n}
+            asked = instructed[item_id].get(searched.search.told, prompt)
             candidates += _candidates(own, searched, tokenizer.decode)
             scores += _scores(own, searched)
-            spent += _spent({**own, **sizes}, searched)
+            spent += _spent({**own, **sizes, "prompt_tokens": len(asked)}, searched)
     frames = (("candidates", candidates), ("scores", scores), ("spent", spent))
     for bill in spent:
         bill["scorer_parameters"] = judges.parameters.get(bill["scorer"], 0)
     made = [pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names) for name, rows in frames]
     did = {"usage": usage, "recalled": recalled, "items": len(done), "unread": judges.unread()}
     return Found(*made), did
+
+
+def _instructed(
+    prepared: Prepared, items: pd.DataFrame, wanted: Sequence[Search]
+) -> dict[str, dict[Instruction, Ids]]:
+    """By item id, its prompt with each of the instructions that the searches give."""
+    tokenizer, instructed = prepared.checkpoint.tokenizer, {i: {} for i in prepared.work.prompts}
+    for told in dict.fromkeys(search.told for search in wanted if search.told):
+        for item_id, text in prompts_of(tokenizer, items, prepared.settings, told=told).items():
+            instructed[item_id][told] = encode_prompt(tokenizer, text)
+    return instructed
 
 
 def _nothing(wanted: Sequence[Search]) -> Iterator[dict[str, Any]]:

@@ -22,7 +22,7 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
             )
         yield (
             f"{named(model)}: of {count(rows['strategy'].nunique())} strategies the most accurate "
-            f"was {named(best['strategy'])} at {count(best['n'])}: {share(best)} of "
+            f"was {named(best['strategy'])} at {_size(best)}: {share(best)} of "
             f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item "
             f"and {count(best['scored'])} that a scorer read; a correct candidate was there in "
             f"{percent(best['any_correct'])}{beside}."
@@ -57,6 +57,11 @@ def optimal(table: pd.DataFrame) -> Iterator[str]:
             f"{count(most['n_items'])} items at {count(most['multiple'])} times the cost of one "
             f"sample, {_gain(most)} against a majority at that cost."
         )
+
+
+def _size(row: pd.Series) -> str:
+    """A strategy's size as the study calls it: a class of length by its name."""
+    return count(row["n"]) if pd.isna(row["length_class"]) else named(row["length_class"])
 
 
 def _gain(row: pd.Series) -> str:

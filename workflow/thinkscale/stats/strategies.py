@@ -11,8 +11,8 @@ from thinkscale.stats.core.intervals import clustered_share
 
 COSTS = ["think_tokens", "sampled", "sampled_new", "scored", "scored_uncached", "prompt_tokens"]
 COLUMNS = [
-    *["model", "strategy", "approach", "scorer", "choose", "n", "condition", "level"],
-    *["n_items", "errors", "n_excluded", "estimate", "lower", "upper", "any_correct"],
+    *["model", "strategy", "approach", "scorer", "choose", "n", "length_class", "condition"],
+    *["level", "n_items", "errors", "n_excluded", "estimate", "lower", "upper", "any_correct"],
     *["candidates", "unanswered", "unscored", "unmet", *COSTS, "compute", "method"],
 ]
 
@@ -24,8 +24,9 @@ def tabulate(
 
     level: 0 is all items, 1 to 5 are fifths by difficulty, the easiest first. any_correct: share of
     items with a correct candidate, what no choice can pass. Costs are tokens an item, `compute`
-    FLOPs an item. unmet: share of items whose thinking is longer than was asked for. Conditions of
-    budget forcing stand beside the strategies, at what each would cost alone.
+    FLOPs an item. unmet: share of thoughts that are not as long as was asked for (1 − Control of
+    s1, arXiv 2501.19393, section 3.2). Conditions of budget forcing stand beside the strategies, at
+    what each would cost alone.
     """
     rows = []
     for cell, group in core.cells(core.prepare(searches, graded)):
