@@ -6,9 +6,14 @@ import pandas as pd
 
 from thinkscale.report.words import count, estimate, named, percent, share
 
+_NAME_LENGTHS = ("token_conditional", "step_conditional", "class_conditional")
+
 
 def strategies(table: pd.DataFrame) -> Iterator[str]:
-    """Each model's most accurate strategy at its largest size, and how far below pass@N that is."""
+    """Each model's most accurate strategy at its largest size, and how far below pass@N that is.
+
+    Then what models made of lengths that prompts named.
+    """
     whole = table[(table["level"] == 0) & (table["approach"] != "budget_forcing")]
     for model, rows in whole.groupby("model", sort=False):
         best = rows.loc[rows["estimate"].idxmax()]
@@ -26,6 +31,16 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
             f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item "
             f"and {count(best['scored'])} that a scorer read; a correct candidate was there in "
             f"{percent(best['any_correct'])}{beside}."
+        )
+    prompted = whole[whole["approach"].isin(_NAME_LENGTHS)]
+    for (model, strategy), rows in prompted.groupby(["model", "strategy"], sort=False):
+        lengths = "; ".join(
+            f"{_size(row)}: {count(row['think_tokens'])} tokens, {percent(1 - row['unmet'])}"
+            for _, row in rows.iterrows()
+        )
+        yield (
+            f"{named(model)}, told how long to think by {named(strategy)}: length named, mean "
+            f"thinking, and share as long as was asked for: {lengths}."
         )
 
 
