@@ -216,7 +216,7 @@ def derivation_settings(wildcards):
 
 
 def reward_settings(wildcards):
-    return model_config(wildcards.model).derive.model_dump(exclude={"threads"})
+    return model_config(wildcards.model).derive.model_dump(exclude={"threads", "lengths"})
 
 
 def derivation_threads(wildcards):

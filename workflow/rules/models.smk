@@ -29,6 +29,8 @@ rule derive_model:
         seed=STUDY.seed,
         code=code(
             "models/recipes",
+            "thinking/prompts",
+            "thinking/strategies/prompt_control",
             "corpora/traces",
             "corpora/source",
             "items/json_text",

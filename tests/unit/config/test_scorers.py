@@ -148,6 +148,10 @@ def test_one_name_stands_for_one_model():
     [
         ({"corpus": "traces"}, "`models[2].derive.corpus` (judge): found 'traces'"),
         ({"parent": "judge"}, "a model cannot derive from itself"),
+        (
+            {"lengths": [{"by": "steps", "instruction": "{message} {length}"}]},
+            "`models[2].derive.lengths` (judge): found with a reward model; expected with `sft`",
+        ),
         ({"reward": {"held_out": 1}}, "`models[2].derive.reward.held_out`: found 1"),
         (
             {"reward": {"bank": {"source": "none.csv"}}},
@@ -168,6 +172,21 @@ def test_a_reward_model_needs_a_bank_and_a_grader_without_a_model():
     told = message(values)
     assert "`grading.graders[0]`: found 'judge'; expected a grader that needs no model" in told
     assert "`grading.judge.model.name`: found 'judge', a reward model" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"instruction": "{message} for a while"}, "instruction`: found '{message} for a while'"),
+        ({"length_classes": {"long": 9, "short": 4}}, "from the shortest to the longest"),
+        ({"length_classes": {}}, "length_classes`"),
+        ({"length_classes": {"short": -1}}, "length_classes.short`: found -1"),
+    ],
+)
+def test_faults_of_a_length_that_is_named(given, expected):
+    classed = {"approach": "class_conditional", "length_classes": {"short": 4, "long": None}}
+    told = message(study(strategies=[{**classed, **given}]))
+    assert "strategies[0]." in told and expected in told
 
 
 def test_reward_models_are_compared_with_nothing():

@@ -34,6 +34,12 @@ STUDIES = Path(__file__).parents[3] / "config/studies"
             "`strategies.0..n`: found 6; expected a multiple of `beam_width`, which is 4",
         ),
         ({"approach": "dvts", "n": [2], "scorer": "s"}, "`strategies.0..n`: found 2; expected a"),
+        (
+            {"approach": "token_conditional", "num_steps": [4]},
+            "num_steps`: token_conditional has no such key; expected max_think, samples, instruc",
+        ),
+        ({"approach": "step_conditional"}, "num_steps`: missing; expected the sizes of step_cond"),
+        ({"approach": "class_conditional", "samples": 2}, "length_classes`: missing"),
     ],
 )
 def test_a_key_that_an_approach_does_not_have_or_lacks_is_named(given, said):

@@ -34,7 +34,7 @@ def searches_frame(graded, correct, *, model="a"):
                         ),
                         **{"choose": "best", "answer": "A", "share": 1.0, "correct": value},
                         **{"any_correct": 1.0, "candidates": float(n), "unanswered": 0.0},
-                        **{"unscored": 0.0, "unmet": False, "think_tokens": 10.0},
+                        **{"unscored": 0.0, "unmet": 0.0, "think_tokens": 10.0},
                         **{"sampled": 10.0 * n, "sampled_new": 10.0, "scored": float(scored)},
                         **{"scored_new": float(scored), "scored_uncached": 2.0 * scored},
                         **{"prompt_tokens": 0, "parameters": PARAMETERS},

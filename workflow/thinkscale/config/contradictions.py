@@ -120,6 +120,8 @@ def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str
             f"`{key}.corpus` ({model.name}): found {derive.corpus!r}; expected it only with "
             "`recipe: sft`"
         )
+    if derive.lengths:
+        yield f"`{key}.lengths` ({model.name}): found with a reward model; expected with `sft`"
     if any(other.name == derive.parent and not other.thinks for other in study.models):
         yield (
             f"`{key}.parent` ({model.name}): found {derive.parent!r}, a reward model; expected a "

@@ -4,7 +4,14 @@ import string
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.types import StrictInt
 
 
@@ -44,6 +51,27 @@ NotASwitch = BeforeValidator(_no_switch)
 Number = Annotated[float, NotASwitch]
 Share = Annotated[float, Field(gt=0, lt=1), NotASwitch]
 Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _rising(limits: dict[str, int | None]) -> dict[str, int | None]:
+    given = [limit for limit in limits.values() if limit is not None]
+    if given != sorted(set(given)):
+        raise ValueError(f"classes from the shortest to the longest: found the limits {given}")
+    return limits
+
+
+# What thinking of a class has at most (null: no bound), by its name, the shortest first.
+LengthClasses = Annotated[
+    dict[Name, NonNegative | None], Field(min_length=1), AfterValidator(_rising)
+]
+
+
+def _names_length(text: str) -> str:
+    return with_placeholders(text, needed=("message", "length"))
+
+
+# A user's message that says how long to think.
+LengthPrompt = Annotated[str, AfterValidator(_names_length)]
 
 
 class Section(BaseModel):

@@ -8,7 +8,17 @@ from pydantic.types import StrictBool
 from thinkscale.config.judge import ThoughtJudge
 from thinkscale.config.models import OtherModel
 from thinkscale.config.presets.scorers import PRESETS
-from thinkscale.config.section import Name, NonNegative, Number, Positive, Section, Text, setting
+from thinkscale.config.section import (
+    LengthClasses,
+    LengthPrompt,
+    Name,
+    NonNegative,
+    Number,
+    Positive,
+    Section,
+    Text,
+    setting,
+)
 
 
 class ScorerText(Section):
@@ -100,7 +110,9 @@ class Strategy(Section):
         ...,
         "`majority`, `best_of_n`, `weighted_best_of_n` (choose among natural samples), "
         "`beam_search`, `dvts`, `mcts`, `ab_mcts`, `particle_filtering` (search a tree of steps), "
-        "`revisions` (passes with a forced continuation), `rejection` (draw until it is short).",
+        "`revisions` (passes with a forced continuation), `rejection` (draw until it is short), "
+        "`token_conditional`, `step_conditional`, `class_conditional` (the prompt says how long to "
+        "think).",
     )
     name: Name | None = setting(
         None, "Name used in every table and figure. Default: the approach's."
@@ -114,9 +126,19 @@ class Strategy(Section):
     )
     max_think: list[NonNegative] | None = setting(
         None,
-        "Sizes of `rejection`: budgets that thinking must stay within.",
+        "Sizes of `rejection`: budgets that thinking must stay within; of `token_conditional`: "
+        "budgets that are named.",
         "thinking tokens",
         min_length=1,
+    )
+    num_steps: list[Positive] | None = setting(
+        None, "Sizes of `step_conditional`: steps that are named.", "steps", min_length=1
+    )
+    length_classes: LengthClasses | None = setting(
+        None,
+        "Sizes of `class_conditional`: names of lengths, from the shortest, each with the thinking "
+        "tokens that it has at most (nothing: no bound), as `{short: 40, long: }`. In tables `n` "
+        "counts them from 1.",
     )
     choose: Literal["best", "weighted", "majority"] | None = setting(
         None,
@@ -149,6 +171,15 @@ class Strategy(Section):
     )
     max_tries: Positive | None = setting(
         None, "Of `rejection`: samples drawn at most. Default: 16."
+    )
+    samples: Positive | None = setting(
+        None, "Of the `…_conditional`: samples drawn at each size. Default: 1.", "samples"
+    )
+    instruction: LengthPrompt | None = setting(
+        None,
+        "Of the `…_conditional`: the user's message with what it says of length; {message} is the "
+        "message as it would be, {length} the size (of a class its name). Default: a sentence in "
+        "English behind the message.",
     )
 
     @property

@@ -185,6 +185,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "strategy": TEXT,
             "approach": TEXT,
             "n": INT,
+            "length_class": TEXT,  # what n counts, where sizes are classes of length
             "scorer": TEXT,
             "choose": TEXT,
             "answer": TEXT,  # most often chosen
@@ -194,7 +195,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "candidates": FLOAT,  # mean number, over subsets
             "unanswered": FLOAT,  # of these without an answer that can be graded
             "unscored": FLOAT,  # of these without a score
-            "unmet": BOOL,  # thinking is longer than was asked for
+            "unmet": FLOAT,  # of these, the share whose thinking is not as long as was asked for
             "think_tokens": FLOAT,  # of a candidate, mean
             "sampled": FLOAT,
             "sampled_new": FLOAT,
@@ -210,7 +211,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "excluded": BOOL,
             "error": TEXT,
         },
-        nullable="scorer scorer_exact_tokens answer think_tokens difficulty cluster_id error",
+        nullable="length_class scorer scorer_exact_tokens answer think_tokens difficulty "
+        "cluster_id error",
     ),
     "grades": _contract(
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},

@@ -15,6 +15,7 @@ from thinkscale.grading.registry import GRADERS
 from thinkscale.grading.study import equality, grade
 from thinkscale.stats.consensus import ballots, subsets
 from thinkscale.stats.selection import AGGREGATED, choose
+from thinkscale.thinking.strategies.prompt_control import ClassConditional
 from thinkscale.thinking.strategies.registry import APPROACHES
 from thinkscale.thinking.strategies.search import SAMPLES, expand
 
@@ -56,17 +57,21 @@ def choices(
     facts = items[["item_id", "difficulty", "cluster_id"]]
     rows, sources = [], {}
     for model, item_id in spent[["model", "item_id"]].drop_duplicates().itertuples(index=False):
-        for entry, search, size, n in _sizes(strategies):
-            key = (model, item_id, search, size)
-            share = 1.0 if n == size else n / size  # a budget may be 0
+        for entry, search, drawn, n, settings in _sizes(strategies):
+            key = (model, item_id, search, drawn)
+            share = 1.0 if n == drawn else n / drawn  # a budget may be 0
             row = _row(entry, bills[*key, entry["scorer"]], share)
+            if isinstance(settings, ClassConditional):
+                row["length_class"] = settings.length_classes.name
             given = found.get(key)
             if given is not None:
                 own = values.get((entry["agg_strategy"], *key, entry["scorer"]), {})
                 scored = np.array([own.get(c, np.nan) for c in given["candidate"]], dtype=float)
-                rng = generator(seed, model, item_id, f"{size} {n}")
+                rng = generator(seed, model, item_id, f"{drawn} {n}")
                 chosen = _chosen(entry, given, scored, n, rng)
                 row |= chosen
+                if hasattr(settings, "met"):
+                    row["unmet"] = _unmet(given, settings)
                 if not APPROACHES[entry["approach"]].parallel:
                     sources[key] = _sources(entry, given, scored, chosen["answer"])
             out = {"excluded": item_id in excluded}
@@ -93,16 +98,19 @@ def aggregated(scores: pd.DataFrame, how: str) -> pd.DataFrame:
     return whole.reset_index()
 
 
-def _sizes(strategies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping, str, int, int]]:
-    """(strategy, name and size of the search it chooses from, its own size)."""
+def _sizes(
+    strategies: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping, str, int, int, Any]]:
+    """(strategy, name and size of the search it chooses from, its own size and settings)."""
     samples = next((s.n for s in expand(strategies) if s.name == SAMPLES), 0)
     for entry in strategies:
         approach = APPROACHES[entry["approach"]]
-        for n in entry[approach.size]:
+        for n, size in approach.sizes(entry):
+            settings = approach.of(size, entry)
             if approach.parallel:
-                yield entry, SAMPLES, samples, n
+                yield entry, SAMPLES, samples, n, settings
             else:
-                yield entry, entry["name"] or entry["approach"], n, n
+                yield entry, entry["name"] or entry["approach"], n, n, settings
 
 
 def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dict[str, Any]:
@@ -121,9 +129,9 @@ def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dic
         "approach": entry["approach"],
         "scorer": entry["scorer"],
         "choose": rule_of(entry),
-        "unmet": False,
+        "length_class": None,
         **nothing,
-        **dict.fromkeys(("unanswered", "unscored"), 0.0),
+        **dict.fromkeys(("unanswered", "unscored", "unmet"), 0.0),
         **costs,
         **{name: bill[name] for name in kept},
     }
@@ -155,10 +163,15 @@ def _chosen(
         members,
         rule_of(entry),
     )
-    thought, unmet = given["think_tokens"], False
-    if entry["approach"] == "rejection":  # a thought that was cut did not end within the budget
-        unmet = bool(((thought > n) | (given["stop"] != "natural")).any())
-    return {**asdict(choice), "think_tokens": thought.mean(), "unmet": unmet}
+    return {**asdict(choice), "think_tokens": given["think_tokens"].mean()}
+
+
+def _unmet(given: pd.DataFrame, settings: Any) -> float:
+    """The share of candidates whose thinking did not end, or not at the length asked for."""
+    ended = given["stop"].eq("natural")
+    lengths = zip(given["think_tokens"], given["step_tokens"].map(len), strict=True)
+    met = [settings.met(tokens, steps) for tokens, steps in lengths]
+    return 1.0 - float((ended & met).mean())
 
 
 def _sources(

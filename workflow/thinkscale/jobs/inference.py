@@ -24,7 +24,7 @@ from thinkscale.jobs.plan import Work
 from thinkscale.jobs.progress import Progress, usage_record
 from thinkscale.models.registry import parameters, verify
 from thinkscale.thinking.conditions import Condition, sweep
-from thinkscale.thinking.prompts import encode_prompt, forcing, render, user_message
+from thinkscale.thinking.prompts import Instruction, encode_prompt, forcing, render, user_message
 from thinkscale.thinking.readout import Spellings, label_spellings, sequences
 from thinkscale.thinking.think import Thought, think
 
@@ -120,17 +120,28 @@ def prepare(
 
 
 def prompts_of(
-    tokenizer, items: pd.DataFrame, settings: Inference, *, off: bool = False
+    tokenizer,
+    items: pd.DataFrame,
+    settings: Inference,
+    *,
+    off: bool = False,
+    told: Instruction | None = None,
 ) -> dict[str, str]:
     """Every item's prompt by its id, rendered so that it opens thinking or switches it off.
 
-    Raises ThinkscaleError as `render` does.
+    told: how long to think, where the message says so. Raises ThinkscaleError as `render` does, or
+    where the chat template leaves out what is told.
     """
     form, how = settings.prompt, opening_of(settings.thinking, off=off)
-    return {
+
+    def message(item: Mapping[str, Any]) -> str:
+        own = user_message(item, form.template, form.option, form.separator)
+        return own if told is None else told.within(own)
+
+    texts = {
         item["item_id"]: render(
             tokenizer,
-            user_message(item, form.template, form.option, form.separator),
+            message(item),
             system=form.system,
             system_role=form.system_role,
             examples=[example.model_dump() for example in form.examples],
@@ -138,6 +149,14 @@ def prompts_of(
         )
         for item in items.to_dict("records")
     }
+    for item_id, text in texts.items():
+        if told is not None and not all(word in text for word in told.words):
+            raise ThinkscaleError(
+                f"`strategies`: the chat template leaves {' … '.join(filter(None, told.words))!r} "
+                f"out of the prompt of item {item_id!r}; expected another `instruction`, which it "
+                "shows"
+            )
+    return texts
 
 
 def opening_of(thinking: Thinking, *, off: bool = False) -> dict[str, Any]:
