@@ -72,10 +72,13 @@ def test_at_temperature_0_there_is_one_thing_to_draw(folder):
     assert parse_study(study(**given), "my.yaml").strategies
 
 
-def test_the_shipped_study_of_all_strategies_passes():
-    values = yaml.safe_load((STUDIES / "strategies.yaml").read_text())
-    check_strategies([Strategy(**one) for one in values["strategies"]], "strategies.yaml")
-    assert {one["approach"] for one in values["strategies"]} == set(APPROACHES)
+def test_the_shipped_studies_of_all_strategies_passes():
+    shown = set()
+    for name in ("strategies.yaml", "prompt-control.yaml"):
+        strategies = yaml.safe_load((STUDIES / name).read_text())["strategies"]
+        check_strategies([Strategy(**one) for one in strategies], name)
+        shown |= {one["approach"] for one in strategies}
+    assert shown == set(APPROACHES)
 
 
 def test_levels_by_accuracy_need_samples_that_no_strategy_draws():

@@ -9,7 +9,15 @@ def row(approach, n, **values):
     filled = {"estimate": 0.5, "lower": 0.4, "upper": 0.6, "n_items": 50, "any_correct": 0.8}
     key = {"model": "m", "strategy": approach, "approach": approach, "n": n, "level": 0}
     costs = {"sampled": 40.0, "scored": 0.0, "think_tokens": 30.0, "unmet": 0.0}
-    return {**key, **filled, **costs, "length_class": None, **values}
+    return {
+        **key,
+        **filled,
+        **costs,
+        "length_class": None,
+        "gap": None,
+        "scorer_reads": None,
+        **values,
+    }
 
 
 def test_sizes_are_called_as_the_study_calls_them_and_control_is_said():

@@ -170,7 +170,7 @@ def _unmet(given: pd.DataFrame, settings: Any) -> float:
     """The share of candidates whose thinking did not end, or not at the length asked for."""
     ended = given["stop"].eq("natural")
     lengths = zip(given["think_tokens"], given["step_tokens"].map(len), strict=True)
-    met = [settings.met(tokens, steps) for tokens, steps in lengths]
+    met = np.array([settings.met(tokens, steps) for tokens, steps in lengths])
     return 1.0 - float((ended & met).mean())
 
 
