@@ -40,6 +40,10 @@ class Scorers:
     engines: Mapping[str, Engine]
     parameters: Mapping[str, int]
 
+    def read(self) -> dict[str, int]:
+        """By scorer, tokens run through its model; of a likelihood all that the policy ran."""
+        return {name: engine.usage().fed for name, engine in self.engines.items()}
+
     def unread(self) -> dict[str, int]:
         """By scorer, how many ends had no value because what they stand for did not fit."""
         readers = {n: e for n, e in self.engines.items() if isinstance(e, Reader)}
