@@ -44,9 +44,11 @@ def section(
     started: Mapping[str, Contender], work: Mapping[str, Any], repetitions: int, threads: int
 ) -> Section:
     last: dict[str, dict[str, Any]] = {}
+    cpu: dict[str, list[float]] = {name: [] for name in started}
 
     def run(name: str) -> Run:
         last[name] = started[name].run(threads)
+        cpu[name].append(last[name]["cpu"])
         return Run(last[name]["seconds"])
 
     runs = in_turns({name: partial(run, name) for name in started}, repetitions)
@@ -56,6 +58,7 @@ def section(
             "contender": TITLES[name],
             "seconds": spread(seconds(found)),
             "it / thinkscale": ratio(seconds(found), ours),
+            "CPU seconds, the same": ratio(cpu[name], cpu["shared_search"]),
             "tokens sampled": last[name]["sampled"],
             "run through the model": last[name]["run"],
             "run through the reward model": last[name]["read"],
@@ -80,8 +83,10 @@ def notes(work: Mapping[str, Any], runs: Mapping[str, list[Run]]) -> list[str]:
         "of its own, best-of-N takes 25 questions at a time and beam search one; the reward model "
         "reads four texts at a time, each whole. 25 questions at a time: what neither does; the "
         "reward model reads 64 texts at a time.",
-        "Tokens run: padding counted, where there is any. Random weights judge at random: which "
-        "beams are kept differs between contenders, what a beam costs does not.",
+        "CPU seconds, the same: the ratio of the processes' CPU time, on which it tells less what "
+        "else the machine does. Tokens run: padding counted, where there is any. Random weights "
+        "judge at random: which beams are kept differs between contenders, what a beam costs does "
+        "not.",
         f"Median (range) of {repetitions} repetitions, contenders in turns in one run, each on the "
         "same number of torch threads. Ratios are taken within a repetition.",
     ]

@@ -8,8 +8,9 @@ the end of a step, and the reward model reads the text of every beam whole, with
 texts at a time (`prm_batch_size`). The best N / M beams that go on are copied until there are N
 again; copies are judged like all others.
 
-Kinder than they are: beams that ended are not sampled on, N of them end the search (search-and-learn
-goes on until all beams end in the same round), and within a call keys and values are cached.
+Kinder than they are: beams that ended are not sampled on, and N of them end the search, where
+search-and-learn goes on until all beams end in the same round. Within a call keys and values are
+cached, as they are there.
 """
 
 from collections import Counter

@@ -103,6 +103,8 @@ def test_searches_by_what_is_read(judge, tmp_path):
                 beginnings |= {ids[:n] for n in range(1, len(ids) + 1)}
         bill = spent.loc[(item["item_id"], "samples", "text")]
         assert (bill["scored_uncached"], bill["scored"]) == (uncached, len(beginnings))
+    # No token of theirs is run twice.
+    assert usage["read"]["text"] == spent.xs("text", level="scorer")["scored_new"].sum()
     missing = scores.xs("text", level="scorer").isna().sum()
     assert usage["unread"] == {"text": missing} and missing > 0
     # A rerun reads and samples nothing: no weights are opened.
