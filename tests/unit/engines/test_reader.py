@@ -10,6 +10,7 @@ from scripted import ids
 from thinkscale.engines.base import Completion, Request, Scores, Scoring, Usage
 from thinkscale.engines.drive import drive
 from thinkscale.engines.reader import Reader, Reflection, as_given, likelihood, verdict
+from thinkscale.engines.several import Several
 from thinkscale.engines.shared import share
 from thinkscale.thinking.strategies.candidate import in_steps
 
@@ -142,6 +143,18 @@ def test_an_engine_is_shared_and_everyone_gets_what_it_asked_for():
     assert (ticket, scores.values) == ("t", pytest.approx((0.5,)))
     reader.release(b"row")
     assert policy.released == [b"row"] and reader.usage() == thinker.usage()
+
+
+def test_the_policy_waits_for_judgements():
+    """Whoever waits for one would stand empty in the policy's pass."""
+    policy = Policy()
+    both = Several(policy, {"s": Reader(Policy(), likelihood(cut))})
+    both.submit("other", Request(ids("Q?"), 1, (), b"other", 0))
+    both.submit("judged", scoring("a;", 2))
+    [(first, _)] = both.step()
+    assert first == "judged" and policy.waiting
+    [(second, _)] = both.step()
+    assert second == "other"
 
 
 def test_at_its_end_every_row_that_a_generator_asked_by_is_released():

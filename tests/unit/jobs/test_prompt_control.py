@@ -58,7 +58,7 @@ def test_lengths_are_asked_for_paid_for_and_compared_with_what_was_thought(items
     found, usage = searched(model, items, tmp_path)
     for name in ("candidates", "scores", "spent"):
         contracts.write(getattr(found, name), tmp_path / f"{name}.parquet", name)
-    made = choices(
+    made, _ = choices(
         found.candidates, found.scores, found.spent, items, STRATEGIES,
         grading={"graders": ["choice"], "choice": {}}, answer_prompts={"reasoner": "\n\nAnswer:"},
     )  # fmt: skip

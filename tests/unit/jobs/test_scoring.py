@@ -120,6 +120,8 @@ def test_searches_by_what_is_read(judge, tmp_path):
         "own": True,
         "text": False,
     }
+    # No token of theirs is run twice.
+    assert usage["read"]["text"] == spent.xs("text", level="scorer")["scored_new"].sum()
     missing = scores.xs("text", level="scorer").isna().sum()
     assert usage["unread"] == {"text": missing} and missing > 0
     # A rerun reads and samples nothing: no weights are opened.

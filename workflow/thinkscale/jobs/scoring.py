@@ -53,6 +53,10 @@ class Scorers:
         """By scorer, whether it reads the tokens it is given, and not its own of their text."""
         return {name: engine.exact_tokens for name, engine in self.engines.items()}
 
+    def read(self) -> dict[str, int]:
+        """By scorer, tokens run through its model; of the policy's own all that the policy ran."""
+        return {name: engine.usage().fed for name, engine in self.engines.items()}
+
     def unread(self) -> dict[str, int]:
         """By scorer, how many ends had no value because what they stand for did not fit."""
         readers = {n: e for n, e in self.engines.items() if isinstance(e, Reader)}

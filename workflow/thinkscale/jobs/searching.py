@@ -49,9 +49,10 @@ def search_items(
 
     strategies, scorers: the study's, as its configuration has them. models: by scorer, the record
     of its model and how that is run. shard, shards: which part of the items this is, and of how
-    many. Returns what was found and the journal's usage. An item
-    of which a prompt leaves no room for an answer has its reason in `spent.error` and no candidate.
-    Raises as the engine does, or, before anything is sampled, as `prompts_of`.
+    many. Returns what was found and what it took: the model's usage, and of each scorer's model
+    how many tokens were run (`read`) and the ends it had no value for. An item of which a prompt
+    leaves no room for an answer has its reason in `spent.error` and no candidate. Raises as the
+    engine does, or, before anything is sampled, as `prompts_of`.
     """
     work, record = prepared.work, prepared.record
     wanted = expand(strategies)
@@ -81,7 +82,7 @@ def search_items(
 
         for item_id, found in drive(asking, engine, 2 * prepared.settings.batch_size, watch):
             done[item_id] = found
-        usage, known = journal.usage(), journal.recalled
+        usage, known, read = journal.usage(), journal.recalled, judges.read()
     candidates, scores, spent, nodes = [], [], [], []
     for item_id, prompt in work.prompts.items():
         key = {"model": record["name"], "item_id": item_id}
@@ -106,7 +107,8 @@ def search_items(
         name: pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names)
         for name, rows in frames.items()
     }
-    did = {"usage": usage, "recalled": known, "items": len(done), "unread": judges.unread()}
+    did = {"usage": usage, "recalled": known, "items": len(done)}
+    did |= {"read": read, "unread": judges.unread()}
     return Found(**made), did
 
 

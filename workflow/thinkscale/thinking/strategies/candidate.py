@@ -8,6 +8,7 @@ yields (`search.py`), so that no strategy can forget a token.
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import blake2b
 from typing import Literal
 
@@ -82,7 +83,7 @@ class Candidate:
     scores: tuple[float, ...] = ()
     draws: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def ids(self) -> Ids:
         return tuple(token for step in self.steps for token in step)
 
