@@ -11,7 +11,7 @@ rule plan:
         # A model that a rule trains is planned as far as it is there: this must not set that off.
         records=[
             results("models", f"{model.name}.json")
-            for model in THINKING
+            for model in RUN
             if model.derive is None and not (model.path or "").startswith(RETRAINED)
         ],
     log:
@@ -19,7 +19,7 @@ rule plan:
     # No benchmark: its file would count as an output, and a plan be made once and for all.
     conda:
         "../../envs/inference.yaml"
-    threads: max(model.inference.threads for model in THINKING)
+    threads: max((model.inference.threads for model in RUN), default=1)
     params:
         study=STUDY.study,
         models={
@@ -29,7 +29,7 @@ rule plan:
                 "settings": model.inference.model_dump(exclude={"shards"}),
                 "journal": results("journal", model.name),
             }
-            for model in THINKING
+            for model in RUN
         },
         conditions=STUDY.conditions.model_dump(),
         seed=STUDY.seed,

@@ -13,6 +13,8 @@ rule search:
         candidates=results("search", "{model}", "{shard}.candidates.parquet"),
         scores=results("search", "{model}", "{shard}.scores.parquet"),
         spent=results("search", "{model}", "{shard}.spent.parquet"),
+    wildcard_constraints:
+        model=one_of(model.name for model in RUN),
     log:
         log_of("search", "{model}", "{shard}.log"),
     benchmark:

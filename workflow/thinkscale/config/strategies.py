@@ -56,13 +56,14 @@ class Scorer(Section):
     """What judges candidates at the ends of their steps."""
 
     name: Name = setting(..., "Name used in every table and figure.")
-    kind: Literal["calibration", "likelihood", "orm", "prm"] = setting(
+    kind: Literal["calibration", "likelihood", "orm", "prm", "recorded"] = setting(
         ...,
         "`calibration`: a scorer of stated quality, which knows the calibration items and reads "
         "no model. `likelihood`: the model's own, the geometric mean of a step's token "
         "probabilities. `orm`: an outcome reward model, one that classifies sequences. `prm`: a "
         "process reward model, one that classifies tokens or says one of two words. Of one label "
-        "the value is the logistic function, of two (wrong, right) the softmax.",
+        "the value is the logistic function, of two (wrong, right) the softmax. `recorded`: its "
+        "scores stand in the logs of models with `responses` (`responses.scores`).",
     )
     d_prime: Number = setting(
         2.0,

@@ -28,6 +28,7 @@ def tabulate(graded: pd.DataFrame, usage: Sequence[Mapping[str, Any]]) -> pd.Dat
     Two columns are of the whole model, the same in each of its rows: `chains`, of which every
     condition's thinking is a prefix, and `peak_memory_mib`, the most any job held at once, in
     MiB; it is missing where no job had to load the model, since the journal had every answer.
+    Of a recorded model `chains` is 0, and sums are missing where its log leaves a count open.
     `seconds` and `peak_memory_mib` are measurements and differ from run to run; counts do not.
 
     `usage` holds one record for each inference job, with its model, chains and peak_memory_bytes.
@@ -42,15 +43,20 @@ def tabulate(graded: pd.DataFrame, usage: Sequence[Mapping[str, Any]]) -> pd.Dat
         if mine.empty or mine["chains"].isna().any():
             raise ThinkscaleError(f"usage of model {row['model']}: no number of chains.")
         made = group[group["fits"]]
-        sums = {column: int(made[column].sum()) for column in SUMS}
+        sums = {column: _sum(made[column]) for column in SUMS}
         rows.append(
             {
                 **row,
                 **sums,
-                "shared_tokens": sums["alone_tokens"] - sums["new_tokens"],
-                "seconds": float(made["seconds"].sum()),
+                "shared_tokens": _sum(made["alone_tokens"] - made["new_tokens"]),
+                "seconds": float(made["seconds"].sum(skipna=False)),
                 "chains": int(mine["chains"].sum()),
                 "peak_memory_mib": mine["peak_memory_bytes"].astype(float).max() / MEBIBYTE,
             }
         )
     return frame.table(rows, COLUMNS)
+
+
+def _sum(counts: pd.Series) -> int | None:
+    """Of counts that are all known; of others there is no sum."""
+    return None if counts.isna().any() else int(counts.sum())
