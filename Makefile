@@ -8,7 +8,7 @@ ARGS ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: study plan test bench lint format docs clean help
+.PHONY: study plan inspect test bench lint format docs clean help
 
 study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 	snakemake --cores $(CORES) $(ARGS)
@@ -19,6 +19,10 @@ study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 #   make plan ARGS="--configfile config/studies/mine.yaml"
 plan: $(VENV)/.installed  ## say what the study will cost
 	snakemake --cores $(CORES) --quiet rules host progress $(ARGS) -- plan
+
+inspect: $(VENV)/.installed  ## write the responses as logs for `inspect view`
+	python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[inspect]'
+	snakemake --cores $(CORES) $(ARGS) -- inspect_logs
 
 test: $(VENV)/.installed  ## run the tests
 	python -m pytest -n 2 --dist loadfile

@@ -11,6 +11,7 @@ from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import fold, short_names, span
 
 _FORCING = "budget_forcing"
+_AXES = {"compute": "FLOPs", "sampled": "tokens sampled"}
 _LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
 
 
@@ -18,15 +19,19 @@ _LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
 def draw(strategies: Frame, *, look: Look) -> Figure:
     """A row of panels for each model: all items, the easiest fifth, the hardest.
 
-    Accuracy against FLOPs an item on a log scale; a line a strategy with a marker at each of its
-    sizes; conditions of budget forcing as crosses. The band is the interval of majority voting.
+    Accuracy against FLOPs an item on a log scale, or against tokens sampled where what a strategy
+    took is not known (of a recorded model, or its reward model); a line a strategy with a marker at
+    each of its sizes; conditions of budget forcing as crosses. The band is the interval of majority
+    voting.
     """
     rows = frames.require(
         frames.some(strategies, "no strategy was run"),
-        ["model", "strategy", "approach", "n", "level", "n_items", "estimate", "compute"],
+        ["model", "strategy", "approach", "n", "level", "n_items", "estimate", *_AXES],
         "strategies",
     )
     look, style = look.over(rows), look.style
+    unknown = rows.loc[rows["approach"] != _FORCING, "compute"].isna().any()
+    axis = "sampled" if unknown else "compute"
     models, levels = look.among(rows), sorted(set(rows["level"]))
     shown = [0] if len(levels) < 3 else [0, levels[1], levels[-1]]
     names = list(dict.fromkeys(rows.loc[rows["approach"] != _FORCING, "strategy"]))
@@ -41,18 +46,18 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
         for ax, level in zip(line, shown, strict=True):
             own = rows[(rows["model"] == model) & (rows["level"] == level)]
             forced = own[own["approach"] == _FORCING]
-            vote = own[own["approach"] == "majority"].sort_values("compute")
+            vote = own[own["approach"] == "majority"].sort_values(axis)
             ax.fill_between(
-                vote["compute"], vote["lower"], vote["upper"], color=style.faint, linewidth=0
+                vote[axis], vote["lower"], vote["upper"], color=style.faint, linewidth=0
             )
             ax.scatter(
-                *(forced["compute"], forced["estimate"]), marker="x", color=style.muted,
+                *(forced[axis], forced["estimate"]), marker="x", color=style.muted,
                 s=3 * style.marker_size**1.3, linewidth=0.9,
             )  # fmt: skip
             for name in names:
-                curve = own[own["strategy"] == name].sort_values("compute")
+                curve = own[own["strategy"] == name].sort_values(axis)
                 ax.plot(
-                    *(curve["compute"], curve["estimate"]), color=colours[name], marker=marks[name],
+                    *(curve[axis], curve["estimate"]), color=colours[name], marker=marks[name],
                     linestyle=lines[name], markeredgewidth=0, linewidth=0.8 * style.line_width,
                     markersize=0.8 * style.marker_size,
                 )  # fmt: skip
@@ -62,7 +67,7 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.grid(axis="y")
             ax.set_ylim(0, 1.02)
-            ax.set_xlabel("FLOPs an item (log scale)" if model == models[-1] else "")
+            ax.set_xlabel(f"{_AXES[axis]} an item (log scale)" if model == models[-1] else "")
             ax.set_ylabel("accuracy (share correct)" if level == shown[0] else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:
@@ -80,7 +85,7 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
     layout.note(
         figure,
         fold(
-            f"markers: sizes of a strategy, {min(sizes)} to {max(sizes)}, rising with compute; "
+            f"markers: sizes of a strategy, {min(sizes)} to {max(sizes)}, rising with cost; "
             f"grey band: {look.confidence:.0%} interval of majority, clustered by item; intervals "
             "of the others are in strategies.csv",
             200,
