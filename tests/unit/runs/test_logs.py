@@ -193,6 +193,28 @@ def test_markers_may_be_missing_where_that_is_said(tmp_path):
     assert whole.loc[2, "answer_from"] == "turn" and whole.loc[2, "think_tokens"] == 3
 
 
+def test_a_sample_that_failed_has_its_error_and_no_score(monkeypatch):
+    samples = json.loads(CAPITALS.read_text())["samples"]
+    samples[0] = {**samples[0], "output": {}, "scores": None, "error": {"message": "no answer"}}
+    records = [(row, logs.inspect_record(s)) for row, s in enumerate(samples, start=1)]
+    monkeypatch.setattr(logs, "_inspect_records", lambda path: iter(records))
+    items, graders = ["cap-1", "cap-2", "cap-3"], ["inspect:choice"]
+    log = read("inspect", CAPITALS, items=items, columns={}, graders=graders)
+    failed = log.responses.iloc[0]
+    assert (failed["error"], failed["answer_stop"]) == ("no answer", "none")
+    assert failed["think_tokens"] is None or pd.isna(failed["think_tokens"])
+    assert len(log.grades) == 5
+    with pytest.raises(ThinkscaleError, match="choose among 2 samples, and 1 items have fewer"):
+        read("inspect", CAPITALS, items=items, columns={}, size=2)
+
+
+def test_an_empty_cell_of_thinking_is_no_thinking(tmp_path):
+    rows = [{"q": "a", "thought": None, "reply": "B"}, {"q": "a", "thought": "x y", "reply": "B"}]
+    columns = {"item": "q", "thinking": "thought", "answer": "reply"}
+    found = table(tmp_path, rows, columns=columns, items=["a"]).responses
+    assert found["think_tokens"].tolist() == [0, 2] and not found["censored"].any()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -209,6 +231,10 @@ def test_markers_may_be_missing_where_that_is_said(tmp_path):
         ({"size": 2}, "2 items have fewer in the log, as 'a' with 1"),
         ({"graders": ["table:right"]}, "found 'table:right', and the log has no score 'right'"),
         ({"scores": {"rm": "said"}}, "column said is '<think>"),
+        (
+            {"rows": [{**TABLE[0], "t": "fast"}], "columns": {**MAPPED, "seconds": "t"}},
+            "row 2, column t is 'fast'; expected a number",
+        ),
         ({"count": None}, "says no number of thinking tokens"),
     ],
 )

@@ -11,7 +11,8 @@ from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import fold, short_names, span
 
 _FORCING = "budget_forcing"
-_AXES = {"compute": "FLOPs", "sampled": "tokens sampled"}
+# By the table's column: what its axis is called, and how its ticks are written.
+_AXES = {"compute": ("FLOPs", "{:.0e}"), "sampled": ("tokens sampled", "{:,.0f}")}
 _LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
 
 
@@ -32,6 +33,7 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
     look, style = look.over(rows), look.style
     unknown = rows.loc[rows["approach"] != _FORCING, "compute"].isna().any()
     axis = "sampled" if unknown else "compute"
+    cost, tick = _AXES[axis]
     models, levels = look.among(rows), sorted(set(rows["level"]))
     shown = [0] if len(levels) < 3 else [0, levels[1], levels[-1]]
     names = list(dict.fromkeys(rows.loc[rows["approach"] != _FORCING, "strategy"]))
@@ -63,11 +65,11 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
                 )  # fmt: skip
             ax.set_xscale("log")
             ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick.format(value)))
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.grid(axis="y")
             ax.set_ylim(0, 1.02)
-            ax.set_xlabel(f"{_AXES[axis]} an item (log scale)" if model == models[-1] else "")
+            ax.set_xlabel(f"{cost} an item (log scale)" if model == models[-1] else "")
             ax.set_ylabel("accuracy (share correct)" if level == shown[0] else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:

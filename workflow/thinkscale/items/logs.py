@@ -164,7 +164,7 @@ def inspect_record(sample: Mapping[str, Any]) -> dict[str, object]:
         **scores,
         "sample": sample["epoch"] - 1,
         "prompt": "\n\n".join(map(_said, asked)) or None,
-        "thinking": "\n\n".join(thought) if thought else None,
+        "thinking": "\n\n".join(thought) if thought or reasoning == 0 else None,
         "answer": answer if apart else None,
         "text": None if apart else answer,
         "finish": choice.get("stop_reason"),

@@ -70,8 +70,9 @@ def import_responses(
     found = log.responses
     natural = found[found["condition"] == "natural"]
     own = natural[natural["error"].isna()] if size else natural[:0]
-    files = [Path(entry.path) for entry in recorded.logs] + ([tokenizer] if tokenizer else [])
-    digests = {path.name: file_sha256(path) for path in files}
+    digests = {entry.path: file_sha256(Path(entry.path)) for entry in recorded.logs}
+    if tokenizer is not None:
+        digests["tokenizer.json"] = file_sha256(tokenizer)
     counted = "counted by the log" if tokenizer is None else f"recounted with {tokenizer}"
     said = (
         f"import {model}: {len(found):,} responses from {recorded.source}; tokens {counted}; "
@@ -115,8 +116,8 @@ def _spent(natural: pd.DataFrame, recorded: Recorded, size: int) -> pd.DataFrame
         failed = own["error"].iloc[0] if own["error"].notna().all() else None
         sampled = tokens.mean() * size if len(tokens) else 0.0
         bill = {
+            **dict.fromkeys(contracts.SCHEMAS["spent"].names),
             **{"model": model, "item_id": item_id, "search": "samples", "n": size},
-            **dict.fromkeys(contracts.SCHEMAS["spent"].names[5:]),
             "sampled": None if np.isnan(sampled) else round(sampled),
             "sampled_new": 0,
             "prompt_tokens": None if prompts.empty else int(prompts.iloc[0]),

@@ -20,11 +20,13 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
                 f"; a majority of {count(vote['n'])} samples was correct in {share(vote)}, for "
                 f"{count(vote['sampled'])} sampled tokens an item"
             )
+        scored = best["scored"]
+        read = "" if pd.isna(scored) else f" and {count(scored)} that a scorer read"
         yield (
             f"{named(model)}: of {count(rows['strategy'].nunique())} strategies the most accurate "
             f"was {named(best['strategy'])} at {count(best['n'])}: {share(best)} of "
-            f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item "
-            f"and {count(best['scored'])} that a scorer read; a correct candidate was there in "
+            f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item"
+            f"{read}; a correct candidate was there in "
             f"{percent(best['any_correct'])}{beside}."
         )
 

@@ -91,7 +91,7 @@ def read_log(
         {"model": model, **_response(row, *tokens, conditions.get(row.condition), recorded.source)}
         for row, tokens in zip(kept, counted, strict=True)
     ]
-    natural = [row for row in kept if row.condition == "natural"]
+    natural = [row for row in kept if row.condition == "natural" and row.error is None]
     _check_samples(model, natural, item_ids, size)
     return Log(
         _frame(responses, "responses"),
@@ -186,21 +186,29 @@ def _row(
     if error is None:
         said = _said(where, row, mapped, words, recorded, markers)
     seconds = cell("seconds")
+    try:
+        seconds = None if seconds is None else float(seconds)
+    except (TypeError, ValueError) as error:
+        raise problem("seconds", f"is {shown(seconds)}; expected a number") from error
     return _Row(
         *(where, row, cells, item, sample, condition, said),
         finish=(words("finish") or "").lower() or None,
         prompt=words("prompt"),
         numbers={name: whole(name) for name in _NUMBERS},
-        seconds=None if seconds is None else float(seconds),
+        seconds=seconds,
         error=error,
     )
 
 
 def _said(where, row, mapped, words, recorded: Recorded, markers: Markers) -> Said:
     """Thinking and answer, from columns of their own or from one text."""
-    text = words("text")
+    text, table = words("text"), recorded.source == "table"
+    if table and "text" in mapped:
+        text = text or ""
     if text is None:
-        thinking, answer = words("thinking"), words("answer") or ""
+        # An empty cell of thinking is none; without such a column it is not shown.
+        nothing = "" if table and "thinking" in mapped else None
+        thinking, answer = words("thinking") or nothing, words("answer") or ""
         return Said(thinking, answer, ended=bool(answer.strip()) or not thinking)
     found = split(text, markers.start, markers.ends)
     if found is not None:
@@ -357,7 +365,7 @@ def _ends(row: _Row, thought: int | None, known: Condition | None) -> dict[str, 
 
 def _grades(model: str, row: _Row, graders: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What the log itself says of a response, by each of its scores that is asked for."""
-    for grader in graders:
+    for grader in graders if row.error is None else ():
         name = grader.partition(":")[2]
         if name not in row.cells:
             raise ThinkscaleError(
