@@ -11,12 +11,12 @@ rule think:
         chains=results("inference", "{model}", "{shard}.chains.parquet"),
         responses=results("inference", "{model}", "{shard}.responses.parquet"),
         usage=results("inference", "{model}", "{shard}.usage.json"),
-    wildcard_constraints:
-        model=one_of(model.name for model in RUN),
     log:
         log_of("think", "{model}", "{shard}.log"),
     benchmark:
         time_of("think", "{model}", "{shard}.tsv")
+    wildcard_constraints:
+        model=one_of(model.name for model in RUN),
     priority: 40
     conda:
         "../../envs/inference.yaml"
@@ -48,12 +48,12 @@ rule import_responses:
         candidates=results("search", "{model}", "0.candidates.parquet"),
         scores=results("search", "{model}", "0.scores.parquet"),
         spent=results("search", "{model}", "0.spent.parquet"),
-    wildcard_constraints:
-        model=one_of(RECORDED),
     log:
         log_of("import_responses", "{model}.log"),
     benchmark:
         time_of("import_responses", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(RECORDED),
     conda:
         "../../envs/analysis.yaml"
     params:

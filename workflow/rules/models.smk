@@ -81,12 +81,12 @@ rule register_model:
         files=model_files,
     output:
         record=results("models", "{model}.json"),
-    wildcard_constraints:
-        model=one_of(name for name in REGISTERED if name not in RECORDED),
     log:
         log_of("register_model", "{model}.log"),
     benchmark:
         time_of("register_model", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(name for name in REGISTERED if name not in RECORDED),
     priority: 50
     conda:
         "../../envs/inference.yaml"

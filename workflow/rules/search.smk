@@ -13,12 +13,12 @@ rule search:
         candidates=results("search", "{model}", "{shard}.candidates.parquet"),
         scores=results("search", "{model}", "{shard}.scores.parquet"),
         spent=results("search", "{model}", "{shard}.spent.parquet"),
-    wildcard_constraints:
-        model=one_of(model.name for model in RUN),
     log:
         log_of("search", "{model}", "{shard}.log"),
     benchmark:
         time_of("search", "{model}", "{shard}.tsv")
+    wildcard_constraints:
+        model=one_of(model.name for model in RUN),
     priority: 35
     conda:
         "../../envs/inference.yaml"
