@@ -20,6 +20,8 @@ from thinkscale.runs.responses import Count, Markers, read_log
 from thinkscale.thinking.conditions import sweep
 from thinkscale.thinking.strategies.search import expand
 
+_BATCH = 1000  # texts encoded at once
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -154,8 +156,11 @@ def _counter(model: str, path: Path) -> Count:
     tokenizer.no_padding()
 
     def count(texts: Sequence[str]) -> list[int]:
-        encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [len(one.ids) for one in encoded]
+        sizes: list[int] = []
+        for begin in range(0, len(texts), _BATCH):  # encodings take much more room than texts
+            batch = list(texts[begin : begin + _BATCH])
+            sizes += map(len, tokenizer.encode_batch_fast(batch, add_special_tokens=False))
+        return sizes
 
     return count
 
