@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import fields
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -490,3 +491,20 @@ def test_an_error_leaves_no_grades(tmp_path):
         "items.parquet",
         "responses.parquet",
     ]
+
+
+def test_a_log_s_own_score_is_a_grader():
+    keys = {"model": "m", "item_id": "a", "sample": 0, "condition": "natural"}
+    recorded = pd.DataFrame(
+        [{**keys, "extracted": "B", "outcome": "incorrect", "detail": "the log's score: 0"}]
+    )
+    rows = [{**keys, "sample": sample} for sample in (0, 1)]
+    said = {"answer_text": "A", "stop": np.nan, "answer_stop": np.nan, "answer_from": "answer"}
+    responses = pd.DataFrame(rows).assign(**said, error=None)
+    items = pd.DataFrame([{"item_id": "a", "options": [], "key": None}])
+    name = "lm_eval:exact_match"
+    found = grade(responses, items, name, beside={name: recorded})
+    assert found["outcome"].tolist() == ["incorrect", "ungradable"]
+    assert found.loc[0, ["grader", "extracted"]].tolist() == [name, "B"]
+    with pytest.raises(ThinkscaleError, match="Unknown grader 'elsewhere:acc'"):
+        grade(responses, items, "elsewhere:acc")

@@ -300,3 +300,11 @@ def test_without_any_difficulty_one_sentence_says_so():
     assert "no estimate" not in summary(tables, "demo")
     tables = {"registration": pd.DataFrame([bare, REGISTRATION])}
     assert "No item has a difficulty" not in summary(tables, "demo")
+
+
+def test_what_was_recorded_elsewhere_is_said_to_be_read():
+    rows = pd.DataFrame(
+        [{"model": "m", "n_responses": 64, "think_tokens": 2638, "new_tokens": np.nan, "chains": 0}]
+    ).assign(alone_tokens=np.nan, shared_tokens=np.nan, seconds=np.nan, peak_memory_mib=np.nan)
+    text = summary({"ledger": rows}, "demo")
+    assert "64 responses of 2,638 thinking tokens were read from logs" in text

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graded_frames import graded_frame, unfit
+from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats import (
     accuracy,
@@ -437,3 +438,12 @@ def test_statistics_and_report_leave_torch_out():
     code = "import sys, thinkscale.stats, thinkscale.report; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)})
     assert done.returncode == 0
+
+
+def test_a_sum_over_what_is_not_known_is_missing():
+    frame = graded_frame(models=["a"]).assign(**dict.fromkeys(contracts.LEDGER, 1), seconds=np.nan)
+    frame["think_injected"] = pd.array([None] + [1] * (len(frame) - 1), dtype="Int64")
+    usage = [{"model": "a", "chains": 0, "peak_memory_bytes": None}]
+    table = ledger.tabulate(frame, usage).set_index("condition")
+    assert pd.isna(table.loc["natural", "think_injected"])
+    assert table.loc["waits=1", "think_injected"] == 48 and pd.isna(table.loc["natural", "seconds"])

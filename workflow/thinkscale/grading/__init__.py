@@ -6,7 +6,7 @@ in `GRADERS`. `grade` applies one to a frame of responses, `grade_study` all to 
 
 from thinkscale.grading.choice import ChoiceSettings, extract_choice
 from thinkscale.grading.grader import Facts
-from thinkscale.grading.registry import GRADERS
+from thinkscale.grading.registry import GRADERS, grader_called
 from thinkscale.grading.study import equality, grade, grade_study, prepare
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "extract_choice",
     "grade",
     "grade_study",
+    "grader_called",
     "prepare",
 ]

@@ -11,6 +11,7 @@ from thinkscale.grading.mathematics import MathSettings, check_math, equal_math,
 from thinkscale.grading.multiple_response import judge_multiple_response
 from thinkscale.grading.numeric import NumericSettings, check_numeric, judge_numeric
 from thinkscale.grading.readout import ReadoutSettings, judge_readout
+from thinkscale.grading.recorded import recorded_grader
 from thinkscale.grading.structure import StructureSettings, judge_structure
 
 
@@ -39,3 +40,8 @@ GRADERS: dict[str, Grader] = {
     "structure": Grader(judge_structure, StructureSettings, reads_prompt=False, reads_whole=True),
     "judge": Grader(judge_by_verdict, JudgeSettings, reads_prompt=False, reads="verdicts"),
 }
+
+
+def grader_called(name: str) -> Grader | None:
+    """The grader of this name: one of `GRADERS`, or a log's own score as `lm_eval:exact_match`."""
+    return GRADERS.get(name) or recorded_grader(name)
