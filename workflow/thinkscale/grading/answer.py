@@ -5,18 +5,13 @@ Shared by graders of multiple choice and of free response.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from thinkscale.grading.grader import Extraction
+from thinkscale.grading.grader import Extraction, Judged, ungradable
 from thinkscale.grading.text import DASHES, THINKING, either, sentences, words
 
-_ENDS = "|".join(map(re.escape, THINKING.values()))
-_THOUGHT = re.compile(
-    rf"(?:{'|'.join(map(re.escape, THINKING))}).*?(?:{_ENDS}|\Z)", re.DOTALL | re.IGNORECASE
-)
-_THOUGHT_END = re.compile(rf".*(?:{_ENDS})", re.DOTALL | re.IGNORECASE)
-_MARKERS = (*THINKING, *THINKING.values())
-_THOUGHT_SIGNS = ("<", *(marker for marker in _MARKERS if marker[0] != "<"))
 _TURN_END = re.compile(either("turn_end"))
 _SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
 # Where a model that does not stop may pose the next question itself, or restates its own.
@@ -73,25 +68,49 @@ _JSON = re.compile(
 _VALUE = re.compile(r"""\[(?P<list>[^\]]*)\]|"(?P<double>(?:[^"\\]|\\.)*)|'(?P<single>[^'\n]*)""")
 
 
-def without_thinking(text: str) -> str:
-    """What follows thinking, whichever family's markers it has; thinking left open is dropped."""
-    if any([sign in text for sign in _THOUGHT_SIGNS]):
-        text = _THOUGHT.sub("", text)
-        text = text[end.end() :] if (end := _THOUGHT_END.match(text)) else text
-    if "<" not in text:
-        return text
-    turns = (_SPECIAL_TOKEN.sub("", turn) for turn in _TURN_END.split(text))
-    return next((turn for turn in turns if turn.strip()), "")
+def delimiters(markers: Sequence[str]) -> tuple[str, ...]:
+    """(start, *ends) of thinking without those that are words: "Answer:" may begin an answer.
+
+    The start is "" where it is one of them.
+    """
+    start, *ends = ("" if re.match(r"\s*(?:[\w*#]|$)", m) else m.strip() for m in markers)
+    return start, *filter(None, ends)
+
+
+@lru_cache
+def _thinking(starts: tuple[str, ...], ends: tuple[str, ...]) -> tuple:
+    """Signs that there are such markers, what they enclose, and the ends."""
+    opens, closes = ("|".join(map(re.escape, filter(None, m))) or "(?!)" for m in (starts, ends))
+    return (
+        {"<" if marker[0] == "<" else marker for marker in filter(None, (*starts, *ends))},
+        re.compile(rf"(?:{opens}).*?(?:{closes}|\Z)", re.DOTALL | re.IGNORECASE),
+        re.compile(closes, re.IGNORECASE),
+    )
+
+
+_KNOWN = _thinking((*THINKING,), (*THINKING.values(),))
+
+
+def without_thinking(text: str, markers: tuple[str, ...] | None = None) -> str:
+    """What follows thinking; thinking left open is dropped.
+
+    `markers`: (start, *ends) of it; without them, those of any family that is known.
+    """
+    signs, thought, end = _KNOWN if markers is None else _thinking(markers[:1], markers[1:])
+    return end.split(thought.sub("", text))[-1] if any([s in text for s in signs]) else text
 
 
 def parts(text: str) -> list[str]:
-    """The text without thinking and special tokens: up to each question it poses, and whole.
+    """The first turn without thinking and special tokens: up to each question in it, and whole.
 
     Behind an answer "Question:" begins the next question; before it, the problem is restated.
     """
     text = without_thinking(text)
-    turns = list(_NEXT_TURN.finditer(text))[:MOST] if "\n" in text else ()
-    return [*(text[: turn.start()] for turn in turns), text]
+    if "<" in text:
+        turns = (_SPECIAL_TOKEN.sub("", turn) for turn in _TURN_END.split(text))
+        text = next((turn for turn in turns if turn.strip()), "")
+    questions = list(_NEXT_TURN.finditer(text))[:MOST] if "\n" in text else ()
+    return [*(text[: question.start()] for question in questions), text]
 
 
 def answer_part(text: str) -> str:
@@ -307,3 +326,18 @@ def _last_line(text: str, figures: bool) -> Field | None:
 def _trimmed(line: str) -> str:
     """A line without the full stop that ends it."""
     return re.sub(r"(?<=[^.])\.\s*$", "", line).strip()
+
+
+def at_pattern(pattern, text: str, judge: Callable[[str], Judged]) -> Judged:
+    """Judge what the group of a compiled pattern's last match holds, as if it stood in a tag.
+
+    The tag stays open where the text ends in it, for one cut short may have gone on.
+    """
+    text = answer_part(text).rstrip()
+    held = [match for match in pattern.finditer(text) if (match[1] or "").strip()]
+    if not held:
+        return ungradable("nothing in the answer matches `grading.pattern`")
+    tag = f"<answer>{held[-1][1]}" + "</answer>" * (held[-1].end(1) < len(text))
+    extraction, outcome = judge(tag)
+    detail = f"pattern: {extraction.detail.removeprefix('tag: ')}"
+    return replace(extraction, how="pattern", detail=detail), outcome

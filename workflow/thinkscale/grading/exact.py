@@ -19,7 +19,7 @@ def judge_exact(text: str, facts: Facts) -> Judged:
     # A single line may be as long as the reference that it repeats.
     if not form or (field.too_long(facts.answer_text) and form != reference):
         return ungradable("no answer is stated")
-    return field.read_as(form), "correct" if form == reference else "incorrect"
+    return field.read_as(form).judged(form == reference)
 
 
 def check_exact(facts: Facts) -> None:

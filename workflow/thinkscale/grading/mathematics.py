@@ -107,17 +107,16 @@ def judge_math(text: str, facts: Facts, settings: MathSettings) -> Judged:
         return ungradable("no answer is stated")
     answer = read(field.text)
     if not gold.math or (gold.math.isalpha() and not answer.math):
-        if answer.words == gold.words:
-            return field.read_as(", ".join(answer.words)), "correct"
-        if set(" ".join(gold.words).split()) <= set(normalised(field.text).split()):
+        right = answer.words == gold.words
+        if not right and set(" ".join(gold.words).split()) <= set(normalised(field.text).split()):
             return ungradable(f"{field.shown}; the reference and more")
-        return field.read_as(answer.math or ", ".join(answer.words)), "incorrect"
+        return field.read_as(", ".join(answer.words)).judged(right)
     figures = alpha2digit(field.text, "en", threshold=0)
     if not answer.math and not re.search(r"\d[a-z]", figures):  # "three fifths" is "3 5ths" there
         answer = read(figures)
     verdict = _compare(gold, answer, settings)
     if verdict in ("right", "wrong"):
-        return field.read_as(answer.math), "correct" if verdict == "right" else "incorrect"
+        return field.read_as(answer.math).judged(verdict == "right")
     return ungradable(f"{field.shown}; {verdict}")
 
 

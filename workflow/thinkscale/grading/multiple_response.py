@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues, json_value
 from thinkscale.grading.choice import ChoiceSettings, extract_choice
-from thinkscale.grading.grader import Extraction, Facts, Judged
+from thinkscale.grading.grader import Extraction
 from thinkscale.grading.text import folded, plain, sentences, unmarked
 
 Options = tuple[tuple[str, str], ...]  # (label, text)
@@ -24,14 +24,6 @@ _LEAD = (
 )
 _AND = r"[\s\"')\].:]*(?:[,;/&+\n]|\band\b)(?:[\s,•-]|\b(?i:and|options?)\b)*[\"'(\[]*"
 _CALLED_RIGHT = r"(?:\s+(?:is|are)\s+(?:all\s+|both\s+)?(?:the\s+)?(?:correct|right|true)\b)?"
-
-
-def judge_multiple_response(text: str, facts: Facts, settings: ChoiceSettings) -> Judged:
-    """(extraction, outcome); the label is the set in the options' order, as "A,C"."""
-    found = named_set(text, facts.options, settings)
-    if found.label is None:
-        return found, "ungradable"
-    return found, "correct" if found.label == _joined(facts.keys, facts.options) else "incorrect"
 
 
 def named_set(text: str, options: Options, settings: ChoiceSettings) -> Extraction:

@@ -99,7 +99,7 @@ def judge_numeric(text: str, facts: Facts, settings: NumericSettings) -> Judged:
         found = "several numbers" if numbers else "no one number"
         return ungradable(f"{field.how}: {found} in {field.text[:100]!r}")
     right = all(_agree(a, g, settings) for a, g in zip(numbers, reference, strict=True))
-    return field.read_as(", ".join(map(str, numbers))), "correct" if right else "incorrect"
+    return field.read_as(", ".join(map(str, numbers))).judged(right)
 
 
 def check_numeric(facts: Facts, settings: NumericSettings) -> None:

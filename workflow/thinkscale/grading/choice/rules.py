@@ -26,7 +26,7 @@ from thinkscale.grading.choice.options import (
     read_wording,
     result,
 )
-from thinkscale.grading.grader import Extraction, Facts, Judged
+from thinkscale.grading.grader import Extraction
 from thinkscale.grading.text import (
     ASIDE_FIRST,
     NAY,
@@ -85,14 +85,6 @@ def extract_choice(
     # What was answered in words before another question was posed, and what it was answered with.
     labels = seen | {found.label} - {None}
     return one_of(labels, "", "") if len(labels) > 1 else found
-
-
-def judge_choice(text: str, facts: Facts, settings: ChoiceSettings) -> Judged:
-    """(extraction, outcome) of an answer that names one option, by any of the item's keys."""
-    extraction = extract_choice(text, facts.options, settings)
-    if extraction.label is None:
-        return extraction, "ungradable"
-    return extraction, "correct" if extraction.label in facts.keys else "incorrect"
 
 
 def _extract(text: str, choices: Choices) -> Extraction:
