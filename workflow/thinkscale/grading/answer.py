@@ -30,6 +30,11 @@ TAG = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 BOX = re.compile(r"(?:\\(?:f(?:rame)?)?box(?:ed)?\s*(?=[{\s]*\S)|(?<!\w)boxed(?=\{))")
+_BRACES = r"(?:[^{}]|\{[^{}]*\})*+"
+for _ in range(6):  # braces in braces
+    _BRACES = rf"(?:[^{{}}]|\{{{_BRACES}\}})*+"
+_HELD = re.compile(rf"\{{({_BRACES})\}}|\{{(.*)|(\S+)", re.DOTALL)
+_AND = re.compile(rf"[\s}}$]*(?:,?\s*\\?(?:text\{{\s*)?(?:and|(or))|[,;])[\s}}$]*{BOX.pattern}.")
 _VERB = rf"""(?:,?\s{{1,9}}(?:{either("auxiliary")})\b,?){{0,5}}
     (?P<verb>\s{{1,9}}(?:{either("copula")})\b\s{{0,9}}:?|\s{{0,9}}[:=]"""
 _ANSWER = re.compile(
@@ -165,27 +170,23 @@ def json_value(text: str) -> str:
 
 
 def boxes(text: str) -> list[str]:
-    """Contents of the last boxes, braces balanced; a box left open runs to the end."""
-    contents = []
+    """Contents of the last boxes; a box left open runs to the end. "and" makes one list of two."""
+    found, end = [], 0
     for start in list(BOX.finditer(text))[-MOST:] if "box" in text else ():
-        position = start.end()
-        if text[position : position + 1] != "{":
-            contents.append(text[position:].split(maxsplit=1)[0])
-            continue
-        depth = 0
-        for end in range(position, len(text)):
-            depth += (text[end] == "{") - (text[end] == "}")
-            if depth == 0:
-                break
-        contents.append(text[position + 1 : end if depth == 0 else len(text)])
-    return contents
+        box = _HELD.match(text, start.end())
+        content = (box[1] or box[2] or box[3] or "").strip()
+        if found and (joined := _AND.fullmatch(text, end, start.end() + 1)):
+            found[-1] += f"{(joined[1] and ' or') or ','} {content}"
+        elif content:
+            found.append(content)
+        end = box.end()
+    return found
 
 
 # The answer of a free response.
 
 # Struck out, or emphasis; between x and 2 two stars are a power.
 _MARKS = re.compile(r"~~[^~\n]*~~|(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
-_AND = re.compile(rf"[\s}}$]*(?:,|;|,?\s*\\?(?:text\{{\s*)?(?:and|or))[\s}}$]*{BOX.pattern}\{{?")
 _SKIPPED = re.compile(r"(?:[\s*:]|(?<=\n)>)+")
 _DISPLAY = re.compile(r"(?:\\\[|\$\$)\s*(.*?)\s*(?:\\\]|\$\$|\Z)", re.DOTALL)
 # "The answer is correct" says nothing of what it is; "First, we need ..." begins an argument.
@@ -284,7 +285,7 @@ def _statement(text: str, figures: bool = False) -> Field | None:
         rest = rest[skipped.end() :] if (skipped := _SKIPPED.match(rest)) else rest
         display = _DISPLAY.match(rest)
         line = rest.split("\n", 1)[0].strip()
-        if inside := _filled(display[1] if display else line):
+        if inside := boxes(display[1] if display else line):
             return Field(inside[0], "statement", False)
         if display:
             return Field(display[1], "statement", display.end() == len(rest))
@@ -299,21 +300,8 @@ def _statement(text: str, figures: bool = False) -> Field | None:
 
 
 def _box(text: str) -> Field | None:
-    inside = _filled(text)
+    inside = boxes(text)
     return Field(inside[-1], "boxed", text.endswith(inside[-1])) if inside else None
-
-
-def _filled(text: str) -> list[str]:
-    """Contents of boxes; those of boxes that "and" joins are one list."""
-    found, end = [], 0
-    for content in filter(str.strip, boxes(text)):
-        start = text.index(content, end)
-        if found and _AND.fullmatch(text, end, start):
-            found[-1] += f", {content.strip()}"
-        else:
-            found.append(content.strip())
-        end = start + len(content)
-    return found
 
 
 def _last_line(text: str, figures: bool) -> Field | None:

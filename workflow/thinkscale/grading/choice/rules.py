@@ -48,7 +48,6 @@ _DIGIT = re.compile(r"\d")
 # What is asked or planned chooses nothing, and neither does what is marked as wrong or cut short.
 _OPEN = re.compile(rf"\?$|^\d{{1,2}}[.)]\s|[{NAY}]|\b(?:{either('planning')})\b", re.IGNORECASE)
 _UNFINISHED = re.compile(rf"\b(?:{either('unfinished')})$")
-_JOINED = re.compile(rf"\}}\W{{0,5}}(?:,|and|or)\W{{0,5}}{BOX.pattern}")
 _TAKEN_BACK = re.compile(
     r"\b(?:that|this|it|answer)\b[^.!?\n]{0,20}(?:\bwrong|incorrect|mistake"
     r"|(?:\bnot|n't|cannot)\s(?:\w+\s)?(?:right|correct|true)\b)",
@@ -174,10 +173,7 @@ def _read(field: str, choices: Choices, *, article: bool = False) -> Extraction 
 
 
 def _box(text, bare, announced, choices):
-    contents = boxes(text)
-    if len(contents) > 1 and _JOINED.search(text):
-        contents = [", ".join(contents)]
-    for content in reversed(contents):
+    for content in reversed(boxes(text)):
         field = unmarked(content).strip()
         # A value that is none of the options may hold one of them.
         found = _read(field, choices)
