@@ -118,32 +118,31 @@ def quantities(text: str, argues: bool = False) -> tuple[Number, ...]:
     ['1234.5']
     """
     text = _in_figures(conclusion(text))
-    groups: list[list[tuple[re.Match, Number]]] = []
+    groups: list[tuple[str, list[Number]]] = []  # that stand together, behind what is before them
+    ends = [0]
     for match in _NUMBER.finditer(text):
         if number := _number(match):
-            if groups and _TOGETHER.fullmatch(text, groups[-1][-1][0].end(), match.start()):
-                groups[-1].append((match, number))
+            lead = text[ends[-1] : match.start()][-200:]
+            if groups and _TOGETHER.fullmatch(lead):
+                groups[-1][1].append(number)
+                ends[-1] = match.end()
             else:
-                groups.append([(match, number)])
-    if not groups:
-        return ()
-    ends = [0, *(group[-1][0].end() for group in groups)]
-    starts = [group[0][0].start() for group in groups]
-    before = [text[max(a, b - 200) : b] for a, b in zip(ends, starts, strict=False)]
+                groups.append((lead, [number]))
+                ends.append(match.end())
     outcomes = [
-        group
-        for last, group, between in zip(groups, groups[1:], before[1:], strict=False)
-        if (len(group) == 1 or len(last) > 1) and _EQUALS.fullmatch(between)
+        place
+        for place, (lead, numbers) in enumerate(groups[1:], start=1)
+        if (len(numbers) == 1 or len(groups[place - 1][1]) > 1) and _EQUALS.fullmatch(lead)
     ][-1:]
     if not outcomes and (argues or not re.match(r"\d+\s", text)):
-        outcomes = [group for group, lead in zip(groups, before, strict=True) if _VERB.search(lead)]
-    if len(outcomes) != 1 and argues and len(groups) > 1:
+        outcomes = [place for place, (lead, _) in enumerate(groups) if _VERB.search(lead)]
+    if not groups or (len(outcomes) != 1 and argues and len(groups) > 1):
         return ()
-    stated = outcomes[0] if len(outcomes) == 1 else groups[0]
-    start, end = stated[0][0].start(), stated[-1][0].end()
-    if _BOUND.search(text[max(0, start - 20) : start]) or _TERM.match(text, end):
+    stated = outcomes[0] if len(outcomes) == 1 else 0
+    lead, numbers = groups[stated]
+    if _BOUND.search(lead) or _TERM.match(text, ends[stated + 1]):
         return ()
-    return tuple(sorted(number for _, number in stated))
+    return tuple(sorted(numbers))
 
 
 def _in_figures(text: str) -> str:
