@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from thinkscale.grading.grader import Extraction, Judged, ungradable
-from thinkscale.grading.text import DASHES, THINKING, either, sentences, words
+from thinkscale.grading.text import DASHES, THEREFORE, THINKING, after_revision, either, sentences, words
 
 _TURN_END = re.compile(either("turn_end"))
 _SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
@@ -198,17 +198,7 @@ _ARGUMENT = re.compile(
     r"(?:not an?|based|simply|just|obtained|found|given|to \w+|step|first,?|let|let's|we \w+)\s",
     re.IGNORECASE,
 )
-_TAKEN_BACK = re.compile(
-    r"[.!?\n]\W{0,9}(?:no\W+)?(?:wait|hmm+|oops|actually|scratch that|on second thought"
-    r"|correction)\b|\bth(?:at|is)(?: is|'s| can't be| cannot be) (?:not )?(?:right|wrong)",
-    re.IGNORECASE,
-)
 _CUT = re.compile(r"(?:(?<!\.)[-+*/×=,(]|\b(?:and|or|the|is|are|to|so))\s*$")
-_SO = re.compile(
-    r"\b(?:so(?! (?:that|far|many|much)\b)|thus|therefore|hence)\b|因此|所以|⇒"
-    r"|\\(?:Rightarrow|implies)\b",
-    re.IGNORECASE,
-)
 _COMMENT = re.compile(
     r"(?<![;:.,]),?\s(?:since|because|as|where|when|which|whereas|by(?= [a-z]{3})|not|i\.e"
     r"|for (?:all|any|every)|rather than|instead of)\b.*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*"
@@ -253,14 +243,14 @@ def answer_field(text: str, figures: bool = False) -> Field | None:
     '$42$'
     """
     text = _MARKS.sub("", answer_part(text).translate(DASHES)).strip()
-    text = _TAKEN_BACK.split(text)[-1]
+    text = after_revision(text) or text
     field = _tag(text) or _statement(text, figures) or _box(text) or _last_line(text, figures)
     return None if field and field.open and _CUT.search(field.text) else field
 
 
 def conclusion(text: str) -> str:
     """What a sentence comes to: behind "so" unless it begins with a quantity, before "since"."""
-    parts = [text] if _QUANTITY.match(text) else _SO.split(text)
+    parts = [text] if _QUANTITY.match(text) else THEREFORE.split(text)
     last = ([part for part in parts if _FIGURE.search(part)] or [text])[-1]
     cut = _COMMENT.sub("", last)
     return cut if _FIGURE.search(cut) else last

@@ -168,7 +168,7 @@ _END = re.compile(
     r"[.!?\n](?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!Rs\.)(?<!Dr\.)(?<!\n\d\.)"
     r"(?:(?<=\n)\n*|[\"')\]]*\s+(?=[^\sa-z]))"
 )
-_THEREFORE = re.compile(
+THEREFORE = re.compile(
     rf"[,;.]?\s{{0,9}}(?:\b(?:{either('therefore')})\b|因此|所以|=>|⇒|→)|;", re.IGNORECASE
 )
 NOT_BUT = re.compile(
@@ -194,7 +194,7 @@ def conclusions(text: str) -> list[str]:
     last = (sentences(text) or ("",))[-1]
     rather = NOT_BUT.search(last)
     found = [last[rather.end() :]] if rather else []
-    return [*found, *_THEREFORE.split(text)[1:][-1:], _ASIDE.split(last, maxsplit=1)[0]]
+    return [*found, *THEREFORE.split(text)[1:][-1:], _ASIDE.split(last, maxsplit=1)[0]]
 
 
 def after_revision(text: str) -> str | None:
