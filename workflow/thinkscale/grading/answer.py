@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from thinkscale.grading.grader import Extraction, Judged, ungradable
-from thinkscale.grading.text import DASHES, THEREFORE, THINKING, after_revision, either, sentences, words
+from thinkscale.grading.text import (
+    DASHES,
+    TAKEN_BACK,
+    THEREFORE,
+    THINKING,
+    after_revision,
+    either,
+    sentences,
+    words,
+)
 
 _TURN_END = re.compile(either("turn_end"))
 _SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
@@ -243,7 +252,7 @@ def answer_field(text: str, figures: bool = False) -> Field | None:
     '$42$'
     """
     text = _MARKS.sub("", answer_part(text).translate(DASHES)).strip()
-    text = after_revision(text) or text
+    text = TAKEN_BACK.split(after_revision(text) or text)[-1]
     field = _tag(text) or _statement(text, figures) or _box(text) or _last_line(text, figures)
     return None if field and field.open and _CUT.search(field.text) else field
 

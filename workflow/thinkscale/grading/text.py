@@ -177,7 +177,14 @@ NOT_BUT = re.compile(
 )
 _ASIDE = re.compile(rf",?\s{{1,9}}(?:{either('other')})\s", re.IGNORECASE)
 ASIDE_FIRST = re.compile(rf"^\W{{0,9}}(?:{either('other_first')})\b[^,]*,\s*", re.IGNORECASE)
-_REVISION = re.compile(rf"\b(?:{either('revision')})", re.IGNORECASE)
+_REVISION = re.compile(
+    rf"[.!?,;…\n-]\W{{0,9}}(?:(?:no|oh)\W+)?\b(?:{either('revision')})", re.IGNORECASE
+)
+TAKEN_BACK = re.compile(
+    r"\b(?:that|this|it)(?:\sanswer)?(?='s|\s(?:is|was|can))[^.!?\n]{0,20}(?:wrong|incorrect"
+    r"|(?:\bnot|n't|cannot)\s(?:\w+\s)?(?:right|correct|true)\b)",
+    re.IGNORECASE,
+)
 _REVISION_SIGNS = words("revision_signs")  # one of them occurs wherever the pattern matches
 
 

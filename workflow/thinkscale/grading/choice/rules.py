@@ -32,6 +32,7 @@ from thinkscale.grading.text import (
     NAY,
     NEGATIVE,
     NOT_BUT,
+    TAKEN_BACK,
     after_revision,
     conclusions,
     either,
@@ -48,11 +49,6 @@ _DIGIT = re.compile(r"\d")
 # What is asked or planned chooses nothing, and neither does what is marked as wrong or cut short.
 _OPEN = re.compile(rf"\?$|^\d{{1,2}}[.)]\s|[{NAY}]|\b(?:{either('planning')})\b", re.IGNORECASE)
 _UNFINISHED = re.compile(rf"\b(?:{either('unfinished')})$")
-_TAKEN_BACK = re.compile(
-    r"\b(?:that|this|it|answer)\b[^.!?\n]{0,20}(?:\bwrong|incorrect|mistake"
-    r"|(?:\bnot|n't|cannot)\s(?:\w+\s)?(?:right|correct|true)\b)",
-    re.IGNORECASE,
-)
 _NOTHING = ("contradiction", "none")  # what another statement may overrule
 _NAMED = ("tag", "statement", "boxed", "letter")
 _VALUE = re.compile(r"[-+±√<>≤≥≠~≈($ ]*\.?\d")
@@ -159,7 +155,7 @@ def _announced(bare: str, cue: Cue, choices: Choices) -> Extraction | None:
     said = labels_said(again, choices) if again else set()
     if len(said) == 1:
         return one_of(said, "letter", "a letter, after others")
-    if again and found.label and _TAKEN_BACK.search(rest):
+    if again and found.label and TAKEN_BACK.search(rest):
         return Extraction(None, "none", f"{found.label} is taken back")
     return (again and found.label and _closing(again, choices)) or found
 
