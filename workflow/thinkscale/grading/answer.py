@@ -79,7 +79,7 @@ _JSON = re.compile(
     ["']\s*:\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
-_VALUE = re.compile(r"""\[(?P<list>[^\]]*)\]|"(?P<double>(?:[^"\\]|\\.)*)|'(?P<single>[^'\n]*)""")
+_VALUE = re.compile(r"""\[([^\]]*)\]|"((?:[^"\\]|\\.)*)|'([^'\n]*)|([^,}\n]*)""")
 
 
 def delimiters(markers: Sequence[str]) -> tuple[str, ...]:
@@ -170,12 +170,10 @@ def _cue(match: re.Match) -> Cue:
 
 def json_value(text: str) -> str:
     """The value that follows a key: a string, the entries of a list, or all up to a comma."""
-    match = _VALUE.match(text)
-    if match is None:
-        return re.split(r"[,}\n]", text, maxsplit=1)[0].strip()
-    if match["list"] is not None:
-        return match["list"].replace('"', "").replace("'", "")
-    return re.sub(r'\\(["\\/])', r"\1", match["double"] or match["single"] or "")
+    listed, *values = _VALUE.match(text).groups()
+    if listed is not None:
+        return re.sub("[\"']", "", listed)
+    return re.sub(r'\\(["\\/])', r"\1", "".join(filter(None, values))).strip()
 
 
 def boxes(text: str) -> list[str]:

@@ -11,11 +11,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues, json_value
-from thinkscale.grading.choice import ChoiceSettings, extract_choice
+from thinkscale.grading.choice.options import ChoiceSettings, Options
+from thinkscale.grading.choice.rules import extract_choice
 from thinkscale.grading.grader import Extraction
 from thinkscale.grading.text import folded, plain, sentences, unmarked
-
-Options = tuple[tuple[str, str], ...]  # (label, text)
 
 _LEAD = (
     r"[\s\"'(\[:>•-]{0,9}(?:(?i:so|thus|therefore|hence|the|both|correct|right|final|answers?"

@@ -3,7 +3,8 @@
 from functools import partial
 
 from thinkscale.grading.article import judge_article
-from thinkscale.grading.choice import ChoiceSettings, extract_choice
+from thinkscale.grading.choice.options import ChoiceSettings
+from thinkscale.grading.choice.rules import extract_choice
 from thinkscale.grading.exact import check_exact, judge_exact
 from thinkscale.grading.grader import Facts, Grader, Judged
 from thinkscale.grading.judge import JudgeSettings, judge_by_verdict

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 _TABLES = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-THINKING, _SYMBOLS, UNITS, PREFIXES, _SIGNS = (
-    _TABLES[name] for name in ("thinking", "symbols", "units", "prefixes", "signs")
+THINKING, _COMMANDS, UNITS, PREFIXES, _SIGNS = (
+    _TABLES[name] for name in ("thinking", "commands", "units", "prefixes", "signs")
 )
 
 
@@ -23,10 +23,8 @@ def either(*kinds: str) -> str:
     return "|".join(word.replace(" ", r"\s{1,9}") for kind in kinds for word in words(kind))
 
 
-_LATEX_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|mbox|bf|rm)\b")
-_LATEX_SPACE = re.compile(r"\\[,;: ]")
-_SYMBOL = re.compile(rf"\\({'|'.join(_SYMBOLS)})(?![A-Za-z])")
-_LATEX_REST = re.compile(r"\\[()\[\]!]|\\(?:quad|left|right|displaystyle)\b|\$+|(?<!\\)[{}]")
+_COMMAND = re.compile(rf"\\(?:({'|'.join(_COMMANDS)})(?![A-Za-z])|[,;: ])")
+_LATEX_REST = re.compile(r"\\[()\[\]!]|\$+|(?<!\\)[{}]")
 _ARGUMENT = r"\s*(\{[^{}]*\}|\w)"
 _LATEX_GROUP = re.compile(  # innermost braces, and what they belong to
     rf"\\[dtc]?frac{_ARGUMENT}{_ARGUMENT}|\\sqrt(?:\[(\w{{1,9}})\])?{_ARGUMENT}"
@@ -113,8 +111,7 @@ def plain(text: str) -> str:
 def unmarked(text: str) -> str:
     """Without Markdown emphasis and LaTeX dressing; a fraction becomes "1/2", a root "√2"."""
     if "\\" in text or "{" in text or "$" in text:
-        text = _SYMBOL.sub(lambda m: _SYMBOLS[m[1]], _LATEX_TEXT.sub("", text))
-        text = _LATEX_SPACE.sub(" ", text)
+        text = _COMMAND.sub(lambda m: _COMMANDS.get(m[1], " "), text)
         for _ in range(_DEPTH):
             text, found = _LATEX_GROUP.subn(_in_line, text)
             if not found or "{" not in text:
