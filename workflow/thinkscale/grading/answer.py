@@ -31,8 +31,9 @@ _NEXT_TURN = re.compile(
 )
 _LONE = re.compile(r"\W*(?:\w|\d[\d.,/]*)\W*")
 MOST = 40  # announcements of one answer that are looked at, from the last
-_TAG = rf"(?:(?:{either('qualified')}|selected|chosen)[ _-]?)?(?:{either('tag')})"
-_TAG = rf"{_TAG}(?:[ _-]?(?:choice|option|letter|label))?"
+_QUALIFIED = rf"(?:(?:{either('qualified')}|selected|chosen)[\s_-]?)?"
+_KIND = r"(?:[\s_-]?(?:choice|option|letter|label|key|id))?"
+_TAG = rf"{_QUALIFIED}(?:{either('tag')}){_KIND}"
 TAG = re.compile(
     rf"(?:<{_TAG}(?:\s[^<>]{{0,40}})?>|\[(?:final )?answer\])(.*?)"
     rf"(?:</{_TAG}>|\[/(?:final )?answer\]|\Z)",
@@ -74,10 +75,8 @@ _ELSEWHERE = re.compile(
 )
 # A key of JSON, or of what passes for it.
 _JSON = re.compile(
-    r"""["'](?:(?:final|correct|best|selected|chosen|my)[_\s-]?)?
-    (?:answer|choice|option|selection|prediction)(?:[_\s-]?(?:choice|option|letter|label|key|id))?
-    ["']\s*:\s*""",
-    re.VERBOSE | re.IGNORECASE,
+    rf"""["']{_QUALIFIED}(?:answer|choice|option|selection|prediction){_KIND}["']\s*:\s*""",
+    re.IGNORECASE,
 )
 _VALUE = re.compile(r"""\[([^\]]*)\]|"((?:[^"\\]|\\.)*)|'([^'\n]*)|([^,}\n]*)""")
 
@@ -197,14 +196,8 @@ _MARKS = re.compile(r"~~[^~\n]*~~|(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
 _SKIPPED = re.compile(r"(?:[\s*:]|(?<=\n)>)+")
 _DISPLAY = re.compile(r"(?:\\\[|\$\$)\s*(.*?)\s*(?:\\\]|\$\$|\Z)", re.DOTALL)
 # "The answer is correct" says nothing of what it is; "First, we need ..." begins an argument.
-_NO_ANSWER = re.compile(
-    r"(?:(?:in)?correct|right|wrong|unique|reasonable|clear|as follows|below|above)\W*$",
-    re.IGNORECASE,
-)
-_ARGUMENT = re.compile(
-    r"(?:not an?|based|simply|just|obtained|found|given|to \w+|step|first,?|let|let's|we \w+)\s",
-    re.IGNORECASE,
-)
+_NO_ANSWER = re.compile(rf"(?:{either('no_answer')})\W*$", re.IGNORECASE)
+_ARGUMENT = re.compile(rf"(?:{either('argument')})\s", re.IGNORECASE)
 _CUT = re.compile(r"(?:(?<!\.)[-+*/×=,(]|\b(?:and|or|the|is|are|to|so))\s*$")
 _COMMENT = re.compile(
     r"(?<![;:.,]),?\s(?:since|because|as|where|when|which|whereas|by(?= [a-z]{3})|not|i\.e"

@@ -13,7 +13,7 @@ from text_to_num import alpha2digit
 
 from thinkscale.grading.answer import answer_field, conclusion
 from thinkscale.grading.grader import Facts, Judged, ungradable
-from thinkscale.grading.text import compatible, normalised
+from thinkscale.grading.text import compatible, either, normalised
 from thinkscale.grading.verifier import ask
 
 # What the package does not know of plain text and of dialects of LaTeX, as it writes it.
@@ -70,10 +70,7 @@ _RUN = re.compile(
     r"(?:/\s*[A-Za-z]+|\s*\^\{-?\d\})*"
 )
 # Runs of letters are products ("abc") unless one like these, or a long one, stands in the text.
-_SHORT_WORDS = re.compile(
-    "is|are|was|the|so|of|to|if|in|for|all|we|get|got|has|had|it|no|her|his|one|two|per|out|not"
-    "|cm|mm|km|kg|mg|ml|mL|ft|yd|lb|oz|hr|min|sec|mph|Hz|nm"
-)
+_SHORT_WORDS = re.compile(either("short"))
 _NO_ANSWER = {"not", "cannot", "than"}  # "more than 5" is not 5
 _SYMBOL = re.compile(r"(?<![\\A-Za-z])[A-Za-z]")
 _UNIT = re.compile(
