@@ -12,9 +12,9 @@ from functools import lru_cache
 from thinkscale.grading.grader import Extraction, Judged, ungradable
 from thinkscale.grading.text import (
     DASHES,
+    TABLES,
     TAKEN_BACK,
     THEREFORE,
-    THINKING,
     after_revision,
     either,
     sentences,
@@ -101,7 +101,7 @@ def _thinking(starts: tuple[str, ...], ends: tuple[str, ...]) -> tuple:
     )
 
 
-_KNOWN = _thinking((*THINKING,), (*THINKING.values(),))
+_KNOWN = _thinking(*zip(*TABLES["thinking"].items(), strict=True))
 
 
 def without_thinking(text: str, markers: tuple[str, ...] | None = None) -> str:

@@ -14,13 +14,10 @@ from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues, json_v
 from thinkscale.grading.choice.options import ChoiceSettings, Options
 from thinkscale.grading.choice.rules import extract_choice
 from thinkscale.grading.grader import Extraction
-from thinkscale.grading.text import folded, plain, sentences, unmarked
+from thinkscale.grading.text import either, folded, plain, sentences, unmarked
 
-_LEAD = (
-    r"[\s\"'(\[:>•-]{0,9}(?:(?i:so|thus|therefore|hence|the|both|correct|right|final|answers?"
-    r"|options?|choices?|statements?|letters?|is|are|I (?:choose|select|pick))[\s:,•-]+){0,6}"
-    r"[\"'(\[]*"
-)
+_LEAD = rf"(?i:{either('lead', 'qualified')}|so|I (?:choose|select|pick))[\s:,•-]+"
+_LEAD = rf"[\s\"'(\[:>•-]{{0,9}}(?:{_LEAD}){{0,12}}[\"'(\[]*"
 _AND = r"[\s\"')\].:]*(?:[,;/&+\n]|\band\b)(?:[\s,•-]|\b(?i:and|options?)\b)*[\"'(\[]*"
 _CALLED_RIGHT = r"(?:\s+(?:is|are)\s+(?:all\s+|both\s+)?(?:the\s+)?(?:correct|right|true)\b)?"
 

@@ -18,7 +18,7 @@ from text_to_num import alpha2digit
 
 from thinkscale.grading.answer import answer_field, conclusion
 from thinkscale.grading.grader import Facts, Judged, ungradable
-from thinkscale.grading.text import compatible, unmarked
+from thinkscale.grading.text import TABLES, compatible, either, unmarked
 
 # What stands for or around figures, and what is left of it.
 _PLAIN = [
@@ -33,13 +33,8 @@ _PLAIN = [
     (r"(?i)\ban?\s+(?=dozen|hundred|thousand|[mb]illion|lakh|crore|half|3rd)", "1 "),
     (r"\b(\d+\s(?:\w+\s)?)(?:out\s)?of\s(?:(?:the|all|these|those)\s)?\d+\b", r"\1"),
 ]
-_UNITS = {"K": 10**3, "M": 10**6} | dict.fromkeys(("half", "halve"), Decimal("0.5"))
-_UNITS |= {"cent": Decimal("0.01"), "quarter": Decimal("0.25"), "3rd": 1 / Decimal(3)}
-_UNITS |= {f"{n}th": 1 / Decimal(n) for n in range(4, 11)}
-_FACTORS = {"k": 10**3, "thousand": 10**3, "trillion": 10**12, "dozen": 12, "hundred": 100}
-_FACTORS |= dict.fromkeys(("mn", "mil", "million"), 10**6) | {"lakh": 10**5, "crore": 10**7}
-_FACTORS |= dict.fromkeys(("B", "bn", "billion"), 10**9)
-_SCALES = _UNITS | _FACTORS
+_UNITS = {"K": 10**3, "M": 10**6} | {word: 1 / Decimal(n) for word, n in TABLES["parts"].items()}
+_SCALES = _UNITS | TABLES["factors"]
 _LITERAL = r"(?:\d+[.,]\d+|\.\d+|\d+)"
 _POWER = r"\s*\^\s*\(?(?P<{0}>-?\d{{1,3}})(?!\d)\)?"
 _NUMBER = re.compile(
@@ -57,10 +52,7 @@ _TOGETHER = re.compile(
     r"\s*(?:(?:and|or)\b\s*)?(?:[^\W\d]\w*\s*=\s*)?)?"
 )
 _EQUALS = re.compile(r"[^(]*[=≈→][^(]*")
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|be|makes?|gives?|gets?|leaves?|costs?|totals?|equals?)\s+"
-    r"(?:(?:about|only|exactly|still)\s+)?$"
-)
+_VERB = re.compile(rf"\b(?:{either('outcome')})\s+(?:(?:about|only|exactly|still)\s+)?$")
 _BOUND = re.compile(r"(?:[<>≤≥√±]|-\(|\b(?:more|less|fewer) than|\bnot)\s*$")
 _TERM = re.compile(r"\s*(?:√|\\?(?:sqrt|pi)\b|[π万億亿千])|[xyzn]\b")
 _EXACTLY = Context(prec=60, Emax=400, Emin=-400)  # what is larger or smaller is no quantity

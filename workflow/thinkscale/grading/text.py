@@ -7,15 +7,12 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-_TABLES = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-THINKING, _COMMANDS, UNITS, PREFIXES, _SIGNS = (
-    _TABLES[name] for name in ("thinking", "commands", "units", "prefixes", "signs")
-)
+TABLES = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
 
 def words(kind: str) -> list[str]:
     """The words of one kind in `words.toml`."""
-    return [word.replace("_", " ") for word in _TABLES["words"][kind].split()]
+    return [word.replace("_", " ") for word in TABLES["words"][kind].split()]
 
 
 def either(*kinds: str) -> str:
@@ -23,6 +20,7 @@ def either(*kinds: str) -> str:
     return "|".join(word.replace(" ", r"\s{1,9}") for kind in kinds for word in words(kind))
 
 
+_COMMANDS = TABLES["commands"]
 _COMMAND = re.compile(rf"\\(?:({'|'.join(_COMMANDS)})(?![A-Za-z])|[,;: ])")
 _LATEX_REST = re.compile(r"\\[()\[\]!]|\$+|(?<!\\)[{}]")
 _ARGUMENT = r"\s*(\{[^{}]*\}|\w)"
@@ -34,7 +32,7 @@ _DEPTH = 20  # of braces in braces
 _WHOLE = re.compile(r"-?\d+[+-]?|\\?(?:\d+|[^\W\d]+)(?:\^\w+)?|\([^()]*\)|[°∞]")
 _EMPHASIS = re.compile(r"\*{2,}|(?<!\d)\*|\*(?!\d)|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|`+|~~")
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
-_PLAIN = DASHES | {ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs}
+_PLAIN = DASHES | {ord(sign): plain for plain, signs in TABLES["signs"].items() for sign in signs}
 _GREEK = {  # "β" and "beta" are one word in options
     code: name.removeprefix("GREEK SMALL LETTER ").lower()
     for code in range(0x370, 0x400)
