@@ -139,11 +139,14 @@ def _announces(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """The answer begins at `end`; `verb`: after a word like "is", and not after a colon."""
+    """The answer begins at `end`; `verb`: after a word like "is", and not after a colon.
+
+    `value`: the answer itself, behind a key of JSON.
+    """
 
     end: int
     verb: bool = False
-    json: bool = False
+    value: str = ""
 
 
 def cues(text: str) -> list[Cue]:
@@ -154,7 +157,8 @@ def cues(text: str) -> list[Cue]:
     if any([word in lower for word in _BEST_SIGNS]):
         found += map(_cue, _BEST.finditer(lower))
     if '":' in text or "':" in text:
-        found += [Cue(m.end(), json=True) for m in _JSON.finditer(text)]
+        values = ((m.end(), _value(text[m.end() :])) for m in _JSON.finditer(text))
+        found += [Cue(end, value=value) for end, value in values if value]
     if not text.isascii():
         found += [Cue(m.end(), bool(m["verb"])) for m in _CJK.finditer(text)]
     if any([sign in lower for sign in (_ASCII_SIGNS if text.isascii() else _SIGNS)]):
@@ -167,7 +171,7 @@ def _cue(match: re.Match) -> Cue:
     return Cue(match.end(), match["verb"].strip(" \t:'").isalpha())
 
 
-def json_value(text: str) -> str:
+def _value(text: str) -> str:
     """The value that follows a key: a string, the entries of a list, or all up to a comma."""
     listed, *values = _VALUE.match(text).groups()
     if listed is not None:
@@ -260,18 +264,15 @@ def _tag(text: str) -> Field | None:
     for match in reversed(list(TAG.finditer(text) if "<" in text or "[" in text else [])):
         if content := match[1].replace("<answer>", "").strip():
             inner = _statement(content) or _box(content)
-            closed = match[0].lower().endswith("</answer>")
-            return Field(inner.text if inner else content, "tag", not closed)
+            return Field(inner.text if inner else content, "tag", match.end(1) == match.end())
     return None
 
 
 def _statement(text: str, figures: bool = False) -> Field | None:
     for cue in reversed(cues(text)):
+        if cue.value:
+            return Field(cue.value, "statement", False)
         rest = text[cue.end :]
-        if cue.json:
-            if value := json_value(rest).strip():
-                return Field(value, "statement", False)
-            continue
         rest = rest[skipped.end() :] if (skipped := _SKIPPED.match(rest)) else rest
         display = _DISPLAY.match(rest)
         line = rest.split("\n", 1)[0].strip()
@@ -291,7 +292,7 @@ def _statement(text: str, figures: bool = False) -> Field | None:
 
 def _box(text: str) -> Field | None:
     inside = boxes(text)
-    return Field(inside[-1], "boxed", text.endswith(inside[-1])) if inside else None
+    return Field(inside[-1], "boxed", text.endswith(inside[-1].split()[-1])) if inside else None
 
 
 def _last_line(text: str, figures: bool) -> Field | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
 
-from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues, json_value
+from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues
 from thinkscale.grading.choice.options import ChoiceSettings, Options
 from thinkscale.grading.choice.rules import extract_choice
 from thinkscale.grading.grader import Extraction
@@ -44,9 +44,11 @@ def named_set(text: str, options: Options, settings: ChoiceSettings) -> Extracti
     places = [("tag", labelled(held), text.endswith(held)) for held in TAG.findall(text)[-1:]]
     for cue in cues(bare)[-1:]:
         rest = bare[cue.end :]
-        closed = cue.json and "}" in text[text.rfind("{") :]
-        places.append(("statement", json_value(rest) if cue.json else rest, not closed))
-    places += [("boxed", labelled(b), text.endswith(b)) for b in inside if len(inside) == 1]
+        closed = cue.value and "}" in text[text.rfind("{") :]
+        places.append(("statement", cue.value or rest, not closed))
+    places += [
+        ("boxed", labelled(b), text.endswith(b.split()[-1])) for b in inside if len(inside) == 1
+    ]
     places += [("list", bare, True), ("last sentence", "".join(sentences(bare)[-1:]), True)]
     for how, place, ends in places:
         if (match := listed.match(place)) is None:

@@ -13,7 +13,7 @@ all of them in a list, or a value that holds one and is another.
 
 import re
 
-from thinkscale.grading.answer import BOX, TAG, Cue, boxes, cues, json_value, parts
+from thinkscale.grading.answer import BOX, TAG, Cue, boxes, cues, parts
 from thinkscale.grading.choice.letters import denied, labels_said, read_field, shapes_of
 from thinkscale.grading.choice.options import (
     Choices,
@@ -139,7 +139,7 @@ def _announced(bare: str, cue: Cue, choices: Choices) -> Extraction | None:
     """The option stated behind a cue."""
     rest = bare[cue.end :]
     line = rest.lstrip(" \t\n*:").split("\n", 1)[0][:_LONGEST_FIELD]
-    field = json_value(rest) if cue.json else line
+    field = cue.value or line
     if not field:
         return None
     if rather := NOT_BUT.match(field):
@@ -147,7 +147,7 @@ def _announced(bare: str, cue: Cue, choices: Choices) -> Extraction | None:
     elif NEGATIVE.match(field):
         return None
     found = _read(field, choices, article=cue.verb)
-    if found is None or cue.json:
+    if found is None or cue.value:
         return found
     if rest.startswith("\n") and (*_listed(rest, choices),)[:2] == choices.labels[:2]:
         return Extraction(None, "none", "all options are listed")
