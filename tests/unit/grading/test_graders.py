@@ -54,7 +54,7 @@ def judged(grader, reference, text, settings=None):
 )
 def test_answer_field(text, field, how):
     found = answer_field(text)
-    assert (found.text, found.how) == (field, how)
+    assert (found.label, found.how) == (field, how)
 
 
 @pytest.mark.parametrize(

@@ -214,42 +214,26 @@ _QUANTITY = re.compile(r"\W*\d[\d.,/]*(?:\s?[^\W\d_]{2}|\s?[-+*/×=])")
 _WORDS = 12  # no answer in words has more, unless the reference is as long
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """An answer as written. `open`: the text ends in it, so one cut short may have gone on."""
-
-    text: str
-    how: str  # tag, statement, boxed or last line
-    open: bool
-
-    @property
-    def shown(self) -> str:
-        """How it was found, and how it begins, for a reader."""
-        return f"{self.how}: {self.text[:100]!r}"
-
-    def read_as(self, label: str) -> Extraction:
-        return Extraction(label, self.how, self.shown, self.open)
-
-    def too_long(self, reference: str) -> bool:
-        """Whether a last line is prose and no answer: then nothing was answered."""
-        most = max(_WORDS, 2 * len(reference.split()))
-        return self.how == "last line" and len(self.text.split()) > most
+def is_prose(field: Extraction, reference: str) -> bool:
+    """Whether a last line is too long for an answer: then nothing was answered."""
+    most = max(_WORDS, 2 * len(reference.split()))
+    return field.how == "last line" and len(field.label.split()) > most
 
 
-def answer_field(text: str, figures: bool = False) -> Field | None:
-    """The field that holds the answer; None if there is none, or it stops in mid-sentence.
+def answer_field(text: str, figures: bool = False) -> Extraction | None:
+    """The answer as written; None if there is none, or it stops in mid-sentence.
 
     It is looked for in the order in which choices are: a tag (`<answer>42</answer>`), a statement
     ("Answer: 42", "the final answer is 42"), a box (`\\boxed{42}`), else the last line. Of several
     the last counts, none that was taken back, and with `figures` one with figures if there is any.
 
-    >>> answer_field("So 6 times 7.\nThe answer is $42$.").text
+    >>> answer_field("So 6 times 7.\nThe answer is $42$.").label
     '$42$'
     """
     text = _MARKS.sub("", answer_part(text).translate(DASHES)).strip()
     text = TAKEN_BACK.split(after_revision(text) or text)[-1]
     field = _tag(text) or _statement(text, figures) or _box(text) or _last_line(text, figures)
-    return None if field and field.open and _CUT.search(field.text) else field
+    return None if field and field.open and _CUT.search(field.label) else field
 
 
 def conclusion(text: str) -> str:
@@ -260,46 +244,50 @@ def conclusion(text: str) -> str:
     return cut if _FIGURE.search(cut) else last
 
 
-def _tag(text: str) -> Field | None:
+def _field(text: str, how: str, ends: bool) -> Extraction:
+    return Extraction(text, how, f"{how}: {text[:100]!r}", open=ends)
+
+
+def _tag(text: str) -> Extraction | None:
     for match in reversed(list(TAG.finditer(text) if "<" in text or "[" in text else [])):
         if content := match[1].replace("<answer>", "").strip():
             inner = _statement(content) or _box(content)
-            return Field(inner.text if inner else content, "tag", match.end(1) == match.end())
+            return _field(inner.label if inner else content, "tag", match.end(1) == match.end())
     return None
 
 
-def _statement(text: str, figures: bool = False) -> Field | None:
+def _statement(text: str, figures: bool = False) -> Extraction | None:
     for cue in reversed(cues(text)):
         if cue.value:
-            return Field(cue.value, "statement", False)
+            return _field(cue.value, "statement", False)
         rest = text[cue.end :]
         rest = rest[skipped.end() :] if (skipped := _SKIPPED.match(rest)) else rest
         display = _DISPLAY.match(rest)
         line = rest.split("\n", 1)[0].strip()
         if inside := boxes(display[1] if display else line):
-            return Field(inside[0], "statement", False)
+            return _field(inside[0], "statement", False)
         if display:
-            return Field(display[1], "statement", display.end() == len(rest))
+            return _field(display[1], "statement", display.end() == len(rest))
         if not line or _NO_ANSWER.match(line) or (figures and _ARGUMENT.match(line)):
             continue
         first = sentences(line)[0]
         if not figures or len(first.split()) <= _WORDS or _QUANTITY.match(first):
-            return Field(_trimmed(first), "statement", rest.rstrip() == first)
+            return _field(_trimmed(first), "statement", rest.rstrip() == first)
         if _FIGURE.search(line) and not cue.verb:  # an argument that stands behind "Answer:"
             return _last_line(rest, figures)
     return None
 
 
-def _box(text: str) -> Field | None:
+def _box(text: str) -> Extraction | None:
     inside = boxes(text)
-    return Field(inside[-1], "boxed", text.endswith(inside[-1].split()[-1])) if inside else None
+    return _field(inside[-1], "boxed", text.endswith(inside[-1].split()[-1])) if inside else None
 
 
-def _last_line(text: str, figures: bool) -> Field | None:
+def _last_line(text: str, figures: bool) -> Extraction | None:
     lines = [line.strip() for line in text.split("\n") if line.strip(" \t$[]\\")]
     if figures and (with_figures := [line for line in lines if _FIGURE.search(line)]):
         lines = [part for part in sentences(with_figures[-1]) if _FIGURE.search(part)]
-    return Field(_trimmed(lines[-1]), "last line", True) if lines else None
+    return _field(_trimmed(lines[-1]), "last line", True) if lines else None
 
 
 def _trimmed(line: str) -> str:

@@ -6,12 +6,12 @@ process of its own (`verifier.py`).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 from text_to_num import alpha2digit
 
-from thinkscale.grading.answer import answer_field, conclusion
+from thinkscale.grading.answer import answer_field, conclusion, is_prose
 from thinkscale.grading.grader import Facts, Judged, ungradable
 from thinkscale.grading.text import compatible, either, normalised
 from thinkscale.grading.verifier import ask
@@ -100,21 +100,23 @@ def judge_math(text: str, facts: Facts, settings: MathSettings) -> Judged:
     """(extraction, outcome); the label is the answer in LaTeX, or in words."""
     gold = read(facts.answer_text, whole=True)
     field = answer_field(text, figures=bool(re.search(r"\d", facts.answer_text)))
-    if field is None or (field.too_long(facts.answer_text) and not re.search(r"[\\$]", field.text)):
+    if field is None or (
+        is_prose(field, facts.answer_text) and not re.search(r"[\\$]", field.label)
+    ):
         return ungradable("no answer is stated")
-    answer = read(field.text)
+    answer = read(field.label)
     if not gold.math or (gold.math.isalpha() and not answer.math):
         right = answer.words == gold.words
-        if not right and set(" ".join(gold.words).split()) <= set(normalised(field.text).split()):
-            return ungradable(f"{field.shown}; the reference and more")
-        return field.read_as(", ".join(answer.words)).judged(right)
-    figures = alpha2digit(field.text, "en", threshold=0)
+        if not right and set(" ".join(gold.words).split()) <= set(normalised(field.label).split()):
+            return ungradable(f"{field.detail}; the reference and more")
+        return replace(field, label=", ".join(answer.words)).judged(right)
+    figures = alpha2digit(field.label, "en", threshold=0)
     if not answer.math and not re.search(r"\d[a-z]", figures):  # "three fifths" is "3 5ths" there
         answer = read(figures)
     verdict = _compare(gold, answer, settings)
     if verdict in ("right", "wrong"):
-        return field.read_as(answer.math).judged(verdict == "right")
-    return ungradable(f"{field.shown}; {verdict}")
+        return replace(field, label=answer.math).judged(verdict == "right")
+    return ungradable(f"{field.detail}; {verdict}")
 
 
 def check_math(facts: Facts, settings: MathSettings) -> None:

@@ -10,7 +10,7 @@ and its hundredth where only one of answer and reference has the sign: for a ref
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 
@@ -85,13 +85,13 @@ def judge_numeric(text: str, facts: Facts, settings: NumericSettings) -> Judged:
     field = answer_field(text, figures=True)
     if field is None:
         return ungradable("no answer is stated")
-    numbers = quantities(field.text, argues=field.how == "last line")
+    numbers = quantities(field.label, argues=field.how == "last line")
     reference = quantities(facts.answer_text)
     if not numbers or len(numbers) != len(reference):
         found = "several numbers" if numbers else "no one number"
-        return ungradable(f"{field.how}: {found} in {field.text[:100]!r}")
+        return ungradable(f"{field.how}: {found} in {field.label[:100]!r}")
     right = all(_agree(a, g, settings) for a, g in zip(numbers, reference, strict=True))
-    return field.read_as(", ".join(map(str, numbers))).judged(right)
+    return replace(field, label=", ".join(map(str, numbers))).judged(right)
 
 
 def check_numeric(facts: Facts, settings: NumericSettings) -> None:
