@@ -214,7 +214,7 @@ _QUANTITY = re.compile(r"\W*\d[\d.,/]*(?:\s?[^\W\d_]{2}|\s?[-+*/×=])")
 _WORDS = 12  # no answer in words has more, unless the reference is as long
 
 
-def is_prose(field: Extraction, reference: str) -> bool:
+def wordy(field: Extraction, reference: str) -> bool:
     """Whether a last line is too long for an answer: then nothing was answered."""
     most = max(_WORDS, 2 * len(reference.split()))
     return field.how == "last line" and len(field.label.split()) > most

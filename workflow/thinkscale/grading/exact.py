@@ -7,7 +7,7 @@ surplus whitespace are left out; "." and "," stay between digits, Greek letters 
 
 from dataclasses import replace
 
-from thinkscale.grading.answer import answer_field, is_prose
+from thinkscale.grading.answer import answer_field, wordy
 from thinkscale.grading.grader import Facts, Judged, ungradable
 from thinkscale.grading.text import normalised
 
@@ -19,7 +19,7 @@ def judge_exact(text: str, facts: Facts) -> Judged:
         return ungradable("the answer is empty")
     form = normalised(field.label)
     # A single line may be as long as the reference that it repeats.
-    if not form or (is_prose(field, facts.answer_text) and form != reference):
+    if not form or (wordy(field, facts.answer_text) and form != reference):
         return ungradable("no answer is stated")
     return replace(field, label=form).judged(form == reference)
 

@@ -11,7 +11,7 @@ from string import ascii_lowercase
 
 from text_to_num import alpha2digit
 
-from thinkscale.grading.answer import answer_field, conclusion, is_prose
+from thinkscale.grading.answer import answer_field, conclusion, wordy
 from thinkscale.grading.grader import Facts, Judged, ungradable
 from thinkscale.grading.text import compatible, either, normalised
 from thinkscale.grading.verifier import ask
@@ -100,9 +100,7 @@ def judge_math(text: str, facts: Facts, settings: MathSettings) -> Judged:
     """(extraction, outcome); the label is the answer in LaTeX, or in words."""
     gold = read(facts.answer_text, whole=True)
     field = answer_field(text, figures=bool(re.search(r"\d", facts.answer_text)))
-    if field is None or (
-        is_prose(field, facts.answer_text) and not re.search(r"[\\$]", field.label)
-    ):
+    if field is None or (wordy(field, facts.answer_text) and not re.search(r"[\\$]", field.label)):
         return ungradable("no answer is stated")
     answer = read(field.label)
     if not gold.math or (gold.math.isalpha() and not answer.math):
