@@ -61,7 +61,7 @@ _CJK = re.compile(
     rf"(?:{either('answer_cjk')})[\]\"')]?\s{{0,9}}(?P<verb>{either('copula_cjk')})?\s{{0,9}}:?\s{{0,9}}"
     r"|(?<![不可备未])[选選][择擇]?\s{0,9}:?\s{0,9}(?=[(\[\"']?[A-Z0-9])"
 )
-_BUT = re.compile(rf"(?:{either('but')})[\s,]{{0,9}}(?=[(\"']?[A-Z](?![A-Za-z]))")
+_BUT = re.compile(rf"(?:{either('but')})(?P<verb>)[\s,]{{0,9}}(?=[(\"']?[A-Z](?![A-Za-z]))")
 # As written, and as compatibility forms have it.
 _NOUNS = [f for noun in words("answer") for f in (noun, unicodedata.normalize("NFKC", noun))]
 _SIGNS = [*_NOUNS, *(word.rstrip(",?") for word in words("but"))]
@@ -153,22 +153,18 @@ def cues(text: str) -> list[Cue]:
     """The last places of `text` that announce an answer, in the order of the text."""
     lower = text.lower()
     lower = lower if len(lower) == len(text) else text
-    found = [_cue(match) for match in _ANSWER.finditer(lower)]
+    found = list(_ANSWER.finditer(lower))
     if any([word in lower for word in _BEST_SIGNS]):
-        found += map(_cue, _BEST.finditer(lower))
+        found += _BEST.finditer(lower)
+    if not text.isascii():
+        found += _CJK.finditer(text)
+    if any([sign in lower for sign in (_ASCII_SIGNS if text.isascii() else _SIGNS)]):
+        found += [*_ELSEWHERE.finditer(text), *_BUT.finditer(text)]
+    announced = [Cue(m.end(), (m["verb"] or "").strip(" \t:'").isalpha()) for m in found]
     if '":' in text or "':" in text:
         values = ((m.end(), _value(text[m.end() :])) for m in _JSON.finditer(text))
-        found += [Cue(end, value=value) for end, value in values if value]
-    if not text.isascii():
-        found += [Cue(m.end(), bool(m["verb"])) for m in _CJK.finditer(text)]
-    if any([sign in lower for sign in (_ASCII_SIGNS if text.isascii() else _SIGNS)]):
-        found += map(_cue, _ELSEWHERE.finditer(text))
-        found += [Cue(m.end()) for m in _BUT.finditer(text)]
-    return sorted(found, key=lambda cue: cue.end)[-MOST:] if len(found) > 1 else found
-
-
-def _cue(match: re.Match) -> Cue:
-    return Cue(match.end(), match["verb"].strip(" \t:'").isalpha())
+        announced += [Cue(end, value=value) for end, value in values if value]
+    return sorted(announced, key=lambda cue: cue.end)[-MOST:] if len(announced) > 1 else announced
 
 
 def _value(text: str) -> str:
@@ -184,7 +180,7 @@ def boxes(text: str) -> list[str]:
     found, end = [], 0
     for start in list(BOX.finditer(text))[-MOST:] if "box" in text else ():
         box = _HELD.match(text, start.end())
-        content = (box[1] or box[2] or box[3] or "").strip()
+        content = box[box.lastindex].strip()
         if found and (joined := _AND.fullmatch(text, end, start.end() + 1)):
             found[-1] += f"{(joined[1] and ' or') or ','} {content}"
         elif content:
