@@ -200,8 +200,7 @@ _NO_ANSWER = re.compile(rf"(?:{either('no_answer')})\W*$", re.IGNORECASE)
 _ARGUMENT = re.compile(rf"(?:{either('argument')})\s", re.IGNORECASE)
 _CUT = re.compile(r"(?:(?<!\.)[-+*/×=,(]|\b(?:and|or|the|is|are|to|so))\s*$")
 _COMMENT = re.compile(
-    r"(?<![;:.,]),?\s(?:since|because|as|where|when|which|whereas|by(?= [a-z]{3})|not|i\.e"
-    r"|for (?:all|any|every)|rather than|instead of)\b.*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*"
+    rf"(?<![;:.,]),?\s(?:{either('comment')})\b.*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*"
     r"|(?<=[\w.})$])\s\((?=[^()]*(?:(?<![\\a-z])[^\W\d_]{4}|\\times|[=×]))[^()]*\)\W*$",
     re.DOTALL,
 )

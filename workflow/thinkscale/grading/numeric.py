@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
+from itertools import product
 
 from text_to_num import alpha2digit
 
@@ -177,9 +178,7 @@ def _number(match: re.Match) -> Number | None:
 
 
 def _agree(answer: Number, reference: Number, settings: NumericSettings) -> bool:
-    pairs = [
-        (a, g) for a in (answer.value, answer.other) for g in (reference.value, reference.other)
-    ]
+    pairs = [*product((answer.value, answer.other), (reference.value, reference.other))]
     pairs.append((answer.value.scaleb(2 * (reference.percent - answer.percent)), reference.value))
     absolute, relative = Decimal(settings.absolute_tolerance), Decimal(settings.relative_tolerance)
     return any(abs(a - g) <= max(absolute, relative * abs(g)) for a, g in pairs)

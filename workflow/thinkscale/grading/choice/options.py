@@ -193,15 +193,14 @@ def nearest(
     close = process.extract(
         part, choices.wordings, scorer=fuzz.ratio, score_cutoff=threshold - margin, limit=None
     )
-    scores = sorted(((score, label, form) for form, score, label in close), reverse=True)
-    if not scores:
+    if not close:
         return None
-    score, _, form = scores[0]
+    form, score, _ = close[0]
     # A short text that differs at all is another text, and so is another dose or formula.
     another = len(form) < 5 or form in choices.formulas
     if score < threshold or another or _DIGITS.findall(part) != _DIGITS.findall(form):
         return None
-    rivals = {own for other, own, _ in scores if score - other < margin}
+    rivals = {label for _, other, label in close if score - other < margin}
     return one_of(rivals, "fuzzy", f"similar to an option's text ({score:.1f})")
 
 

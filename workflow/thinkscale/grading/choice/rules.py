@@ -53,8 +53,7 @@ _NOTHING = ("contradiction", "none")  # what another statement may overrule
 _NAMED = ("tag", "statement", "boxed", "letter")
 _VALUE = re.compile(r"[-+±√<>≤≥≠~≈($ ]*\.?\d")
 _CLAUSE = re.compile(
-    r"((?<=[.!?])\s+|[;\n]|但|不过|,?\s(?:but|however|although|though|while|whereas)\b"
-    r"|\b(?:so|thus|therefore|hence)\b)",
+    rf"((?<=[.!?])\s+|[;\n]|但|不过|,?\s(?:{either('although')})\b|\b(?:{either('therefore')})\b)",
     re.IGNORECASE,
 )
 _ASIDE_SIGNS = words("supposed_signs")  # one of them occurs in every clause that is an aside
