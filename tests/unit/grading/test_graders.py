@@ -91,6 +91,8 @@ def test_no_answer_field(text):
         ("To Kill a Mockingbird", "Answer: To Kill a Mockingbird", "correct"),
         ("3.5", "Answer: 35", "incorrect"),
         ("Paris", "Answer: London", "incorrect"),
+        ("No, as none was offered", "Answer: No, as none was offered", "correct"),
+        ("Paris", "The answer is Paris. Hmm, that can't be right.", "ungradable"),
         ("Paris", "", "ungradable"),
         ("Paris", "Sorry, I can not help you with any of the capitals in the world.", "ungradable"),
         ("!", "Answer: ?!", "ungradable"),
