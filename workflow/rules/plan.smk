@@ -38,7 +38,11 @@ rule plan:
     threads: max((model.inference.threads for model in RUN), default=1)
     params:
         study=STUDY.study,
-        models={model.name: planned(model) for model in [*STUDY.models, *SCORER_MODELS.values()]},
+        models={
+            model.name: planned(model)
+            for model in [*STUDY.models, *SCORER_MODELS.values()]
+            if model.runs
+        },
         thinking={
             model.name: {
                 "settings": model.inference.model_dump(exclude={"shards"}),

@@ -4,7 +4,8 @@ A grader judges one answer text, given what it may know about the item; there is
 in `GRADERS`. `grade` applies one to a frame of responses, `grade_study` all to a study's file.
 """
 
-from thinkscale.grading.choice import ChoiceSettings, extract_choice
+from thinkscale.grading.choice.options import ChoiceSettings
+from thinkscale.grading.choice.rules import extract_choice
 from thinkscale.grading.grader import Facts
 from thinkscale.grading.registry import GRADERS, grader_called
 from thinkscale.grading.study import equality, grade, grade_study, prepare

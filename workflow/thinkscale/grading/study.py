@@ -22,8 +22,8 @@ from rapidfuzz import process
 from thinkscale.data import contracts
 from thinkscale.data.patterns import with_one_group
 from thinkscale.errors import ThinkscaleError
+from thinkscale.grading.answer import at_pattern, delimiters, without_thinking
 from thinkscale.grading.grader import Facts, Grader, Judged
-from thinkscale.grading.place import at_pattern, delimiters, without_thinking
 from thinkscale.grading.registry import GRADERS, grader_called
 
 KEYS = list(contracts.KEYS["responses"])
