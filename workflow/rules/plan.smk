@@ -41,7 +41,7 @@ rule plan:
         models={
             model.name: planned(model)
             for model in [*STUDY.models, *SCORER_MODELS.values()]
-            if model.runs
+            if model.name not in RECORDED
         },
         thinking={
             model.name: {
