@@ -201,13 +201,17 @@ def test_comparison_of_a_model_with_itself_finds_nothing():
 @given(st.integers(0, 1000))
 def test_one_sample_by_consensus_is_accuracy(seed):
     graded = graded_frame(seed=seed)
-    votes = consensus.tabulate(graded, [1, 2]).set_index(["model", "measure"])
+    votes = consensus.tabulate(graded, [1, 2]).set_index(["model", "measure", "k"])
     natural = accuracy.tabulate(graded).query("condition == 'natural'").set_index("model")
     for model in ("a", "b"):
-        for measure in ("cons", "pass"):
-            row = votes.loc[(model, measure)]
-            for bound in ("estimate", "lower", "upper"):
-                assert row[bound] == pytest.approx(natural.loc[model, bound])
+        row = votes.loc[(model, "pass", 1)]
+        for bound in ("estimate", "lower", "upper"):
+            assert row[bound] == pytest.approx(natural.loc[model, bound])
+        # Where all answered a vote of two is that number once more; a vote of one always is.
+        answered = (graded["model"] == model) & (graded["condition"] == "natural")
+        all_answered = graded.loc[answered, "extracted"].notna().all()
+        assert (model, "cons", 1) not in votes.index
+        assert ((model, "cons", 2) in votes.index) == (not all_answered)
 
 
 def test_consensus_without_enough_samples_is_missing():
@@ -222,8 +226,10 @@ def test_consensus_without_enough_samples_is_missing():
 
 
 def test_a_grader_that_extracts_nothing_votes_by_outcome():
-    found = consensus.tabulate(graded_frame().assign(extracted=None), [1]).set_index("measure")
-    assert found.loc["cons", "estimate"].to_numpy() == pytest.approx(found.loc["pass", "estimate"])
+    graded = graded_frame().query("outcome != 'ungradable'").assign(extracted=None)
+    found = consensus.tabulate(graded, [2]).set_index(["model", "measure"])["estimate"]
+    one = consensus.tabulate(graded, [1]).set_index(["model", "measure"])["estimate"]
+    assert found["a", "cons"] == pytest.approx(one["a", "pass"], abs=0.03)
 
 
 def counted(graded):

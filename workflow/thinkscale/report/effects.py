@@ -110,10 +110,8 @@ def token_change(table: pd.DataFrame, alpha: float = 0.05) -> Iterator[str]:
         if row.changed == 0:
             yield f"{cell}: left the thinking of all {items} items as it was."
             continue
-        what, test = (
-            f"can only {'lengthen' if row.one_way > 0 else 'shorten'} thinking, and did",
-            "",
-        )
+        side, test = "lengthen" if row.one_way > 0 else "shorten", ""
+        what = f"can only {side} thinking, and did"
         if row.one_way == 0:
             what = claim(
                 row,

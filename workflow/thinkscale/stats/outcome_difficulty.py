@@ -64,9 +64,9 @@ def by_outcome(
 ) -> Estimate:
     """One of `MEASURES`; the difference is incorrect minus correct, in units of difficulty.
 
-    Means are over responses. Intervals resample clusters of items with all their samples; p shuffles
-    difficulty over items where they are independent, else it is `resampling.cluster_t`'s; the two
-    means have none, since they test nothing.
+    Means are over responses. Intervals resample clusters of items with all their samples; p
+    shuffles difficulty over items where they are independent, else it is `resampling.cluster_t`'s;
+    the two means have none, since they test nothing.
 
     Parameters
     ----------

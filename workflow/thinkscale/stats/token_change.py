@@ -6,6 +6,7 @@ responses of a condition were not made from natural's own chains, a change can h
 the mean of the changes is tested.
 """
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -40,11 +41,10 @@ def tabulate(
         if not row["no_think"] and row["truncate"] is None
     ]
     sides = [one_way(row, items["change"]) for row, items in found]
-    tested = pd.Series([row["model"] for (row, _), side in zip(found, sides) if not side])
+    family = Counter(row["model"] for (row, _), side in zip(found, sides, strict=True) if not side)
     rows = []
     for (row, items), side in zip(found, sides, strict=True):
-        own = draws.named(row["model"], row["condition"])
-        own = own.of_family(int((tested == row["model"]).sum()))
+        own = draws.named(row["model"], row["condition"]).of_family(family[row["model"]])
         note = frame.unfit_note(row["errors"], "left out")
         mean = mean_change(items["change"], items["cluster"], side, own)
         share = clustered_share(items["changed"], items["cluster"], confidence)
@@ -58,9 +58,7 @@ def changes(pairs: pd.DataFrame) -> pd.DataFrame:
     """Each item's `change` in tokens, mean over its pairs; whether one `changed`; its `cluster`."""
     change = (pairs["think_tokens"] - pairs["think_tokens_natural"]).astype(float)
     items = pairs.assign(change=change, changed=change != 0).groupby("item_id")
-    return items.agg(
-        change=("change", "mean"), changed=("changed", "any"), cluster=("cluster", "first")
-    )
+    return items.agg({"change": "mean", "changed": "any", "cluster": "first"})
 
 
 def one_way(condition: dict, change: pd.Series) -> int:

@@ -67,8 +67,9 @@ def bootstrap(
     Units are what is independent, and `unit` is their name: items, or the clusters that a study has
     of them (`cluster_bootstrap`). `values`: how many numbers `statistic` holds for a resample, if
     not n. Resamples on which it is undefined leave BCa undefined; then the percentile interval over
-    the others is given if they are at least nine in ten, else NaN with the reason. With `percentile`
-    asked for there is also p that the statistic is 0, which excludes 0 where the interval does.
+    the others is given if they are at least nine in ten, else NaN with the reason. Where
+    `percentile` is asked for there is also p that the statistic is 0, which is small where the
+    interval excludes 0.
     """
     units = np.arange(n)
     estimate = float(statistic(units[None])[0])
@@ -104,7 +105,7 @@ def bootstrap(
 
 
 def _inverted(estimate: float, resampled: np.ndarray, n: int) -> dict[str, float | str]:
-    """p of the percentile interval that ends at 0; of Student's t where few resamples lie beyond."""
+    """p of the percentile interval that ends at 0; Student's t where few resamples lie beyond."""
     beyond = int(min((resampled <= 0).sum(), (resampled >= 0).sum()))
     p = min(1.0, 2 * (beyond + 1) / (resampled.size + 1))
     if beyond >= ENOUGH_BEYOND:
@@ -135,10 +136,10 @@ def cluster_bootstrap(
 def cluster_t(clusters: Sequence[str], statistic: Statistic) -> tuple[float, str]:
     """Two-sided p that a statistic of n items is 0, and its name: t of clusters left out in turn.
 
-    The jackknife's SE^2 = (G - 1) / G * sum (T_g - mean of T_g)^2 over the G clusters, and Student's
-    t on G - 1 degrees of freedom. In simulations its size was 3 to 7 % from 10 clusters on, of
-    equal and of very different sizes, and its power that of flipping the signs of clusters' scores.
-    `statistic` is as in `cluster_bootstrap`. NaN where it cannot be had.
+    The jackknife's SE^2 = (G - 1) / G * sum (T_g - mean of T_g)^2 over the G clusters, and
+    Student's t on G - 1 degrees of freedom. In simulations its size was 3 to 7 % from 10 clusters
+    on, of equal and of very different sizes, and its power that of flipping the signs of clusters'
+    scores. `statistic` is as in `cluster_bootstrap`. NaN where it cannot be had.
     """
     codes, groups, unit = _grouped(clusters)
     if groups < 2:
@@ -151,9 +152,8 @@ def cluster_t(clusters: Sequence[str], statistic: Statistic) -> tuple[float, str
     error = math.sqrt((groups - 1) / groups * np.sum((without - without.mean()) ** 2))
     if not error > 1e-12:
         return np.nan, f"undefined: no error from leaving out {unit} in turn"
-    return float(
-        2 * stats.t.sf(abs(whole) / error, groups - 1)
-    ), f"jackknife t({groups - 1}) of {unit}"
+    p = float(2 * stats.t.sf(abs(whole) / error, groups - 1))
+    return p, f"jackknife t({groups - 1}) of {unit}"
 
 
 def across_items(
