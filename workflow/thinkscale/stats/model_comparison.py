@@ -9,9 +9,9 @@ rounded; half at a cap; three values; spread rising with difficulty) and models 
 .25 and .6:
 
     items  Williams     percentile   BCa          jackknife t  models swapped
-    20     3-12 (39)    4-7 (39)     6-15 (49)    1-4 (25)     3-10 (33)
-    50     5-12 (74)    4-8 (72)     6-12 (76)    3-6 (68)     3-9 (68)
-    200    4-12 (98)    3-7 (98)     4-9 (98)     2-7 (98)     1-8 (98)
+    20     3-12 (38)    4-7 (35)     6-15 (45)    1-4 (24)     3-10 (31)
+    50     5-12 (72)    4-8 (70)     6-12 (73)    3-6 (66)     3-9 (66)
+    200    4-12 (98)    3-7 (98)     4-9 (98)     2-7 (98)     2-8 (98)
 """
 
 from collections.abc import Iterable
