@@ -141,7 +141,7 @@ def test_the_difference_of_two_rhos_holds_its_level_and_agrees_with_its_interval
         found = compare("spearman_difficulty", *correlated(50, kind, seed), draws.named(str(seed)))
         excluded = not found["lower"] <= 0 <= found["upper"]
         # The quantiles of 200 values are interpolated between two of them.
-        assert (found["p"] < 0.05) == excluded or abs(found["p"] - 0.05) < 0.02
+        assert (found["p"] < 0.05) == excluded or 0.03 < found["p"] < 0.07
         below += excluded
     assert below / 150 < 0.11  # Williams' test has .12 to .14 of such studies
 

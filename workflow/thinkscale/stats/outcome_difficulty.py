@@ -79,7 +79,7 @@ def by_outcome(
     if reason := _impossible(measure, difficulty, correct, wrong):
         return Estimate(method=f"{name}; not estimated: {reason}")
 
-    def means(difficulty: np.ndarray, times: np.ndarray = 1.0) -> np.ndarray:
+    def means(difficulty: np.ndarray, times: np.ndarray | float = 1.0) -> np.ndarray:
         if measure == "mean_difficulty_correct":
             return _mean(difficulty, times * correct)
         if measure == "mean_difficulty_incorrect":

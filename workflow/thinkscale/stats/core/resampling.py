@@ -101,14 +101,21 @@ def bootstrap(
         why = "" if method == "percentile" else "; BCa undefined"
         how = f"percentile bootstrap of {unit} ({usable.size} resamples{why})"
     found = Estimate(estimate, *map(float, bounds), f"{percent(draws.confidence)} interval {how}")
-    return replace(found, **_inverted(estimate, usable, n)) if method == "percentile" else found
+    if method == "BCa":
+        return found
+    return replace(found, **_inverted(estimate, usable, n, 1 - draws.confidence))
 
 
-def _inverted(estimate: float, resampled: np.ndarray, n: int) -> dict[str, float | str]:
-    """p of the percentile interval that ends at 0; Student's t where few resamples lie beyond."""
+def _inverted(
+    estimate: float, resampled: np.ndarray, n: int, alpha: float
+) -> dict[str, float | str]:
+    """p of the percentile interval that ends at 0.
+
+    Where it is below alpha and few resamples lie beyond 0 it is that of Student's t, if less.
+    """
     beyond = int(min((resampled <= 0).sum(), (resampled >= 0).sum()))
     p = min(1.0, 2 * (beyond + 1) / (resampled.size + 1))
-    if beyond >= ENOUGH_BEYOND:
+    if beyond >= ENOUGH_BEYOND or p >= alpha:
         return {"p": p, "p_method": "inverted percentile interval"}
     far = float(2 * stats.t.sf(abs(estimate) / resampled.std(ddof=1), n - 1))
     return {"p": min(p, far), "p_method": f"t({n - 1}) on the bootstrap's standard error"}
@@ -167,10 +174,9 @@ def across_items(
     The interval is `cluster_bootstrap`'s. p is that of `permuted` where items are independent, else
     `cluster_t`, since clusters of different sizes cannot change places.
     """
-    codes, groups, _ = _grouped(clusters)
     found = cluster_bootstrap(clusters, statistic, draws)
-    independent = groups == len(codes)
-    p, how = permuted(draws) if independent else cluster_t(clusters, statistic)
+    alone = _grouped(clusters)[-1] == "items"
+    p, how = permuted(draws) if alone else cluster_t(clusters, statistic)
     return replace(found, p=float(p), p_method=how)
 
 
@@ -199,7 +205,8 @@ def sign_flip(differences: np.ndarray, draws: Draws) -> tuple[float, str]:
     counted: it has no least value then. With differences of 1 and -1 this is McNemar's exact test.
     """
     differences = np.asarray(differences, dtype=float)
-    changed = differences[differences != 0]
+    sizes = np.abs(differences)
+    changed = differences[sizes > 1e-12 * sizes.max(initial=0)]  # less is what rounding leaves
     if changed.size == 0:
         return (1.0, "no difference") if differences.size else (np.nan, "no pairs")
     if changed.size == 1:
