@@ -21,6 +21,7 @@ COLUMNS = [
     *["estimate", "lower", "upper", "changed", "changed_lower", "changed_upper"],
     *["one_way", "p", "p_holm", "method"],
 ]
+WORDS = {-1: "shorten", 1: "lengthen"}  # what a condition can only do
 
 
 def tabulate(
@@ -73,12 +74,21 @@ def one_way(condition: dict, change: pd.Series) -> int:
 
 
 def mean_change(change: pd.Series, clusters: pd.Series, side: int, draws: Draws) -> Estimate:
-    """Mean of the items' changes, clustered; within what `side` allows, or else tested."""
+    """Mean of the items' changes, clustered; tested where `side` is 0.
+
+    A mean of one sign has the interval of its logarithm, mean * exp(-+ t SE / mean), which stays on
+    its side of 0. Changes are skewed, and most can be 0: over 20 to 200 items, 5 to 100 % of them
+    changed by log-normal amounts, it held the mean in 92 to 97 % of studies at an SD of logs of .3
+    and .7, where the symmetric one had 85 to 100 %; at 1.2, in 81 to 93 % against 68 to 92 %.
+    """
     mean = clustered_mean(change, clusters, confidence=draws.confidence)
     if not side:
         p, how = sign_flip(change.groupby(clusters.to_numpy()).sum(), draws)
         test = f"{mean.method}; p sign-flip of clusters: {how}; p_holm Holm within the model"
         return replace(mean, p=p, p_method=how, method=test)
-    ends = np.clip([mean.lower, mean.upper], *((0, np.inf) if side > 0 else (-np.inf, 0)))
-    why = f"no test: the condition can only {'lengthen' if side > 0 else 'shorten'}"
-    return replace(mean, lower=ends[0], upper=ends[1], method=f"{mean.method}; {why}")
+    method = f"{mean.method}; no test: the condition can only {WORDS[side]}"
+    if not mean.estimate or not mean.upper > mean.lower:
+        return replace(mean, method=method)
+    ratio = np.exp((mean.upper - mean.lower) / 2 / mean.estimate)
+    lower, upper = sorted((mean.estimate / ratio, mean.estimate * ratio))
+    return replace(mean, lower=lower, upper=upper, method=f"{method}; interval of the logarithm")
