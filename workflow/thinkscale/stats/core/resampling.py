@@ -144,7 +144,7 @@ def cluster_t(clusters: Sequence[str], statistic: Statistic) -> tuple[float, str
     """Two-sided p that a statistic of n items is 0, and its name: t of clusters left out in turn.
 
     The jackknife's SE^2 = (G - 1) / G * sum (T_g - mean of T_g)^2 over the G clusters, and
-    Student's t on G - 1 degrees of freedom. In simulations its size was 3 to 7 % from 10 clusters
+    Student's t on G - 1 degrees of freedom. In simulations its size was 3 to 8 % from 10 clusters
     on, of equal and of very different sizes, and its power that of flipping the signs of clusters'
     scores. `statistic` is as in `cluster_bootstrap`. NaN where it cannot be had.
     """
