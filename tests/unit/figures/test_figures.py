@@ -875,7 +875,7 @@ def test_scatter_places_tokens_and_names_the_largest():
     text = words(figure)
     assert "\\n#0" in text and "␣+5" in text and "</think>" in text and "$x^2$" not in text
     assert "JS = 0.0155 bits, corrected 0.0141 (spread 0.0004)" in text
-    assert "windows: JS = 0.0312 bits, null 0.0268, upper 0.0285, p < 0.001" in text
+    assert "windows: 0.0312, null 0.0268, upper 0.0285, p < 0.001" in text
     assert "n = 4 different tokens; documents: corpus 1,000, items 400" in text
     assert "absent from corpus (1) or items (1)" in text
     assert "share of 80,000 tokens" in ax.get_xlabel() and "12,000" in ax.get_ylabel()

@@ -189,7 +189,7 @@ def test_windows_begin_anywhere_and_leave_no_room_for_a_side_of_one():
     begun = as_documents(long).stretches(2, np.random.default_rng(0)).ids[::2]
     assert begun.min() == 0 and begun.max() == 98 and 40 < begun.mean() < 58
     alone = divergence.tabulate([[0, 1]], short, vocabulary_size=2, n_permutations=9)
-    assert alone["p"].isna().all() and "no null from 1 documents" in alone["method"][0]
+    assert alone["p"].isna().all() and "no null from 1 windows" in alone["method"][0]
     assert alone["windows_corpus"][0] == 1 and alone["estimate"].notna().all()
 
 

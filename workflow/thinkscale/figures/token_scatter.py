@@ -123,7 +123,7 @@ def _head(ax: Axes, tokenizer: str, corpus: str, row: pd.Series | None, style: S
         corrected, spread, windows, mean, upper = values
         lines.append(f"JS = {js} bits, corrected {corrected} (spread {spread})")
         null = f"null {mean}, upper {upper}, {text.p_value(float(row['p']))}"
-        lines.append(f"windows: JS = {windows} bits, {null}")
+        lines.append(f"windows: {windows}, {null}")
     said = "\n".join(text.fold(line, room) for line in lines)
     how = {"xycoords": "axes fraction", "va": "bottom", "linespacing": 1.25}
     layout.label(ax, said, (0, 1), (0, 4), style, **how)

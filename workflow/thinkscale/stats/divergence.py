@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from thinkscale.data.tokens import Documents, Groups, as_documents, check_ids
+from thinkscale.data.tokens import Documents, Groups, as_documents, check_ids, joined
 from thinkscale.stats.core.distributions import LN2, Smoothing
 from thinkscale.stats.core.resampling import Draws
 
@@ -48,12 +48,13 @@ def tabulate(
     P is the corpus, Q the items; kl_corpus_items is KL(P || Q). The distance is the square root
     of the divergence in the same unit.
 
-    `estimate` is the plug-in over all tokens. Samples of one law differ, so it is too large, the
-    more so the fewer the documents. `corrected` is less by the jackknife's estimate of that bias,
-    and `spread` the jackknife's standard error: how much the estimate varies from one set of such
-    documents to another. Each of up to `GROUPS` groups of a side's documents, dealt at random, is
-    left out in turn. Where most tokens of the vocabulary are rare the correction falls short by
-    more than the spread, so the two make no confidence interval. `corrected` may be below 0.
+    `estimate` is the plug-in over all tokens. Samples of one law differ, so it is biased upwards,
+    by smoothing downwards, the more so the fewer the documents. `corrected` is less by the
+    jackknife's estimate of the bias, and `spread` the jackknife's standard error: how much the
+    estimate varies from one set of such documents to another. Each of up to `GROUPS` groups of a
+    side's documents, dealt at random, is left out in turn. Where most tokens are rare the
+    correction falls short by more than the spread, so the two make no confidence interval.
+    `corrected` may be below 0.
 
     The null says that documents of both sides draw their laws from one population. Tokens of one
     document are alike, so what is shuffled are documents; these differ in length, and the bias of a
@@ -161,16 +162,16 @@ def _tested(
     measure: Measure, corpus: Documents | Groups, items: Documents, draws: Draws
 ) -> tuple[dict[str, int], dict[str, np.ndarray], str]:
     """What took part in the null, the null of all measures in nats, and how they were had."""
-    longest = longest_window(items)
-    if isinstance(corpus, Groups):
-        held, drawn = corpus.stretches, f", of one in {1 / corpus.share:g} of the corpus's,"
-    else:
-        held, drawn = corpus.stretches(longest, draws.named("stretches", "corpus").rng), ""
-    sides = held, items.stretches(longest, draws.named("stretches", "items").rng)
-    length = min(longest, longest_window(held))
     rng = draws.named("windows").rng
-    windows = [_windows(side, length, rng) for side in sides]
-    n, m = map(len, windows)
+    if isinstance(corpus, Groups):
+        sides = corpus.stretches, items.stretches(corpus.longest, rng)
+        drawn = f", of one in {1 / corpus.share:g} of the corpus's,"
+    else:
+        # Both sides in the two steps that a corpus too large to hold needs.
+        sides, drawn = [side.stretches(longest_window(items), rng) for side in (corpus, items)], ""
+    length = min(map(longest_window, sides))
+    long = [side.pick(side.lengths >= length) for side in sides]
+    n, m = map(len, long)
     facts = {
         "window_tokens": length,
         "windows_corpus": n,
@@ -178,36 +179,28 @@ def _tested(
         "short_corpus": len(sides[0]) - n,
         "short_items": len(sides[1]) - m,
     }
-    if draws.n_permutations < 1 or min(n, m) < 2:
-        return facts, {}, f"no null from {min(n, m)} documents and {draws.n_permutations} draws"
-    seen, tokens = np.unique(np.concatenate(windows), return_inverse=True)
-    tokens = tokens.reshape(n + m, length)
-    total = np.bincount(tokens.ravel(), minlength=len(seen))
+    few = min(n, m)
+    if draws.n_permutations < 1 or few < 2:
+        return facts, {}, f"no null from {few} windows on a side and {draws.n_permutations} draws"
+    ids = joined([side.stretches(length, rng) for side in long]).ids
+    seen, tokens = np.unique(ids, return_inverse=True)
+    total, windows = np.bincount(tokens), tokens.reshape(n + m, length)
 
-    def measured(order: np.ndarray) -> np.ndarray:
-        """With the first n windows of this order as the corpus's; the fewer ones are counted."""
-        fewer = order[:n] if n < m else order[n:]
-        part = np.bincount(tokens[fewer].ravel(), minlength=len(seen))
+    def measured(fewer: np.ndarray) -> np.ndarray:
+        """With the windows of these numbers as the side that has fewer."""
+        part = np.bincount(windows[fewer].ravel(), minlength=len(seen))
         return measure(part, total - part) if n < m else measure(total - part, part)
 
-    estimate, rng = measured(np.arange(n + m)), draws.named("permutation").rng
-    null = np.stack([measured(rng.permutation(n + m)) for _ in range(draws.n_permutations)])
+    def permuted() -> np.ndarray:
+        return measured(rng.choice(n + m, few, replace=False, shuffle=False))
+
+    estimate = measured(np.arange(few) if n < m else n + np.arange(few))
+    null = np.stack([permuted() for _ in range(draws.n_permutations)])
     found = {
         "window_estimate": estimate,
         "null_mean": null.mean(axis=0),
         "null_upper": np.quantile(null, draws.confidence, axis=0),
         "p": (1 + (null >= estimate - 1e-12).sum(axis=0)) / (1 + len(null)),
     }
-    return (
-        facts,
-        found,
-        (
-            f"null of one window of {length} tokens a document{drawn} permuted whole "
-            f"({len(null)} draws), one-sided p, uncorrected"
-        ),
-    )
-
-
-def _windows(side: Documents, length: int, rng: np.random.Generator) -> np.ndarray:
-    """Tokens (windows, length) of a window of each document that has room for it."""
-    return side.pick(side.lengths >= length).stretches(length, rng).ids.reshape(-1, length)
+    how = f"null of one window of {length} tokens a document{drawn} permuted whole"
+    return facts, found, f"{how} ({len(null)} draws), one-sided p, uncorrected"
