@@ -181,14 +181,15 @@ def test_windows_by_hand():
     assert chances[3] == pytest.approx(11 / 1001)
 
 
-def test_windows_begin_anywhere_and_leave_no_room_for_a_side_of_one():
-    long, short = [np.arange(100)] * 400, [[0, 1]] * 30
-    found = divergence.tabulate(long, short, vocabulary_size=100, n_permutations=1)
-    # Every token of a long document is as likely in its window, but for the ends.
-    assert found["window_tokens"][0] == 2 and "(1 draws)" in found["method"][0]
-    begun = as_documents(long).stretches(2, np.random.default_rng(0)).ids[::2]
-    assert begun.min() == 0 and begun.max() == 98 and 40 < begun.mean() < 58
-    alone = divergence.tabulate([[0, 1]], short, vocabulary_size=2, n_permutations=9)
+def test_windows_have_every_place_of_a_document_as_often():
+    # Windows of 60 that stopped at the end would have the middle in each, the ends in one of 41.
+    documents = as_documents([np.arange(100)] * 2000)
+    found = documents.stretches(60, np.random.default_rng(0)).totals(100)
+    assert found.sum() == 2000 * 60 and np.all(np.abs(found - 1200) < 120)  # SD 22
+
+
+def test_a_side_of_one_window_has_no_null():
+    alone = divergence.tabulate([[0, 1]], [[0, 1]] * 30, vocabulary_size=2, n_permutations=9)
     assert alone["p"].isna().all() and "no null from 1 windows" in alone["method"][0]
     assert alone["windows_corpus"][0] == 1 and alone["estimate"].notna().all()
 

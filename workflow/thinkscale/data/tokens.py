@@ -35,11 +35,16 @@ class Documents:
         return Documents(self.ids[spans(starts[which], self.lengths[which])], self.lengths[which])
 
     def stretches(self, longest: int, rng: np.random.Generator) -> "Documents":
-        """One run of `longest` tokens of each document, begun anywhere; all of a shorter one."""
+        """One run of `longest` tokens of each document, or all of a shorter one.
+
+        It begins anywhere and goes on from the end to the beginning, so that every token of a
+        document is as likely to be in it: runs that stopped at the end would have the ends less.
+        """
         lengths = np.minimum(self.lengths, longest)
+        begun = rng.integers(np.maximum(self.lengths, 1))
+        place = spans(begun, lengths) % np.repeat(self.lengths, lengths)
         first = np.cumsum(self.lengths) - self.lengths
-        begun = rng.integers(self.lengths - lengths + 1)
-        return Documents(self.ids[spans(first + begun, lengths)], lengths)
+        return Documents(self.ids[np.repeat(first, lengths) + place], lengths)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def tabulate(
 
     The null says that documents of both sides draw their laws from one population. Tokens of one
     document are alike, so what is shuffled are documents; these differ in length, and the bias of a
-    divergence goes with tokens, so each gives one window of the same length, begun anywhere in it.
+    divergence goes with tokens, so each gives one window of the same length (`stretches`).
     The windows, permuted whole, are then exchangeable. Their length is the longest that all but
     `SHORT` of either side's documents have room for; the others take no part. `window_estimate` is
     the divergence of the windows, smoothed over the tokens that occur in them; `null_mean` and
