@@ -116,10 +116,16 @@ DIVERGENCE = {
     "tokens_corpus": 50000,
     "tokens_items": 2000,
     "estimate": 0.0155,
-    "lower": 0.012,
-    "upper": 0.019,
-    "null_mean": 0.0068,
-    "null_upper": 0.008,
+    "corrected": 0.0141,
+    "spread": 0.0004,
+    "window_tokens": 25,
+    "windows_corpus": 950,
+    "windows_items": 54,
+    "short_corpus": 50,
+    "short_items": 6,
+    "window_estimate": 0.0312,
+    "null_mean": 0.0268,
+    "null_upper": 0.0285,
     "p": 0.001,
     "smoothing": "additive 0.5 over the 80 tokens seen",
     "method": "plug-in",
@@ -242,9 +248,11 @@ def test_the_least_p_that_draws_can_give_is_said_to_be_at_most():
 
 def test_divergence_is_set_against_its_null():
     above = line("divergence", DIVERGENCE)
-    assert "lies above" in above and "0.0155 bits [0.0120 to 0.0190]" in above
+    assert "JS = 0.0155 bits, corrected for its bias 0.0141" in above
     assert "additive 0.5" in above and "50,000 and 2,000 tokens" in above
-    assert "lies within" in line("divergence", DIVERGENCE, null_upper=0.02)
+    assert "one window of 25 tokens a document gives 0.0312, above what documents of one" in above
+    assert "950 and 54 windows; 50 and 6 documents were too short" in above
+    assert "0.0312, within what" in line("divergence", DIVERGENCE, null_upper=0.04)
     assert "not set against a null" in line("divergence", DIVERGENCE, null_upper=np.nan)
 
 
