@@ -75,6 +75,16 @@ def overlapping(graded, whole):
     return {"per_item": per_item.assign(ngram=3), "clusters": items["cluster_id"]}
 
 
+def judged(graded):
+    """Ballots and scores, by the contracts' columns, of the study's natural samples."""
+    rows = graded.query("condition == 'natural'")
+    number = rows["item_id"].str.removeprefix("i").str.rstrip("~").astype(int)
+    own = rows[["model", "item_id"]].assign(search="samples", n=2, candidate=rows["sample"])
+    right = rows["outcome"] == "correct"
+    score = 0.3 + 0.3 * right + 0.05 * (number * 7 % 5) + 0.02 * rows["sample"]
+    return own.assign(correct=right), own.assign(scorer="s", step=0, score=score)
+
+
 PAIR = [("a", "b")]
 GIVEN = {  # what is tabulated of the study and its searches, where it is more than the study
     "registration": BOTH,
@@ -86,6 +96,7 @@ GIVEN = {  # what is tabulated of the study and its searches, where it is more t
     "grader_agreement": BOOT,
     "readout_calibration": BOOT,
     "readout_difficulty": BOOT,
+    "scorer_quality": BOOT,
 }
 SEARCHES = ("strategies", "compute_matched", "compute_optimal")
 
@@ -94,6 +105,8 @@ def tabulated(name, graded, searches):
     tabulate = import_module(f"thinkscale.stats.{name}").tabulate
     if name == "overlap_summary":
         return tabulate(**overlapping(graded, searches))
+    if name == "scorer_quality":
+        return tabulate(*judged(graded), graded, **GIVEN[name])
     if name in SEARCHES:
         return tabulate(searches, graded)
     return tabulate(graded, **GIVEN.get(name, {}))
