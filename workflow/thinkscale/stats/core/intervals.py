@@ -66,7 +66,7 @@ def clustered_mean(
     Methodology 24 (1998), 193-201), but for clusters of one size with d = 1, as one value of 0 or 1
     an item: there this is Wilson's own interval. If all cluster means agree away from the bounds
     it is the Wilson bound on the share of clusters that would disagree, 0 having been seen in G,
-    taken at its worst. docs/calibration-of-statistics.md has the coverage, and what else was tried.
+    taken at its worst. docs/calibration-of-statistics.md has the coverage.
 
     Parameters
     ----------
