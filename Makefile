@@ -50,7 +50,7 @@ docs: $(VENV)/.installed  ## write config/README.md anew
 	python -m thinkscale.config.docs
 
 help:  ## list these
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and Snakemake's notes
 	rm -rf $(VENV) .snakemake

@@ -47,7 +47,7 @@ ANALYSIS = Analysis(
     "studentised 14, 6 and 12, least 77, 66 and 59; empirical likelihood 19, 6 and 9, least 77; "
     "Clopper-Pearson (Korn and Graubard, n at most the number of values) 18, 0 and 0 and Jeffreys "
     "19, 0 and 0, which are far too wide for means of pass@k and cons@k. 4,000 studies a setting; "
-    "resampling and likelihood 1,000.",
+    "resampling and likelihood 1,000. The counts move by one or two with the draws.",
     {
         "accuracy": "With one answer an item only a few shares are possible, and coverage jumps "
         "from one to the next; no interval without randomisation does better than to fall on "
