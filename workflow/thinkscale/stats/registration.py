@@ -1,5 +1,6 @@
-"""Registration: how far the length of thinking follows human difficulty, across items."""
+"""Registration: how far the length of thinking follows human difficulty and response time."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,47 +9,83 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, stats
 
+from thinkscale.data.graded import COUNTED, control_column
 from thinkscale.stats.core import frame
+from thinkscale.stats.core.concordance import concordance
 from thinkscale.stats.core.correlations import linear_statistic, pearson, rank_statistic
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.resampling import Draws, Statistic, bootstrap, permutation_of_pairs
 
 COLUMNS = [
-    *["model", "measure", "n", "without_difficulty", "errors", "n_excluded"],
+    *["model", "criterion", "measure", "n", "without_criterion", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "p_method", "censored", "detectable", "method"],
 ]
 MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
 KENDALL_PERMUTATIONS_UP_TO = 1000  # items; beyond, the normal approximation serves
+CONCORDANCE_ABOVE = 0.05  # share of thoughts that were cut
 
 
-def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
-    """Correlations of natural thinking length with difficulty, across items, for every model.
+def tabulate(
+    graded: pd.DataFrame, *, controls: Sequence[str] = COUNTED, **options: Any
+) -> pd.DataFrame:
+    """Correlations of natural thinking length with a criterion, across items, for every model.
 
-    Per item the mean thinking tokens over samples. Items without a difficulty are left out and
-    counted in `without_difficulty`, those that did not fit the context are left out and counted in
-    `errors`; `censored` is the share of natural responses, of the items kept, whose thinking was
-    cut; `detectable` is the smallest correlation found with 80 % power.
+    The criterion is difficulty, and response time where the bank has it. Per item the mean thinking
+    tokens over samples. Items without the criterion are left out and counted in
+    `without_criterion`, those that did not fit the context are left out and counted in `errors`;
+    `censored` is the share of natural responses, of the items kept, whose thinking was cut;
+    `detectable` is the smallest correlation found with 80 % power. Where more than 5 % were cut,
+    `somers_d` takes their lengths as the lower bounds they are (`core.concordance`).
+    controls: what partial correlations hold constant: `stem_chars`, `n_options`, or numbers of the
+    bank, which the frame has as `meta_…`; items without one are left out of these.
     options: confidence, n_boot, n_permutations, seed, as of `core.resampling.Draws`.
     """
     draws = Draws(**options)
     rows = []
-    for model, items in frame.natural_items(graded):
-        known = items["difficulty"].notna()
-        used = items[known & items["fits"]]
-        unknown, errors = int((~known).sum()), int((known & ~items["fits"]).sum())
-        notes = "; mean tokens over samples; uncorrected" + frame.unfit_note(errors, "left out")
-        if unknown:
-            notes += f"; {unknown} items without difficulty left out"
-        if used["cluster"].nunique() < len(used):
-            notes += "; items taken as independent, though some share a cluster"
-        row = {"model": model, "n": len(used), "without_difficulty": unknown, "errors": errors}
-        row["censored"] = used["censored"].sum() / (used["samples"].sum() or np.nan)
-        row["detectable"] = detectable_correlation(len(used), confidence=draws.confidence)
-        facts = used["tokens"], used["difficulty"], used[["stem_chars", "n_options"]]
-        for measure in MEASURES:
-            found = correlate(measure, *facts, draws=draws.named("registration", model))
-            rows.append({**row, "measure": measure, **found.row(after=notes)})
+    for model, own in frame.by_model(frame.prepare(graded)):
+        responses = frame.natural(own)
+        items = frame.per_item(responses)
+        held = {control_column(name): name for name in controls}
+        frame.require(items, list(held), "items of the graded responses")
+        for criterion in frame.criteria(items):
+            stream = draws.named("registration", model)
+            stream = stream if criterion == "difficulty" else stream.named(criterion)
+            for row in _rows(responses, items, criterion, held, stream):
+                rows.append({"model": model, "criterion": criterion, **row})
     return frame.table(rows, COLUMNS, graded)
+
+
+def _rows(
+    responses: pd.DataFrame, items: pd.DataFrame, criterion: str, held: dict[str, str], draws: Draws
+) -> Iterator[dict]:
+    """The rows of one model and criterion; held: the name of each column held constant."""
+    what = frame.CRITERIA[criterion]
+    known = items[criterion].notna()
+    used = items[known & items["fits"]]
+    unknown, errors = int((~known).sum()), int((known & ~items["fits"]).sum())
+    row = {"n": len(used), "without_criterion": unknown, "errors": errors}
+    row["censored"] = used["censored"].sum() / (used["samples"].sum() or np.nan)
+    row["detectable"] = detectable_correlation(len(used), confidence=draws.confidence)
+    notes = "; uncorrected" + frame.unfit_note(errors, "left out")
+    if unknown:
+        notes += f"; {unknown} items without {what} left out"
+    means = "; mean tokens over samples"
+    if used["cluster"].nunique() < len(used):
+        means += "; items taken as independent, though some share a cluster"
+    for measure in MEASURES:
+        given = used.dropna(subset=list(held)) if measure == "partial_spearman" else used
+        lost = f"; {len(used) - len(given)} items without {' or '.join(held.values())} left out"
+        covariates = given[list(held)].rename(columns=held)
+        found = correlate(
+            measure, given["tokens"], given[criterion], covariates, draws=draws, criterion=what
+        )
+        said = found.row(after=means + notes + (lost if len(given) < len(used) else ""))
+        yield {**row, "measure": measure, "n": len(given), **said}
+    if row["censored"] > CONCORDANCE_ABOVE:
+        kept = responses[responses["item_id"].isin(used.index)]
+        index, found = concordance(kept, criterion, confidence=draws.confidence)
+        name = f"Somers' D of single lengths, cut ones as lower bounds, C = {index:.3f}; "
+        yield {**row, "measure": "somers_d", **found.row(name, notes)}
 
 
 def detectable_correlation(n: int, *, power: float = 0.8, confidence: float = 0.95) -> float:
@@ -69,14 +106,16 @@ def correlate(
     covariates: pd.DataFrame | None = None,
     *,
     draws: Draws,
+    criterion: str = "difficulty",
 ) -> Estimate:
     """One of `MEASURES` between thinking tokens and difficulty, both of shape (n,).
 
     `covariates` (n rows) are held constant by partial_spearman; a constant one is left out.
+    criterion: what takes the place of difficulty, in words.
     """
     tokens, difficulty = np.asarray(tokens, float), np.asarray(difficulty, float)
     n = len(tokens)
-    if reason := _impossible(n, tokens, difficulty):
+    if reason := _impossible(tokens, difficulty, criterion):
         return Estimate(method=f"not estimated: {reason}")
     # Of each measure: the statistic of resampled items, and that of `moved` shuffled over items.
     test = ""
@@ -99,7 +138,7 @@ def correlate(
         rest = _residuals(held, n)
         fixed, moved = (rest(stats.rankdata(column)) for column in (tokens, difficulty))
         if min(fixed @ fixed, moved @ moved) < 1e-9 * n**3:
-            why = "the covariates explain tokens or difficulty wholly"
+            why = f"the covariates explain tokens or {criterion} wholly"
             return Estimate(method=f"{name}; not estimated: {why}")
         statistic = rank_statistic(tokens, difficulty, *held.T)
         # Freedman and Lane (1983): permute the part of difficulty's ranks that the covariates
@@ -118,13 +157,13 @@ def correlate(
     return replace(found, p=float(p), p_method=how + test, method=f"{name}; {found.method}")
 
 
-def _impossible(n: int, tokens: np.ndarray, difficulty: np.ndarray) -> str:
-    if n < 3:
-        return f"{n} items with a difficulty, at least 3 are needed"
+def _impossible(tokens: np.ndarray, difficulty: np.ndarray, criterion: str) -> str:
+    if len(tokens) < 3:
+        return f"{len(tokens)} items with a {criterion}, at least 3 are needed"
     if np.ptp(tokens) == 0:
         return "thinking tokens do not vary"
     if np.ptp(difficulty) == 0:
-        return "difficulty does not vary"
+        return f"{criterion} does not vary"
     return ""
 
 
