@@ -12,15 +12,21 @@ from scipy import linalg, stats
 from thinkscale.data.graded import COUNTED, control_column
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.concordance import concordance
-from thinkscale.stats.core.correlations import linear_statistic, pearson, rank_statistic
+from thinkscale.stats.core.correlations import (
+    effective_n,
+    linear_correlation,
+    pearson,
+    rank_correlation,
+)
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.resampling import Draws, Statistic, bootstrap, permutation_of_pairs
+from thinkscale.stats.core.resampling import Draws, Statistic, across_items, permutation_of_pairs
 
 COLUMNS = [
     *["model", "criterion", "measure", "n", "without_criterion", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "p_method", "censored", "detectable", "method"],
 ]
 MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
+POWERED = ("spearman", "pearson_log")  # Fisher's z says what they detect
 KENDALL_PERMUTATIONS_UP_TO = 1000  # items; beyond, the normal approximation serves
 CONCORDANCE_ABOVE = 0.05  # share of thoughts that were cut
 
@@ -34,8 +40,9 @@ def tabulate(
     tokens over samples. Items without the criterion are left out and counted in
     `without_criterion`, those that did not fit the context are left out and counted in `errors`;
     `censored` is the share of natural responses, of the items kept, whose thinking was cut;
-    `detectable` is the smallest correlation found with 80 % power. Where more than 5 % were cut,
-    `somers_d` takes their lengths as the lower bounds they are (`core.concordance`).
+    `detectable` is the smallest correlation of `POWERED` found with 80 % power by as many
+    independent items as these, some of which may share a cluster, tell as much as. Where more than
+    5 % were cut, `somers_d` takes their lengths as the lower bounds they are (`core.concordance`).
     controls: what partial correlations hold constant: `stem_chars`, `n_options`, or numbers of the
     bank, which the frame has as `meta_…`; items without one are left out of these.
     options: confidence, n_boot, n_permutations, seed, as of `core.resampling.Draws`.
@@ -65,22 +72,23 @@ def _rows(
     unknown, errors = int((~known).sum()), int((known & ~items["fits"]).sum())
     row = {"n": len(used), "without_criterion": unknown, "errors": errors}
     row["censored"] = used["censored"].sum() / (used["samples"].sum() or np.nan)
-    row["detectable"] = detectable_correlation(len(used), confidence=draws.confidence)
+    ranks = used[["tokens", criterion]].rank().to_numpy().T
+    least = detectable_correlation(
+        effective_n(*ranks, used["cluster"]), confidence=draws.confidence
+    )
     notes = "; uncorrected" + frame.unfit_note(errors, "left out")
     if unknown:
         notes += f"; {unknown} items without {what} left out"
-    means = "; mean tokens over samples"
-    if used["cluster"].nunique() < len(used):
-        means += "; items taken as independent, though some share a cluster"
     for measure in MEASURES:
         given = used.dropna(subset=list(held)) if measure == "partial_spearman" else used
-        lost = f"; {len(used) - len(given)} items without {' or '.join(held.values())} left out"
-        covariates = given[list(held)].rename(columns=held)
-        found = correlate(
-            measure, given["tokens"], given[criterion], covariates, draws=draws, criterion=what
-        )
-        said = found.row(after=means + notes + (lost if len(given) < len(used) else ""))
-        yield {**row, "measure": measure, "n": len(given), **said}
+        lost = ""
+        if left := len(used) - len(given):
+            lost = f"; {left} items without {' or '.join(held.values())} left out"
+        facts = given["tokens"], given[criterion], given[list(held)].rename(columns=held)
+        found = correlate(measure, *facts, given["cluster"], draws=draws, criterion=what)
+        said = found.row(after=f"; mean tokens over samples{notes}{lost}")
+        detectable = least if measure in POWERED else np.nan
+        yield {**row, "measure": measure, "n": len(given), "detectable": detectable, **said}
     if row["censored"] > CONCORDANCE_ABOVE:
         kept = responses[responses["item_id"].isin(used.index)]
         index, found = concordance(kept, criterion, confidence=draws.confidence)
@@ -88,12 +96,12 @@ def _rows(
         yield {**row, "measure": "somers_d", **found.row(name, notes)}
 
 
-def detectable_correlation(n: int, *, power: float = 0.8, confidence: float = 0.95) -> float:
+def detectable_correlation(n: float, *, power: float = 0.8, confidence: float = 0.95) -> float:
     """Smallest correlation that n items show with `power`, two-sided at 1 - confidence.
 
     By Fisher's z: tanh((z(1 - alpha/2) + z(power)) / sqrt(n - 3)); NaN for n <= 3.
     """
-    if n <= 3:
+    if not n > 3:
         return np.nan
     needed = stats.norm.ppf((1 + confidence) / 2) + stats.norm.ppf(power)
     return float(np.tanh(needed / np.sqrt(n - 3)))
@@ -104,6 +112,7 @@ def correlate(
     tokens: np.ndarray,
     difficulty: np.ndarray,
     covariates: pd.DataFrame | None = None,
+    clusters: np.ndarray | None = None,
     *,
     draws: Draws,
     criterion: str = "difficulty",
@@ -115,21 +124,22 @@ def correlate(
     """
     tokens, difficulty = np.asarray(tokens, float), np.asarray(difficulty, float)
     n = len(tokens)
+    clusters = np.arange(n) if clusters is None else clusters
     if reason := _impossible(tokens, difficulty, criterion):
         return Estimate(method=f"not estimated: {reason}")
     # Of each measure: the statistic of resampled items, and that of `moved` shuffled over items.
     test = ""
     if measure == "spearman":
-        name, statistic = "Spearman", rank_statistic(tokens, difficulty)
+        name, statistic = "Spearman", rank_correlation(tokens, difficulty)
         moved, shuffled = stats.rankdata(difficulty), partial(pearson, stats.rankdata(tokens))
     elif measure == "pearson_log":
         shift = 0 if tokens.min() > 0 else 1
         logs = np.log(tokens + shift)
         name = f"Pearson on log(tokens{' + 1' if shift else ''})"
-        statistic = linear_statistic(logs, difficulty)
+        statistic = linear_correlation(logs, difficulty)
         moved, shuffled = difficulty, partial(pearson, logs)
     elif measure == "kendall":
-        name, statistic = "Kendall tau-b", kendall_statistic(tokens, difficulty)
+        name, statistic = "Kendall tau-b", kendall_correlation(tokens, difficulty)
         moved, shuffled = difficulty, partial(_tau, tokens)
     elif measure == "partial_spearman":
         held, name = _covariates(covariates)
@@ -140,21 +150,23 @@ def correlate(
         if min(fixed @ fixed, moved @ moved) < 1e-9 * n**3:
             why = f"the covariates explain tokens or {criterion} wholly"
             return Estimate(method=f"{name}; not estimated: {why}")
-        statistic = rank_statistic(tokens, difficulty, *held.T)
+        statistic = rank_correlation(tokens, difficulty, *held.T)
         # Freedman and Lane (1983): permute the part of difficulty's ranks that the covariates
         # leave over, then take out what the covariates explain of it by chance.
         shuffled, test = lambda y: pearson(fixed, rest(y)), ", of residuals (Freedman-Lane)"
     else:
         raise ValueError(f"unknown measure {measure!r}; expected one of {', '.join(MEASURES)}")
-    draws = draws.named(measure)
-    found = bootstrap(n, statistic, draws)
+
+    def permuted(draws: Draws) -> tuple[float, str]:
+        if measure == "kendall" and n > KENDALL_PERMUTATIONS_UP_TO:
+            return stats.kendalltau(tokens, difficulty).pvalue, "normal approximation with ties"
+        p, how = permutation_of_pairs(moved, shuffled, draws)
+        return p, how + test
+
+    found = across_items(clusters, statistic, permuted, draws.named(measure))
     if measure == "partial_spearman" and held.size:
         found = replace(found, estimate=_partial_spearman(tokens, difficulty, held))
-    if measure == "kendall" and n > KENDALL_PERMUTATIONS_UP_TO:
-        p, how = stats.kendalltau(tokens, difficulty).pvalue, "normal approximation with ties"
-    else:
-        p, how = permutation_of_pairs(moved, shuffled, draws)
-    return replace(found, p=float(p), p_method=how + test, method=f"{name}; {found.method}")
+    return replace(found, method=f"{name}; {found.method}")
 
 
 def _impossible(tokens: np.ndarray, difficulty: np.ndarray, criterion: str) -> str:
@@ -167,24 +179,19 @@ def _impossible(tokens: np.ndarray, difficulty: np.ndarray, criterion: str) -> s
     return ""
 
 
-def kendall_statistic(x: np.ndarray, y: np.ndarray) -> Statistic:
-    """Kendall's tau-b as a function of item indices (..., n).
+def kendall_correlation(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """Kendall's tau-b of x and y (n,) as a function of how often each item was drawn (..., n).
 
-    A resample is a vector w of how often each item was drawn; concordance and ties are quadratic
-    forms in w of matrices of signs made once, which is what makes thousands of resamples cheap.
+    Concordance and ties are quadratic forms in that, of matrices of signs made once, which is what
+    makes thousands of resamples cheap.
     """
-    n = len(x)
     sign_x, sign_y = (np.sign(side[:, None] - side[None, :]) for side in (x, y))
     forms = [sign_x * sign_y, np.abs(sign_x), np.abs(sign_y)]
 
-    def statistic(index: np.ndarray) -> np.ndarray:
-        flat = index.reshape(-1, index.shape[-1])
-        offset = n * np.arange(len(flat))[:, None]
-        drawn = np.bincount((flat + offset).ravel(), minlength=n * len(flat))
-        drawn = drawn.reshape(len(flat), n).astype(float)
-        same, pairs_x, pairs_y = (np.einsum("bi,bi->b", drawn @ form, drawn) for form in forms)
+    def statistic(times: np.ndarray) -> np.ndarray:
+        same, pairs_x, pairs_y = (((times @ form) * times).sum(axis=-1) for form in forms)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (same / np.sqrt(pairs_x * pairs_y)).reshape(index.shape[:-1])
+            return same / np.sqrt(pairs_x * pairs_y)
 
     return statistic
 
