@@ -49,13 +49,13 @@ def test_the_mixed_model_finds_the_published_slope_of_sleepstudy():
     found = allocation.mixed_model(reaction, days, people, people, confidence=0.95)
     assert found.estimate == pytest.approx(10.467, abs=5e-4)
     error = (found.upper - found.estimate) / stats.t.ppf(0.975, 17)
-    assert error == pytest.approx(1.546 * np.sqrt(179 / 178), abs=1e-3)
+    assert error == pytest.approx(1.546, abs=5e-4)
     assert found.p < 1e-5 and "over 18 items" in found.method
 
 
 def test_the_slope_is_that_of_the_library_where_items_have_different_numbers_of_answers():
     reaction, days, people = (values[11:-5] for values in sleepstudy())
-    expected = sm.MixedLM(reaction, sm.add_constant(days), groups=people).fit(reml=True)
+    expected = sm.MixedLM(reaction, sm.add_constant(days), groups=people).fit(reml=False)
     found = allocation.mixed_model(reaction, days, people, people, confidence=0.95)
     assert found.estimate == pytest.approx(expected.params[1], rel=1e-5)
 
@@ -153,8 +153,8 @@ def test_items_copied_within_their_cluster_tell_nothing_more():
     ]
     alone, five = (allocation.tabulate(g).set_index("measure") for g in (graded, pd.concat(copies)))
     names = ["estimate", "lower", "upper", "p"]
-    # Variances of the mixed model shift with the number of items; nothing else does.
-    for measure, far in (("within", 1e-9), ("cohen_d", 1e-9), ("mixed", 0.02)):
+    # The mixed model's variances are found by steps that end where they are good enough.
+    for measure, far in (("within", 1e-9), ("cohen_d", 1e-9), ("mixed", 1e-4)):
         one, other = (table.loc[measure, names].astype(float) for table in (alone, five))
         np.testing.assert_allclose(one, other, rtol=far, atol=far)
 

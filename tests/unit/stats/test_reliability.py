@@ -38,7 +38,9 @@ def test_items_of_different_numbers_of_samples():
     """By hand: around 14 / 3, squares of 100 / 3 between items, on 2, and of 4 within, on 3."""
     items = items_of([[1, 3], [4, 5, 6], [9]])
     facts = items[reliability.PER_ITEM].to_numpy(float)
-    assert reliability.variance_ratio(facts) == pytest.approx((100 / 3 / 2) / (4 / 3))
+    assert reliability.variance_ratio(facts, items["cluster"]) == pytest.approx(
+        (100 / 3 / 2) / (4 / 3)
+    )
     assert reliability.typical_size(items["size"]) == pytest.approx((6 - 14 / 6) / 2)
 
 
@@ -101,9 +103,9 @@ def test_items_copied_within_their_cluster_tell_nothing_more():
     items = drawn(rng, 20, 4, 0.5, r=0.5)
     five = pd.concat([items] * 5)
     one, other = (dict(reliability.intraclass(table))["icc_mean"] for table in (items, five))
-    assert (other.lower, other.upper) == pytest.approx((one.lower, one.upper), abs=0.02)
+    assert (other.lower, other.upper) == pytest.approx((one.lower, one.upper), rel=1e-9)
     one, other = (reliability.disattenuated(t, "difficulty")[1] for t in (items, five))
-    assert (other.lower, other.upper) == pytest.approx((one.lower, one.upper), abs=0.02)
+    assert (other.lower, other.upper) == pytest.approx((one.lower, one.upper), rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Estimate, percent
@@ -61,7 +62,7 @@ def _measures(
     names = {
         "within": f"{logs} right minus not right within items, an item weighing by its answers",
         "cohen_d": f"Cohen's d of {logs} within items, an item weighing as any",
-        "mixed": f"mixed model {logs} ~ right + (1 | item), REML",
+        "mixed": f"mixed model {logs} ~ right + (1 | item), maximum likelihood",
     }
     for measure, name in names.items():
         if impossible:
@@ -120,7 +121,8 @@ def mixed_model(
 ) -> Estimate:
     """Slope of y ~ x + (1 | item), all of shape (n,); where the fit fails, `method` says so.
 
-    The variances are statsmodels' (REML). Given them the slope is least squares on values less a
+    The variances are statsmodels', by maximum likelihood, so that items copied within their cluster
+    change nothing. Given them the slope is least squares on values less a
     part of their item's mean, 1 - sqrt(s / (s + n v)) of n values with residual variance s and v
     between items, so that its standard error can be robust against clusters of items.
     """
@@ -141,26 +143,25 @@ def mixed_model(
 
     groups, several = pd.factorize(np.asarray(clusters))
     reduced = np.column_stack([less(column) for column in design.T])
-    ols = sm.OLS(less(y), reduced)
-    if len(several) < 3:
-        method = f"no interval: from {len(several)} clusters"
-        return Estimate(float(ols.fit().params[1]), method=method)
-    robust = ols.fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
-    lower, upper = robust.conf_int(1 - confidence)[1]
-    unit = "items" if len(several) == len(found) else "clusters"
-    how = f"cluster-robust t over {len(several)} {unit}"
+    known = {"groups": groups, "use_correction": False}
+    ols = sm.OLS(less(y), reduced).fit(cov_type="cluster", cov_kwds=known)
+    slope, count = float(ols.params[1]), len(several)
+    if count < 3:
+        return Estimate(slope, method=f"no interval: from {count} clusters")
+    error = float(ols.bse[1]) * np.sqrt(count / (count - 1))
+    half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * error)
+    p = float(2 * stats.t.sf(abs(slope) / error, count - 1))
+    how = f"cluster-robust t over {count} {'items' if count == len(found) else 'clusters'}"
     edge = "; no variance between items, on the boundary" if between < 1e-8 * rest else ""
-    return Estimate(
-        float(robust.params[1]), float(lower), float(upper),
-        f"{percent(confidence)} interval {how}{edge}", float(robust.pvalues[1]), how,
-    )  # fmt: skip
+    method = f"{percent(confidence)} interval {how}{edge}"
+    return Estimate(slope, slope - half, slope + half, method, p, how)
 
 
 def _fitted(model: Any) -> Any:
     """The model's fit; None if it does not converge. Powell's method also does on the boundary."""
     for method in ("lbfgs", "powell"):
         with warnings.catch_warnings(action="ignore"), suppress(np.linalg.LinAlgError):
-            fit = model.fit(reml=True, method=method)
+            fit = model.fit(reml=False, method=method)
             if fit.converged:
                 return fit
     return None

@@ -67,12 +67,12 @@ def intraclass(items: pd.DataFrame, *, confidence: float = 0.95) -> Iterator[tup
 
     items: `mean`, `size` and `var` of each item's values, and its `cluster`.
     """
-    facts = items[PER_ITEM].to_numpy(float)
+    facts, clusters = items[PER_ITEM].to_numpy(float), pd.factorize(items["cluster"])[0]
     found = Estimate(method=f"not estimated: {_impossible(items)}")
     if not _impossible(items):
         found = jackknife(
-            items["cluster"],
-            lambda kept: np.log(variance_ratio(facts[kept])),
+            clusters,
+            lambda kept: np.log(variance_ratio(facts[kept], clusters[kept])),
             confidence=confidence,
         )
     ratios = np.exp([found.estimate, found.lower, found.upper])
@@ -93,6 +93,7 @@ def disattenuated(
     items: as of `intraclass`, with the criterion as a column.
     """
     facts, values = items[PER_ITEM].to_numpy(float), items[criterion].to_numpy(float)
+    clusters = pd.factorize(items["cluster"])[0]
     if reason := _impossible(items):
         return np.nan, Estimate(method=f"not estimated: {reason}")
     if np.ptp(values) == 0:
@@ -103,21 +104,26 @@ def disattenuated(
         return pearson(facts[kept, 0], values[kept])
 
     def statistic(kept: np.ndarray) -> float:
-        return correlation(kept) / np.sqrt(1 - 1 / variance_ratio(facts[kept]))
+        return correlation(kept) / np.sqrt(1 - 1 / variance_ratio(facts[kept], clusters[kept]))
 
     raw = float(correlation(np.ones(len(items), bool)))
-    if variance_ratio(facts) <= 1:
+    if variance_ratio(facts, clusters) <= 1:
         return raw, Estimate(method="not estimated: means of samples tell no items apart")
-    return raw, jackknife(items["cluster"], statistic, confidence=confidence)
+    return raw, jackknife(clusters, statistic, confidence=confidence)
 
 
-def variance_ratio(facts: np.ndarray) -> float:
+def variance_ratio(facts: np.ndarray, clusters: np.ndarray) -> float:
     """F of a one-way analysis of variance: the mean square between items over that within.
+
+    One degree of freedom is lost of as many as there are clusters, so that items copied within
+    theirs leave F as it is; where every item is its own cluster this is the textbook's.
 
     facts: shape (n, 3), mean, size and variance of each item's values; of one value NaN.
     """
     mean, size, var = facts.T
-    between = np.sum(size * (mean - np.average(mean, weights=size)) ** 2) / (len(facts) - 1)
+    groups = len(np.unique(clusters))
+    squares = np.sum(size * (mean - np.average(mean, weights=size)) ** 2)
+    between = squares / len(facts) * groups / (groups - 1)
     inside = np.nansum((size - 1) * var) / (size.sum() - len(facts))
     return between / inside
 
@@ -132,6 +138,8 @@ def typical_size(size: pd.Series) -> float:
 def _impossible(items: pd.DataFrame) -> str:
     if len(items) < 3:
         return f"{len(items)} items, at least 3 are needed"
+    if items["cluster"].nunique() < 2:
+        return "all items share one cluster"
     if items["size"].max() < 2:
         return "one sample an item, several are needed"
     if not items["var"].sum() > 0 or np.ptp(items["mean"]) == 0:
