@@ -120,6 +120,7 @@ def correlate(
     """One of `MEASURES` between thinking tokens and difficulty, both of shape (n,).
 
     `covariates` (n rows) are held constant by partial_spearman; a constant one is left out.
+    `clusters` (n,) name what is resampled whole; default: every item is one.
     criterion: what takes the place of difficulty, in words.
     """
     tokens, difficulty = np.asarray(tokens, float), np.asarray(difficulty, float)
