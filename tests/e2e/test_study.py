@@ -53,6 +53,7 @@ def small_study() -> dict:
         "n_boot": 200,
         "n_permutations": 200,
         "consensus_k": [1, 2],
+        "controls": ["stem_chars", "k"],
         "divergence": {"n_permutations": 50},
     }
     for model in study["models"]:

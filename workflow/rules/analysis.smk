@@ -34,7 +34,22 @@ use rule tabulate as correlate_difficulty with:
     output:
         table=tabulated("registration", "Registration", "registration"),
     params:
-        options=resampling("confidence", "n_boot", "n_permutations"),
+        options=resampling("confidence", "n_boot", "n_permutations", "controls"),
+
+
+use rule tabulate as contrast_correlations with:
+    output:
+        table=tabulated("registration_contrasts", "Registration", "correlations compared"),
+
+
+use rule tabulate as measure_reliability with:
+    output:
+        table=tabulated("reliability", "Registration", "reliability of thinking tokens"),
+
+
+use rule tabulate as measure_allocation with:
+    output:
+        table=tabulated("allocation", "Allocation", "right against wrong answers within items"),
 
 
 use rule tabulate as compare_outcomes with:

@@ -122,12 +122,13 @@ def accuracy(models=MODELS, conditions=CONDITIONS):
 
 
 def registration(models=MODELS):
+    names = ["criterion", "measure", "estimate"]
+    found = [("response_time", "spearman", 0.9), ("difficulty", "pearson_log", 0.99)]
+    found.append(("difficulty", "spearman", 0.624))
     rows = [
-        {"model": model, "measure": measure, "n": 12, "estimate": rho, "lower": 0.31, "upper": 0.8}
-        for model in models
-        for measure, rho in (("pearson_log", 0.99), ("spearman", 0.624))
+        {"model": model, **dict(zip(names, row, strict=True))} for model in models for row in found
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(n=12, lower=0.31, upper=0.8)
 
 
 def outcome_difficulty(models=MODELS, sign=1):

@@ -10,6 +10,7 @@ from thinkscale.report import summary
 
 REGISTRATION = {
     "model": "m",
+    "criterion": "difficulty",
     "measure": "spearman",
     "n": 60,
     "estimate": 0.41,

@@ -123,7 +123,7 @@ def test_copies_within_clusters_change_no_interval_and_no_p(name):
     np.testing.assert_allclose(again, numbers, rtol=1e-6, atol=1e-9)
     assert len(five) == len(one)
     if "detectable" in one:  # of as many independent items; never more than there are
-        np.testing.assert_allclose(five["detectable"], one["detectable"], rtol=0.01)
+        np.testing.assert_allclose(five["detectable"], one["detectable"], rtol=0.03)
 
 
 @pytest.mark.parametrize("name", ["registration", "outcome_difficulty", "model_comparison"])

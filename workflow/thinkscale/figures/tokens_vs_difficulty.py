@@ -97,9 +97,10 @@ def _fit(ax: Axes, items: pd.DataFrame, confidence: float, style: Style) -> None
 
 def _rho(table: Frame, model: str, items: int) -> str:
     if not frames.is_empty(table):
-        columns = ["model", "measure", "n", "estimate", "lower", "upper"]
+        columns = ["model", "criterion", "measure", "n", "estimate", "lower", "upper"]
         frames.require(table, columns, "registration")
-        rows = table[(table["model"] == model) & (table["measure"] == "spearman")]
+        wanted = {"model": model, "criterion": "difficulty", "measure": "spearman"}
+        rows = table[(table[list(wanted)] == list(wanted.values())).all(axis=1)]
         rows = rows[rows["estimate"].notna()]
         if len(rows):
             row = rows.iloc[0]
