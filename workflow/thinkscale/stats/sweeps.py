@@ -1,0 +1,143 @@
+"""Control, Scaling and Performance of budget forcing (s1, arXiv 2501.19393, section 3.2).
+
+The equation of Scaling is a mean slope over tokens, of which no unit is given. The values that the
+paper prints in its Table 3 (13, 3, 6, 25) come out of its Tables 12 to 14 as percentage points for
+each doubling of tokens: that is `scaling` here, and `scaling_linear` is over tokens themselves.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from thinkscale.stats.core import frame, sweep
+from thinkscale.stats.core.intervals import Estimate, clustered_share, percent
+from thinkscale.stats.core.resampling import Draws
+
+COLUMNS = [
+    *["model", "kind", "measure", "n_items", "n_conditions", "errors", "n_excluded"],
+    *["estimate", "lower", "upper", "conditions", "method"],
+]
+
+
+def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
+    """s1's metrics of every model and kind of condition (max, min, waits ...).
+
+    control: share of conditions whose mean thinking tokens lie within their own limits, as s1
+    counts; control_responses: share of responses that do. scaling and scaling_linear: mean slope of
+    accuracy over all pairs of conditions, in percentage points a doubling of mean thinking tokens
+    and per 1,000 of them. A pair that lies a few tokens apart weighs as much as any other there,
+    which `slope`, in points a doubling by least squares, does not share. performance: the greatest
+    accuracy. Natural is where most kinds start (no maximum, no waits): it counts for slopes and
+    performance, and not for control, since it has no limits to keep. What did not fit the context
+    is not correct, and has no tokens.
+    options: confidence, n_boot, seed, as of `core.resampling.Draws`.
+    """
+    draws, rows = Draws(**options), []
+    for one in sweep.sweeps(graded, "correct", "think_tokens"):
+        own = draws.named("sweeps", one.model)
+        weights = sweep.resamples(one.rows["cluster"].nunique(), own)
+        for kind, places in one.kinds().items():
+            row = {**one.sizes, "kind": kind, "n_conditions": len(places)}
+            row["conditions"] = ", ".join(one.names[place] for place in places)
+            for measure, found in _metrics(one, places, weights, own).items():
+                rows.append({**row, "measure": measure, **found.row()})
+    return frame.table(rows, COLUMNS, graded)
+
+
+def _metrics(
+    one: sweep.Sweep, places: list[int], weights: np.ndarray, draws: Draws
+) -> dict[str, Estimate]:
+    """All measures of the conditions at these places, which are one kind, and their intervals from
+    resamples of clusters (`weights`)."""
+    clusters = one.rows["cluster"].to_numpy()
+    tokens = one.values["think_tokens"][:, places]
+    correct = sweep.sums(one.values["correct"][:, places], clusters)
+    spent = sweep.sums(tokens, clusters)
+    accuracy, cost = (
+        np.concatenate([of.means[None], of.weighted(weights)]) for of in (correct, spent)
+    )
+
+    def estimate(statistic: Callable[..., np.ndarray], *given: np.ndarray) -> Estimate:
+        values = statistic(*given)
+        return sweep.percentiles(values[0], values[1:], len(correct.sums), draws)
+
+    limits = np.array([_limits(one.cells[place]) for place in places]).T  # (2, conditions)
+    forced = np.isfinite(limits).any(axis=0)
+    least, most = np.where(np.isfinite(limits), limits, [[-np.inf], [np.inf]])[:, forced]
+    kept = Estimate(method="not estimated: this kind has no limits in tokens")
+    found = {"control": kept, "control_responses": kept}
+    if forced.any():
+        # Means of whole numbers that were kept to the limit may leave it by what is rounded.
+        found["control"] = estimate(
+            lambda t: np.mean((least - 1e-6 <= t) & (t <= most + 1e-6), axis=-1), cost[:, forced]
+        )
+        there = ~np.isnan(tokens[:, forced])
+        within = ((least <= tokens[:, forced]) & (tokens[:, forced] <= most))[there]
+        cluster = np.broadcast_to(clusters[:, None], there.shape)[there]
+        found["control_responses"] = clustered_share(within, cluster, draws.confidence)
+    with np.errstate(divide="ignore"):
+        doublings = np.where(cost > 0, np.log2(cost), np.nan)
+    return {
+        **found,
+        "scaling": estimate(scaling, 100 * accuracy, doublings),
+        "scaling_linear": estimate(scaling, 100 * accuracy, cost / 1000),
+        "slope": estimate(slope, 100 * accuracy, doublings),
+        "performance": performance(correct, draws),
+    }
+
+
+def _limits(cell: dict) -> tuple[float, float]:
+    """The least and the most thinking tokens of a condition; NaN where it sets none."""
+    most = cell["truncate"] if cell["max_think"] is None else cell["max_think"]
+    return tuple(np.nan if limit is None else float(limit) for limit in (cell["min_think"], most))
+
+
+def scaling(performance: np.ndarray, compute: np.ndarray) -> np.ndarray:
+    """Mean slope over all pairs of conditions (s1, equation 2), shape (..., conditions) to (...).
+
+    A pair with the same compute has no slope and is left out, as is a condition without any (NaN).
+    """
+    first, second = np.triu_indices(performance.shape[-1], k=1)
+    apart = compute[..., second] - compute[..., first]
+    rise = performance[..., second] - performance[..., first]
+    sloped = np.abs(apart) > 1e-9  # of NaN false
+    slopes = np.where(sloped, rise / np.where(sloped, apart, 1.0), 0.0)
+    pairs = sloped.sum(axis=-1)
+    return np.where(pairs, slopes.sum(axis=-1) / np.maximum(pairs, 1), np.nan)
+
+
+def slope(performance: np.ndarray, compute: np.ndarray) -> np.ndarray:
+    """Least-squares slope over conditions, shape (..., conditions) to (...): `scaling` with every
+    pair weighed by the square of how far it is apart."""
+    there = ~np.isnan(compute)
+    number = there.sum(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = np.where(there, compute, 0.0)
+        x = np.where(there, x - x.sum(axis=-1, keepdims=True) / number, 0.0)
+        spread = (x * x).sum(axis=-1)
+        return np.where(spread > 1e-12, (x * performance).sum(axis=-1) / spread, np.nan)
+
+
+def performance(correct: sweep.Sums, draws: Draws) -> Estimate:
+    """The greatest of some means, with an interval that allows for its being the greatest.
+
+    The ends are the greatest lower and the greatest upper end of intervals that hold for all the
+    conditions at once: max |t| of their cluster-robust covariance.
+    """
+    means, groups = correct.means, len(correct.sums)
+    best = float(np.nanmax(means))
+    if groups < 2:
+        return Estimate(best, method="greatest accuracy; no interval from one cluster")
+    covariance = correct.covariance()
+    errors = np.sqrt(np.diag(covariance))
+    varied = np.eye(len(means))[errors > 1e-12]
+    reach = 0.0
+    if len(varied):
+        greatest = sweep.greatest_t(covariance, varied, groups, draws)
+        reach = float(np.quantile(greatest, draws.confidence))
+    lower, upper = (min(1.0, float(np.nanmax(means + s * reach * errors))) for s in (-1, 1))
+    how = f"simultaneous over {len(means)} conditions (max |t| over {groups} clusters)"
+    method = f"greatest accuracy; {percent(draws.confidence)} interval {how}"
+    return Estimate(best, max(0.0, lower), upper, method)
