@@ -66,8 +66,6 @@ use rule tabulate as measure_control with:
 use rule tabulate as find_plateau with:
     output:
         table=tabulated("plateau", "Sweeps", "budget that is enough", when=CUT),
-    params:
-        options=resampling("confidence", "n_boot"),
 
 
 use rule tabulate as choose_condition with:

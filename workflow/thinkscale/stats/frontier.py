@@ -34,7 +34,9 @@ def tabulate(graded: pd.DataFrame, ks: Sequence[int] = (4, 8), **options: Any) -
     options: confidence, n_boot, seed, as of `core.resampling.Draws`.
     """
     draws, rows, values = Draws(**options), [], []
-    for model, own in frame.by_model(frame.prepare(graded)):
+    frame.require(graded, COSTS, "graded responses")
+    prepared = frame.prepare(graded[[*frame.NEEDED, *COSTS]])
+    for model, own in frame.by_model(prepared):
         one = sweep.sweep(model, own, "correct", *COSTS)
         for point, clusters, part in _points(one, frame.natural(own), ks, draws.seed):
             correct, alone, new = part.T
@@ -74,11 +76,10 @@ def _points(
         .groupby("item_id")
         .agg(dict.fromkeys(COSTS, "mean") | {"cluster": "first"})
     )
-    votes = [
-        (group["ballot"].to_numpy(object), group["correct"].to_numpy())
-        for _, group in ballots(natural).groupby("item_id")
-    ]
-    sizes = np.array([len(answers) for answers, _ in votes])
+    sizes = natural.groupby("item_id").size().to_numpy()
+    ends = sizes.cumsum()[:-1]  # responses are in the order of their items
+    voted = ballots(natural)[["ballot", "correct"]]
+    votes = list(zip(*(np.split(voted[name].to_numpy(), ends) for name in voted), strict=True))
     for k in sorted(k for k in set(ks) if k > 2):
         used = sizes >= k
         if not used.any():

@@ -1,52 +1,52 @@
 """The budget at which accuracy levels off: the least that reaches a share of natural accuracy."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from thinkscale.stats.core import frame, sweep
 from thinkscale.stats.core.intervals import percent
-from thinkscale.stats.core.resampling import Draws
 
+STEPS = 100  # between two budgets, of the interval's ends
 COLUMNS = [
     *["model", "kind", "share", "n_items", "n_budgets", "errors", "n_excluded", "natural"],
-    *["estimate", "lower", "upper", "tokens", "status", "reached", "method"],
+    *["estimate", "lower", "upper", "tokens", "status", "method"],
 ]
 
 
-def tabulate(graded: pd.DataFrame, *, share: float = 0.95, **options: Any) -> pd.DataFrame:
+def tabulate(
+    graded: pd.DataFrame, *, share: float = 0.95, confidence: float = 0.95
+) -> pd.DataFrame:
     """The maximum (or truncation) at which accuracy reaches `share` of natural, in tokens.
 
     Accuracy over budgets is made monotone (isotonic regression) and interpolated, linearly in the
     logarithm of the budget. tokens: mean thinking tokens there. status: `reached`; `below`, if the
-    smallest budget is enough, so that `upper` is that budget; `above`, if the largest is not, so
-    that `lower` is the largest and there is no upper end. An interval whose lower end is 0 begins
-    below the smallest budget, one without an upper end goes beyond the largest. `reached` is the
-    share of resamples in which the largest budget is enough. natural: accuracy there.
-    options: confidence, n_boot, seed, as of `core.resampling.Draws`.
+    smallest budget is enough, or `above`, if the largest is not: then there is no estimate. The
+    interval holds the budgets whose accuracy is not told apart from that share of natural by a
+    paired, clustered t (Fieller's way with a ratio). A lower end of 0 is anywhere below the
+    smallest budget, and without an upper end it is anywhere above the largest. natural: accuracy.
     """
-    draws, rows = Draws(**options), []
+    rows = []
     for one in sweep.sweeps(graded, "correct", "think_tokens"):
         if "natural" not in one.names:
             continue
         natural, clusters = one.names.index("natural"), one.rows["cluster"].to_numpy()
-        correct, spent = (sweep.sums(v, clusters) for v in one.values.values())
-        accuracy, tokens, groups = correct.means, spent.means, len(correct.sums)
-        resampled = correct.weighted(sweep.resamples(groups, draws.named("plateau", one.model)))
+        tokens = sweep.sums(one.values["think_tokens"], clusters).means
         for kind, limit in (("max", "max_think"), ("truncate", "truncate")):
             places = [place for place in one.kinds().get(kind, []) if place != natural]
             if not places:
                 continue
             budgets = np.array([one.cells[place][limit] for place in places], float)
-            place = float(crossing(accuracy[places], share * accuracy[natural]))
-            drawn = crossing(resampled[:, places], share * resampled[:, natural])
+            correct = sweep.sums(one.values["correct"][:, [*places, natural]], clusters)
+            means = correct.means
+            place = float(crossing(means[:-1], share * means[-1]))
+            status = "reached" if np.isfinite(place) else "above" if place > 0 else "below"
             row = {**one.sizes, "kind": kind, "share": share, "n_budgets": len(places)}
-            row |= {"natural": accuracy[natural], "reached": float(np.mean(drawn < np.inf))}
-            row |= _found(place, drawn, budgets, groups, draws.confidence)
-            if row["status"] == "reached":
+            row |= {"natural": means[-1], "status": status}
+            if status == "reached":
+                row["estimate"] = _budget(place, budgets)
                 row["tokens"] = float(np.interp(place, range(len(places)), tokens[places]))
-            rows.append(row)
+            rows.append({**row, **_interval(correct, budgets, share, confidence)})
     return frame.table(rows, COLUMNS, graded)
 
 
@@ -79,25 +79,31 @@ def isotonic(values: np.ndarray) -> np.ndarray:
     return fit
 
 
-def _found(
-    place: float, drawn: np.ndarray, budgets: np.ndarray, groups: int, confidence: float
+def _interval(
+    correct: sweep.Sums, budgets: np.ndarray, share: float, confidence: float
 ) -> dict[str, float | str]:
-    """Estimate, interval and status of a place among the budgets and its resamples."""
-    status = "reached" if np.isfinite(place) else "above" if place > 0 else "below"
-    row = {"status": status, "estimate": _budget(place, budgets) if status == "reached" else np.nan}
-    if groups < 2 or not len(drawn):
-        return {**row, "method": "no interval: of one cluster, or no resamples asked for"}
-    # Places that lie beyond the budgets have no middle, hence no quantile between two of them.
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    ends = np.quantile(drawn, tails, method="inverted_cdf")
-    lower, upper = (_budget(end, budgets) for end in ends)
-    how = f"percentile bootstrap of {groups} clusters ({len(drawn)} resamples)"
-    said = f"isotonic, interpolated in log budget; {percent(confidence)} interval {how}"
-    return {**row, "lower": lower, "upper": upper if upper < np.inf else np.nan, "method": said}
+    """Ends of the budgets that may be enough and may not be; `correct` has natural at last."""
+    groups, last = len(correct.sums), len(budgets) - 1
+    if groups < 2:
+        return {"method": "isotonic; no interval from one cluster"}
+    places = np.linspace(0, last, last * STEPS + 1)
+    between = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(last + 1)))  # weights of budgets
+    contrasts = np.column_stack([between, np.full(len(places), -share)])
+    errors = np.sqrt(np.einsum("ki,ij,kj->k", contrasts, correct.covariance(), contrasts))
+    reach = stats.t.ppf((1 + confidence) / 2, groups - 1) * errors
+    distance = contrasts @ correct.means
+    may_be_enough = np.flatnonzero(distance + reach >= 0)
+    may_be_little = np.flatnonzero(distance - reach <= 0)
+    lower = places[may_be_enough[0]] if len(may_be_enough) else last
+    upper = places[may_be_little[-1]] if len(may_be_little) else 0
+    how = f"of budgets not told from that share, cluster-robust t over {groups} clusters"
+    return {
+        "lower": _budget(lower, budgets) if lower > 0 else 0.0,
+        "upper": _budget(upper, budgets) if upper < last else np.nan,
+        "method": f"isotonic, interpolated in log budget; {percent(confidence)} interval {how}",
+    }
 
 
 def _budget(place: float, budgets: np.ndarray) -> float:
-    """The budget at a place: 0 below the smallest, infinite beyond the largest."""
-    if not np.isfinite(place):
-        return np.inf if place > 0 else 0.0
+    """The budget at a place among the budgets."""
     return float(np.expm1(np.interp(place, range(len(budgets)), np.log1p(budgets))))

