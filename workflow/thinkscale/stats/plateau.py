@@ -106,4 +106,4 @@ def _interval(
 
 def _budget(place: float, budgets: np.ndarray) -> float:
     """The budget at a place among the budgets."""
-    return float(np.expm1(np.interp(place, range(len(budgets)), np.log1p(budgets))))
+    return round(float(np.expm1(np.interp(place, range(len(budgets)), np.log1p(budgets)))), 9)
