@@ -77,3 +77,10 @@ def test_one_sample_says_nothing_of_more():
     own = found.query("condition == 'max=8' and n_items == 48").set_index("samples")
     assert own.loc[1, "estimate"] > 0 and np.isnan(own.loc[4, "estimate"])
     assert own.loc[4, "method"] == "not estimated: one sample an item"
+
+
+def test_without_difficulties_a_correlation_has_no_power_and_a_reason():
+    found = power.tabulate(graded_frame(models=["a"], difficulty=None), n_boot=50, **SIZES)
+    [row] = found.query("measure == 'spearman_difficulty'").itertuples()
+    assert row.method == "not estimated: 0 items with a difficulty, or all alike"
+    assert np.isnan(row.estimate) and found.query("measure == 'accuracy'")["estimate"].notna().any()

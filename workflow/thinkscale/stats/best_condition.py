@@ -27,8 +27,10 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
     estimate: difference of accuracies, with an interval and p that hold for all pairs of conditions
     at once; missing where no response differs. accuracy: of the other condition. rank: by accuracy,
     2 is the next. held_out: lead of the condition that is best on one half of the items (clusters),
-    over this one on the other half, mean over random halves; it has no interval. Responses that are
-    missing under one condition count under the others. What did not fit is not correct.
+    over this one on the other half, mean over random halves; it has no interval. It is fair to a
+    condition that was fixed before, such as natural, and hard on the next best, which luck has also
+    raised. Responses that are missing under one condition count under the others. What did not fit
+    the context is not correct.
     options: confidence, n_boot, seed, as of `core.resampling.Draws`.
     """
     draws, rows = Draws(**options), []
@@ -51,7 +53,8 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
             lead = float(means[best] - means[other])
             row |= {"accuracy": means[other], "estimate": lead, "held_out": gains[other]}
             error = covariance[best, best] + covariance[other, other] - 2 * covariance[best, other]
-            rows.append({**row, **_tested(lead, error, greatest, groups, own)})
+            row |= _tested(lead, error, greatest, groups, own)
+            rows.append({**row, "method": row["method"] + one.unfit("count as not correct")})
     return frame.table(rows, COLUMNS, graded)
 
 

@@ -29,7 +29,6 @@ def tabulate(
             continue
         fits, natural = one.rows["fits"].to_numpy(), one.names.index("natural")
         facts, values = one.rows[fits], one.values["correct"][fits]
-        note = frame.unfit_note(one.sizes["errors"], "left out")
         found = {}
         for place, cell in enumerate(one.cells):
             change = values[:, place] - values[:, natural]
@@ -39,7 +38,11 @@ def tabulate(
             within = -equivalence_margin < said.lower and said.upper < equivalence_margin
             row = {**one.sizes, "n_items": facts.loc[there, "item_id"].nunique(), **cell}
             row |= {"n_pairs": int(there.sum()), "margin": equivalence_margin}
-            row |= {"equivalent": within, "stepwise": within, **said.row(after=note)}
+            row |= {
+                "equivalent": within,
+                "stepwise": within,
+                **said.row(after=one.unfit("left out")),
+            }
             found[place] = row
         for kind, places in one.kinds().items():
             nearest = [place for place in places if place != natural]

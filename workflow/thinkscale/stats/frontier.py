@@ -25,12 +25,12 @@ def tabulate(graded: pd.DataFrame, ks: Sequence[int] = (4, 8), **options: Any) -
     """Accuracy and sampled tokens an item of every condition and vote, and what is on the frontier.
 
     point: a condition, or `cons@k`, the plurality of k natural samples (of one or two there is
-    none). alone: tokens sampled for
-    one answer to an item by this point alone; new: what it took beyond other conditions of this
-    study. frontier: whether no point of any model is as cheap and as accurate, and better in one of
-    both; own_frontier: no point of the same model. Their shares are of resamples of the clusters,
-    in which all points see the same items. Tokens of models of different size are not of one price.
-    What did not fit the context is not correct, and has no cost.
+    none); k: answers to an item. alone: tokens sampled for an item by this point alone; new: what
+    it took beyond other conditions of this study. frontier: whether no point of any model is as
+    cheap and as accurate, and better in one of both; own_frontier: no point of the same model.
+    Their shares are of resamples of the clusters, in which all points see the same items. Tokens of
+    models of different size are not of one price. What did not fit the context is not correct, and
+    has no cost.
     options: confidence, n_boot, seed, as of `core.resampling.Draws`.
     """
     draws, rows, values = Draws(**options), [], []
@@ -38,6 +38,7 @@ def tabulate(graded: pd.DataFrame, ks: Sequence[int] = (4, 8), **options: Any) -
     prepared = frame.prepare(graded[[*frame.NEEDED, *COSTS]])
     for model, own in frame.by_model(prepared):
         one = sweep.sweep(model, own, "correct", *COSTS)
+        note = one.unfit("count as not correct and have no cost")
         for point, clusters, part in _points(one, frame.natural(own), ks, draws.seed):
             correct, alone, new = part.T
             answered = ~np.isnan(correct)
@@ -53,7 +54,7 @@ def tabulate(graded: pd.DataFrame, ks: Sequence[int] = (4, 8), **options: Any) -
                     "alone_lower": cost.lower,
                     "alone_upper": cost.upper,
                     "new": float(np.nanmean(new)) if paid.any() else np.nan,
-                    "method": f"accuracy: {mean.method}; tokens: {cost.method}",
+                    "method": f"accuracy: {mean.method}; tokens: {cost.method}{note}",
                 }
             )
             values.append((clusters, part))
@@ -69,7 +70,11 @@ def _points(
     for place, name in enumerate(one.names):
         there = ~np.isnan(both[:, place, 0])
         sizes = {"n_items": one.rows.loc[there, "item_id"].nunique()}
-        yield {"point": name, "condition": name, **sizes}, clusters[there], both[there, place]
+        yield (
+            {"point": name, "condition": name, "k": 1, **sizes},
+            clusters[there],
+            both[there, place],
+        )
     costs = natural[COSTS].where(natural["fits"])
     items = (
         natural.assign(**costs)

@@ -46,7 +46,9 @@ def tabulate(
             if status == "reached":
                 row["estimate"] = _budget(place, budgets)
                 row["tokens"] = float(np.interp(place, range(len(places)), tokens[places]))
-            rows.append({**row, **_interval(correct, budgets, share, confidence)})
+            row |= _interval(correct, budgets, share, confidence)
+            row["method"] += one.unfit("count as not correct and have no tokens")
+            rows.append(row)
     return frame.table(rows, COLUMNS, graded)
 
 

@@ -98,30 +98,31 @@ def items_for_correlation(r: float, power: float, confidence: float) -> float:
 
 
 def components(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variances between and within items from sums over items, shape (..., 5) to twice (...).
+    """Variances between and within items from sums over items, shape (..., 6) to twice (...).
 
-    The sums are of 1, the number of values n, n^2, and of two sums of squares: of the values, and
-    of their item's sum over n; the values are centred. One-way random effects (Searle, Casella and
-    McCulloch 1992, section 3.6), a negative variance being 0. Where no item has two values, within
-    is NaN and between is the variance of what there is.
+    The sums are of 1, of the number of values n, of n^2, of the values, of their squares, and of
+    the square of each item's sum over its n. One-way random effects (Searle, Casella and McCulloch
+    1992, section 3.6), a negative variance being 0. Where no item has two values, within is NaN and
+    between is the variance of what there is.
     """
-    items, number, square, total, explained = np.moveaxis(moments, -1, 0)
+    items, number, square, total, squares, explained = np.moveaxis(moments, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        within = np.where(number > items, (total - explained) / (number - items), np.nan)
+        within = np.where(number > items, (squares - explained) / (number - items), np.nan)
         size = (number - square / number) / (items - 1)
-        between = (explained / (items - 1) - np.nan_to_num(within)) / size
+        mean_square = (explained - total**2 / number) / (items - 1)
+        between = (mean_square - np.nan_to_num(within)) / size
     return np.maximum(between, 0), within
 
 
 def moments(values: np.ndarray, items: np.ndarray) -> pd.DataFrame:
     """For every item the sums of which `components` are made; NaN is no value."""
     given = ~np.isnan(values)
-    centred = values[given] - values[given].mean()
-    grouped = pd.Series(centred).groupby(items[given])
-    number = grouped.size().astype(float)
-    squares = pd.Series(centred**2).groupby(items[given]).sum()
-    columns = [np.ones(len(number)), number, number**2, squares, grouped.sum() ** 2 / number]
-    return pd.DataFrame(np.column_stack(columns), index=number.index)
+    centred = pd.Series(values[given] - values[given].mean())  # for precision alone
+    sums = centred.groupby(items[given]).agg(["size", "sum"]).astype(float)
+    number, total = sums["size"], sums["sum"]
+    squares = (centred**2).groupby(items[given]).sum()
+    columns = [np.ones(len(sums)), number, number**2, total, squares, total**2 / number]
+    return pd.DataFrame(np.column_stack(columns), index=sums.index)
 
 
 def _variance(between: float, within: float, samples: float) -> float:
@@ -156,26 +157,24 @@ def _differences(
         effect = _design_effect(change, clusters, items)
         samples = len(change[there]) / n
         for n_items, k, here in _sizes(n, samples, grid):
-            variances = effect * _variance(between[0], within[0], k)
-            resampled = effect * (between[1:] + np.nan_to_num(within[1:]) / k)
-            smallest = detectable_difference(n_items, power, confidence)
-            known = np.isfinite(variances) and variances > 0
             row = {"measure": "accuracy", **cell, "n_items": n_items, "samples": k}
-            row |= {"this_study": here, "between": between[0], "within": within[0]}
-            row |= {"observed": observed}
-            if not known:
-                why = "one sample an item" if np.isnan(variances) else "no response differs"
+            row |= {"this_study": here, "between": float(between[0]), "within": float(within[0])}
+            row["observed"] = observed
+            variance = effect * _variance(between[0], within[0], k)
+            if not variance > 0:
+                why = "one sample an item" if np.isnan(variance) else "no response differs"
                 rows.append({**row, "method": f"not estimated: {why}"})
                 continue
-            spread = np.sqrt(variances)
-            row |= {"estimate": smallest * spread}
-            if len(resampled):
-                tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-                row["lower"], row["upper"] = smallest * np.sqrt(np.quantile(resampled, tails))
-            row["needed"] = items_for_difference(abs(observed) / spread, power, confidence)
+            smallest = detectable_difference(n_items, power, confidence)
+            resampled = effect * (between[1:] + np.nan_to_num(within[1:]) / k)
+            tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+            row["estimate"] = smallest * np.sqrt(variance)
+            row["lower"], row["upper"] = smallest * np.sqrt(np.quantile(resampled, tails))
+            standardized = abs(observed) / np.sqrt(variance)
+            row["needed"] = items_for_difference(standardized, power, confidence)
             how = f"{percent(confidence)} interval percentile bootstrap of the variances"
             said = f"paired t; {how}; design effect of clusters {effect:.3g}"
-            rows.append({**row, "method": said})
+            rows.append({**row, "method": said + one.unfit("left out")})
     return rows
 
 
@@ -189,21 +188,22 @@ def _correlation(
     items = one.rows["item_id"].to_numpy()
     means = pd.DataFrame({"tokens": tokens, "difficulty": difficulty})[known]
     means = means.groupby(items[known]).mean()
-    n = len(means)
+    n, first = len(means), {"measure": "spearman_difficulty", **one.cells[natural]}
     if n < 4 or means.nunique().min() < 2:
-        return []
+        why = f"not estimated: {n} items with a difficulty, or all alike"
+        return [{**first, "n_items": n, "this_study": True, "method": why}]
     between, within = components(moments(np.log1p(tokens[known]), items[known]).sum().to_numpy())
     observed = float(stats.spearmanr(means["tokens"], means["difficulty"]).statistic)
     samples, rows = known.sum() / n, []
     for n_items, k, here in _sizes(n, samples, grid):
         share = _variance(between, within, samples) / _variance(between, within, k)
         expected = observed * float(np.sqrt(share))
-        row = {"measure": "spearman_difficulty", **one.cells[natural], "n_items": n_items}
-        row |= {"samples": k, "this_study": here, "between": between, "within": within}
-        row["observed"] = expected
+        row = {**first, "n_items": n_items, "samples": k, "this_study": here}
+        row |= {"between": float(between), "within": float(within), "observed": expected}
         row["estimate"] = detectable_correlation(n_items, power, draws.confidence)
         row["needed"] = items_for_correlation(expected, power, draws.confidence)
-        rows.append({**row, "method": "Fisher z of a Pearson correlation; items independent"})
+        said = "as of a Pearson correlation (power_corr of pingouin); items taken as independent"
+        rows.append({**row, "method": said + one.unfit("left out")})
     return rows
 
 

@@ -37,11 +37,12 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
     draws, rows = Draws(**options), []
     for one in sweep.sweeps(graded, "correct", "think_tokens"):
         own = draws.named("sweeps", one.model)
+        note = one.unfit("count as not correct and have no tokens")
         for kind, places in one.kinds().items():
             row = {**one.sizes, "kind": kind, "n_conditions": len(places)}
             row["conditions"] = ", ".join(one.names[place] for place in places)
             for measure, found in _metrics(one, places, own).items():
-                rows.append({**row, "measure": measure, **found.row()})
+                rows.append({**row, "measure": measure, **found.row(after=note)})
     return frame.table(rows, COLUMNS, graded)
 
 

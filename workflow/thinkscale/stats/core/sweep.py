@@ -42,6 +42,10 @@ class Sweep:
         n_items = self.rows["item_id"].nunique()
         return {"model": self.model, "n_items": n_items, "errors": frame.unfit_items(self.rows)}
 
+    def unfit(self, what: str) -> str:
+        """How `method` says what became of items that did not fit the context."""
+        return frame.unfit_note(self.sizes["errors"], what)
+
     def kinds(self) -> dict[str, list[int]]:
         """Conditions that differ in their first limit alone, by what they share: `max`, `waits`.
 
@@ -49,7 +53,11 @@ class Sweep:
         limit is not set, where the study has it. For most that is natural.
         """
         found: dict[str, list[int]] = {}
-        limits = [{k: c[k] for k in frame.LIMITS if c[k] is not None} for c in self.cells]
+        limits = [
+            {name: cell[name] for name in frame.LIMITS if cell[name] is not None}
+            | ({"no_think": True} if cell["no_think"] else {})
+            for cell in self.cells
+        ]
         for place, (name, own) in enumerate(zip(self.names, limits, strict=True)):
             if varied := re.match(r"(waits|min|max|truncate)=\d+", name):
                 kind = varied[1] + name[varied.end() :]
