@@ -94,7 +94,7 @@ use rule tabulate as plan_sizes with:
     output:
         table=tabulated("power", "Power", "effects that are detected"),
     params:
-        options=resampling("confidence", "n_boot", "power_items", "power_samples"),
+        options=analyses("confidence", "power_items", "power_samples"),
 
 
 use rule tabulate as compare_models with:

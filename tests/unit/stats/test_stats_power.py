@@ -48,7 +48,7 @@ def test_components_of_items_with_unequal_samples_are_unbiased():
 
 def test_what_is_said_to_be_detected_is_detected():
     """Studies drawn again from a study's own variances find the effect in 80 of 100."""
-    found = power.tabulate(graded_frame(models=["a"], items=40), seed=1, n_boot=100, **SIZES)
+    found = power.tabulate(graded_frame(models=["a"], items=40), **SIZES)
     row = found.query("condition == 'max=16' and n_items == 48 and samples == 4").iloc[0]
     rng, shape = np.random.default_rng(4), (4000, 48)
     items = rng.normal(row["estimate"], np.sqrt(row["between"]), shape)
@@ -59,7 +59,7 @@ def test_what_is_said_to_be_detected_is_detected():
 
 
 def test_more_items_and_more_samples_find_smaller_effects():
-    found = power.tabulate(graded_frame(models=["a"], items=40), n_boot=50, **SIZES)
+    found = power.tabulate(graded_frame(models=["a"], items=40), **SIZES)
     own = found.query("condition == 'max=16' and not this_study")
     grid = own.pivot(index="n_items", columns="samples", values="estimate")
     assert (grid.loc[48] < grid.loc[12] / 2).all() and (grid[4] < grid[1]).all()
@@ -73,14 +73,14 @@ def test_more_items_and_more_samples_find_smaller_effects():
 
 
 def test_one_sample_says_nothing_of_more():
-    found = power.tabulate(graded_frame(models=["a"], samples=1), n_boot=50, **SIZES)
+    found = power.tabulate(graded_frame(models=["a"], samples=1), **SIZES)
     own = found.query("condition == 'max=8' and n_items == 48").set_index("samples")
     assert own.loc[1, "estimate"] > 0 and np.isnan(own.loc[4, "estimate"])
     assert own.loc[4, "method"] == "not estimated: one sample an item"
 
 
 def test_without_difficulties_a_correlation_has_no_power_and_a_reason():
-    found = power.tabulate(graded_frame(models=["a"], difficulty=None), n_boot=50, **SIZES)
+    found = power.tabulate(graded_frame(models=["a"], difficulty=None), **SIZES)
     [row] = found.query("measure == 'spearman_difficulty'").itertuples()
     assert row.method == "not estimated: 0 items with a difficulty, or all alike"
     assert np.isnan(row.estimate) and found.query("measure == 'accuracy'")["estimate"].notna().any()

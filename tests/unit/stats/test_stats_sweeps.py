@@ -32,7 +32,7 @@ ANALYSES = {
     "best_condition": partial(best_condition.tabulate, **FEW),
     "equivalence": equivalence.tabulate,
     "frontier": partial(frontier.tabulate, **FEW),
-    "power": partial(power.tabulate, power_items=(50,), power_samples=(1, 4), **FEW),
+    "power": partial(power.tabulate, power_items=(50,), power_samples=(1, 4)),
 }
 
 

@@ -24,7 +24,9 @@ def tabulate(
     smallest budget is enough, or `above`, if the largest is not: then there is no estimate. The
     interval holds the budgets whose accuracy is not told apart from that share of natural by a
     paired, clustered t (Fieller's way with a ratio). A lower end of 0 is anywhere below the
-    smallest budget, and without an upper end it is anywhere above the largest. natural: accuracy.
+    smallest budget, and without an upper end it is anywhere above the largest. It held the true
+    budget in 94 to 95 % of simulated studies, of 20 items with one sample in 88 %. natural:
+    accuracy.
     """
     rows = []
     for one in sweep.sweeps(graded, "correct", "think_tokens"):

@@ -7,7 +7,6 @@ within, between the samples of one item. The mean over n items with k samples ea
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,6 @@ from scipy import stats
 
 from thinkscale.stats.core import frame, sweep
 from thinkscale.stats.core.intervals import percent
-from thinkscale.stats.core.resampling import Draws
 
 COLUMNS = [
     *["model", "measure", *frame.CONDITION, "n_items", "samples", "this_study", "errors"],
@@ -30,7 +28,7 @@ def tabulate(
     power_items: Sequence[int] = (50, 100, 200, 500, 1000),
     power_samples: Sequence[int] = (1, 4, 16),
     power: float = 0.8,
-    **options: Any,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Smallest effect found with `power`, two-sided, over a grid of items and samples.
 
@@ -41,18 +39,15 @@ def tabulate(
     correlation as it would be with so many samples. needed: items that detect an effect of that
     size; it is a plan, not a test of this study. between, within: variances of the difference, and
     of the log of tokens. What did not fit the context is left out; `errors` counts those items.
-    options: confidence, n_boot, seed, as of `core.resampling.Draws`.
     """
-    draws, rows = Draws(**options), []
+    rows = []
     grid = [(n, k) for n in sorted(set(power_items)) for k in sorted(set(power_samples))]
     for one in sweep.sweeps(graded, "correct", "think_tokens", "difficulty"):
         if "natural" not in one.names:
             continue
-        own, row = draws.named("power", one.model), {**one.sizes, "power": power}
-        rows += [{**row, **found} for found in _correlation(one, grid, power, own)]
-        weights = sweep.resamples(one.rows["cluster"].nunique(), own)
-        for found in _differences(one, grid, power, weights, own.confidence):
-            rows.append({**row, **found})
+        row = {**one.sizes, "power": power}
+        for analyse in (_correlation, _differences):
+            rows += [{**row, **found} for found in analyse(one, grid, power, confidence)]
     return frame.table(rows, COLUMNS, graded)
 
 
@@ -97,13 +92,13 @@ def items_for_correlation(r: float, power: float, confidence: float) -> float:
     return float(pingouin.power_corr(r=abs(r), power=power, alpha=1 - confidence))
 
 
-def components(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def components(moments: np.ndarray, least: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Variances between and within items from sums over items, shape (..., 6) to twice (...).
 
     The sums are of 1, of the number of values n, of n^2, of the values, of their squares, and of
     the square of each item's sum over its n. One-way random effects (Searle, Casella and McCulloch
-    1992, section 3.6), a negative variance being 0. Where no item has two values, within is NaN and
-    between is the variance of what there is.
+    1992, section 3.6); between items it may come out negative, and is `least` then. Where no item
+    has two values, within is NaN and between is the variance of what there is.
     """
     items, number, square, total, squares, explained = np.moveaxis(moments, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -111,7 +106,7 @@ def components(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         size = (number - square / number) / (items - 1)
         mean_square = (explained - total**2 / number) / (items - 1)
         between = (mean_square - np.nan_to_num(within)) / size
-    return np.maximum(between, 0), within
+    return np.maximum(between, least), within
 
 
 def moments(values: np.ndarray, items: np.ndarray) -> pd.DataFrame:
@@ -133,11 +128,7 @@ def _variance(between: float, within: float, samples: float) -> float:
 
 
 def _differences(
-    one: sweep.Sweep,
-    grid: Sequence[tuple[int, int]],
-    power: float,
-    weights: np.ndarray,
-    confidence: float,
+    one: sweep.Sweep, grid: Sequence[tuple[int, int]], power: float, confidence: float
 ) -> list[dict]:
     """Rows of every condition's paired difference of accuracy from natural."""
     natural, rows = one.names.index("natural"), []
@@ -151,35 +142,38 @@ def _differences(
             continue
         by_item = moments(change, items)
         n, observed = len(by_item), float(change[there].mean())
-        summed = by_item.groupby(cluster_of[by_item.index]).sum()
-        summed = summed.reindex(np.unique(clusters), fill_value=0.0).to_numpy()
-        between, within = components(np.concatenate([[summed.sum(axis=0)], weights @ summed]))
+        summed = by_item.groupby(cluster_of[by_item.index]).sum().to_numpy()
+        whole = summed.sum(axis=0)
+        between, within = map(float, components(whole))
+        parts = components(whole - summed, least=-np.inf)  # without each cluster
         effect = _design_effect(change, clusters, items)
         samples = len(change[there]) / n
         for n_items, k, here in _sizes(n, samples, grid):
             row = {"measure": "accuracy", **cell, "n_items": n_items, "samples": k}
-            row |= {"this_study": here, "between": float(between[0]), "within": float(within[0])}
+            row |= {"this_study": here, "between": between, "within": within}
             row["observed"] = observed
-            variance = effect * _variance(between[0], within[0], k)
+            variance = effect * _variance(between, within, k)
             if not variance > 0:
                 why = "one sample an item" if np.isnan(variance) else "no response differs"
                 rows.append({**row, "method": f"not estimated: {why}"})
                 continue
             smallest = detectable_difference(n_items, power, confidence)
-            resampled = effect * (between[1:] + np.nan_to_num(within[1:]) / k)
-            tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+            without = effect * (parts[0] + np.nan_to_num(parts[1]) / k)
+            error = sweep.jackknife(variance, without, confidence)
             row["estimate"] = smallest * np.sqrt(variance)
-            row["lower"], row["upper"] = smallest * np.sqrt(np.quantile(resampled, tails))
+            # The logarithm of a variance is nearer to normal; half of it is that of its root.
+            half = np.exp((error.upper - error.estimate) / variance / 2)
+            row["lower"], row["upper"] = row["estimate"] / half, row["estimate"] * half
             standardized = abs(observed) / np.sqrt(variance)
             row["needed"] = items_for_difference(standardized, power, confidence)
-            how = f"{percent(confidence)} interval percentile bootstrap of the variances"
+            how = f"{percent(confidence)} interval jackknife t of the variance's logarithm"
             said = f"paired t; {how}; design effect of clusters {effect:.3g}"
             rows.append({**row, "method": said + one.unfit("left out")})
     return rows
 
 
 def _correlation(
-    one: sweep.Sweep, grid: Sequence[tuple[int, int]], power: float, draws: Draws
+    one: sweep.Sweep, grid: Sequence[tuple[int, int]], power: float, confidence: float
 ) -> list[dict]:
     """Rows of Spearman's correlation of natural thinking tokens with difficulty."""
     natural = one.names.index("natural")
@@ -200,8 +194,8 @@ def _correlation(
         expected = observed * float(np.sqrt(share))
         row = {**first, "n_items": n_items, "samples": k, "this_study": here}
         row |= {"between": float(between), "within": float(within), "observed": expected}
-        row["estimate"] = detectable_correlation(n_items, power, draws.confidence)
-        row["needed"] = items_for_correlation(expected, power, draws.confidence)
+        row["estimate"] = detectable_correlation(n_items, power, confidence)
+        row["needed"] = items_for_correlation(expected, power, confidence)
         said = "as of a Pearson correlation (power_corr of pingouin); items taken as independent"
         rows.append({**row, "method": said + one.unfit("left out")})
     return rows
