@@ -73,6 +73,47 @@ use rule tabulate as measure_token_change with:
         options=resampling("confidence", "n_permutations"),
 
 
+use rule tabulate as measure_control with:
+    output:
+        table=tabulated("sweeps", "Sweeps", "control, scaling, performance", when=FORCED),
+    params:
+        options=resampling("confidence", "n_boot"),
+
+
+use rule tabulate as find_plateau with:
+    output:
+        table=tabulated("plateau", "Sweeps", "budget that is enough", when=CUT),
+
+
+use rule tabulate as choose_condition with:
+    output:
+        table=tabulated("best_condition", "Sweeps", "best condition", when=FORCED),
+    params:
+        options=resampling("confidence", "n_boot"),
+
+
+use rule tabulate as test_equivalence with:
+    output:
+        table=tabulated("equivalence", "Sweeps", "as good as natural", when=FORCED),
+    params:
+        options=analyses("confidence", "equivalence_margin"),
+
+
+use rule tabulate as find_frontier with:
+    output:
+        table=tabulated("frontier", "Compute", "accuracy and cost"),
+    params:
+        options=resampling("confidence", "n_boot") | {"ks": STUDY.analyses.consensus_k},
+        code=code("data", "stats/core", "stats/consensus", "stats/frontier"),
+
+
+use rule tabulate as plan_sizes with:
+    output:
+        table=tabulated("power", "Power", "effects that are detected"),
+    params:
+        options=analyses("confidence", "power_items", "power_samples"),
+
+
 use rule tabulate as compare_models with:
     output:
         table=tabulated("model_comparison", "Models", "pairs of models"),

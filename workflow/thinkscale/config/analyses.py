@@ -23,6 +23,15 @@ class Analyses(Section):
         "that the bank has and `items.columns` maps to nothing. Items without one are left out.",
         min_length=1,
     )
+    equivalence_margin: Share = setting(
+        0.05, "Difference of accuracy from natural that does not matter.", "share"
+    )
+    power_items: list[Positive] = setting(
+        [50, 100, 200, 500, 1000], "Study sizes to plan for.", "items", min_length=1
+    )
+    power_samples: list[Positive] = setting(
+        [1, 4, 16], "The same, of each item.", "samples", min_length=1
+    )
     compare: list[tuple[Name, Name]] | None = setting(
         None,
         "Pairs of models compared on the same items. Default: each derived model with its parent.",
