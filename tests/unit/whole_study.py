@@ -1,8 +1,8 @@
 """What a study's figures are drawn from, for so many models and items, and a look at them.
 
     export PYTHONPATH=workflow:tests/unit
-    python tests/unit/figures/whole_study.py OUT --models 8 --items 1000 [--only NAME ...]
-    python tests/unit/figures/whole_study.py OUT --results results/calibration
+    python tests/unit/whole_study.py OUT --models 8 --items 1000 [--only NAME ...]
+    python tests/unit/whole_study.py OUT --results results/calibration
 
 write each figure as PNG, and once more in grey.
 """
