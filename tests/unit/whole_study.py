@@ -79,12 +79,13 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
 
 def read(results: Path) -> dict[str, pd.DataFrame]:
     """The frames of a finished study."""
-    found = {path.stem: pd.read_parquet(path) for path in results.glob("*.parquet")}
+    found = {}
     limits = dict.fromkeys(["max_think", "truncate", "min_think", "waits"], "Int64")
     for path in results.glob("tables/*.csv"):
         table = pd.read_csv(path)
         found[path.stem] = table.astype({c: t for c, t in limits.items() if c in table})
-    return found
+    # A contract goes before the table of the same name, which the report shows.
+    return found | {path.stem: pd.read_parquet(path) for path in results.glob("*.parquet")}
 
 
 def draw(name: str, made: dict[str, pd.DataFrame], look: Look):

@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-import whole_study
 from matplotlib.collections import PathCollection
 from matplotlib.container import ErrorbarContainer
 from matplotlib.text import Text
 
+import whole_study
 from graded_frames import graded_frame
 from thinkscale.figures import accuracy_by_item, correlations, flips, tokens_by_outcome
 from thinkscale.figures.core.style import Look, Style

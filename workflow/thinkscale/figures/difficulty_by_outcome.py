@@ -51,11 +51,7 @@ def draw(graded: Frame, outcome_difficulty: Frame = None, *, look: Look) -> Figu
 
 def _means(table: Frame, model: str) -> dict[str, tuple[float, ...]]:
     """Estimate, lower and upper per outcome, and of the difference, for one model."""
-    if frames.is_empty(table):
-        return {}
-    columns = ["model", "measure", "estimate", "lower", "upper"]
-    frames.require(table, columns, "outcome_difficulty")
-    rows = table[(table["model"] == model) & table["estimate"].notna()]
+    rows = frames.estimated(table, "outcome_difficulty", ["measure"], model=model)
     return {
         row.measure.removeprefix("mean_difficulty_"): (row.estimate, row.lower, row.upper)
         for row in rows.itertuples()

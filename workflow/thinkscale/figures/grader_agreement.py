@@ -79,7 +79,7 @@ def _kappa(
     words = pairs.groupby(["other", "grader"])[["model", "estimate"]].apply(_numbers, drawn)
     words = words.unstack().reindex(**half).fillna("")
     sns.heatmap(
-        middle, vmin=0, vmax=1.6, cmap="Greys", annot=words, fmt="", cbar=False, ax=ax,
+        middle, vmin=0, vmax=2.5, cmap="Greys", annot=words, fmt="", cbar=False, ax=ax,
         linewidths=2, annot_kws={"fontsize": look.style.small, "color": look.style.ink},
     )  # fmt: skip
     ax.tick_params(length=0, rotation=0)

@@ -59,12 +59,8 @@ def _shown(table: pd.DataFrame) -> tuple[str, str]:
 
 def _error(table: Frame, model: str, condition: str) -> str:
     """The expected calibration error of a condition and what noise would make of none."""
-    if frames.is_empty(table):
-        return ""
-    columns = ["model", "condition", "measure", "estimate", "lower", "upper", "null_mean"]
-    frames.require(table, columns, "readout_calibration")
     keys = {"model": model, "condition": condition, "measure": "calibration_error"}
-    rows = table[(table[list(keys)] == pd.Series(keys)).all(axis=1) & table["estimate"].notna()]
+    rows = frames.estimated(table, "readout_calibration", ["null_mean"], **keys)
     if rows.empty:
         return ""
     row = rows.iloc[0]

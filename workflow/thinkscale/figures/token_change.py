@@ -27,36 +27,34 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
     per_item = frames.some(change_per_item(graded), why)
     names = conditions.condition_names(graded[~conditions.is_natural(graded)], style)
     one_scale = layout.comparable(per_item["change"].abs().groupby(per_item["model"]).max())
-    said = pd.DataFrame(columns=["model", "condition", *ENDS])
-    if not frames.is_empty(token_change):
-        said = frames.require(token_change, said.columns, "token_change").dropna(subset="estimate")
+    said = not frames.is_empty(token_change)
 
     height = layout.rows_height(names)
     figure, panels = layout.model_panels(per_item, look, height, sharex=one_scale, sharey=True)
     for ax, model, mine in panels:
         layout.distributions(ax, mine, "change", "condition", names, look.colours[model])
         ax.axvline(0, color=style.muted, linewidth=0.7, zorder=0)
-        means = said[said["model"] == model].set_index("condition")[list(ENDS)].astype(float)
+        means = frames.estimated(token_change, "token_change", ["condition"], model=model)
+        means = means.set_index("condition")[list(ENDS)].astype(float)
         drawn = set(mine["condition"])
         for row, condition in enumerate(names):
             if condition in means.index:
                 estimate = means.loc[condition]
                 layout.mean_mark(ax, *estimate, row + 0.45, style)
                 layout.beside(ax, row, _signed(estimate["estimate"]), style)
-            elif condition not in drawn or len(said):
+            elif condition not in drawn or said:
                 layout.beside(ax, row, "no estimate" if condition in drawn else "no data", style)
         pairs = mine.groupby("condition")["item_id"].nunique()
         layout.model_heading(ax, model, f"n = {span(pairs)} items", look)
         ax.set_xlabel("change in thinking tokens")
         layout.count_axis(ax.xaxis, 4)
     text = "change against natural, item means over samples; thin lines: quartiles; "
-    if frames.is_empty(token_change):
-        text += "no data on estimates"
-    else:
-        text += (
-            f"ticks, bars and numbers: Hodges-Lehmann estimate with {look.confidence:.0%} "
-            "interval; heights are relative within a row"
-        )
+    text += (
+        f"ticks, bars and numbers: Hodges-Lehmann estimate with {look.confidence:.0%} "
+        "interval; heights are relative within a row"
+        if said
+        else "no data on estimates"
+    )
     layout.note(figure, text + left_out, style)
     return figure
 

@@ -95,13 +95,8 @@ def _fit(ax: Axes, items: pd.DataFrame, confidence: float, style: Style) -> None
 
 
 def _rho(table: Frame, model: str, items: int) -> str:
-    if not frames.is_empty(table):
-        columns = ["model", "measure", "n", "estimate", "lower", "upper"]
-        frames.require(table, columns, "registration")
-        rows = table[(table["model"] == model) & (table["measure"] == "spearman")]
-        rows = rows[rows["estimate"].notna()]
-        if len(rows):
-            row = rows.iloc[0]
-            rho = with_interval(float(row["estimate"]), float(row["lower"]), float(row["upper"]))
-            return f"{RHO} = {rho}, n = {int(row['n']):,}"
+    rows = frames.estimated(table, "registration", ["n"], model=model, measure="spearman")
+    for row in rows.itertuples():
+        rho = with_interval(float(row.estimate), float(row.lower), float(row.upper))
+        return f"{RHO} = {rho}, n = {int(row.n):,}"
     return f"{RHO}: no data, n = {items:,}"
