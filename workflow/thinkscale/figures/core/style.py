@@ -150,6 +150,7 @@ def apply(style: Style) -> Iterator[None]:
         settings |= {f"{tick}.labelsize": style.small, f"{tick}.labelcolor": style.ink}
         settings |= {f"{tick}.color": style.muted}
         settings |= {f"{tick}.major.width": 0.6, f"{tick}.major.size": 3.0}
+        settings |= {f"{tick}.minor.width": 0.4, f"{tick}.minor.size": 1.5}
     with mpl.rc_context(settings):
         yield
 
