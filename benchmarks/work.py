@@ -1,4 +1,4 @@
-"""The sweep that every contender does: the same model, items and conditions, as plain values.
+"""What every contender does: the same model, items and conditions or searches, as plain values.
 
 Plain and in JSON, because one of the contenders lives in an environment without thinkscale.
 """
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
+import torch
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
 from thinkscale.calibration.bank import generate_bank
 from thinkscale.calibration.tokens import ANSWER_PROMPT, THINK_END
@@ -53,6 +54,30 @@ def sweep_work(
         "budgets": list(budgets),
         "waits": list(waits),
     }
+
+
+def search_work(items: int, judge: Path, sizes: Sequence[int]) -> dict[str, Any]:
+    """Best-of-N and beam search at each of these sizes over a fresh bank.
+
+    judge: directory of a reward model with a head for tokens, which knows the model's tokens.
+    """
+    return sweep_work(items) | {
+        "items": items,
+        "judge": str(judge),
+        "sizes": list(sizes),
+        "beam_width": 4,
+        "rounds": 40,
+        "step_end": "\n",
+    }
+
+
+def random_judge(directory: Path) -> Path:
+    """Write a reward model in the reasoner's shape with random weights: it costs what one costs."""
+    torch.manual_seed(0)
+    config = AutoConfig.from_pretrained(REASONER, num_labels=1)
+    AutoModelForTokenClassification.from_config(config).save_pretrained(directory)
+    AutoTokenizer.from_pretrained(REASONER).save_pretrained(directory)
+    return directory
 
 
 def equally_spaced(longest: float, count: int) -> list[int]:

@@ -29,6 +29,8 @@ rule derive_model:
         seed=STUDY.seed,
         code=code(
             "models/recipes",
+            "thinking/prompts",
+            "thinking/strategies/prompt_control",
             "corpora/traces",
             "corpora/source",
             "items/json_text",
@@ -85,6 +87,8 @@ rule register_model:
         log_of("register_model", "{model}.log"),
     benchmark:
         time_of("register_model", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(name for name in REGISTERED if name not in RECORDED),
     priority: 50
     conda:
         "../../envs/inference.yaml"

@@ -18,6 +18,8 @@ rule search:
         log_of("search", "{model}", "{shard}.log"),
     benchmark:
         time_of("search", "{model}", "{shard}.tsv")
+    wildcard_constraints:
+        model=one_of(model.name for model in RUN),
     priority: 35
     conda:
         "../../envs/inference.yaml"
@@ -33,7 +35,8 @@ rule search:
         seed=STUDY.seed,
         code=code(
             *("thinking", "engines", "calibration"),
-            *("jobs/inference", "jobs/plan", "jobs/scoring", "jobs/searching"),
+            *("jobs/inference", "jobs/judging", "jobs/plan"),
+            *("jobs/scoring", "jobs/searching"),
         ),
     script:
         "../scripts/search.py"

@@ -20,10 +20,12 @@ with job(snakemake):
         require(package, extra="train")
     import torch
 
+    from thinkscale.models.recipes.lengths import NamedLength
     from thinkscale.models.recipes.sft import SftSettings, finetune
 
     torch.set_num_threads(snakemake.threads)
     form = TraceFormat(thinking["start"], thinking["end"][0], thinking["answer_prompt"])
+    lengths = tuple(NamedLength(**named) for named in derive.pop("lengths"))
     options = {key: value for key, value in derive.items() if key not in ("parent", "corpus")}
     parent = json.loads(Path(snakemake.input.parent).read_text())
     verify(parent)
@@ -31,7 +33,13 @@ with job(snakemake):
         parent["directory"],
         rows,
         snakemake.output.model,
-        SftSettings(**options, seed=snakemake.params.seed, form=form),
+        SftSettings(
+            **options,
+            seed=snakemake.params.seed,
+            form=form,
+            lengths=lengths,
+            step_end=thinking["step_end"],
+        ),
     )
     losses.insert(0, "model", snakemake.wildcards.model)
     write_table(losses, snakemake.output.losses)

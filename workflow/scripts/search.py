@@ -17,6 +17,7 @@ with job(snakemake) as say:
     import torch
 
     from thinkscale.jobs.inference import prepare
+    from thinkscale.jobs.judging import own_judgement
     from thinkscale.jobs.searching import search_items
 
     torch.set_num_threads(snakemake.threads)
@@ -34,6 +35,10 @@ with job(snakemake) as say:
         name: (json.loads(Path(record).read_text()), Inference(**inference))
         for name, (record, inference) in params.scorer_models.items()
     }
+    for scorer in params.scorers:
+        judge = models[scorer["name"]][0] if scorer["kind"] == "judge" else None
+        if judge and (warning := own_judgement(judge, [prepared.record])):
+            say(f"thinkscale: {snakemake.rule}: warning: scorer {scorer['name']}: {warning}")
     found, usage = search_items(
         prepared,
         items,

@@ -4,6 +4,7 @@ import pytest
 
 from studies import message, study
 from thinkscale.config import parse_study
+from thinkscale.config.judge import THOUGHT_SYSTEM
 from thinkscale.config.presets.scorers import PRESETS
 from thinkscale.config.strategies import ScorerText
 from thinkscale.config.study import scorer_models
@@ -42,6 +43,21 @@ def test_a_scorers_model_is_run_as_the_study_says_but_for_its_own_keys():
     assert model.inference.dtype == "bfloat16"
 
 
+def test_a_judge_takes_the_likeliest_and_is_asked_in_words_of_its_own():
+    model = {"name": "one", "inference": {"thinking": {"start": "<t>"}, "batch_size": 3}}
+    values = study(
+        **{
+            "scorers": [{"name": "asked", "kind": "judge", "model": model}],
+            "inference.prompt": {"system": "Think.", "system_role": "user"},
+            "inference.readout": "options",
+        }
+    )
+    asked = scorer_models(parse_study(values, "my.yaml"))["asked"].inference
+    assert (asked.temperature, asked.top_p, asked.batch_size, asked.readout) == (0, 1, 3, None)
+    assert (asked.prompt.system, asked.prompt.system_role) == (THOUGHT_SYSTEM, "user")
+    assert asked.thinking.start == "<t>"
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_are_taken_where_a_key_is_not_given(preset):
     taken = ScorerText(preset=preset).model_dump(exclude={"preset"})
@@ -56,7 +72,35 @@ def test_presets_are_taken_where_a_key_is_not_given(preset):
         ({"kind": "likelihood", "d_prime": 1}, "`scorers[0].d_prime`: found with 'likelihood'"),
         (
             {"kind": "likelihood", "model": {"name": "one"}},
-            "`scorers[0].model`: found with 'likelihood'; expected it with 'orm' or 'prm'",
+            "`scorers[0].model`: found with 'likelihood'; expected it with 'orm' or 'prm' or",
+        ),
+        (
+            {"kind": "judge"},
+            "`scorers[0].model`: missing; expected the model that is a 'judge'",
+        ),
+        (
+            {"kind": "judge", "model": {"name": "one"}, "text": {"preset": "trl"}},
+            "`scorers[0].text`: found with 'judge'; expected it with 'orm' or 'prm'",
+        ),
+        (
+            {"kind": "prm", "model": {"name": "one"}, "judge": {"right": "Good"}},
+            "`scorers[0].judge`: found with 'prm'; expected it with 'judge'",
+        ),
+        (
+            {"kind": "judge", "model": {"name": "judge"}},
+            "`scorers[0].kind`: found 'judge'; expected 'prm', as the recipe of judge makes it",
+        ),
+        (
+            {"kind": "judge", "model": {"name": "one"}, "judge": {"template": "Is it right?"}},
+            "`scorers[0].judge.template`: found 'Is it right?'; expected text with {thought}",
+        ),
+        (
+            {"kind": "judge", "model": {"name": "one"}, "judge": {"right": " No"}},
+            "expected two different words, `right` and `wrong`",
+        ),
+        (
+            {"kind": "likelihood", "measure": "margin"},
+            "`scorers[0].measure`: found with 'likelihood'; expected it with 'readout'",
         ),
         (
             {"kind": "prm", "model": {"name": "thre"}},
@@ -104,6 +148,10 @@ def test_one_name_stands_for_one_model():
     [
         ({"corpus": "traces"}, "`models[2].derive.corpus` (judge): found 'traces'"),
         ({"parent": "judge"}, "a model cannot derive from itself"),
+        (
+            {"lengths": [{"by": "steps", "instruction": "{message} {length}"}]},
+            "`models[2].derive.lengths` (judge): found with a reward model; expected with `sft`",
+        ),
         ({"reward": {"held_out": 1}}, "`models[2].derive.reward.held_out`: found 1"),
         (
             {"reward": {"bank": {"source": "none.csv"}}},
@@ -124,6 +172,21 @@ def test_a_reward_model_needs_a_bank_and_a_grader_without_a_model():
     told = message(values)
     assert "`grading.graders[0]`: found 'judge'; expected a grader that needs no model" in told
     assert "`grading.judge.model.name`: found 'judge', a reward model" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"instruction": "{message} for a while"}, "instruction`: found '{message} for a while'"),
+        ({"length_classes": {"long": 9, "short": 4}}, "from the shortest to the longest"),
+        ({"length_classes": {}}, "length_classes`"),
+        ({"length_classes": {"short": -1}}, "length_classes.short`: found -1"),
+    ],
+)
+def test_faults_of_a_length_that_is_named(given, expected):
+    classed = {"approach": "class_conditional", "length_classes": {"short": 4, "long": None}}
+    told = message(study(strategies=[{**classed, **given}]))
+    assert "strategies[0]." in told and expected in told
 
 
 def test_reward_models_are_compared_with_nothing():

@@ -25,6 +25,7 @@ def strategies(levels=6, models=("a", "b"), **changes):
                         **{"model": model, "strategy": strategy, "n": n, "level": level},
                         "approach": {"beam": "beam_search"}.get(strategy, strategy),
                         **{"level_by": "difficulty", "n_items": 30, "compute": 1e7 * n},
+                        "sampled": 100 * n,
                         **{"estimate": value, "lower": value - 0.1, "upper": value + 0.05},
                         "any_correct": 0.9,
                     }

@@ -18,7 +18,7 @@ from thinkscale.data import contracts
 from thinkscale.grading import Facts, grade
 from thinkscale.grading.judge import JudgeSettings, judge_by_verdict, read_verdict
 from thinkscale.jobs.judging import (
-    _breaker,
+    breaker,
     own_judgement,
     questions,
     reserved_strings,
@@ -145,14 +145,14 @@ def test_an_answer_stays_between_its_lines(attack):
 @settings(deadline=None)
 @given(st.text(alphabet="</>s|eo judgeanwr_\n", max_size=60))
 def test_any_answer_can_be_broken_up(text):
-    broken = _breaker(RESERVED)(text)
+    broken = breaker(RESERVED)(text)
     assert not any(mark in broken for mark in (*RESERVED, OPENING, CLOSING))
     assert broken.replace(" ", "").replace("/", "") == text.replace(" ", "").replace("/", "")
 
 
 def test_words_of_an_answer_are_left_alone():
     text = "## Title\n\n**Bold** <b>5 < 6</b> judged answers | a_b | `x`\n"
-    assert _breaker(RESERVED)(text) == text.replace("judged answers", "judged / answers")
+    assert breaker(RESERVED)(text) == text.replace("judged answers", "judged / answers")
 
 
 def test_strings_a_tokenizer_reads_as_marks():

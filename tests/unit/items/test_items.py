@@ -246,6 +246,8 @@ def test_labels_are_read_only_where_there_are_options():
         ):
             said = refused(FREE, built=built, grading=free, **settings)
             assert f"`{key}`: found `options`, and {which} has none; expected" in said
+        said = refused(FREE, built=built, grading=free, scorers=[{"name": "r", "kind": "readout"}])
+        assert f"`scorers[0].kind`: found `readout`, and {which} has none; expected" in said
     off = {"name": "m", "path": "model", "inference": {"readout": None}}
     check(FREE, grading=free, inference=shared, models=[off])
 

@@ -45,7 +45,14 @@ def frames(said=SAID, search="samples", n=4, stop="natural", scorer="s", think=1
     sizes = {"prompt_tokens": 20, "parameters": 5, "scorer_parameters": 2, "rounds": 2}
     costs = dict.fromkeys(("sampled", "sampled_new", "scored_uncached"), 40)
     bills = [
-        {**key, **sizes, "item_id": item, "scorer": of, "exact_tokens": True, "error": error}
+        {
+            **key,
+            **sizes,
+            "item_id": item,
+            "scorer": of,
+            "scorer_exact_tokens": None if of is None else True,
+            "error": error,
+        }
         | (costs if error is None else dict.fromkeys(costs, 0))
         | dict.fromkeys(("scored", "scored_new"), 0 if of is None or error else 60)
         for item, error in (("i", None), ("j", "the prompt leaves no room"))

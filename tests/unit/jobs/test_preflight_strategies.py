@@ -34,6 +34,12 @@ STUDIES = Path(__file__).parents[3] / "config/studies"
             "`strategies.0..n`: found 6; expected a multiple of `beam_width`, which is 4",
         ),
         ({"approach": "dvts", "n": [2], "scorer": "s"}, "`strategies.0..n`: found 2; expected a"),
+        (
+            {"approach": "token_conditional", "num_steps": [4]},
+            "num_steps`: token_conditional has no such key; expected max_think, samples, instruc",
+        ),
+        ({"approach": "step_conditional"}, "num_steps`: missing; expected the sizes of step_cond"),
+        ({"approach": "class_conditional", "samples": 2}, "length_classes`: missing"),
     ],
 )
 def test_a_key_that_an_approach_does_not_have_or_lacks_is_named(given, said):
@@ -66,10 +72,13 @@ def test_at_temperature_0_there_is_one_thing_to_draw(folder):
     assert parse_study(study(**given), "my.yaml").strategies
 
 
-def test_the_shipped_study_of_all_strategies_passes():
-    values = yaml.safe_load((STUDIES / "strategies.yaml").read_text())
-    check_strategies([Strategy(**one) for one in values["strategies"]], "strategies.yaml")
-    assert {one["approach"] for one in values["strategies"]} == set(APPROACHES)
+def test_the_shipped_studies_of_all_strategies_passes():
+    shown = set()
+    for name in ("strategies.yaml", "prompt-control.yaml"):
+        strategies = yaml.safe_load((STUDIES / name).read_text())["strategies"]
+        check_strategies([Strategy(**one) for one in strategies], name)
+        shown |= {one["approach"] for one in strategies}
+    assert shown == set(APPROACHES)
 
 
 def test_levels_by_accuracy_need_samples_that_no_strategy_draws():

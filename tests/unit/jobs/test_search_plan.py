@@ -96,7 +96,7 @@ BEAM_READ = len(PROMPT) + 4
 def searching(*wanted, items=3, samples=2, conditions=None) -> Searching:
     prompts = {f"q{n}": ids(PROMPT) for n in range(items)}
     work = Work(prompts, conditions or sweep(), forcing(), CONTEXT, samples, seed=1)
-    return Searching(work, tasks_of(work, END), wanted)
+    return Searching(work, tasks_of(work, {i: {} for i in work.prompts}, END), wanted)
 
 
 @pytest.fixture
@@ -130,9 +130,9 @@ def finish(job: Searching, journal, scorers, item_ids=None):
 
 def test_parallel_strategies_take_nothing_new_of_a_study_that_has_the_samples():
     for wanted, samples, new in [
-        ([search("samples", 2)], 2, 0),
-        ([search("samples", 3)], 2, 1),
-        ([search("samples", 3), search("rejection", 9, max_tries=4)], 2, 2),
+        ([search("majority", 2)], 2, 0),
+        ([search("majority", 3)], 2, 1),
+        ([search("majority", 3), search("rejection", 9, max_tries=4)], 2, 2),
     ]:
         job = searching(*wanted, samples=samples)
         one = most_sampled(ROOM, sweep(), forcing())
@@ -204,7 +204,7 @@ def test_a_fresh_study_is_bounded_and_nothing_is_run(opened):
 
 
 def test_what_the_journals_have_is_known_and_says_what_to_expect(opened):
-    job = searching(search("samples", 2), BEAM)
+    job = searching(search("majority", 2), BEAM)
     journal, scorers = opened()
     think(job, journal)
     found = finish(job, journal, scorers, ["q0", "q1"])
@@ -218,7 +218,7 @@ def test_what_the_journals_have_is_known_and_says_what_to_expect(opened):
 
 
 def test_a_finished_study_costs_nothing_and_opens_nothing(opened):
-    job, (journal, scorers) = searching(search("samples", 2), BEAM), opened()
+    job, (journal, scorers) = searching(search("majority", 2), BEAM), opened()
     think(job, journal)
     finish(job, journal, scorers)
     journal, scorers = opened()
@@ -250,7 +250,7 @@ def replace_journal(scorers, identity):
 
 
 def test_a_calibration_measures_both_and_its_tokens_are_kept(opened):
-    job, policy, judge = searching(search("samples", 2), BEAM), Steps(), Steps()
+    job, policy, judge = searching(search("majority", 2), BEAM), Steps(), Steps()
     journal, scorers = opened(policy, judge)
     think(job, journal)
     drawn = policy.sampled
@@ -307,7 +307,7 @@ def test_what_is_not_there_is_said_and_bounded(opened):
 
 
 def test_the_total_is_of_thinking_and_of_searches(opened):
-    job, (journal, scorers) = searching(search("samples", 2), BEAM), opened()
+    job, (journal, scorers) = searching(search("majority", 2), BEAM), opened()
     lines = [
         plan("m", job.work, journal, rows=9, in_flight=9, seconds=99),
         plan_searches("m", job, journal, scorers, rows=1, in_flight=1, seconds=99),

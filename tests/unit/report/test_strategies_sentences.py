@@ -8,6 +8,7 @@ ROW = {
     **{"model": "m", "strategy": "beam", "approach": "beam_search", "level": 0, "n": 8},
     **{"estimate": 0.8, "lower": 0.7, "upper": 0.9, "n_items": 50, "sampled": 300, "scored": 90},
     **{"any_correct": 0.95, "gap": 0.15, "gap_lower": 0.08, "gap_upper": 0.22, "method": "mean"},
+    **{"length_class": None, "scorer_reads": "tokens", "unmet": 0.0, "think_tokens": 30.0},
 }
 
 

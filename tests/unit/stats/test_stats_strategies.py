@@ -4,43 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graded_frames import graded_frame
+from graded_frames import PARAMETERS, graded_frame, searches_frame
 from thinkscale.data import contracts
+from thinkscale.data.tables import read_table, write_table
 from thinkscale.errors import ThinkscaleError
+from thinkscale.report.strategies import strategies as sentences
 from thinkscale.stats import compute_matched, compute_optimal, strategies
 from thinkscale.stats.core import searches as core
-
-PARAMETERS = 1000
-
-
-def searches_frame(graded, correct, *, model="a"):
-    """Rows of strategies whose `correct(strategy, n, items, rng)` is given; a candidate costs ten
-    tokens, and a scorer of half the model's size reads as many."""
-    items = graded.drop_duplicates("item_id")
-    rng, rows = np.random.default_rng(0), []
-    for strategy in ("majority", "best", "beam"):
-        for n in (1, 2, 4, 8):
-            values = correct(strategy, n, len(items), rng)
-            for value, item in zip(values, items.itertuples(), strict=True):
-                scored = 0 if strategy == "majority" else 10 * n
-                rows.append(
-                    {
-                        **dict.fromkeys(contracts.SCHEMAS["searches"].names),
-                        **{"model": model, "item_id": item.item_id, "strategy": strategy, "n": n},
-                        "approach": {"best": "best_of_n", "beam": "beam_search"}.get(
-                            strategy, strategy
-                        ),
-                        **{"choose": "best", "answer": "A", "share": 1.0, "correct": value},
-                        **{"any_correct": 1.0, "candidates": float(n), "unanswered": 0.0},
-                        **{"unscored": 0.0, "unmet": False, "think_tokens": 10.0},
-                        **{"sampled": 10.0 * n, "sampled_new": 10.0, "scored": float(scored)},
-                        **{"scored_new": float(scored), "scored_uncached": 2.0 * scored},
-                        **{"prompt_tokens": 0, "parameters": PARAMETERS},
-                        **{"scorer_parameters": PARAMETERS // 2, "difficulty": item.difficulty},
-                        "excluded": False,
-                    }
-                )
-    return pd.DataFrame(rows)
 
 
 def graded(items=40, **changes):
@@ -71,6 +41,22 @@ def test_a_prompt_is_paid_for_once():
     made = searches_frame(graded(), rising).assign(prompt_tokens=7)
     found = strategies.tabulate(made, graded()).set_index(["strategy", "n", "level"])
     assert found.loc[("majority", 4, 0), "compute"] == pytest.approx(2 * PARAMETERS * (7 + 40))
+
+
+def test_whose_tokens_a_scorer_reads_is_said(tmp_path):
+    made = searches_frame(graded(), rising)
+    own = made["strategy"].map({"majority": None, "best": True, "beam": False})
+    contracts.write(made.assign(scorer_exact_tokens=own), tmp_path / "s.parquet", "searches")
+    found = strategies.tabulate(contracts.read(tmp_path / "s.parquet", "searches"), graded())
+    write_table(found, tmp_path / "t.csv")
+    found = read_table(tmp_path / "t.csv")
+    said = found.groupby("strategy")["scorer_reads"].agg(lambda each: each.iloc[0])
+    assert said.dropna().to_dict() == {"beam": "text", "best": "tokens"}
+    # The best is a beam, whose scorer is given text.
+    [sentence] = sentences(found)
+    assert "that a scorer read, in its own tokens of the text" in sentence
+    [sentence] = sentences(found[found["strategy"] == "best"])
+    assert "that a scorer read;" in sentence
 
 
 def test_conditions_of_budget_forcing_stand_beside():

@@ -14,7 +14,14 @@ from thinkscale.engines.drive import drive
 from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.budget import respond
 from thinkscale.thinking.conditions import sweep
-from thinkscale.thinking.readout import LEAST, label_logprobs, label_spellings, sequences
+from thinkscale.thinking.readout import (
+    LEAST,
+    among_labels,
+    label_logprobs,
+    label_spellings,
+    lead,
+    sequences,
+)
 from thinkscale.thinking.think import think
 
 ANSWER = "\n\nFinal Answer:"
@@ -213,3 +220,22 @@ def test_readouts_keep_their_contract(tmp_path):
         "m", {}, sweep(), engine, forcing(), text, context=80, samples=1, seed=7, readouts={}
     )
     contracts.write(alone.readouts, tmp_path / "none.parquet", "readouts")
+
+
+def test_how_far_ahead_the_likeliest_label_is():
+    spellings = {"A": ((1,), (4, 1)), "B": ((2,),), "C": ((3,),)}
+    of = dict(zip(sequences(spellings), map(math.log, (0.1, 0.05, 0.2, 0.05)), strict=True))
+    found = among_labels(spellings, [of[way] for way in sequences(spellings)])
+    assert found == pytest.approx({"A": 0.375, "B": 0.5, "C": 0.125})
+    assert lead(found, "probability") == pytest.approx(0.5)
+    assert lead(found, "margin") == pytest.approx(0.125)
+    assert lead({"A": 1.0}, "margin") == 1.0  # there is no other
+
+
+@pytest.mark.parametrize("none", [math.nan, -math.inf])
+def test_no_label_leads_where_none_can_be_said(none):
+    spellings = {"A": ((1,),), "B": ((2,),)}
+    found = among_labels(spellings, [none, -math.inf])
+    assert math.isnan(lead(found, "probability")) and math.isnan(lead(found, "margin"))
+    # One that can be said leads, however unlikely it is.
+    assert lead(among_labels(spellings, [-600.0, -math.inf]), "margin") == pytest.approx(1)

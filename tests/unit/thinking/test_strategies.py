@@ -556,7 +556,7 @@ def test_sizes_and_strategies_share_what_they_draw():
 
 def test_what_was_thought_of_an_item_is_new_in_none_of_its_searches():
     """Of three samples two thoughts are there, and the answer to one of them."""
-    wanted = [search("samples", 3)]
+    wanted = [search("majority", 3)]
     [done], engine, _ = run(wanted, letters)
     there = [r for r in engine.asked if r.noise == row(0) or (r.stops and r.noise == row(1))]
     thought = {request: 7 if request.stops else 2 for request in there}

@@ -2,13 +2,17 @@
 
 from typing import Literal
 
+from pydantic import model_validator
 from pydantic.types import StrictBool
 
 from thinkscale.config import hub_keys
 from thinkscale.config.inference import Inference
 from thinkscale.config.items import Items
+from thinkscale.config.responses import Recorded
 from thinkscale.config.section import (
     Fingerprint,
+    LengthClasses,
+    LengthPrompt,
     Name,
     NonNegative,
     Number,
@@ -56,6 +60,32 @@ class Reward(Section):
     held_out: Share = setting(0.1, "Share of the items that quality is measured on.")
 
 
+class NamedLength(Section):
+    """A length that the question of a trace names while a model is fine-tuned, so that it obeys."""
+
+    by: Literal["tokens", "steps", "class"] = setting(
+        ...,
+        "What is named: the thinking's tokens, its steps (`inference.thinking.step_end`), or the "
+        "class of its tokens.",
+    )
+    instruction: LengthPrompt = setting(..., "As a strategy has it that will ask for such lengths.")
+    multiple: Positive = setting(
+        1, "Tokens or steps are rounded up to a multiple of this: what is named is a bound."
+    )
+    length_classes: LengthClasses | None = setting(
+        None, "For `class`: as a strategy has it, all but the last with a bound."
+    )
+
+    @model_validator(mode="after")
+    def _has_its_classes(self) -> "NamedLength":
+        if (self.by == "class") != (self.length_classes is not None):
+            raise ValueError("`length_classes` with `by: class`, and only there")
+        *bounded, last = (self.length_classes or {"": None}).values()
+        if None in bounded or last is not None:
+            raise ValueError("a bound for each of `length_classes` but the last")
+        return self
+
+
 class Derivation(Section):
     """Training of another model of the study: on a corpus of traces, or to judge its thought."""
 
@@ -67,6 +97,12 @@ class Derivation(Section):
         "think.",
     )
     corpus: Name | None = setting(None, "Name of the corpus it learns from; for `sft`.")
+    lengths: list[NamedLength] = setting(
+        [],
+        "For `sft`: what the question of a trace says of the length of its thinking; of several, "
+        "traces take one by turns. All of its thinking is then learned, what was put in and where "
+        "it was cut too. Default: nothing is said.",
+    )
     reward: Reward = setting(Reward(), "Of a `reward_model`.")
     method: Literal["lora", "full"] = setting(
         "lora",
@@ -114,7 +150,7 @@ class OtherModel(Section):
 
 
 class Model(Section):
-    """A model of the study: exactly one of `path`, `hub`, `derive`."""
+    """A model of the study: exactly one of `path`, `hub`, `derive`, `responses`."""
 
     name: Name = setting(..., "Name used in every table and figure.")
     path: str | None = setting(
@@ -130,9 +166,17 @@ class Model(Section):
         "`results/<study>/models/<name>.json`. Default: whatever is found, which is recorded.",
     )
     derive: Derivation | None = setting(None, "Make the model from another model.")
+    responses: Recorded | None = setting(
+        None, "Take its responses from finished logs; the model is not run."
+    )
     inference: Inference = setting(Inference(), "Keys given here override the study's `inference`.")
 
     @property
     def thinks(self) -> bool:
         """Whether it is asked about the items; reward models only judge."""
         return self.derive is None or self.derive.recipe != "reward_model"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is asked here, and not recorded."""
+        return self.thinks and self.responses is None

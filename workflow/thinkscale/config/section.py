@@ -4,7 +4,14 @@ import string
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.types import StrictInt
 
 
@@ -23,18 +30,22 @@ def setting(default: Any, meaning: str, unit: str | None = None, **limits: Any) 
     return Field(default, description=meaning, json_schema_extra=unit and {"unit": unit}, **limits)
 
 
+# The second form is a log's own score.
+GRADER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(:[^\s:/]+)?$"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 COLOUR_PATTERN = r"^#[0-9a-fA-F]{6}$"
 _DEVICE_PATTERN = r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$"
 _FINGERPRINT_PATTERN = r"^[0-9a-f]{64}$"
 EXPECTED = {
     NAME_PATTERN: "a name: letters, digits, `.`, `_`, `-`, beginning with a letter or digit",
+    GRADER_PATTERN: "a grader's name, or a source and a score of a log, as `lm_eval:exact_match`",
     COLOUR_PATTERN: "a colour as '#rrggbb', in quotes",
     _DEVICE_PATTERN: "auto, cpu, cuda, cuda:0 …",
     _FINGERPRINT_PATTERN: "64 hexadecimal digits",
 }
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+GraderName = Annotated[str, StringConstraints(pattern=GRADER_PATTERN)]
 Colour = Annotated[str, StringConstraints(pattern=COLOUR_PATTERN)]
 Device = Annotated[str, StringConstraints(pattern=_DEVICE_PATTERN)]
 Fingerprint = Annotated[str, StringConstraints(pattern=_FINGERPRINT_PATTERN)]
@@ -44,6 +55,27 @@ NotASwitch = BeforeValidator(_no_switch)
 Number = Annotated[float, NotASwitch]
 Share = Annotated[float, Field(gt=0, lt=1), NotASwitch]
 Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _rising(limits: dict[str, int | None]) -> dict[str, int | None]:
+    given = [limit for limit in limits.values() if limit is not None]
+    if given != sorted(set(given)):
+        raise ValueError(f"classes from the shortest to the longest: found the limits {given}")
+    return limits
+
+
+# What thinking of a class has at most (null: no bound), by its name, the shortest first.
+LengthClasses = Annotated[
+    dict[Name, NonNegative | None], Field(min_length=1), AfterValidator(_rising)
+]
+
+
+def _names_length(text: str) -> str:
+    return with_placeholders(text, needed=("message", "length"))
+
+
+# A user's message that says how long to think.
+LengthPrompt = Annotated[str, AfterValidator(_names_length)]
 
 
 class Section(BaseModel):

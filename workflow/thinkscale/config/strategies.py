@@ -5,9 +5,22 @@ from typing import Any, Literal
 from pydantic import model_validator
 from pydantic.types import StrictBool
 
+from thinkscale.config.judge import ThoughtJudge
 from thinkscale.config.models import OtherModel
 from thinkscale.config.presets.scorers import PRESETS
-from thinkscale.config.section import Name, NonNegative, Number, Positive, Section, Text, setting
+from thinkscale.config.section import (
+    LengthClasses,
+    LengthPrompt,
+    Name,
+    NonNegative,
+    Number,
+    Positive,
+    Section,
+    Text,
+    setting,
+)
+
+ScorerKind = Literal["calibration", "likelihood", "readout", "orm", "prm", "judge", "recorded"]
 
 
 class ScorerText(Section):
@@ -56,13 +69,16 @@ class Scorer(Section):
     """What judges candidates at the ends of their steps."""
 
     name: Name = setting(..., "Name used in every table and figure.")
-    kind: Literal["calibration", "likelihood", "orm", "prm"] = setting(
+    kind: ScorerKind = setting(
         ...,
         "`calibration`: a scorer of stated quality, which knows the calibration items and reads "
         "no model. `likelihood`: the model's own, the geometric mean of a step's token "
-        "probabilities. `orm`: an outcome reward model, one that classifies sequences. `prm`: a "
-        "process reward model, one that classifies tokens or says one of two words. Of one label "
-        "the value is the logistic function, of two (wrong, right) the softmax.",
+        "probabilities. `readout`: the model's own, how sure it is of an option where thinking is "
+        "cut behind the step. `orm`: an outcome reward model, one that classifies sequences. "
+        "`prm`: a process reward model, one that classifies tokens or says one of two words. Of "
+        "one label the value is the logistic function, of two (wrong, right) the softmax. `judge`: "
+        "a language model that is asked whether all is right so far. `recorded`: its scores stand "
+        "in the logs of models with `responses` (`responses.scores`).",
     )
     d_prime: Number = setting(
         2.0,
@@ -71,7 +87,15 @@ class Scorer(Section):
         "standard deviations",
         ge=0,
     )
-    model: OtherModel | None = setting(None, "The reward model of an `orm` or a `prm`.")
+    measure: Literal["probability", "margin"] = setting(
+        "probability",
+        "Of a `readout`: the probability of the likeliest label among the item's, or how far the "
+        "next one lies below it.",
+    )
+    model: OtherModel | None = setting(
+        None, "The reward model of an `orm` or a `prm`, or the model that is a `judge`."
+    )
+    judge: ThoughtJudge = setting(ThoughtJudge(), "What a `judge` is asked.")
     text: ScorerText | None = setting(
         None,
         "How a reward model reads the thought's text. Default: it has the tokens of the model that "
@@ -89,7 +113,9 @@ class Strategy(Section):
         ...,
         "`majority`, `best_of_n`, `weighted_best_of_n` (choose among natural samples), "
         "`beam_search`, `dvts`, `mcts`, `ab_mcts`, `particle_filtering` (search a tree of steps), "
-        "`revisions` (passes with a forced continuation), `rejection` (draw until it is short).",
+        "`revisions` (passes with a forced continuation), `rejection` (draw until it is short), "
+        "`token_conditional`, `step_conditional`, `class_conditional` (the prompt says how long to "
+        "think).",
     )
     name: Name | None = setting(
         None, "Name used in every table and figure. Default: the approach's."
@@ -103,9 +129,19 @@ class Strategy(Section):
     )
     max_think: list[NonNegative] | None = setting(
         None,
-        "Sizes of `rejection`: budgets that thinking must stay within.",
+        "Sizes of `rejection`: budgets that thinking must stay within; of `token_conditional`: "
+        "budgets that are named.",
         "thinking tokens",
         min_length=1,
+    )
+    num_steps: list[Positive] | None = setting(
+        None, "Sizes of `step_conditional`: steps that are named.", "steps", min_length=1
+    )
+    length_classes: LengthClasses | None = setting(
+        None,
+        "Sizes of `class_conditional`: names of lengths, from the shortest, each with the thinking "
+        "tokens that it has at most (nothing: no bound), as `{short: 40, long: }`. In tables `n` "
+        "counts them from 1.",
     )
     choose: Literal["best", "weighted", "majority"] | None = setting(
         None,
@@ -138,6 +174,15 @@ class Strategy(Section):
     )
     max_tries: Positive | None = setting(
         None, "Of `rejection`: samples drawn at most. Default: 16."
+    )
+    samples: Positive | None = setting(
+        None, "Of the `…_conditional`: samples drawn at each size. Default: 1.", "samples"
+    )
+    instruction: LengthPrompt | None = setting(
+        None,
+        "Of the `…_conditional`: the user's message with what it says of length; {message} is the "
+        "message as it would be, {length} the size (of a class its name). Default: a sentence in "
+        "English behind the message.",
     )
 
     @property

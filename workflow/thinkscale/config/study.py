@@ -4,6 +4,8 @@ Each section has a module of its own. `config/README.md` and `config/schema.json
 their descriptions.
 """
 
+from typing import Any
+
 from thinkscale.config.analyses import Analyses, Figures
 from thinkscale.config.corpora import Corpus
 from thinkscale.config.grading import Grading
@@ -44,28 +46,34 @@ def judge_model(study: Study) -> Model | None:
         return None
     given = judge.model
     own = {
-        "prompt": Prompt(
-            system=judge.system,
-            system_role=given.inference.prompt.system_role,
-            template="{stem}",
-        ),
+        **_asked(given, judge.system),
         "samples": 1,
-        "temperature": 0.0,
-        "top_p": 1.0,
-        "top_k": 0,
-        "readout": None,
         "max_answer_tokens": judge.max_answer_tokens,
     }
     return _with_inference(study, given, given.inference.model_copy(update=own))
 
 
+def _asked(judge: OtherModel, system: str | None) -> dict[str, Any]:
+    """How a judge's `inference` differs from what it would have as a model that thinks."""
+    role = judge.inference.prompt.system_role
+    return {
+        "prompt": Prompt(system=system, system_role=role, template="{stem}"),
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "readout": None,
+    }
+
+
 def scorer_models(study: Study) -> dict[str, Model]:
     """By scorer, the model that it asks, where it has one."""
-    return {
-        scorer.name: _with_inference(study, scorer.model, scorer.model.inference)
-        for scorer in study.scorers
-        if scorer.model is not None
-    }
+    found = {}
+    for scorer in study.scorers:
+        if (given := scorer.model) is not None:
+            own = _asked(given, scorer.judge.system) if scorer.kind == "judge" else {}
+            inference = given.inference.model_copy(update=own)
+            found[scorer.name] = _with_inference(study, given, inference)
+    return found
 
 
 def _with_inference(study: Study, given: OtherModel, inference: Inference) -> Model:

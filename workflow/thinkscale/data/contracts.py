@@ -58,6 +58,9 @@ READOUT = (
     *("readout_key", "readout_confidence", "readout_entropy", "readout_brier", "readout_mass"),
 )
 
+# Of a response that was made elsewhere not all is known; of one made here all is.
+_UNKNOWN = " ".join((*LEDGER, "stop", "answer_stop", "seconds"))
+
 SCHEMAS: dict[str, pa.Schema] = {
     "items": _contract(
         {
@@ -87,7 +90,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         nullable="continuation prompt_token_ids",
     ),
     "responses": _contract(
-        _RESPONSE, nullable="max_think min_think waits continuation truncate error"
+        _RESPONSE, nullable=f"max_think min_think waits continuation truncate error {_UNKNOWN}"
     ),
     # And for every grader of the study a column of outcomes; see FAMILIES.
     "graded": _contract(
@@ -105,7 +108,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             **dict.fromkeys(READOUT, FLOAT),
         },
         nullable="max_think min_think waits continuation truncate error extracted difficulty "
-        "response_time cluster_id readout_label " + " ".join(READOUT),
+        f"response_time cluster_id readout_label {_UNKNOWN} " + " ".join(READOUT),
     ),
     "readouts": _contract(
         {
@@ -128,7 +131,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "answer_stop": TEXT,
             "think_text": TEXT,
             "answer_text": TEXT,
-        }
+        },
+        nullable="step_tokens think_tokens answer_tokens stop answer_stop",
     ),
     "scores": _contract(
         {**_SEARCH_KEYS, "candidate": INT, "scorer": TEXT, "step": INT, "score": FLOAT},
@@ -172,10 +176,12 @@ SCHEMAS: dict[str, pa.Schema] = {
             "rounds": INT,
             "parameters": INT,
             "scorer_parameters": INT,
-            "exact_tokens": BOOL,  # false: the scorer read text, and is counted in its own tokens
+            # False: it was given text and counts tokens of its own; null: no scorer
+            "scorer_exact_tokens": BOOL,
             "error": TEXT,  # why nothing was searched; null otherwise
         },
-        nullable="scorer error",
+        nullable="scorer scorer_exact_tokens error scored scored_new scored_uncached rounds "
+        "sampled prompt_tokens parameters scorer_parameters",
     ),
     "searches": _contract(
         {
@@ -184,6 +190,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "strategy": TEXT,
             "approach": TEXT,
             "n": INT,
+            "length_class": TEXT,  # what n counts, where sizes are classes of length
             "scorer": TEXT,
             "choose": TEXT,
             "answer": TEXT,  # most often chosen
@@ -193,7 +200,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "candidates": FLOAT,  # mean number, over subsets
             "unanswered": FLOAT,  # of these without an answer that can be graded
             "unscored": FLOAT,  # of these without a score
-            "unmet": BOOL,  # thinking is longer than was asked for
+            "unmet": FLOAT,  # of these, the share whose thinking is not as long as was asked for
             "think_tokens": FLOAT,  # of a candidate, mean
             "sampled": FLOAT,
             "sampled_new": FLOAT,
@@ -203,12 +210,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             "prompt_tokens": INT,
             "parameters": INT,
             "scorer_parameters": INT,
+            "scorer_exact_tokens": BOOL,  # as in `spent`
             "difficulty": FLOAT,
             "cluster_id": TEXT,
             "excluded": BOOL,
             "error": TEXT,
         },
-        nullable="scorer answer think_tokens difficulty cluster_id error",
+        nullable="length_class scorer scorer_exact_tokens answer think_tokens sampled scored "
+        "scored_new scored_uncached prompt_tokens parameters scorer_parameters difficulty "
+        "cluster_id error",
     ),
     "grades": _contract(
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
@@ -265,13 +275,18 @@ WORDS = {
     ("graded", "outcome"): _OUTCOMES,
     ("graded", "outcome_"): _OUTCOMES,
     ("candidates", "stop"): _STOPS,
-    ("candidates", "answer_from"): ("answer", "turn"),
+    ("candidates", "answer_from"): _ANSWERS_FROM,
     ("candidates", "answer_stop"): ("eos", "limit"),
     ("searches", "choose"): ("best", "weighted", "majority"),
 }
 
 # Columns a frame may lack when it is written; they become null.
-OPTIONAL = {"chains": ("prompt_token_ids",), "graded": ("readout_label", *READOUT)}
+OPTIONAL = {
+    "chains": ("prompt_token_ids",),
+    "graded": ("readout_label", *READOUT),
+    "spent": ("scorer_exact_tokens",),
+    "searches": ("scorer_exact_tokens",),
+}
 
 # How further columns begin, of which a study has its own; they are text and may be null.
 FAMILIES = {"graded": "outcome_"}
@@ -452,7 +467,7 @@ def _check_values(
                 "expected a finite number."
             )
     if words:
-        for word in column.unique().to_pylist():
+        for word in column.drop_null().unique().to_pylist():
             if word not in words:
                 row = column.to_pylist().index(word)
                 raise ThinkscaleError(
@@ -463,7 +478,7 @@ def _check_values(
 
 def _check_errors(table: pa.Table, where: str) -> None:
     """Nothing was asked exactly where an error says why: else a zero would pass for a count."""
-    silent = pc.equal(table["answer_stop"], "none").to_numpy()
+    silent = pc.equal(table["answer_stop"], "none").fill_null(False).to_numpy()
     differ = silent != table["error"].is_valid().to_numpy()
     if differ.any():
         row = int(differ.argmax())

@@ -76,7 +76,8 @@ class Scores:
     """Values, one for each of a scoring's ends, the higher the better; NaN where there is none.
 
     read: tokens run through the scorer for it. seconds: as in `Completion`. own: where that
-    is not each judged beginning, what was read instead, in the scorer's own tokens.
+    is not each judged beginning, what was run instead, in the scorer's own tokens; what it wrote
+    itself before its verdict is among them.
     """
 
     values: tuple[float, ...]

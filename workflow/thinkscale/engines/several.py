@@ -29,9 +29,13 @@ class Several:
         self._engine(to).submit(ticket, request)
 
     def step(self) -> list[tuple[Hashable, Completion | Scores]]:
-        """One step of every engine that has something to do: none waits for another."""
+        """One step of every scorer that has something to do; of the policy where none has.
+
+        Who waits for a judgement would stand empty in a pass of the policy, and could lose its
+        place to another: so judgements come first.
+        """
         ended = []
-        for to in [to for to, left in self._left.items() if left]:
+        for to in [n for n in self.scorers if self._left.get(n)] or [None]:
             done = self._engine(to).step()
             self._left[to] -= len(done)
             ended += done

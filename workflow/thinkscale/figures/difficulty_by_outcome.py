@@ -51,7 +51,7 @@ def draw(graded: Frame, outcome_difficulty: Frame = None, *, look: Look) -> Figu
 
 def _means(table: Frame, model: str) -> dict[str, tuple[float, ...]]:
     """Estimate, lower and upper per outcome, and of the difference, for one model."""
-    rows = frames.estimated(table, "outcome_difficulty", ["measure"], model=model)
+    rows = frames.estimated(table, "outcome_difficulty", ["measure", "lower", "upper"], model=model)
     return {
         row.measure.removeprefix("mean_difficulty_"): (row.estimate, row.lower, row.upper)
         for row in rows.itertuples()

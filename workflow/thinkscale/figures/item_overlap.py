@@ -57,7 +57,9 @@ def draw(overlap: Frame, overlap_summary: Frame = None, *, look: Look) -> Figure
 def _overlapping(summary: Frame, pair: tuple[str, str]) -> str:
     """Shares of the items with any n-gram in the corpus, and with half of them or more."""
     keys = dict(zip(comparisons.KEYS, pair, strict=True))
-    found = frames.estimated(summary, "overlap_summary", ["measure"], **keys).set_index("measure")
+    found = frames.estimated(
+        summary, "overlap_summary", ["measure", "lower", "upper"], **keys
+    ).set_index("measure")
     parts = []
     for measure, words in (("any", "with any"), ("half", "with half or more")):
         if measure in found.index:

@@ -60,7 +60,7 @@ def _shown(table: pd.DataFrame) -> tuple[str, str]:
 def _error(table: Frame, model: str, condition: str) -> str:
     """The expected calibration error of a condition and what noise would make of none."""
     keys = {"model": model, "condition": condition, "measure": "calibration_error"}
-    rows = frames.estimated(table, "readout_calibration", ["null_mean"], **keys)
+    rows = frames.estimated(table, "readout_calibration", ["null_mean", "lower", "upper"], **keys)
     if rows.empty:
         return ""
     row = rows.iloc[0]

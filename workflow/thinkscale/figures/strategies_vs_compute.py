@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.estimates import ENDS, Lines, curves
@@ -19,6 +19,7 @@ from thinkscale.figures.core.text import power_of_ten, short_names, span
 _FORCING = "budget_forcing"
 _DASHES = ((), (4, 1.5), (1.2, 1.2))
 _DOTTED = (1, 1)
+_AXES = {"compute": "FLOPs", "sampled": "tokens sampled"}  # what the axis of a column is called
 _COLUMNS = 3
 
 
@@ -26,19 +27,23 @@ _COLUMNS = 3
 def draw(strategies: Frame, *, look: Look) -> Figure:
     """For each model a panel of all items and one of each fifth, from the easiest to the hardest.
 
-    Accuracy against FLOPs an item on a log scale; a line a strategy with a marker at each of its
-    sizes, larger ones at larger sizes; conditions of budget forcing as crosses. Bars are intervals,
-    that of majority voting is the grey band. Dotted is the share of items with a right sample.
+    Accuracy against FLOPs an item on a log scale, or against tokens sampled where what a strategy
+    took is not known (of a recorded model, or its reward model); a line a strategy with a marker at
+    each of its sizes, larger ones at larger sizes; conditions of budget forcing as crosses. Bars
+    are intervals, that of majority voting is the grey band. Dotted is the share of items with a
+    right sample.
     """
     rows = frames.require(
         frames.some(strategies, "no strategy was run"),
         [
-            *["model", "strategy", "approach", "n", "level", "level_by", "n_items", "compute"],
+            *["model", "strategy", "approach", "n", "level", "level_by", "n_items", *_AXES],
             *[*ENDS, "any_correct"],
         ],
         "strategies",
     )
     look, style = look.over(rows), look.style
+    unknown = rows.loc[rows["approach"] != _FORCING, "compute"].isna().any()
+    axis = "sampled" if unknown else "compute"
     models, levels = look.among(rows), sorted(set(rows["level"]))
     names = pd.unique(rows.loc[rows["approach"] != _FORCING, "strategy"])
     looks = style.lines(names).items()
@@ -57,11 +62,11 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
             spare.remove()
         for place, (ax, level) in enumerate(zip(axes, levels, strict=False)):
             own = rows[(rows["model"] == model) & (rows["level"] == level)]
-            _draw_panel(ax, own, lines, style)
+            _draw_panel(ax, own, axis, lines, style)
             ax.tick_params(labelleft=place % columns == 0)
             below = place + columns >= len(levels) and model == list(models)[-1]
             ax.tick_params(labelbottom=below)
-            ax.set_xlabel("FLOPs an item (log scale)" if below else "")
+            ax.set_xlabel(f"{_AXES[axis]} an item (log scale)" if below else "")
             ax.set_ylabel("accuracy (share correct)" if place % columns == 0 else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:
@@ -85,24 +90,26 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
     return figure
 
 
-def _draw_panel(ax: Axes, own: pd.DataFrame, lines: Lines, style: Style) -> None:
-    vote = own[own["approach"] == "majority"].sort_values("compute")
-    ax.fill_between(vote["compute"], vote["lower"], vote["upper"], color=style.faint, linewidth=0)
+def _draw_panel(ax: Axes, own: pd.DataFrame, axis: str, lines: Lines, style: Style) -> None:
+    """axis: the column of costs."""
+    vote = own[own["approach"] == "majority"].sort_values(axis)
+    ax.fill_between(vote[axis], vote["lower"], vote["upper"], color=style.faint, linewidth=0)
     dotted = {"color": style.muted, "linestyle": (0, _DOTTED), "linewidth": 0.8 * style.line_width}
-    ax.plot(vote["compute"], vote["any_correct"], **dotted)
-    forced, how = own[own["approach"] == _FORCING], {"x": "compute", "y": "estimate", "ax": ax}
+    ax.plot(vote[axis], vote["any_correct"], **dotted)
+    forced, how = own[own["approach"] == _FORCING], {"x": axis, "y": "estimate", "ax": ax}
     size = 3 * style.marker_size**1.3
     sns.scatterplot(forced, marker="x", color=style.muted, s=size, linewidth=0.9, **how)
     found = own[own["strategy"].isin(lines)].copy()
     found.loc[found["approach"] == "majority", ["lower", "upper"]] = np.nan  # the band has them
-    curves(ax, found, "compute", lines, "strategy", markersize=0)
+    curves(ax, found, axis, lines, "strategy", markersize=0)
     for name, line in lines.items():
         mine = found[found["strategy"] == name]
         sizes = style.marker_size**2 * (0.3 + 0.25 * mine["n"].rank(method="dense"))
         sns.scatterplot(mine, s=sizes, marker=line.marker, color=line.colour, linewidth=0, **how)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    ax.xaxis.set_major_formatter(FuncFormatter(_flops))
+    tokens = StrMethodFormatter("{x:,.0f}")
+    ax.xaxis.set_major_formatter(FuncFormatter(_flops) if axis == "compute" else tokens)
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(axis="y")
     ax.set_ylim(0, 1.03)

@@ -15,7 +15,7 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
     """Change of thinking tokens against natural, item by item, for every forced condition.
 
     Truncation and thinking switched off are left out: what they change is what they say. Rows are
-    distributions over items of the mean change over samples; the Hodges-Lehmann estimate and its
+    distributions over items of the mean change over samples; the mean of these changes and its
     interval come from `token_change`.
     """
     needed = ["sample", *conditions.COLUMNS, "think_tokens"]
@@ -34,7 +34,7 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
     for ax, model, mine in panels:
         layout.distributions(ax, mine, "change", "condition", names, look.colours[model])
         ax.axvline(0, color=style.muted, linewidth=0.7, zorder=0)
-        means = frames.estimated(token_change, "token_change", ["condition"], model=model)
+        means = frames.estimated(token_change, "token_change", ["condition", *ENDS], model=model)
         means = means.set_index("condition")[list(ENDS)].astype(float)
         drawn = set(mine["condition"])
         for row, condition in enumerate(names):
@@ -50,8 +50,8 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
         layout.count_axis(ax.xaxis, 4)
     text = "change against natural, item means over samples; thin lines: quartiles; "
     text += (
-        f"ticks, bars and numbers: Hodges-Lehmann estimate with {look.confidence:.0%} "
-        "interval; heights are relative within a row"
+        f"ticks, bars and numbers: mean change with {look.confidence:.0%} interval; heights are "
+        "relative within a row"
         if said
         else "no data on estimates"
     )

@@ -95,7 +95,9 @@ def _fit(ax: Axes, items: pd.DataFrame, confidence: float, style: Style) -> None
 
 
 def _rho(table: Frame, model: str, items: int) -> str:
-    rows = frames.estimated(table, "registration", ["n"], model=model, measure="spearman")
+    rows = frames.estimated(
+        table, "registration", ["n", "lower", "upper"], model=model, measure="spearman"
+    )
     for row in rows.itertuples():
         rho = with_interval(float(row.estimate), float(row.lower), float(row.upper))
         return f"{RHO} = {rho}, n = {int(row.n):,}"

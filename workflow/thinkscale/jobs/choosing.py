@@ -11,10 +11,11 @@ from thinkscale.data import contracts
 from thinkscale.data.graded import in_one_form
 from thinkscale.data.seeds import generator
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.registry import GRADERS
+from thinkscale.grading.registry import grader_called
 from thinkscale.grading.study import equality, grade
 from thinkscale.stats.consensus import ballots, subsets
 from thinkscale.stats.selection import AGGREGATED, choose
+from thinkscale.thinking.strategies.prompt_control import ClassConditional
 from thinkscale.thinking.strategies.registry import APPROACHES
 from thinkscale.thinking.strategies.search import SAMPLES, expand
 
@@ -56,17 +57,21 @@ def choices(
     facts = items[["item_id", "difficulty", "cluster_id"]]
     rows, sources = [], {}
     for model, item_id in spent[["model", "item_id"]].drop_duplicates().itertuples(index=False):
-        for entry, search, size, n in _sizes(strategies):
-            key = (model, item_id, search, size)
-            share = 1.0 if n == size else n / size  # a budget may be 0
+        for entry, search, drawn, n, settings in _sizes(strategies):
+            key = (model, item_id, search, drawn)
+            share = 1.0 if n == drawn else n / drawn  # a budget may be 0
             row = _row(entry, bills[*key, entry["scorer"]], share)
+            if isinstance(settings, ClassConditional):
+                row["length_class"] = settings.length_classes.name
             given = found.get(key)
             if given is not None:
                 own = values.get((entry["agg_strategy"], *key, entry["scorer"]), {})
                 scored = np.array([own.get(c, np.nan) for c in given["candidate"]], dtype=float)
-                rng = generator(seed, model, item_id, f"{size} {n}")
+                rng = generator(seed, model, item_id, f"{drawn} {n}")
                 chosen = _chosen(entry, given, scored, n, rng)
                 row |= chosen
+                if hasattr(settings, "met"):
+                    row["unmet"] = _unmet(given, settings)
                 if not APPROACHES[entry["approach"]].parallel:
                     sources[key] = _sources(entry, given, scored, chosen["answer"])
             out = {"excluded": item_id in excluded}
@@ -93,16 +98,19 @@ def aggregated(scores: pd.DataFrame, how: str) -> pd.DataFrame:
     return whole.reset_index()
 
 
-def _sizes(strategies: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping, str, int, int]]:
-    """(strategy, name and size of the search it chooses from, its own size)."""
+def _sizes(
+    strategies: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping, str, int, int, Any]]:
+    """(strategy, name and size of the search it chooses from, its own size and settings)."""
     samples = next((s.n for s in expand(strategies) if s.name == SAMPLES), 0)
     for entry in strategies:
         approach = APPROACHES[entry["approach"]]
-        for n in entry[approach.size]:
+        for n, size in approach.sizes(entry):
+            settings = approach.of(size, entry)
             if approach.parallel:
-                yield entry, SAMPLES, samples, n
+                yield entry, SAMPLES, samples, n, settings
             else:
-                yield entry, entry["name"] or entry["approach"], n, n
+                yield entry, entry["name"] or entry["approach"], n, n, settings
 
 
 def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dict[str, Any]:
@@ -111,19 +119,19 @@ def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dic
     A scorer reads the prompt whole, however many of the samples it reads behind it.
     """
     prompt = bill["prompt_tokens"]
-    costs = {name: bill[name] * share for name in _COSTS}
+    costs = {name: None if bill[name] is None else bill[name] * share for name in _COSTS}
     if share < 1 and bill["scored"]:
         costs["scored"] = prompt + (bill["scored"] - prompt) * share
-    kept = ("prompt_tokens", "parameters", "scorer_parameters", "error")
+    kept = ("prompt_tokens", "parameters", "scorer_parameters", "scorer_exact_tokens", "error")
     nothing = dict.fromkeys(("share", "correct", "any_correct", "candidates"), 0.0)
     return {
         "strategy": entry["name"] or entry["approach"],
         "approach": entry["approach"],
         "scorer": entry["scorer"],
         "choose": rule_of(entry),
-        "unmet": False,
+        "length_class": None,
         **nothing,
-        **dict.fromkeys(("unanswered", "unscored"), 0.0),
+        **dict.fromkeys(("unanswered", "unscored", "unmet"), 0.0),
         **costs,
         **{name: bill[name] for name in kept},
     }
@@ -155,10 +163,15 @@ def _chosen(
         members,
         rule_of(entry),
     )
-    thought, unmet = given["think_tokens"], False
-    if entry["approach"] == "rejection":  # a thought that was cut did not end within the budget
-        unmet = bool(((thought > n) | (given["stop"] != "natural")).any())
-    return {**asdict(choice), "think_tokens": thought.mean(), "unmet": unmet}
+    return {**asdict(choice), "think_tokens": given["think_tokens"].mean()}
+
+
+def _unmet(given: pd.DataFrame, settings: Any) -> float:
+    """The share of candidates whose thinking did not end, or not at the length asked for."""
+    ended = given["stop"].eq("natural")
+    lengths = zip(given["think_tokens"], given["step_tokens"].map(len), strict=True)
+    met = np.array([settings.met(tokens, steps) for tokens, steps in lengths])
+    return 1.0 - float((ended & met).mean())
 
 
 def _sources(
@@ -178,7 +191,7 @@ def _judged(
     answer_prompts: Mapping[str, str],
 ) -> pd.DataFrame:
     """The candidates with `ballot`, what each votes for (None: nothing), and `correct`."""
-    grader = next((name for name in grading["graders"] if GRADERS[name].reads is None), None)
+    grader = next((name for name in grading["graders"] if grader_called(name).reads is None), None)
     if grader is None:
         raise ThinkscaleError(
             f"`grading.graders`: found {', '.join(grading['graders'])}; expected one with "

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from thinkscale.config.inference import Inference
+from thinkscale.config.inference import Inference, Thinking
 from thinkscale.engines.base import Engine
 from thinkscale.engines.journal import Journaled
 from thinkscale.engines.transformers.engine import SAMPLER_VERSION, open_engine, versions
@@ -22,9 +22,10 @@ from thinkscale.engines.transformers.stream import Stream
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.plan import Work
 from thinkscale.jobs.progress import Progress, usage_record
-from thinkscale.models.registry import parameters, verify
+from thinkscale.models.registry import verify
+from thinkscale.models.size import parameters
 from thinkscale.thinking.conditions import Condition, sweep
-from thinkscale.thinking.prompts import encode_prompt, forcing, render, user_message
+from thinkscale.thinking.prompts import Instruction, encode_prompt, forcing, render, user_message
 from thinkscale.thinking.readout import Spellings, label_spellings, sequences
 from thinkscale.thinking.think import Thought, think
 
@@ -114,47 +115,70 @@ def prepare(
         settings.samples,
         seed,
         unthinking=unthinking,
-        readouts=_readouts(items, settings, tokenizer) if settings.readout else {},
+        readouts=options_spelled(items, settings, tokenizer) if settings.readout else {},
     )
     return Prepared(record, checkpoint, work, identity, settings)
 
 
 def prompts_of(
-    tokenizer, items: pd.DataFrame, settings: Inference, *, off: bool = False
+    tokenizer,
+    items: pd.DataFrame,
+    settings: Inference,
+    *,
+    off: bool = False,
+    told: Instruction | None = None,
 ) -> dict[str, str]:
     """Every item's prompt by its id, rendered so that it opens thinking or switches it off.
 
-    Raises ThinkscaleError as `render` does.
+    told: how long to think, where the message says so. Raises ThinkscaleError as `render` does, or
+    where the chat template leaves out what is told.
     """
-    form, thinking = settings.prompt, settings.thinking
-    options = thinking.template_options
-    if off:
-        options = {**options, **thinking.off_options}
-        how: dict[str, Any] = {"start": thinking.closed, "opening": thinking.start}
-    else:
-        how = {"start": thinking.start, "end": thinking.end}
-    return {
+    form, how = settings.prompt, opening_of(settings.thinking, off=off)
+
+    def message(item: Mapping[str, Any]) -> str:
+        own = user_message(item, form.template, form.option, form.separator)
+        return own if told is None else told.within(own)
+
+    texts = {
         item["item_id"]: render(
             tokenizer,
-            user_message(item, form.template, form.option, form.separator),
+            message(item),
             system=form.system,
             system_role=form.system_role,
             examples=[example.model_dump() for example in form.examples],
-            template_options=options,
             **how,
         )
         for item in items.to_dict("records")
     }
+    for item_id, text in texts.items():
+        if told is not None and not all(word in text for word in told.words):
+            raise ThinkscaleError(
+                f"`strategies`: the chat template leaves {' … '.join(filter(None, told.words))!r} "
+                f"out of the prompt of item {item_id!r}; expected another `instruction`, which it "
+                "shows"
+            )
+    return texts
 
 
-def _readouts(items: pd.DataFrame, settings: Inference, tokenizer) -> dict[str, Spellings]:
-    """How the labels of every item are spelled."""
+def opening_of(thinking: Thinking, *, off: bool = False) -> dict[str, Any]:
+    """What `render` is told so that a prompt opens thinking, or switches it off."""
+    options = thinking.template_options
+    if off:
+        options = {**options, **thinking.off_options}
+        return {"start": thinking.closed, "opening": thinking.start, "template_options": options}
+    return {"start": thinking.start, "end": thinking.end, "template_options": options}
+
+
+def options_spelled(
+    items: pd.DataFrame, settings: Inference, tokenizer, asked: str = "`inference.readout`"
+) -> dict[str, Spellings]:
+    """How the labels of every item are spelled. asked: by whom, for what is raised."""
     found, spelled = {}, cache(partial(_spelled, settings, tokenizer))
     for item_id, options in zip(items["item_id"], items["options"], strict=True):
         try:
             found[item_id] = spelled(tuple(option["label"] for option in options))
         except ThinkscaleError as error:
-            raise ThinkscaleError(f"`inference.readout`: item {item_id!r}: {error}") from error
+            raise ThinkscaleError(f"{asked}: item {item_id!r}: {error}") from error
     return found
 
 

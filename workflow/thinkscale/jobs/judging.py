@@ -47,7 +47,7 @@ def questions(
     forbidden: strings no answer may hold as they are (`reserved_strings`).
     """
     bank = {item["item_id"]: item for item in items.to_dict("records")}
-    clean = _breaker(forbidden)
+    clean = breaker(forbidden)
     verdicts = " or ".join(f"`{judge['marker']} {word}`" for word in judge["verdicts"])
     asked: dict[str, str] = {}
     of, why_not = [], []
@@ -66,9 +66,9 @@ def questions(
         reference = _reference(item)
         template = judge["template"] or (TEMPLATE if reference is None else WITH_REFERENCE)
         text = template.format(
-            task=_task(item, prompts[model]),
+            task=task_of(item, prompts[model]),
             stem=item["stem"],
-            answer=f"{OPENING}\n{clean(answer.strip())}\n{CLOSING}",
+            answer=between_lines(clean(answer.strip())),
             reference="(none)" if reference is None else reference,
             verdicts=verdicts,
         )
@@ -117,6 +117,32 @@ def verdicts(
     return pd.concat([keys, pd.DataFrame(records, columns=columns)], axis=1)
 
 
+def task_of(item: Mapping[str, Any], form: Mapping[str, Any]) -> str:
+    """What a model was asked about an item, with its system message. form: its prompt settings."""
+    message = user_message(item, form["template"], form["option"], form["separator"])
+    return f"{form['system']}\n\n{message}" if form["system"] else message
+
+
+def between_lines(text: str) -> str:
+    """What is judged, between two lines that nothing in it repeats (`breaker`)."""
+    return f"{OPENING}\n{text}\n{CLOSING}"
+
+
+def breaker(forbidden: Iterable[str]) -> Callable[[str], str]:
+    """Return the function that breaks up the delimiter's name and every forbidden string."""
+    long_first = sorted({text for text in forbidden if len(text) > 1}, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, long_first)), re.IGNORECASE)
+
+    def broken(text: str) -> str:
+        text = _DELIMITER.sub(lambda found: found[0] + " /", text)
+        # Breaking one string can leave another behind: "<</s>/s>" is two.
+        while long_first and pattern.search(text):
+            text = pattern.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+        return text
+
+    return broken
+
+
 def reserved_strings(tokenizer, thinking: Mapping[str, Any]) -> set[str]:
     """Strings that are no text to a judge: its special tokens and its markers of thinking."""
     added = tokenizer.added_tokens_decoder.values()
@@ -145,23 +171,3 @@ def _reference(item: Mapping[str, Any]) -> str | None:
     said = {option["label"]: f"{option['label']}. {option['text']}" for option in item["options"]}
     right = contracts.key_labels(item["key"], said) if said else ()
     return "\n".join(said[label] for label in right) or None
-
-
-def _task(item: Mapping[str, Any], form: Mapping[str, Any]) -> str:
-    message = user_message(item, form["template"], form["option"], form["separator"])
-    return f"{form['system']}\n\n{message}" if form["system"] else message
-
-
-def _breaker(forbidden: Iterable[str]) -> Callable[[str], str]:
-    """Return the function that breaks up the delimiter's name and every forbidden string."""
-    long_first = sorted({text for text in forbidden if len(text) > 1}, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, long_first)), re.IGNORECASE)
-
-    def broken(text: str) -> str:
-        text = _DELIMITER.sub(lambda found: found[0] + " /", text)
-        # Breaking one string can leave another behind: "<</s>/s>" is two.
-        while long_first and pattern.search(text):
-            text = pattern.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
-        return text
-
-    return broken

@@ -24,7 +24,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.inference import Prepared
 from thinkscale.jobs.plan import Calibration, Known, Work, calibrate, empty_line, to_come
 from thinkscale.jobs.scoring import Part, Scorers, open_scorers
-from thinkscale.jobs.searching import tasks_of
+from thinkscale.jobs.searching import instructed_prompts, tasks_of
 from thinkscale.thinking.bound import most_searched
 from thinkscale.thinking.prompts import step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
@@ -189,8 +189,11 @@ def open_search(
     models: None where not all are there; who judges is None then, or without a `journal`.
     directory: of that journal. stack: closes the scorers' journals.
     """
-    ends = step_ends(prepared.checkpoint.tokenizer, prepared.settings.thinking.step_end)
-    searching = Searching(prepared.work, tasks_of(prepared.work, ends), expand(strategies))
+    work, thinking = prepared.work, prepared.settings.thinking
+    ends = step_ends(prepared.checkpoint.tokenizer, thinking.step_end, work.forcing.think_end)
+    wanted = expand(strategies)
+    instructed = instructed_prompts(prepared, items, wanted)
+    searching = Searching(work, tasks_of(work, instructed, ends), wanted)
     if models is None or journal is None:
         return searching, None
     cut = partial(in_steps, step_ends=ends)

@@ -14,12 +14,12 @@ from thinkscale.data import contracts
 from thinkscale.engines.base import Ids, noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.engines.several import Several
-from thinkscale.jobs.inference import Prepared
+from thinkscale.jobs.inference import Prepared, prompts_of
 from thinkscale.jobs.plan import Work, recalled
 from thinkscale.jobs.progress import Progress
 from thinkscale.jobs.scoring import Part, open_scorers
-from thinkscale.models.registry import parameters
-from thinkscale.thinking.prompts import step_ends
+from thinkscale.models.size import parameters
+from thinkscale.thinking.prompts import Instruction, encode_prompt, step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
 
@@ -49,15 +49,17 @@ def search_items(
 
     strategies, scorers: the study's, as its configuration has them. models: by scorer, the record
     of its model and how that is run. shard, shards: which part of the items this is, and of how
-    many. Returns what was found and the journal's usage. An item
-    whose prompt leaves no room for an answer has its reason in `spent.error` and no candidate.
-    Raises as the engine does.
+    many. Returns what was found and what it took: the model's usage, and of each scorer's model
+    how many tokens were run (`read`) and the ends it had no value for. An item of which a prompt
+    leaves no room for an answer has its reason in `spent.error` and no candidate. Raises as the
+    engine does, or, before anything is sampled, as `prompts_of`.
     """
     work, record = prepared.work, prepared.record
     wanted = expand(strategies)
     tokenizer = prepared.checkpoint.tokenizer
     ends = step_ends(tokenizer, step_end, work.forcing.think_end)
-    tasks = tasks_of(work, ends)
+    instructed = instructed_prompts(prepared, items, wanted)
+    tasks = tasks_of(work, instructed, ends)
     size = parameters(Path(record["directory"]))
     journal = prepared.journal(directory, f"search-{shard}-of-{shards}")
     progress = Progress(record["name"], len(tasks), journal.usage, verb="search")
@@ -80,42 +82,62 @@ def search_items(
 
         for item_id, found in drive(asking, engine, 2 * prepared.settings.batch_size, watch):
             done[item_id] = found
-        usage, known = journal.usage(), journal.recalled
+        usage, known, read = journal.usage(), journal.recalled, judges.read()
     candidates, scores, spent, nodes = [], [], [], []
     for item_id, prompt in work.prompts.items():
         key = {"model": record["name"], "item_id": item_id}
         sizes = {"prompt_tokens": len(prompt), "parameters": size}
         if item_id not in done:
-            reason = f"the prompt of {len(prompt)} tokens leaves no room for an answer"
+            longest = max(map(len, (prompt, *instructed[item_id].values())))
+            reason = f"the prompt of {longest} tokens leaves no room for an answer"
             spent += [{**key, **sizes, **none, "error": reason} for none in _nothing(wanted)]
             continue
         for searched in done[item_id]:
             own = {**key, "search": searched.search.name, "n": searched.search.n}
+            asked = instructed[item_id].get(searched.search.told, prompt)
             candidates += _candidates(own, searched, tokenizer.decode)
             scores += _scores(own, searched)
-            spent += _spent({**own, **sizes}, searched)
+            spent += _spent({**own, **sizes, "prompt_tokens": len(asked)}, searched)
             nodes += _nodes(own, searched, tokenizer.decode)
     frames = {"candidates": candidates, "scores": scores, "spent": spent, "nodes": nodes}
     for bill in spent:
         bill["scorer_parameters"] = judges.parameters.get(bill["scorer"], 0)
-        judge = judges.engines.get(bill["scorer"])
-        bill["exact_tokens"] = judge is None or judge.exact_tokens
+        bill["scorer_exact_tokens"] = judges.exact.get(bill["scorer"])
     made = {
         name: pd.DataFrame(rows, columns=contracts.SCHEMAS[name].names)
         for name, rows in frames.items()
     }
-    did = {"usage": usage, "recalled": known, "items": len(done), "unread": judges.unread()}
+    did = {"usage": usage, "recalled": known, "items": len(done)}
+    did |= {"read": read, "unread": judges.unread()}
     return Found(**made), did
 
 
-def tasks_of(work: Work, ends: tuple[Ids, ...]) -> dict[str, Task]:
-    """What is searched about: by item id, all that leave room for an answer."""
-    rows = partial(noise_key, work.seed)
+def tasks_of(
+    work: Work, instructed: Mapping[str, Mapping[Instruction, Ids]], ends: tuple[Ids, ...]
+) -> dict[str, Task]:
+    """What is searched about: by item id, all whose prompts leave room for an answer."""
     return {
-        item_id: Task(prompt, work.context, partial(rows, item_id), work.forcing, ends)
+        item_id: Task(
+            *(prompt, work.context, partial(noise_key, work.seed, item_id), work.forcing, ends),
+            instructed=instructed[item_id],
+        )
         for item_id, prompt in work.prompts.items()
-        if work.forcing.room(work.context, prompt) >= 0
+        if all(
+            work.forcing.room(work.context, each) >= 0
+            for each in (prompt, *instructed[item_id].values())
+        )
     }
+
+
+def instructed_prompts(
+    prepared: Prepared, items: pd.DataFrame, wanted: Sequence[Search]
+) -> dict[str, dict[Instruction, Ids]]:
+    """By item id, its prompt with each of the instructions that the searches give."""
+    tokenizer, instructed = prepared.checkpoint.tokenizer, {i: {} for i in prepared.work.prompts}
+    for told in dict.fromkeys(search.told for search in wanted if search.told):
+        for item_id, text in prompts_of(tokenizer, items, prepared.settings, told=told).items():
+            instructed[item_id][told] = encode_prompt(tokenizer, text)
+    return instructed
 
 
 def _nothing(wanted: Sequence[Search]) -> Iterator[dict[str, Any]]:

@@ -6,9 +6,14 @@ import pandas as pd
 
 from thinkscale.report.words import count, estimate, named, number, percent, share
 
+_NAME_LENGTHS = ("token_conditional", "step_conditional", "class_conditional")
+
 
 def strategies(table: pd.DataFrame) -> Iterator[str]:
-    """Each model's most accurate strategy, and how far below what its candidates hold that is."""
+    """Each model's most accurate strategy, and how far below what its candidates hold that is.
+
+    Then what models made of lengths that prompts named.
+    """
     whole = table[(table["level"] == 0) & (table["approach"] != "budget_forcing")]
     for model, rows in whole.groupby("model", sort=False):
         best = rows.loc[rows["estimate"].idxmax()]
@@ -22,11 +27,27 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
             )
         yield (
             f"{named(model)}: of {count(rows['strategy'].nunique())} strategies the most accurate "
-            f"was {named(best['strategy'])} at {count(best['n'])}: {share(best)} of "
-            f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item "
-            f"and {count(best['scored'])} that a scorer read; a correct candidate was there in "
+            f"was {named(best['strategy'])} at {_size(best)}: {share(best)} of "
+            f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item"
+            f"{_read(best)}; a correct candidate was there in "
             f"{percent(best['any_correct'])}{_missed(best)}{beside}."
         )
+    prompted = whole[whole["approach"].isin(_NAME_LENGTHS)]
+    for (model, strategy), rows in prompted.groupby(["model", "strategy"], sort=False):
+        lengths = "; ".join(
+            f"{_size(row)}: {count(row['think_tokens'])} tokens, {percent(1 - row['unmet'])}"
+            for _, row in rows.iterrows()
+        )
+        yield (
+            f"{named(model)}, told how long to think by {named(strategy)}: length named, mean "
+            f"thinking, and share as long as was asked for: {lengths}."
+        )
+
+
+def _read(row: pd.Series) -> str:
+    """How many tokens a scorer read, and whose: the thinking model's, or its own of their text."""
+    own = ", in its own tokens of the text" if row["scorer_reads"] == "text" else ""
+    return "" if pd.isna(row["scored"]) else f" and {count(row['scored'])} that a scorer read{own}"
 
 
 def matched(table: pd.DataFrame) -> Iterator[str]:
@@ -57,6 +78,11 @@ def optimal(table: pd.DataFrame) -> Iterator[str]:
             f"{count(most['n_items'])} items at {count(most['multiple'])} times the cost of one "
             f"sample, {_gain(most)} against a majority at that cost."
         )
+
+
+def _size(row: pd.Series) -> str:
+    """A strategy's size as the study calls it: a class of length by its name."""
+    return count(row["n"]) if pd.isna(row["length_class"]) else named(row["length_class"])
 
 
 def scorers(table: pd.DataFrame) -> Iterator[str]:

@@ -11,11 +11,13 @@ from thinkscale.stats.core.intervals import Estimate, clustered_share
 
 COSTS = ["think_tokens", "sampled", "sampled_new", "scored", "scored_uncached", "prompt_tokens"]
 COLUMNS = [
-    *["model", "strategy", "approach", "scorer", "choose", "n", "condition", "level"],
-    *["level_by", "n_items", "errors", "n_excluded", "estimate", "lower", "upper"],
+    *["model", "strategy", "approach", "scorer", "choose", "n", "length_class", "condition"],
+    *["level", "level_by", "n_items", "errors", "n_excluded", "estimate", "lower", "upper"],
     *["any_correct", "gap", "gap_lower", "gap_upper"],
-    *["candidates", "unanswered", "unscored", "unmet", *COSTS, "compute", "method"],
+    *["candidates", "unanswered", "unscored", "unmet", *COSTS, "scorer_reads", "compute", "method"],
 ]
+
+_READS = {True: "tokens", False: "text"}
 
 
 def tabulate(
@@ -31,8 +33,10 @@ def tabulate(
     `difficulty`, or the model's `accuracy` on held-out samples (`core.searches.prepare`).
     any_correct: share of items with a correct candidate, what no choice can pass. gap: how far the
     strategy is below that, paired by item; none where there is one candidate. Costs are tokens an
-    item, `compute` FLOPs an item. unmet: share of items whose thinking is longer than was asked
-    for. Conditions of budget forcing stand beside the strategies, at what each would cost alone.
+    item, `compute` FLOPs an item. scorer_reads: `tokens`, those it is given, or `text`, so that
+    what it read is counted in its own tokens; empty without one. unmet: share of thoughts that are
+    not as long as was asked for (1 − Control of s1, arXiv 2501.19393, section 3.2). Conditions of
+    budget forcing stand beside the strategies, at what each would cost alone.
     """
     rows = []
     for cell, group in core.cells(core.prepare(searches, graded, held_out)):
@@ -56,6 +60,7 @@ def tabulate(
                     **correct.bounds(),
                     **{"gap": gap.estimate, "gap_lower": gap.lower, "gap_upper": gap.upper},
                     **means.astype(float).mean().to_dict(),
+                    "scorer_reads": _READS.get(own["scorer_exact_tokens"].iloc[0]),
                     "unmet": own["unmet"].astype(float).mean(),
                     "method": correct.method,
                 }

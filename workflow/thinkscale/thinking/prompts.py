@@ -1,6 +1,7 @@
 """From an item to token ids, and from marker strings to what budget forcing puts in."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle, product
 from typing import Any, Literal
 
@@ -22,6 +23,27 @@ CHOICE_TEMPLATE = (
     "{stem}\n\n{options}\n\nChoose the best option. End with the line `Answer: ` and its letter."
 )
 FREE_TEMPLATE = "{stem}\n\nEnd with the line `Answer: ` and the answer."
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """How long to think, in words: `template` with the places {message}, the user's, and {length}.
+
+    What it says is learned and obeyed as it is written, hence one form for both.
+    """
+
+    template: str
+    length: str
+
+    def within(self, message: str) -> str:
+        """The user's message with the instruction."""
+        return self.template.format(message=message, length=self.length)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it adds to a message, before and behind it."""
+        pieces = self.template.split("{message}")
+        return tuple(piece.format(length=self.length).strip() for piece in pieces)
 
 
 def user_message(item: Mapping[str, Any], template: str | None, option: str, separator: str) -> str:
@@ -146,7 +168,7 @@ def spellings(tokenizer, markers: Sequence[str]) -> tuple[Ids, ...]:
     return (first, *(ids for ids in others if ids not in shadowed))
 
 
-def step_ends(tokenizer, text: str, think_end: Sequence[Ids]) -> tuple[Ids, ...]:
+def step_ends(tokenizer, text: str, think_end: Sequence[Ids] = ()) -> tuple[Ids, ...]:
     """What ends a step: each token whose text ends in `text`; where there is none, its tokens.
 
     think_end: markers that end thinking. Raises ThinkscaleError where one of them has a step's end

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Literal
 
 from thinkscale.engines.base import Ids
 from thinkscale.errors import ThinkscaleError
@@ -65,6 +66,29 @@ def label_logprobs(spellings: Spellings, logprobs: Sequence[float]) -> dict[str,
         label: max(_sum([_without_longer(way, of) for way in ways]), LEAST)
         for label, ways in spellings.items()
     }
+
+
+def among_labels(spellings: Spellings, logprobs: Sequence[float]) -> dict[str, float]:
+    """Probabilities of labels among themselves, from log-probabilities of their `sequences`.
+
+    NaN where one of these is no number, or no label can be said.
+    """
+    if any(map(math.isnan, logprobs)):
+        return dict.fromkeys(spellings, math.nan)
+    found = label_logprobs(spellings, logprobs)
+    most = max(found.values())
+    if most <= LEAST:
+        return dict.fromkeys(spellings, math.nan)
+    odds = {label: math.exp(logprob - most) for label, logprob in found.items()}
+    return {label: each / math.fsum(odds.values()) for label, each in odds.items()}
+
+
+def lead(probabilities: Mapping[str, float], measure: Literal["probability", "margin"]) -> float:
+    """How far ahead the likeliest label is: its probability, or what the next one lacks of it."""
+    if any(map(math.isnan, probabilities.values())):
+        return math.nan
+    first, second, *_ = *sorted(probabilities.values(), reverse=True), 0.0
+    return first if measure == "probability" else first - second
 
 
 def _without_longer(way: Ids, of: Mapping[Ids, float]) -> float:

@@ -41,7 +41,7 @@ def estimated(table: Frame, name: str, more: Iterable[str] = (), **keys: object)
 
     No row where there is no table; raises ThinkscaleError when it lacks a column, `more` included.
     """
-    columns = [*keys, "estimate", "lower", "upper", *more]
+    columns = [*keys, "estimate", *more]
     if is_empty(table):
         return pd.DataFrame(columns=columns)
     require(table, columns, name)

@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from thinkscale.errors import ThinkscaleError
+from thinkscale.models.recipes.lengths import NamedLength, name_lengths
 from thinkscale.models.recipes.traces import Example, TraceFormat, encode_row
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ class SftSettings:
     `warmup` and `decay_from` are shares of all steps: the learning rate climbs linearly to its
     peak, stays, and falls linearly to zero from `decay_from` on. Rows of more than `max_length`
     tokens are dropped, truncated at the end, or an error, as `overlong` says; the number is
-    logged and written to `training.json`. `log_every` is in optimizer steps.
+    logged and written to `training.json`. `log_every` is in optimizer steps. `lengths` is what
+    questions say of the length of the thinking, whose steps end in `step_end`.
     """
 
     method: str = "lora"
@@ -63,6 +65,8 @@ class SftSettings:
     log_every: int = 5
     seed: int = 0
     form: TraceFormat = field(default_factory=TraceFormat)
+    lengths: tuple[NamedLength, ...] = ()
+    step_end: str = "\n\n"
 
     def __post_init__(self):
         for name, allowed in (("method", METHODS), ("overlong", OVERLONG)):
@@ -93,6 +97,9 @@ def finetune(
     """
     started = time.perf_counter()
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_dir or model_dir)
+    if settings.lengths:
+        how = (settings.lengths, tokenizer, settings.form, settings.step_end)
+        rows = name_lengths(rows, *how)
     examples, overlong = encode_rows(tokenizer, rows, settings)
     set_seed(settings.seed)
     model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=getattr(torch, settings.dtype))

@@ -57,6 +57,15 @@ def encode_row(tokenizer, row: Mapping, form: TraceFormat | None = None) -> Exam
     return Example(ids, mask, prompt_tokens)
 
 
+def thinking_pieces(row: Mapping, form: TraceFormat) -> list[str]:
+    """The thinking's strings, of which the last ends in a newline."""
+    reasoning = row["reasoning"]
+    texts = [reasoning] if isinstance(reasoning, str) else [s["text"] for s in reasoning]
+    pieces = [text for text in texts if text]
+    ended = (pieces[-1] if pieces else form.think_start).endswith("\n")
+    return pieces if ended else [*pieces, "\n"]
+
+
 def completion_pieces(row: Mapping, form: TraceFormat) -> list[tuple[str, int]]:
     """The strings after the prompt (EOS excepted) and whether each carries loss."""
     reasoning = row["reasoning"]

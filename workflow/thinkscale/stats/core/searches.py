@@ -47,7 +47,8 @@ def prepare(
         candidates=1.0,
         parameters=means["model"].map(sizes),
         **dict.fromkeys(("scored", "scored_uncached", "scorer_parameters", "unanswered"), 0.0),
-        **{"unscored": 0.0, "unmet": False, "scorer": None, "choose": None},
+        **{"unscored": 0.0, "unmet": 0.0, "scorer": None, "choose": None, "length_class": None},
+        scorer_exact_tokens=None,
     )
     both = pd.concat([kept, means], ignore_index=True)
     both["cluster"] = frame.clusters(both)
@@ -83,7 +84,7 @@ def levels(difficulty: pd.Series) -> pd.Series:
 
 def cells(searches: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
     """Every model, strategy and size (or condition) with its rows, in the order of the study."""
-    names = [*KEYS, "approach", "scorer", "choose", "condition"]
+    names = [*KEYS, "length_class", "approach", "scorer", "choose", "condition"]
     for values, group in searches.groupby(names, sort=False, dropna=False):
         cell = dict(zip(names, values, strict=True))
         yield {name: None if pd.isna(v) else v for name, v in cell.items()}, group

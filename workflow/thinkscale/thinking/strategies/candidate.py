@@ -8,6 +8,7 @@ yields (`search.py`), so that no strategy can forget a token.
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import blake2b
 from typing import Literal
 
@@ -16,6 +17,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.thinking.budget import Forcing, fork
 from thinkscale.thinking.chain import Chain, Prefix, Segment
 from thinkscale.thinking.conditions import NATURAL
+from thinkscale.thinking.prompts import Instruction
 
 Asked = list[Request | Scoring]
 Said = list[Completion | Scores]
@@ -43,7 +45,7 @@ class Task:
 
     context: tokens of prompt, thinking and answer together. rows: the noise of the row of a sample.
     step_ends: what ends a step, and stays in it. scorer: whose word counts; None where nobody is
-    asked.
+    asked. instructed: the prompt with each of the instructions that strategies give.
     """
 
     prompt: Ids
@@ -52,6 +54,7 @@ class Task:
     forcing: Forcing
     step_ends: tuple[Ids, ...] = ()
     scorer: str | None = None
+    instructed: Mapping[Instruction, Ids] = field(default_factory=dict)
 
     @property
     def noise(self) -> bytes:
@@ -80,7 +83,7 @@ class Candidate:
     scores: tuple[float, ...] = ()
     draws: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def ids(self) -> Ids:
         return tuple(token for step in self.steps for token in step)
 
@@ -104,6 +107,7 @@ class Found:
     answer: None where the thought is a turn that the model ended, and holds its answer itself, in
     the pieces `said` that the model wrote.
     draws: which draw behind its beginning each step was, or which sample the thought is.
+    prompt: what it was thought behind, where that may not be the task's.
     """
 
     steps: tuple[Ids, ...]
@@ -111,6 +115,7 @@ class Found:
     answer: Completion | None
     draws: tuple[int, ...] = ()
     said: tuple[Ids, ...] = ()
+    prompt: Ids | None = None
 
 
 @dataclass

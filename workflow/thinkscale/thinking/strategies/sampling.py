@@ -60,6 +60,9 @@ class Rejection:
     def extent(self) -> Extent:
         return Extent(self.max_tries)
 
+    def met(self, tokens: int, steps: int) -> bool:
+        return tokens <= self.max_think
+
 
 def passes(forcing: Forcing, count: int) -> dict[str, Condition]:
     """The conditions of a chain's passes: natural, and one more Wait for each further pass."""
@@ -71,7 +74,7 @@ def passes(forcing: Forcing, count: int) -> dict[str, Condition]:
 def samples(task: Task, settings: Samples) -> Strategy:
     """n natural samples side by side."""
     rows = yield from together([_row(task, n, _NATURAL) for n in range(settings.n)])
-    return tuple(_found(task, row.answers["natural"], n) for n, row in enumerate(rows))
+    return tuple(found(task, row.answers["natural"], n) for n, row in enumerate(rows))
 
 
 def revisions(task: Task, settings: Revisions) -> Strategy:
@@ -82,7 +85,7 @@ def revisions(task: Task, settings: Revisions) -> Strategy:
     wanted = passes(task.forcing, settings.passes)
     rows = yield from together([_row(task, n, wanted) for n in range(settings.n)])
     return tuple(
-        _found(task, answer, n)
+        found(task, answer, n)
         for n, row in enumerate(rows)
         for count, answer in enumerate(row.answers.values())
         if answer.prefix.waits_done == count
@@ -98,19 +101,21 @@ def rejection(task: Task, settings: Rejection) -> Strategy:
     for n in range(settings.max_tries):
         row = yield from _row(task, n, _NATURAL)
         answer = row.answers["natural"]
-        if answer.prefix.length <= settings.max_think and not answer.prefix.censored:
+        if settings.met(answer.prefix.length, 0) and not answer.prefix.censored:
             break
-    return (_found(task, answer, n),)
+    return (found(task, answer, n),)
 
 
 def _row(task: Task, sample: int, conditions: Mapping[str, Condition]) -> Generator:
     return respond(task.prompt, task.rows(sample), conditions, task.forcing, task.context)
 
 
-def _found(task: Task, answer: Answer, sample: int) -> Found:
+def found(task: Task, answer: Answer, sample: int) -> Found:
+    """A sample's answer as what is chosen among."""
     prefix = answer.prefix
     steps = in_steps(prefix.ids, task.step_ends)
-    return Found(steps, prefix.stop, answer.completion, (sample,), prefix.sampled)
+    said = prefix.sampled
+    return Found(steps, prefix.stop, answer.completion, (sample,), said, answer.prompt)
 
 
 def together(

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from thinkscale.engines.base import Completion, Request, Scores, Scoring
+from thinkscale.thinking.prompts import Instruction
 from thinkscale.thinking.strategies.candidate import Asked, Found, Said, Strategy, Task
 from thinkscale.thinking.strategies.registry import APPROACHES
 from thinkscale.thinking.strategies.tree import Node, tree
@@ -31,6 +32,12 @@ class Search:
     n: int
     settings: Any
     scorers: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> Instruction | None:
+        """What is written into its prompt; None where that is the item's own."""
+        tells = APPROACHES[self.approach].tells
+        return tells(self.settings) if tells else None
 
 
 @dataclass(frozen=True)
@@ -137,15 +144,16 @@ def _billed(strategy: Strategy, bill: _Bill, known: dict) -> Strategy:
 
 def _judge(task: Task, found: Sequence[Found]) -> Generator[Asked, Said, tuple]:
     """The scores of every candidate's steps; one without any step is judged as it is, once."""
+    prompts = [each.prompt or task.prompt for each in found]
     said = yield [
         Scoring(
             task.scorer,
-            task.prompt + tuple(token for step in each.steps for token in step),
-            len(task.prompt),
-            tuple(accumulate(map(len, each.steps or ((),)), initial=len(task.prompt)))[1:],
+            prompt + tuple(token for step in each.steps for token in step),
+            len(prompt),
+            tuple(accumulate(map(len, each.steps or ((),)), initial=len(prompt)))[1:],
             task.noise,
         )
-        for each in found
+        for prompt, each in zip(prompts, found, strict=True)
     ]
     return tuple(scores.values for scores in said)
 
@@ -153,8 +161,8 @@ def _judge(task: Task, found: Sequence[Found]) -> Generator[Asked, Said, tuple]:
 def samples_drawn(wanted: Sequence[Mapping[str, Any]]) -> int:
     """How many of an item's natural samples the strategies draw at most: numbers from this on are
     nobody's. A tree's steps have random numbers of their own."""
-    drawn = (s for s in expand(wanted) if not APPROACHES[s.approach].tree)
-    return max((getattr(search.settings, "max_tries", search.n) for search in drawn), default=0)
+    drawn = (search.settings for search in expand(wanted))
+    return max((max(s.extent.rows, getattr(s, "samples", 0)) for s in drawn), default=0)
 
 
 def expand(wanted: Sequence[Mapping[str, Any]]) -> tuple[Search, ...]:
@@ -176,6 +184,6 @@ def expand(wanted: Sequence[Mapping[str, Any]]) -> tuple[Search, ...]:
             continue
         own = (entry["scorer"],) if entry["scorer"] else ()
         name = entry["name"] or entry["approach"]
-        for n in entry[approach.size]:
-            found[name, n] = Search(name, entry["approach"], n, approach.of(n, entry), own)
+        for n, size in approach.sizes(entry):
+            found[name, n] = Search(name, entry["approach"], n, approach.of(size, entry), own)
     return tuple(found.values())
