@@ -17,10 +17,13 @@ from thinkscale.data.tables import read_table
 REPOSITORY = Path(__file__).parents[2]
 ITEMS, SAMPLES = 12, 2
 FIGURES = [
+    "accuracy_by_item",
     "accuracy_vs_budget",
     "accuracy_vs_waits",
+    "correlations",
     "difficulty_by_outcome",
     "difficulty_histogram",
+    "flips",
     "one_chain",
     "readout_entropy",
     "readout_reliability",
@@ -32,6 +35,7 @@ FIGURES = [
     "thinking_lengths",
     "token_change",
     "token_scatter",
+    "tokens_by_outcome",
     "tokens_vs_difficulty",
     "training_loss",
 ]
