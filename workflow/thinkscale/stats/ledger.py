@@ -57,7 +57,7 @@ def tabulate(
         mine = jobs[jobs["model"] == row["model"]]
         if mine.empty or mine["chains"].isna().any():
             raise ThinkscaleError(f"usage of model {row['model']}: no number of chains.")
-        made, size = group[group["fits"]], float(mine["parameters"].iloc[0])
+        made, size = group[group["fits"]], mine["parameters"].astype(float).iloc[0]
         sums = {column: _sum(made[column]) for column in SUMS}
         own_prompt = row["condition"] == "natural" or row["no_think"]
         prompts = sums["prompt_tokens"] if own_prompt else 0
