@@ -1,24 +1,13 @@
-"""What a reader opens: a summary in words, where everything came from, and the report."""
+"""What a reader opens: the report, a summary in words, and where everything came from."""
 
 
 rule summarize:
-    """Sentences, each made from the tables."""
+    """Answers to the study's questions, each made from the tables, and what else these say."""
     input:
         tables=TABLES,
     output:
         summary=results("summary.md"),
-        page=report(
-            results("summary.html"),
-            caption="../report/summary.rst",
-            category="Summary",
-            labels={"result": "the study in words"},
-        ),
-        tables=report(
-            results("tables.html"),
-            caption="../report/table.rst",
-            category="Summary",
-            labels={"result": "all tables"},
-        ),
+        answers=results("answers.yaml"),
     log:
         log_of("summarize.log"),
     benchmark:
@@ -31,6 +20,32 @@ rule summarize:
         code=code("report"),
     script:
         "../scripts/summarize.py"
+
+
+rule write_report:
+    """One self-contained page: answers, figures, tables and methods."""
+    input:
+        tables=TABLES,
+        figures=FIGURES,
+        provenance=results("provenance.json"),
+        captions=CAPTIONS,
+    output:
+        page=at_place(results("report.html"), "Answers", "the whole study on a page", "summary"),
+        methods=results("methods.md"),
+        references=results("references.bib"),
+        crate=results("ro-crate-metadata.json"),
+    log:
+        log_of("write_report.log"),
+    benchmark:
+        time_of("write_report.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        study=STUDY.model_dump(mode="json"),
+        shown=in_order(SHOWN),
+        code=code("report"),
+    script:
+        "../scripts/write_report.py"
 
 
 rule record_provenance:
@@ -58,16 +73,17 @@ rule record_provenance:
 
 
 rule render_report:
-    """One self-contained page with every figure, table and caption."""
+    """Snakemake's own report: results beside the rules, runs and code that made them."""
     input:
         TABLES,
         FIGURES,
         results("summary.md"),
-        results("provenance.json"),
+        results("report.html"),
+        answers=results("answers.yaml"),
         config=results("config.yaml"),
-        captions=sorted(str(path) for path in (LIBRARY.parent / "report").iterdir()),
+        captions=CAPTIONS,
     output:
-        html=results("report.html"),
+        html=results("workflow.html"),
     log:
         log_of("render_report.log"),
     benchmark:
@@ -80,15 +96,17 @@ rule render_report:
     shell:
         # The report reads what Snakemake recorded of finished jobs, so the Snakemake that runs
         # makes it. The outer run holds the lock and this one writes no results, hence --nolock.
+        # With metadata its front shows these, and no rule graph.
         "{params.python:q} -m snakemake --snakefile {params.snakefile:q}"
         " --configfile {input.config:q}"
         " --workflow-profile none --cores 1 --nolock --report {output.html:q}"
+        " --report-metadata {input.answers:q}"
         " -- reported > {log:q} 2>&1"
 
 
 rule reported:
-    """What the report shows."""
+    """What Snakemake's report shows."""
     input:
         TABLES,
         FIGURES,
-        results("summary.md"),
+        results("report.html"),

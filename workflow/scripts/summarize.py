@@ -1,16 +1,19 @@
-"""Write the summary, every sentence of it made from the tables, and the tables as a page."""
+"""Write the summary, and the answers alone, every sentence of both made from the tables."""
 
 from pathlib import Path
 
 from thinkscale.jobs.job import job
 
 with job(snakemake):
+    import yaml
+
     from thinkscale.data.tables import read_table
-    from thinkscale.report.page import tables_page, text_page
-    from thinkscale.report.summary import summary
+    from thinkscale.report.summary import restructured, summary, words
 
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-    text = summary(tables, snakemake.params.study, confidence=snakemake.params.confidence)
+    said = words(tables, confidence=snakemake.params.confidence)
+    text = summary(said, snakemake.params.study)
     Path(snakemake.output.summary).write_text(text, encoding="utf-8")
-    Path(snakemake.output.page).write_text(text_page(text), encoding="utf-8")
-    Path(snakemake.output.tables).write_text(tables_page(tables), encoding="utf-8")
+    answers = {asked: restructured(answer) for asked, answer in said.answers.items()}
+    text = yaml.safe_dump(answers, sort_keys=False, allow_unicode=True, width=1000)
+    Path(snakemake.output.answers).write_text(text, encoding="utf-8")

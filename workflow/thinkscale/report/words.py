@@ -1,49 +1,96 @@
 """What every sentence is made of: numbers, intervals, names, and what an estimate lets one claim.
 
-`row` is a row of a table as `itertuples` gives it, with estimate, lower, upper and method.
+`row` is a row of a table as `itertuples` gives it, with estimate, lower, upper and method. A
+sentence speaks of all models at once: `per_model` names them, `directions` counts them.
 """
 
 import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 ESTIMATE = ("estimate", "lower", "upper")
+ALL_NAMED = 3  # models: of more, a sentence names those at the ends
 
 
-def missing(row: Any, what: str) -> str:
-    """Why there is no estimate of `what`, as a sentence; empty where there is one."""
-    return f"{what}: no estimate ({row.method})." if pd.isna(row.estimate) else ""
+def rows(tables: Mapping[str, pd.DataFrame], name: str, **values: Any) -> pd.DataFrame:
+    """Rows of a table that hold an estimate and, in columns, `values`; none without the table."""
+    table = tables.get(name, pd.DataFrame())
+    if table.empty or not {"estimate", *values} <= set(table.columns):
+        return pd.DataFrame(columns=["model"])
+    kept = table["estimate"].notna()
+    for column, value in values.items():
+        kept &= table[column] == value
+    return table[kept]
 
 
-def claim(row: Any, what: str, neither: str) -> str:
-    """What the interval lets one say: `what`, or, unless it excludes zero, `neither` and `{why}`.
+def per_model(
+    rows: pd.DataFrame, say: Callable[[Any], str], by: str = "estimate", column: str = "model"
+) -> str:
+    """What `say` makes of each model's row; of many, of those least and most `by` a column."""
+    said = [f"{named(getattr(row, column))} {say(row)}" for row in rows.itertuples()]
+    if len(said) <= ALL_NAMED:
+        return "; ".join(said)
+    places = rows[by].reset_index(drop=True)
+    return f"from {said[places.idxmin()]} to {said[places.idxmax()]}"
 
-    `what` holds the words for above and for below zero: "thought {longer|shorter} than natural".
+
+def directions(rows: pd.DataFrame, alpha: float, above: str, below: str, neither: str) -> str:
+    """Which way each model's estimate points: a word for one model, counts for several."""
+    signs = Counter(direction(row, alpha) for row in rows.itertuples())
+    words = [(signs[sign], word) for sign, word in ((1, above), (-1, below), (0, neither))]
+    if len(rows) == 1:
+        return next(word for number, word in words if number)
+    found = [f"{word} in {number} of {len(rows)} models" for number, word in words if number]
+    return ", ".join(found)
+
+
+def direction(row: Any, alpha: float) -> int:
+    """The sign that an estimate lets one claim, 0 where it is open.
+
+    By p where the table has one, corrected for the other tests of its family where it is so; else
+    by whether the interval excludes zero.
     """
-    if pd.isna(row.lower) or pd.isna(row.upper):
-        return neither.format(why="without an interval no direction is claimed")
-    if row.lower <= 0 <= row.upper:
-        return neither.format(why="the interval includes zero")
-    return re.sub(r"\{(.*?)\|(.*?)\}", r"\1" if row.lower > 0 else r"\2", what)
+    known = [p for name in ("p_holm", "p_clustered", "p") if pd.notna(p := getattr(row, name, None))]
+    if known:
+        sure = known[0] < alpha
+    else:
+        sure = not (pd.isna(row.lower) or pd.isna(row.upper) or row.lower <= 0 <= row.upper)
+    return int(sure) * (1 if row.estimate > 0 else -1 if row.estimate < 0 else 0)
+
+
+def claim(row: Any, what: str, neither: str, alpha: float) -> str:
+    """`what`, with its words for above and for below zero, or `neither` where the sign is open.
+
+    `what` is as "thought {longer|shorter} than natural".
+    """
+    sign = direction(row, alpha)
+    return re.sub(r"\{(.*?)\|(.*?)\}", r"\1" if sign > 0 else r"\2", what) if sign else neither
 
 
 def estimate(row: Any, digits=2, scale=1, unit="", *, signed=False, of=ESTIMATE) -> str:
     """An estimate times `scale`, its unit and its interval, from the columns `of`."""
     value, lower, upper = (getattr(row, column) for column in of)
     bounds = _interval(lower, upper, digits, scale)
-    return f"{number(scale * value, digits, signed=signed)}{unit} {bounds}"
+    return f"{number(scale * value, digits, signed=signed)}{unit}{bounds}"
 
 
-def share(row: Any) -> str:
+def points(row: Any, of=ESTIMATE) -> str:
+    """A difference of two shares, in percentage points."""
+    return estimate(row, 1, 100, " points", signed=True, of=of)
+
+
+def share(row: Any, of=ESTIMATE) -> str:
     """An estimate that is a share, and its interval, in per cent."""
-    return f"{percent(row.estimate)} {_interval(row.lower, row.upper, 1, 100)}"
+    return estimate(row, 1, 100, "%", of=of)
 
 
 def _interval(low: float, high: float, digits: int, scale: float) -> str:
     if pd.isna(low) or pd.isna(high):
-        return "[no interval]"
-    return f"[{number(scale * low, digits)} to {number(scale * high, digits)}]"
+        return ""
+    return f" [{number(scale * low, digits)} to {number(scale * high, digits)}]"
 
 
 def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
@@ -59,18 +106,27 @@ def count(value: float) -> str:
     return number(value, 0)
 
 
+def span(values: Iterable[float], say: Callable[[float], str] = count) -> str:
+    """One number, or the least and the most of several that differ."""
+    known = [value for value in values if pd.notna(value)]
+    ends = dict.fromkeys(say(end(known)) for end in (min, max)) if known else ["missing"]
+    return " to ".join(ends)
+
+
 def percent(value: float) -> str:
     return "a missing share" if pd.isna(value) else f"{number(100 * value, 1)}%"
 
 
-def p_value(value: float) -> str:
+def p_value(value: float, method: str = "") -> str:
+    """p in words; `method` says of a permutation test whether a draw came as far out."""
     if pd.isna(value):
         return "p missing"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    sign = "\N{LESS-THAN OR EQUAL TO}" if "none as far out" in str(method) else "="
+    return "p < 0.001" if value < 0.001 else f"p {sign} {value:.3f}"
 
 
 def named(name: object) -> str:
-    return f"`{str(name).replace('`', chr(39))}`"
+    return code(str(name).strip() or name)
 
 
 def code(token: object) -> str:
