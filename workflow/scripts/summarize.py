@@ -11,9 +11,10 @@ with job(snakemake):
     from thinkscale.report.summary import restructured, summary, words
 
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-    said = words(tables, confidence=snakemake.params.confidence)
-    text = summary(said, snakemake.params.study)
+    level = {"confidence": snakemake.params.confidence}
+    text = summary(tables, snakemake.params.study, **level)
     Path(snakemake.output.summary).write_text(text, encoding="utf-8")
-    answers = {asked: restructured(answer) for asked, answer in said.answers.items()}
+    said = words(tables, **level).answers
+    answers = {asked: restructured(answer) for asked, answer in said.items()}
     text = yaml.safe_dump(answers, sort_keys=False, allow_unicode=True, width=1000)
     Path(snakemake.output.answers).write_text(text, encoding="utf-8")

@@ -133,7 +133,8 @@ def votes(tables: Tables, alpha: float) -> str:
 
     def said(row: Any) -> str:
         own = cons[cons["model"] == row.model].sort_values("alone")
-        beside = pd.concat([own[own["alone"] <= row.alone].tail(1), own[own["alone"] > row.alone][:1]])
+        dearer = own["alone"] > row.alone
+        beside = pd.concat([own[~dearer].tail(1), own[dearer].head(1)])
         voted = " and ".join(
             f"{share(vote)} by the plurality of {count(vote.k)} samples for {count(vote.alone)}"
             for vote in beside.itertuples()
@@ -216,8 +217,10 @@ def graded(tables: Tables, alpha: float) -> str:
         f"responses, and in {span(natural['ungradable'], percent)} no answer was found "
         f"(n = {span(natural['n_responses'])} responses a model)"
     )
-    if (unfit := natural[natural["errors"] > 0]).size:
-        items = per_model(unfit, lambda row: f"{count(row.errors)} of {count(row.n_items)}", "errors")
+    if len(unfit := natural[natural["errors"] > 0]):
+        items = per_model(
+            unfit, lambda row: f"{count(row.errors)} of {count(row.n_items)}", "errors"
+        )
         text += f"; items that did not fit the context, which count as not correct: {items}"
     accuracy = rows(tables, "grader_agreement", measure="accuracy", condition="natural")
     if accuracy["model"].size and accuracy["grader"].nunique() > 1:
@@ -304,9 +307,7 @@ class Question:
 
 QUESTIONS = (
     Question("Is thinking longer for harder items?", difficulty, ("tokens_vs_difficulty",)),
-    Question(
-        "Does it follow how long people take?", response_time, ("tokens_vs_response_time",)
-    ),
+    Question("Does it follow how long people take?", response_time, ("tokens_vs_response_time",)),
     Question("What does thinking add to accuracy?", budgets, ("accuracy_vs_budget",)),
     Question("What does a wait buy?", waits, ("accuracy_vs_waits",)),
     Question("Votes, or waits, at equal tokens?", votes),

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from thinkscale.report.words import (
-    claim,
     code,
     count,
     directions,
@@ -114,11 +113,11 @@ def equivalence(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """Which conditions are as good as natural."""
     found = table[table["estimate"].notna()]
     if len(found):
-        names = {
-            model: ", ".join(named(name) for name in own.loc[own["equivalent"], "condition"]) or "none"
-            for model, own in found.groupby("model", sort=False)
-        }
-        within = per_model(found.drop_duplicates("model"), lambda row: names[row.model])
+        equal = found[found["equivalent"].astype(bool)].groupby("model")["condition"]
+        equal = equal.agg(lambda names: ", ".join(map(named, names)))
+        within = per_model(
+            found.drop_duplicates("model"), lambda row: equal.get(row.model, "nothing else")
+        )
         margin = span(100 * found["margin"], lambda value: f"{value:g}")
         yield (
             f"As accurate as natural within {margin} points: {within} "
@@ -187,8 +186,10 @@ def matched(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         best = clear.loc[clear.groupby("model", sort=False)["gain"].idxmax()]
         largest = _of_items(
             best,
-            lambda row: f"{named(row.strategy)} at {count(row.multiple)} times the cost of one "
-            f"sample, {points(row, GAIN)}",
+            lambda row: (
+                f"{named(row.strategy)} at {count(row.multiple)} times the cost of one "
+                f"sample, {points(row, GAIN)}"
+            ),
         )
         text += f"; the largest: {largest}"
     yield f"{text}."
@@ -201,8 +202,10 @@ def optimal(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         most = whole.loc[whole.groupby("model", sort=False)["multiple"].idxmax()]
         gain = _of_items(
             most,
-            lambda row: f"{share(row)} at {count(row.multiple)} times the cost of one sample, "
-            f"{points(row, GAIN)} against a majority",
+            lambda row: (
+                f"{share(row)} at {count(row.multiple)} times the cost of one sample, "
+                f"{points(row, GAIN)} against a majority"
+            ),
         )
         yield (
             "The strategy best for an item's fifth of difficulty on one half of the items, used on "
@@ -212,25 +215,44 @@ def optimal(table: pd.DataFrame, alpha: float) -> Iterator[str]:
 
 def scorers(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """How well each scorer tells right samples from wrong ones, and how far it can be believed."""
-    whole = table[(table["agg_strategy"] == "last") & table["estimate"].notna()]
-    for scorer, rows in whole.groupby("scorer", sort=False):
-        auc = rows[rows["measure"] == "auc_within"]
-        auc = auc.loc[auc.groupby("model", sort=False)["fraction"].idxmax()]
-        error = rows[rows["measure"] == "calibration_error"].drop_duplicates("model", keep="last")
-        text = (
-            f"{named(scorer)} scores a right sample above a wrong one about the same item in "
-            f"{_of_items(auc, share)}"
-        )
+    known = table[table["estimate"].notna()]
+    within, whole = known["measure"] == "auc_within", known["agg_strategy"] == "last"
+    early = known[within & (known["fraction"] == known["fraction"].min())]
+    early = early.set_index(["model", "scorer"])["estimate"]
+
+    def said(row: Any) -> str:
+        begun = early.get((row.model, row.scorer))
+        first = "" if begun is None else f", after the first of their steps in {percent(begun)}"
+        return f"{share(row)}{first}"
+
+    for scorer, auc in known[within & whole].groupby("scorer", sort=False):
+        text = f"{named(scorer)} scores a right sample above a wrong one about the same item in "
+        text += _of_items(auc, said)
+        error = known[(known["scorer"] == scorer) & (known["measure"] == "calibration_error")]
         if len(error):
-            text += f"; its calibration error as a probability: {per_model(error, estimate)}"
+            text += "; its calibration error as a probability: " + per_model(
+                error, lambda row: f"{estimate(row)}, noise alone {number(row.null_mean)}"
+            )
         yield f"{text}."
+
+
+def agreement(table: pd.DataFrame, alpha: float) -> Iterator[str]:
+    """How far each two graders agree."""
+    kappa = _natural(table[table["measure"] == "kappa"])
+    for (one, other), rows in kappa.groupby(["grader", "other"], sort=False):
+        yield (
+            f"{named(one)} and {named(other)} agree with Cohen's κ {per_model(rows, estimate)} "
+            f"(n = {span(rows['n_responses'])} responses)."
+        )
 
 
 def divergence_tokens(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     for (tokenizer, corpus), rows in table.groupby(["tokenizer", "corpus"], sort=False):
         more = rows["frequency_corpus"] > rows["frequency_items"]
         corpus_top, items_top = (
-            ", ".join(code(row.token) for row in own.nlargest(TOP_TOKENS, "js_contribution").itertuples())
+            ", ".join(
+                code(row.token) for row in own.nlargest(TOP_TOKENS, "js_contribution").itertuples()
+            )
             for own in (rows[more], rows[~more])
         )
         yield (

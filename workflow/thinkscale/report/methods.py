@@ -5,7 +5,7 @@ source that any study may use; `bibliography` gives those that a text cites.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -36,8 +36,7 @@ STATISTICS = {
     "[@shrout1979intraclass; @vallat2018pingouin].",
     "allocation": "Within items, the log of thinking tokens was regressed on being right in a "
     "mixed model with a random intercept for each item [@seabold2010statsmodels].",
-    "power": "What the study could have seen follows from its own variances "
-    "[@vallat2018pingouin].",
+    "power": "What the study could have seen follows from its own variances [@vallat2018pingouin].",
     "sweeps": "Control, scaling and performance are defined as with budget forcing itself "
     "[@muennighoff2025s1].",
     "equivalence": "Conditions as good as natural were found by two one-sided tests "
@@ -80,7 +79,8 @@ def methods(
     parts = [_models(study), _items(study, tables), _thinking(study), _grading(study)]
     if study["strategies"]:
         parts.append(_strategies(study))
-    parts.append(" ".join(said for name, said in STATISTICS.items() if name in tables))
+    if used := [said for name, said in STATISTICS.items() if name in tables]:
+        parts.append(f"**Statistics.** {' '.join(used)}")
     parts.append(_software(provenance))
     return "\n\n".join(parts) + "\n"
 
@@ -117,19 +117,28 @@ def _items(study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _thinking(study: Mapping[str, Any]) -> str:
-    inference = study["inference"]
+    how: dict[str, list[str]] = {}
+    for model in study["models"]:
+        if (model["derive"] or {}).get("recipe") != "reward_model":
+            how.setdefault(_sampling(model["inference"]), []).append(code(model["name"]))
+    said = [
+        f"{text} by {_or(names, 'and')}" if len(how) > 1 else text for text, names in how.items()
+    ]
+    return (
+        f"**Thinking.** Each item was thought about {'; '.join(said)}. Every condition is a point "
+        f"on such a chain, from which an answer was forked: "
+        f"{'; '.join(_conditions(study['conditions']))} [@muennighoff2025s1]."
+    )
+
+
+def _sampling(inference: Mapping[str, Any]) -> str:
     noise = (
         f"temperature {inference['temperature']:g}, top-p {inference['top_p']:g}"
         if inference["temperature"]
         else "greedily"
     )
     samples = "once" if inference["samples"] == 1 else f"{count(inference['samples'])} times"
-    return (
-        f"**Thinking.** Each item was thought about {samples} ({noise}). Every condition is a point "
-        "on that chain, from which an answer of at most "
-        f"{count(inference['max_answer_tokens'])} tokens was forked: "
-        f"{'; '.join(_conditions(study['conditions']))} [@muennighoff2025s1]."
-    )
+    return f"{samples} ({noise}, answers of at most {count(inference['max_answer_tokens'])} tokens)"
 
 
 def _conditions(conditions: Mapping[str, Any]) -> Iterator[str]:
@@ -170,9 +179,9 @@ def _software(provenance: Mapping[str, Any]) -> str:
     return f"**Software.** thinkscale {provenance['thinkscale']}, with {', '.join(used)}."
 
 
-def _or(values: Iterator[str]) -> str:
+def _or(values: Iterable[str], word: str = "or") -> str:
     *first, last = values
-    return f"{', '.join(first)} or {last}" if first else last
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def bibliography(text: str) -> str:
@@ -199,10 +208,11 @@ def _short(entry: str) -> str:
     authors = re.search(r"author = \{(.*)\},", entry)[1].split(" and ")
     names = [author.split(",")[0].strip("{}") for author in authors]
     year = re.search(r"year = \{(\d+)\}", entry)[1]
-    who = names[0] if len(names) == 1 else f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+    who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
     return f"{who}, {year}"
 
 
 def _entries() -> dict[str, str]:
     text = files("thinkscale.report").joinpath("references.bib").read_text("utf-8")
-    return {re.match(r"@\w+\{(\w+),", entry)[1]: f"{entry}\n" for entry in text.strip().split("\n\n")}
+    whole = text.strip().split("\n\n")
+    return {re.match(r"@\w+\{(\w+),", entry)[1]: f"{entry}\n" for entry in whole}

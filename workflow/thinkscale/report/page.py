@@ -124,27 +124,30 @@ def _cells(table: pd.DataFrame) -> dict[str, Any]:
     to four digits for the eye, and sort by their value.
     """
     same = [name for name in table if len(table) > 1 and table[name].nunique(dropna=False) == 1]
-    varied = table.drop(columns=same)
-    numbers = [is_numeric_dtype(kind) and not is_bool_dtype(kind) for kind in varied.dtypes]
     cut = f", the first {MOST_ROWS:,} shown" if len(table) > MOST_ROWS else ""
+    kept = table.drop(columns=same).head(MOST_ROWS)
+    numbers = [is_numeric_dtype(kind) and not is_bool_dtype(kind) for kind in kept.dtypes]
+    columns = [_column(kept[name], how) for name, how in zip(kept, numbers, strict=True)]
     return {
         "size": f"{len(table):,} rows{cut}",
         "same": [(name, _shown(table[name].iloc[0]) or "empty") for name in same],
-        "columns": list(zip(varied.columns, numbers, strict=True)),
-        "rows": [
-            [_cell(value, number) for value, number in zip(row, numbers, strict=True)]
-            for row in varied.head(MOST_ROWS).itertuples(index=False, name=None)
-        ],
+        "columns": list(zip(kept.columns, numbers, strict=True)),
+        "rows": list(zip(*columns, strict=True)),
     }
 
 
-def _cell(value: Any, number: bool) -> tuple[str, str, str]:
-    """A cell's class, what it sorts by where that is not its text, and its text."""
-    text = _shown(value)
+def _column(values: pd.Series, number: bool) -> list[tuple[str, str, str]]:
+    """Of each cell its class, what it sorts by, and its text.
+
+    Cells of a column sort by their texts, unless one has something else to sort by.
+    """
+    texts = [_shown(value) for value in values]
     if not number:
-        return "long" if len(text) > LONG else "", "", text
-    order = "" if pd.isna(value) else f"{value:.8g}"
-    return "number", "" if order == text else order, text
+        return [("long" if len(text) > LONG else "", "", text) for text in texts]
+    orders = ["" if pd.isna(value) else f"{value:.8g}" for value in values]
+    if orders == texts:
+        orders = [""] * len(texts)
+    return [("number", order, text) for order, text in zip(orders, texts, strict=True)]
 
 
 def _shown(value: Any) -> str:

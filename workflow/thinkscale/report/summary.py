@@ -29,6 +29,7 @@ SECTIONS = [
     ("Readout", "readout", details.readout),
     ("Calibration", "readout_calibration", details.calibration),
     ("Entropy", "readout_difficulty", details.entropy),
+    ("Graders", "grader_agreement", details.agreement),
     ("Training", "training_loss", details.training_loss),
     ("Corpus", "divergence_tokens", details.divergence_tokens),
     ("Overlap", "overlap", details.overlap),
@@ -72,8 +73,9 @@ def words(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Wo
     )
 
 
-def summary(said: Words, study: str) -> str:
-    """The study's summary in markdown."""
+def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float = 0.95) -> str:
+    """What a study's tables say, in markdown."""
+    said = words(tables, confidence=confidence)
     lines = [f"# {study}", "", said.note, ""]
     lines += [f"{i}. **{q}** {text}" for i, (q, text) in enumerate(said.answers.items(), start=1)]
     if said.details:

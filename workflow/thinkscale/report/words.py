@@ -53,9 +53,9 @@ def direction(row: Any, alpha: float) -> int:
     By p where the table has one, corrected for the other tests of its family where it is so; else
     by whether the interval excludes zero.
     """
-    known = [p for name in ("p_holm", "p_clustered", "p") if pd.notna(p := getattr(row, name, None))]
-    if known:
-        sure = known[0] < alpha
+    tested = (getattr(row, name, None) for name in ("p_holm", "p_clustered", "p"))
+    if p := [p for p in tested if pd.notna(p)]:
+        sure = p[0] < alpha
     else:
         sure = not (pd.isna(row.lower) or pd.isna(row.upper) or row.lower <= 0 <= row.upper)
     return int(sure) * (1 if row.estimate > 0 else -1 if row.estimate < 0 else 0)
