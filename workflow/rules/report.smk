@@ -30,7 +30,7 @@ rule write_report:
         provenance=results("provenance.json"),
         captions=CAPTIONS,
     output:
-        page=at_place(results("report.html"), "Answers", "the whole study on a page", "summary"),
+        page=at_place(results("report.html"), "Answers", "the whole study on a page", "report"),
         methods=results("methods.md"),
         references=results("references.bib"),
         crate=results("ro-crate-metadata.json"),

@@ -179,6 +179,7 @@ def test_contamination_and_the_null_of_divergence():
     assert "2.0% [0.0 to 5.0] of 187 items share at least one 13-gram of tokens with `c`" in text
     assert "differ more than documents of one law would (JS = 0.015 bits, p = 0.001" in text
     assert "no more than" in answer("contamination", divergence=[js | {"p": 0.2}])
+    assert not answer("contamination", divergence=[js | {"p": np.nan}])
 
 
 def test_cost_sums_models_and_searches():

@@ -223,7 +223,7 @@ def graded(tables: Tables, alpha: float) -> str:
         )
         text += f"; items that did not fit the context, which count as not correct: {items}"
     accuracy = rows(tables, "grader_agreement", measure="accuracy", condition="natural")
-    if accuracy["model"].size and accuracy["grader"].nunique() > 1:
+    if accuracy["grader"].nunique() > 1:
         first = accuracy["grader"].iloc[0]
         own = accuracy[accuracy["grader"] == first].set_index("model")["estimate"]
         gaps = (accuracy["estimate"] - accuracy["model"].map(own)).abs()
@@ -238,21 +238,23 @@ def graded(tables: Tables, alpha: float) -> str:
 
 
 def contamination(tables: Tables, alpha: float) -> str:
+    """Of each corpus, by the first tokenizer."""
     parts = []
-    for row in rows(tables, "overlap_summary", measure="any").itertuples():
+    shared = rows(tables, "overlap_summary", measure="any")
+    for row in shared.drop_duplicates("corpus").itertuples():
         parts.append(
             f"{share(row)} of {count(row.items)} items share at least one {count(row.ngram)}-gram "
             f"of tokens with {code(row.corpus)}"
         )
     divergence = rows(tables, "divergence", measure="js", unit="bits")
-    if not divergence.empty:
-        for row in divergence.drop_duplicates(["tokenizer", "corpus"]).itertuples():
-            apart = "no more than" if not row.p < alpha else "more than"
-            parts.append(
-                f"{code(row.corpus)} and the items differ {apart} documents of one law would "
-                f"(JS = {number(row.estimate, 3)} bits, {p_value(row.p)}; "
-                f"{count(row.documents_corpus)} and {count(row.documents_items)} documents)"
-            )
+    divergence = divergence[divergence["p"].notna()]
+    for row in divergence.drop_duplicates("corpus").itertuples():
+        apart = "more than" if row.p < alpha else "no more than"
+        parts.append(
+            f"{code(row.corpus)} and the items differ {apart} documents of one law would "
+            f"(JS = {number(row.estimate, 3)} bits, {p_value(row.p)}; "
+            f"{count(row.documents_corpus)} and {count(row.documents_items)} documents)"
+        )
     return f"{'; '.join(parts)}." if parts else ""
 
 

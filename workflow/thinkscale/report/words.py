@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 ESTIMATE = ("estimate", "lower", "upper")
+SOUGHT = ["model", "corpus", "grader", "p", *ESTIMATE]  # what may be asked of a missing table
 ALL_NAMED = 3  # models: of more, a sentence names those at the ends
 
 
@@ -19,7 +20,7 @@ def rows(tables: Mapping[str, pd.DataFrame], name: str, **values: Any) -> pd.Dat
     """Rows of a table that hold an estimate and, in columns, `values`; none without the table."""
     table = tables.get(name, pd.DataFrame())
     if table.empty or not {"estimate", *values} <= set(table.columns):
-        return pd.DataFrame(columns=["model"])
+        return pd.DataFrame(columns=SOUGHT)
     kept = table["estimate"].notna()
     for column, value in values.items():
         kept &= table[column] == value
