@@ -8,7 +8,7 @@ ARGS ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: study plan test bench lint format docs clean help
+.PHONY: study plan inspect test bench lint format docs clean help
 
 study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 	snakemake --cores $(CORES) $(ARGS)
@@ -19,6 +19,10 @@ study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 #   make plan ARGS="--configfile config/studies/mine.yaml"
 plan: $(VENV)/.installed  ## say what the study will cost
 	snakemake --cores $(CORES) --quiet rules host progress $(ARGS) -- plan
+
+# In an environment of its own: inspect_ai asks for an older fsspec and python-dateutil.
+inspect: $(VENV)-inspect/.installed  ## write the responses as logs for `inspect view`
+	$(VENV)-inspect/bin/snakemake --cores $(CORES) $(ARGS) -- inspect_logs
 
 test: $(VENV)/.installed  ## run the tests
 	python -m pytest -n 2 --dist loadfile
@@ -47,10 +51,15 @@ help:  ## list these
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and Snakemake's notes
-	rm -rf $(VENV) .snakemake
+	rm -rf $(VENV) $(VENV)-inspect .snakemake
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"thinkscale needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)-inspect/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-inspect
+	$(VENV)-inspect/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[inspect]'
 	touch $@

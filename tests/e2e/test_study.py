@@ -54,7 +54,7 @@ def small_study() -> dict:
         "n_boot": 200,
         "n_permutations": 200,
         "consensus_k": [1, 2],
-        "divergence": {"n_boot": 50, "n_permutations": 50},
+        "divergence": {"n_permutations": 50},
     }
     for model in study["models"]:
         if "path" in model:

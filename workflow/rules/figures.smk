@@ -51,9 +51,9 @@ use rule draw as draw_outcomes with:
 use rule draw as draw_chain with:
     input:
         [results(f"{name}.parquet") for name in ("chains", "responses", "graded", "items")],
-        record=results("models", f"{MODELS[0]}.json"),
+        record=chain_record(),
     output:
-        **drawn("one_chain", "Sweeps", "one chain and its forks"),
+        **drawn("one_chain", "Sweeps", "one chain and its forks", when=RUN),
 
 
 use rule draw as draw_budgets with:

@@ -8,6 +8,7 @@ rule grade:
         responses=results("responses.parquet"),
         study_items=results("items.parquet"),
         verdicts=verdicts_file(),
+        recorded=recorded_grades(),
     output:
         grades=results("grades.parquet"),
     log:

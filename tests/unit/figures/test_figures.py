@@ -161,8 +161,9 @@ def tokens(names=("\n#0", " +5", "</think>", "$x^2$"), **columns):
 def divergence(**columns):
     row = {"tokenizer": "calibration", "corpus": "traces", "measure": "js", "unit": "bits"}
     row |= {"documents_corpus": 1000, "documents_items": 400, "tokens_corpus": 80_000}
-    row |= {"tokens_items": 12_000, "estimate": 0.0155, "lower": 0.0148, "upper": 0.0163}
-    row |= {"null_mean": 0.0068, "null_upper": 0.0075, "p": 0.0005} | columns
+    row |= {"tokens_items": 12_000, "estimate": 0.0155, "corrected": 0.0141, "spread": 0.0004}
+    row |= {"window_estimate": 0.0312, "null_mean": 0.0268, "null_upper": 0.0285, "p": 0.0005}
+    row |= columns
     nats = row | {"unit": "nats", "estimate": 9.9}
     return pd.DataFrame([nats, row | {"measure": "js_distance", "estimate": 8.8}, row])
 
@@ -873,8 +874,8 @@ def test_scatter_places_tokens_and_names_the_largest():
     assert where[1][1] < 0.01 and where[2][0] < 0.01  # in the strips, below every frequency
     text = words(figure)
     assert "\\n#0" in text and "␣+5" in text and "</think>" in text and "$x^2$" not in text
-    assert "JS = 0.0155 [0.0148, 0.0163] bits, p < 0.001" in text
-    assert "null: mean 0.0068, upper 0.0075 bits" in text
+    assert "JS = 0.0155 bits, corrected 0.0141 (spread 0.0004)" in text
+    assert "windows: 0.0312, null 0.0268, upper 0.0285, p < 0.001" in text
     assert "n = 4 different tokens; documents: corpus 1,000, items 400" in text
     assert "absent from corpus (1) or items (1)" in text
     assert "share of 80,000 tokens" in ax.get_xlabel() and "12,000" in ax.get_ylabel()

@@ -58,7 +58,7 @@ def test_scorers_within_items_early_and_as_probabilities():
 
 
 def test_what_has_no_estimate_is_not_spoken_of():
-    empty = pd.DataFrame([ROW | {"estimate": None, "measure": "difference", "k": 4}])
+    empty = pd.DataFrame([ROW | {"estimate": None, "measure": "difference", "k": 4, "guess": 0.2}])
     empty = empty.astype({"estimate": float}).assign(condition="natural", relative_width=None)
     for sentences in (details.outcome_difficulty, details.consensus, details.entropy):
         assert not list(sentences(empty, ALPHA))

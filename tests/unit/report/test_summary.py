@@ -175,9 +175,11 @@ def test_contamination_and_the_null_of_divergence():
     overlap |= {"estimate": 0.02, "lower": 0.0, "upper": 0.05}
     js = {"tokenizer": "t", "corpus": "c", "measure": "js", "unit": "bits", "estimate": 0.0155}
     js |= {"p": 0.001, "documents_corpus": 1000, "documents_items": 60}
+    js |= {"corrected": 0.0141, "method": "plug-in"}
     text = answer("contamination", overlap_summary=[overlap], divergence=[js])
     assert "2.0% [0.0 to 5.0] of 187 items share at least one 13-gram of tokens with `c`" in text
-    assert "differ more than documents of one law would (JS = 0.015 bits, p = 0.001" in text
+    assert "differ more than documents of one law would (JS = 0.015 bits, " in text
+    assert "corrected for its bias 0.014, p = 0.001; 1,000 and 60 documents)" in text
     assert "no more than" in answer("contamination", divergence=[js | {"p": 0.2}])
     assert not answer("contamination", divergence=[js | {"p": np.nan}])
 
@@ -190,8 +192,9 @@ def test_cost_sums_models_and_searches():
     search |= {"new_tokens": 300, "scored_new": 80}
     text = answer("cost", ledger=[LEDGER, search, search])
     assert "2 searches sampled 600 more, and scorers read 160; 3.6 · 10^9 FLOPs" in text
-    read = LEDGER | {"new_tokens": np.nan, "flops_new": np.nan}
-    assert answer("cost", ledger=[read]) == "10 responses were read; nothing was sampled here."
+    read = LEDGER | {"new_tokens": np.nan, "flops_new": np.nan, "think_tokens": 2638}
+    told = "10 responses of 2,638 thinking tokens were read from logs."
+    assert answer("cost", ledger=[read]) == told
 
 
 def test_nothing_is_said_of_what_has_no_estimate_or_no_table():

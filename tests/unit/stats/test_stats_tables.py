@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graded_frames import graded_frame, unfit
+from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats import (
     accuracy,
@@ -38,7 +39,7 @@ def tables(graded, pairs=(("a", "b"),)):
         "registration": registration.tabulate(graded, **FEW),
         "outcome_difficulty": outcome_difficulty.tabulate(graded, **FEW),
         "mcnemar": mcnemar.tabulate(graded, **permuted),
-        "token_change": token_change.tabulate(graded),
+        "token_change": token_change.tabulate(graded, **permuted),
         "model_comparison": model_comparison.tabulate(graded, pairs, **FEW),
         "consensus": consensus.tabulate(graded, [1, 2, 4]),
     }
@@ -129,8 +130,8 @@ def test_dependent_pairs_do_not_count_as_evidence():
     )
     copies = pd.concat([graded.assign(sample=i) for i in range(10)])
     one, ten = (mcnemar.tabulate(frame, n_permutations=256).iloc[0] for frame in (graded, copies))
-    assert ten["p"] < 1e-4 < one["p"]
-    assert ten["p_clustered"] == one["p_clustered"] == pytest.approx(2 * 37 / 256)
+    assert one["p"] == ten["p_clustered"] == one["p_clustered"] == pytest.approx(2 * 37 / 256)
+    assert np.isnan(ten["p"]) and "McNemar" not in ten["method"]
     assert (ten["lower"], ten["upper"]) == pytest.approx((one["lower"], one["upper"]))
 
 
@@ -152,7 +153,7 @@ def test_token_change_is_per_item():
     graded = graded_frame(models=["a"], items=8, samples=2)
     found = token_change.tabulate(graded).set_index("condition")
     natural = graded.query("condition == 'natural'").groupby("item_id")["think_tokens"].mean()
-    assert found.loc["waits=1", "mean_change"] == pytest.approx(natural.mean())
+    assert found.loc["waits=1", "estimate"] == pytest.approx(natural.mean())
     assert (found.loc["waits=1", "lower"] > 0) and (found.loc["waits=1", "n_pairs"] == 16)
     assert found.loc["max=8", "upper"] < 0
 
@@ -201,13 +202,17 @@ def test_comparison_of_a_model_with_itself_finds_nothing():
 @given(st.integers(0, 1000))
 def test_one_sample_by_consensus_is_accuracy(seed):
     graded = graded_frame(seed=seed)
-    votes = consensus.tabulate(graded, [1]).set_index(["model", "measure"])
+    votes = consensus.tabulate(graded, [1, 2]).set_index(["model", "measure", "k"])
     natural = accuracy.tabulate(graded).query("condition == 'natural'").set_index("model")
     for model in ("a", "b"):
-        for measure in ("cons", "pass"):
-            row = votes.loc[(model, measure)]
-            for bound in ("estimate", "lower", "upper"):
-                assert row[bound] == pytest.approx(natural.loc[model, bound])
+        row = votes.loc[(model, "pass", 1)]
+        for bound in ("estimate", "lower", "upper"):
+            assert row[bound] == pytest.approx(natural.loc[model, bound])
+        # Where all answered a vote of two is that number once more; a vote of one always is.
+        answered = (graded["model"] == model) & (graded["condition"] == "natural")
+        all_answered = graded.loc[answered, "extracted"].notna().all()
+        assert (model, "cons", 1) not in votes.index
+        assert ((model, "cons", 2) in votes.index) == (not all_answered)
 
 
 def test_consensus_without_enough_samples_is_missing():
@@ -222,8 +227,10 @@ def test_consensus_without_enough_samples_is_missing():
 
 
 def test_a_grader_that_extracts_nothing_votes_by_outcome():
-    found = consensus.tabulate(graded_frame().assign(extracted=None), [1]).set_index("measure")
-    assert found.loc["cons", "estimate"].to_numpy() == pytest.approx(found.loc["pass", "estimate"])
+    graded = graded_frame().query("outcome != 'ungradable'").assign(extracted=None)
+    found = consensus.tabulate(graded, [2]).set_index(["model", "measure"])["estimate"]
+    one = consensus.tabulate(graded, [1]).set_index(["model", "measure"])["estimate"]
+    assert found["a", "cons"] == pytest.approx(one["a", "pass"], abs=0.03)
 
 
 def counted(graded):
@@ -437,3 +444,12 @@ def test_statistics_and_report_leave_torch_out():
     code = "import sys, thinkscale.stats, thinkscale.report; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)})
     assert done.returncode == 0
+
+
+def test_a_sum_over_what_is_not_known_is_missing():
+    frame = graded_frame(models=["a"]).assign(**dict.fromkeys(contracts.LEDGER, 1), seconds=np.nan)
+    frame["think_injected"] = pd.array([None] + [1] * (len(frame) - 1), dtype="Int64")
+    usage = [{"model": "a", "chains": 0, "peak_memory_bytes": None}]
+    table = ledger.tabulate(frame, usage).set_index("condition")
+    assert pd.isna(table.loc["natural", "think_injected"])
+    assert table.loc["waits=1", "think_injected"] == 48 and pd.isna(table.loc["natural", "seconds"])

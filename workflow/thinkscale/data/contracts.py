@@ -58,6 +58,9 @@ READOUT = (
     *("readout_key", "readout_confidence", "readout_entropy", "readout_brier", "readout_mass"),
 )
 
+# Of a response that was made elsewhere not all is known; of one made here all is.
+_UNKNOWN = " ".join((*LEDGER, "stop", "answer_stop", "seconds"))
+
 SCHEMAS: dict[str, pa.Schema] = {
     "items": _contract(
         {
@@ -87,7 +90,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         nullable="continuation prompt_token_ids",
     ),
     "responses": _contract(
-        _RESPONSE, nullable="max_think min_think waits continuation truncate error"
+        _RESPONSE, nullable=f"max_think min_think waits continuation truncate error {_UNKNOWN}"
     ),
     # And for every grader of the study a column of outcomes; see FAMILIES.
     "graded": _contract(
@@ -105,7 +108,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             **dict.fromkeys(READOUT, FLOAT),
         },
         nullable="max_think min_think waits continuation truncate error extracted difficulty "
-        "response_time cluster_id readout_label " + " ".join(READOUT),
+        f"response_time cluster_id readout_label {_UNKNOWN} " + " ".join(READOUT),
     ),
     "readouts": _contract(
         {
@@ -128,7 +131,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "answer_stop": TEXT,
             "think_text": TEXT,
             "answer_text": TEXT,
-        }
+        },
+        nullable="step_tokens think_tokens answer_tokens stop answer_stop",
     ),
     "scores": _contract(
         {**_SEARCH_KEYS, "candidate": INT, "scorer": TEXT, "step": INT, "score": FLOAT},
@@ -176,7 +180,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "scorer_exact_tokens": BOOL,
             "error": TEXT,  # why nothing was searched; null otherwise
         },
-        nullable="scorer scorer_exact_tokens error",
+        nullable="scorer scorer_exact_tokens error scored scored_new scored_uncached rounds "
+        "sampled prompt_tokens parameters scorer_parameters",
     ),
     "searches": _contract(
         {
@@ -211,7 +216,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "excluded": BOOL,
             "error": TEXT,
         },
-        nullable="length_class scorer scorer_exact_tokens answer think_tokens difficulty "
+        nullable="length_class scorer scorer_exact_tokens answer think_tokens sampled scored "
+        "scored_new scored_uncached prompt_tokens parameters scorer_parameters difficulty "
         "cluster_id error",
     ),
     "grades": _contract(
@@ -269,7 +275,7 @@ WORDS = {
     ("graded", "outcome"): _OUTCOMES,
     ("graded", "outcome_"): _OUTCOMES,
     ("candidates", "stop"): _STOPS,
-    ("candidates", "answer_from"): ("answer", "turn"),
+    ("candidates", "answer_from"): _ANSWERS_FROM,
     ("candidates", "answer_stop"): ("eos", "limit"),
     ("searches", "choose"): ("best", "weighted", "majority"),
 }
@@ -461,7 +467,7 @@ def _check_values(
                 "expected a finite number."
             )
     if words:
-        for word in column.unique().to_pylist():
+        for word in column.drop_null().unique().to_pylist():
             if word not in words:
                 row = column.to_pylist().index(word)
                 raise ThinkscaleError(
@@ -472,7 +478,7 @@ def _check_values(
 
 def _check_errors(table: pa.Table, where: str) -> None:
     """Nothing was asked exactly where an error says why: else a zero would pass for a count."""
-    silent = pc.equal(table["answer_stop"], "none").to_numpy()
+    silent = pc.equal(table["answer_stop"], "none").fill_null(False).to_numpy()
     differ = silent != table["error"].is_valid().to_numpy()
     if differ.any():
         row = int(differ.argmax())

@@ -60,7 +60,8 @@ def draw(overlap: Frame, overlap_summary: Frame = None, *, look: Look) -> Figure
 
 def _overlapping(summary: Frame, pair: tuple[str, str]) -> str:
     """Shares of the items with any n-gram in the corpus, and with half of them or more."""
-    found = comparisons.estimates(summary, pair, "overlap_summary").set_index("measure")
+    found = comparisons.estimates(summary, pair, "overlap_summary", ["lower", "upper"])
+    found = found.set_index("measure")
     parts = []
     for measure, words in (("any", "with any"), ("half", "with half or more")):
         if measure in found.index:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.frames import Frame
@@ -15,6 +15,7 @@ from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import power_of_ten, short_names, span
 
 _FORCING = "budget_forcing"
+_AXES = {"compute": "FLOPs", "sampled": "tokens sampled"}  # what the axis of a column is called
 _LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
 _COLUMNS = 3
 
@@ -23,19 +24,23 @@ _COLUMNS = 3
 def draw(strategies: Frame, *, look: Look) -> Figure:
     """For each model a panel of all items and one of each fifth, from the easiest to the hardest.
 
-    Accuracy against FLOPs an item on a log scale; a line a strategy with a marker at each of its
-    sizes, larger ones at larger sizes; conditions of budget forcing as crosses. Bars are intervals,
-    that of majority voting is the grey band. Dotted is the share of items with a right sample.
+    Accuracy against FLOPs an item on a log scale, or against tokens sampled where what a strategy
+    took is not known (of a recorded model, or its reward model); a line a strategy with a marker at
+    each of its sizes, larger ones at larger sizes; conditions of budget forcing as crosses. Bars
+    are intervals, that of majority voting is the grey band. Dotted is the share of items with a
+    right sample.
     """
     rows = frames.require(
         frames.some(strategies, "no strategy was run"),
         [
-            *["model", "strategy", "approach", "n", "level", "level_by", "n_items", "compute"],
+            *["model", "strategy", "approach", "n", "level", "level_by", "n_items", *_AXES],
             *["estimate", "lower", "upper", "any_correct"],
         ],
         "strategies",
     )
     look, style = look.over(rows), look.style
+    unknown = rows.loc[rows["approach"] != _FORCING, "compute"].isna().any()
+    axis = "sampled" if unknown else "compute"
     models, levels = look.among(rows), sorted(set(rows["level"]))
     looks = _looks(rows, style)
     short = short_names(look.models, style)
@@ -51,11 +56,11 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
             spare.remove()
         for place, (ax, level) in enumerate(zip(axes, levels, strict=False)):
             own = rows[(rows["model"] == model) & (rows["level"] == level)]
-            _draw_panel(ax, own, looks, style)
+            _draw_panel(ax, own, axis, looks, style)
             ax.tick_params(labelleft=place % columns == 0)
             below = place + columns >= len(levels) and model == models[-1]
             ax.tick_params(labelbottom=below)
-            ax.set_xlabel("FLOPs an item (log scale)" if below else "")
+            ax.set_xlabel(f"{_AXES[axis]} an item (log scale)" if below else "")
             ax.set_ylabel("accuracy (share correct)" if place % columns == 0 else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:
@@ -94,22 +99,25 @@ def _looks(rows: pd.DataFrame, style: Style) -> dict[str, dict]:
     }
 
 
-def _draw_panel(ax: Axes, own: pd.DataFrame, looks: dict[str, dict], style: Style) -> None:
+def _draw_panel(
+    ax: Axes, own: pd.DataFrame, axis: str, looks: dict[str, dict], style: Style
+) -> None:
+    """axis: the column of costs."""
     forced = own[own["approach"] == _FORCING]
-    vote = own[own["approach"] == "majority"].sort_values("compute")
-    ax.fill_between(vote["compute"], vote["lower"], vote["upper"], color=style.faint, linewidth=0)
+    vote = own[own["approach"] == "majority"].sort_values(axis)
+    ax.fill_between(vote[axis], vote["lower"], vote["upper"], color=style.faint, linewidth=0)
     ax.plot(
-        *(vote["compute"], vote["any_correct"]), color=style.muted, linestyle=(0, (1, 1)),
+        *(vote[axis], vote["any_correct"]), color=style.muted, linestyle=(0, (1, 1)),
         linewidth=0.8 * style.line_width,
     )  # fmt: skip
     ax.scatter(
-        *(forced["compute"], forced["estimate"]), marker="x", color=style.muted,
+        *(forced[axis], forced["estimate"]), marker="x", color=style.muted,
         s=3 * style.marker_size**1.3, linewidth=0.9,
     )  # fmt: skip
     for name, how in looks.items():
-        curve = own[own["strategy"] == name].sort_values("compute")
+        curve = own[own["strategy"] == name].sort_values(axis)
         line, mark = how["linestyle"], {"color": how["color"], "marker": how["marker"]}
-        at = curve["compute"], curve["estimate"]
+        at = curve[axis], curve["estimate"]
         ax.plot(*at, color=how["color"], linestyle=line, linewidth=0.8 * style.line_width)
         sizes = style.marker_size**2 * (0.3 + 0.25 * curve["n"].rank(method="dense"))
         ax.scatter(*at, s=sizes, linewidth=0, zorder=3, **mark)
@@ -119,7 +127,8 @@ def _draw_panel(ax: Axes, own: pd.DataFrame, looks: dict[str, dict], style: Styl
             ax.errorbar(*at, yerr=ends, fmt="none", **bars)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    ax.xaxis.set_major_formatter(FuncFormatter(_flops))
+    tokens = StrMethodFormatter("{x:,.0f}")
+    ax.xaxis.set_major_formatter(FuncFormatter(_flops) if axis == "compute" else tokens)
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(axis="y")
     ax.set_ylim(0, 1.03)

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from thinkscale.figures.core import comparisons, layout
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look, Style
-from thinkscale.figures.core.text import span, visible, with_interval
+from thinkscale.figures.core.text import number, span, visible
 
 _SCALE = 1000.0  # bars are in thousandths of a bit
 
@@ -31,8 +31,7 @@ def draw(
     for ax, (pair, tokens) in zip(panels, groups, strict=True):
         tokenizer, corpus = (visible(name, limit=40, style=style) for name in pair)
         row = comparisons.js(divergence, pair)
-        total = "" if row is None else with_interval(*row[["estimate", "lower", "upper"]], 3)
-        detail = f"JS = {total} bits" if total else ""
+        detail = "" if row is None else f"JS = {number(row['estimate'], 3)} bits"
         layout.heading(ax, f"corpus {corpus}, tokenizer {tokenizer}", detail, style.ink, style)
         shares.append(_diverging(ax, tokens, bars, style))
     keys = [

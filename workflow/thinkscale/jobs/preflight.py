@@ -34,16 +34,16 @@ def check_graders(graders: Sequence[str], where: str, pattern: str | None = None
     So is a `pattern` that none of them reads by. Which graders there are, and what each reads, is
     the registry's to say, not the configuration's.
     """
-    from thinkscale.grading import GRADERS
+    from thinkscale.grading import GRADERS, grader_called
 
     for index, name in enumerate(graders):
-        if name not in GRADERS:
+        if grader_called(name) is None:
             near = get_close_matches(name, GRADERS, n=1)
             raise ThinkscaleError(
                 f"{where}: `grading.graders[{index}]`: found {name!r}; expected one of "
                 f"{', '.join(GRADERS)}" + (f"; did you mean {near[0]!r}?" if near else "")
             )
-    if pattern is not None and not any(GRADERS[name].reads_prompt for name in graders):
+    if pattern is not None and not any(grader_called(name).reads_prompt for name in graders):
         able = ", ".join(name for name, grader in GRADERS.items() if grader.reads_prompt)
         raise ThinkscaleError(
             f"{where}: `grading.pattern`: found {pattern!r} with the graders "
@@ -133,10 +133,10 @@ def check_bank(study: Study, items: Path) -> None:
 
 
 def _check_graders(study: Study, items: pd.DataFrame) -> None:
-    from thinkscale.grading import GRADERS, prepare
+    from thinkscale.grading import grader_called, prepare
 
     for name in study.grading.graders:
-        settings, section = GRADERS[name].settings, getattr(study.grading, name, None)
+        settings, section = grader_called(name).settings, getattr(study.grading, name, None)
         known = {field.name for field in fields(settings)} if settings else set()
         try:
             prepare(items, name, section.model_dump(include=known) if section else {})
@@ -162,11 +162,11 @@ def _check_readout(study: Study, items: pd.DataFrame) -> None:
 
 def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> None:
     """What can be told without an item."""
-    from thinkscale.grading import GRADERS
+    from thinkscale.grading import grader_called
 
     held = {"options": has_options, "key": has_options, "answer_text": has_answers}
     for name in study.grading.graders:
-        missing = [need for need in GRADERS[name].needs if not held[need]]
+        missing = [need for need in grader_called(name).needs if not held[need]]
         if missing:
             raise ThinkscaleError(
                 f"`grading.graders`: grader {name!r} needs items with {' and '.join(missing)}; "

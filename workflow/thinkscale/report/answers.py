@@ -252,7 +252,8 @@ def contamination(tables: Tables, alpha: float) -> str:
         apart = "more than" if row.p < alpha else "no more than"
         parts.append(
             f"{code(row.corpus)} and the items differ {apart} documents of one law would "
-            f"(JS = {number(row.estimate, 3)} bits, {p_value(row.p)}; "
+            f"(JS = {number(row.estimate, 3)} bits, corrected for its bias "
+            f"{number(row.corrected, 3)}, {p_value(row.p, row.method)}; "
             f"{count(row.documents_corpus)} and {count(row.documents_items)} documents)"
         )
     return f"{'; '.join(parts)}." if parts else ""
@@ -266,7 +267,9 @@ def cost(tables: Tables, alpha: float) -> str:
     total = sweep.sum(numeric_only=True)
     new, chains = total["new_tokens"], sweep.groupby("model")["chains"].first().sum()
     if not new:
-        return f"{count(total['n_responses'])} responses were read; nothing was sampled here."
+        thought = sweep["think_tokens"].sum(skipna=False)
+        tokens = "" if pd.isna(thought) else f" of {count(thought)} thinking tokens"
+        return f"{count(total['n_responses'])} responses{tokens} were read from logs."
     text = (
         f"{count(total['n_responses'])} responses took {count(new)} sampled tokens on "
         f"{count(chains)} chains, of which every condition alone would have taken "

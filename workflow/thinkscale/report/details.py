@@ -43,7 +43,10 @@ def consensus(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     most = table[(table["k"] > 1) & (table["k"] == table["k"].max()) & table["estimate"].notna()]
     for measure, found in most.groupby("measure", sort=False):
         who = names[measure].format(count(found["k"].iloc[0]))
-        yield f"{who[0].upper()}{who[1:]} correct for {_of_items(found, share)}."
+        guess = (
+            f", where guessing has {span(found['guess'], percent)}" * found["guess"].notna().any()
+        )
+        yield f"{who[0].upper()}{who[1:]} correct for {_of_items(found, share)}{guess}."
 
 
 def readout(table: pd.DataFrame, alpha: float) -> Iterator[str]:

@@ -29,7 +29,7 @@ def estimates(
     table: Frame, pair: tuple[str, str], name: str, more: Sequence[str] = ()
 ) -> pd.DataFrame:
     """What a table says of one tokenizer and corpus; nothing where there is no table."""
-    columns = [*KEYS, "measure", "estimate", "lower", "upper", *more]
+    columns = [*KEYS, "measure", "estimate", *more]
     if frames.is_empty(table):
         return pd.DataFrame(columns=columns)
     frames.require(table, columns, name)

@@ -64,7 +64,7 @@ def prepare(graded: pd.DataFrame) -> pd.DataFrame:
         correct=frame["outcome"].eq("correct").to_numpy(bool),
         censored=frame["censored"].astype(bool),
         fits=fits,
-        think_tokens=np.where(fits, frame["think_tokens"].to_numpy(float), np.nan),
+        think_tokens=np.where(fits, frame["think_tokens"].to_numpy(float, na_value=np.nan), np.nan),
         difficulty=pd.to_numeric(frame["difficulty"]).to_numpy(float, na_value=np.nan),
         cluster=clusters(frame),
     )
