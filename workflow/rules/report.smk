@@ -7,7 +7,8 @@ rule summarize:
         tables=TABLES,
     output:
         summary=results("summary.md"),
-        answers=results("answers.yaml"),
+        answers=results("report", "answers.rst"),
+        front=results("report", "front.yaml"),
     log:
         log_of("summarize.log"),
     benchmark:
@@ -16,6 +17,7 @@ rule summarize:
         "../../envs/analysis.yaml"
     params:
         study=STUDY.study,
+        models=MODELS,
         confidence=STUDY.analyses.confidence,
         code=code("report"),
     script:
@@ -79,7 +81,8 @@ rule render_report:
         FIGURES,
         results("summary.md"),
         results("report.html"),
-        answers=results("answers.yaml"),
+        answers=results("report", "answers.rst"),
+        front=results("report", "front.yaml"),
         config=results("config.yaml"),
         captions=CAPTIONS,
     output:
@@ -96,11 +99,11 @@ rule render_report:
     shell:
         # The report reads what Snakemake recorded of finished jobs, so the Snakemake that runs
         # makes it. The outer run holds the lock and this one writes no results, hence --nolock.
-        # With metadata its front shows these, and no rule graph.
+        # With metadata its front shows them and the text of workflow.rst, and no rule graph.
         "{params.python:q} -m snakemake --snakefile {params.snakefile:q}"
         " --configfile {input.config:q}"
         " --workflow-profile none --cores 1 --nolock --report {output.html:q}"
-        " --report-metadata {input.answers:q}"
+        " --report-metadata {input.front:q}"
         " -- reported > {log:q} 2>&1"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from thinkscale.report import summary, words
 from thinkscale.report.answers import QUESTIONS
-from thinkscale.report.summary import restructured
+from thinkscale.report.summary import Words, restructured
 from thinkscale.report.words import claim, directions, number, p_value, per_model
 
 REGISTRATION = {
@@ -234,4 +234,5 @@ def test_numbers():
 
 
 def test_code_has_two_ticks_in_restructured_text():
-    assert restructured("`a` of 3; `b`") == "``a`` of 3; ``b``"
+    said = Words("", {"Is it?": "`a` of 3; `b`", "Why?": "So."}, {})
+    assert restructured(said) == "**Is it?**\n``a`` of 3; ``b``\n\n**Why?**\nSo.\n"

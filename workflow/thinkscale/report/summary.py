@@ -84,6 +84,7 @@ def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float
     return "\n".join([*lines, ""])
 
 
-def restructured(text: str) -> str:
-    """A sentence in reStructuredText, whose code has two ticks on either side."""
+def restructured(said: Words) -> str:
+    """The answers in reStructuredText, whose code has two ticks on either side."""
+    text = "\n".join(f"**{asked}**\n{answer}\n" for asked, answer in said.answers.items())
     return re.sub("`([^`]*)`", r"``\1``", text)
