@@ -123,8 +123,9 @@ def test_answers_come_first_in_both_reports(results):
         for name in ("metadata", "categories", "workflow_desc")
     )
     assert front["Models"] == 3  # where there is none, the front is a graph of rules
+    assert 'href="report.html"' in text
     assert all(f"<strong>{html.escape(question)}</strong>" in text for question in asked)
-    assert sorted(categories)[:3] == ["01 Answers", "02 Registration", "03 Sweeps"]
+    assert sorted(categories)[:3] == ["01 Registration", "02 Sweeps", "04 Samples"]
 
 
 def test_methods_cite_what_the_references_hold(results):

@@ -326,7 +326,7 @@ TABLES, FIGURES = [], []
 # The same by name, each with its place in the report.
 SHOWN = []
 # Places in the report, in the order of a study's questions; others come behind them.
-CATEGORIES = """Answers, Registration, Sweeps, Allocation, Samples, Strategies, Models, Training,
+CATEGORIES = """Registration, Sweeps, Allocation, Samples, Strategies, Models, Training,
     Power, Readout, Grading, Items, Corpus and items, Compute"""
 CATEGORIES = [name.strip() for name in CATEGORIES.split(",")]
 

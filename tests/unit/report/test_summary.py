@@ -155,6 +155,9 @@ def test_what_was_cut_unread_unasked_and_graded_otherwise():
     ]
     text = answer("graded", accuracy=[NATURAL], grader_agreement=grades)
     assert "of 3 graders `article` differs most from `choice`" in text and "`m` 80.0%" in text
+    blind = grades[2] | {"measure": "ungradable", "estimate": 1.0}
+    text = answer("graded", accuracy=[NATURAL], grader_agreement=[*grades, blind])
+    assert "of 2 graders `readout` differs most" in text
     same = [grade | {"estimate": 0.7} for grade in grades]
     assert "differs" not in answer("graded", accuracy=[NATURAL], grader_agreement=same)
 

@@ -222,19 +222,31 @@ def graded(tables: Tables, alpha: float) -> str:
             unfit, lambda row: f"{count(row.errors)} of {count(row.n_items)}", "errors"
         )
         text += f"; items that did not fit the context, which count as not correct: {items}"
-    accuracy = rows(tables, "grader_agreement", measure="accuracy", condition="natural")
-    if accuracy["grader"].nunique() > 1:
-        first = accuracy["grader"].iloc[0]
-        own = accuracy[accuracy["grader"] == first].set_index("model")["estimate"]
-        gaps = (accuracy["estimate"] - accuracy["model"].map(own)).abs()
-        other = accuracy.loc[gaps.idxmax(), "grader"]
-        rest = accuracy[(accuracy["grader"] == other) & (other != first)]
-        if not rest.empty:
-            text += (
-                f"; of {count(accuracy['grader'].nunique())} graders {named(other)} differs most "
-                f"from {named(first)} and would have found accuracies of {per_model(rest, share)}"
-            )
-    return f"{text}."
+    return f"{text}{_otherwise(tables)}."
+
+
+def _otherwise(tables: Tables) -> str:
+    """What the grader that differs most from the study's own would have said, where one differs."""
+    accuracy, unread = (
+        rows(tables, "grader_agreement", measure=measure, condition="natural")
+        for measure in ("accuracy", "ungradable")
+    )
+    # A grader that reads nothing of a model, such as `readout` where that was not read, is none.
+    blind = unread[unread["estimate"] == 1].set_index(["model", "grader"]).index
+    accuracy = accuracy[~accuracy.set_index(["model", "grader"]).index.isin(blind)]
+    if accuracy.empty:
+        return ""
+    first = accuracy["grader"].iloc[0]
+    own = accuracy[accuracy["grader"] == first].set_index("model")["estimate"]
+    gaps = (accuracy["estimate"] - accuracy["model"].map(own)).abs()
+    if not gaps.max() > 0:
+        return ""
+    other = accuracy.loc[gaps.idxmax(), "grader"]
+    found = per_model(accuracy[accuracy["grader"] == other], share)
+    return (
+        f"; of {count(accuracy['grader'].nunique())} graders {named(other)} differs most from "
+        f"{named(first)} and would have found accuracies of {found}"
+    )
 
 
 def contamination(tables: Tables, alpha: float) -> str:
