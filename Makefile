@@ -8,7 +8,7 @@ ARGS ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: study plan inspect test bench lint format docs clean help
+.PHONY: study plan inspect test bench calibrate-statistics lint format docs clean help
 
 study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 	snakemake --cores $(CORES) $(ARGS)
@@ -32,6 +32,12 @@ test: $(VENV)/.installed  ## run the tests
 bench: $(VENV)/.installed  ## measure speed side by side with others
 	python benchmarks/run.py
 
+# Hours on two cores, but what was stopped goes on where it was, and settings whose code is as it was
+# are not simulated again.
+#   make calibrate-statistics ARGS="--only accuracy registration --studies 500"
+calibrate-statistics: $(VENV)/.installed  ## coverage and size of the statistics, on simulated studies
+	python benchmarks/calibrate_statistics.py $(ARGS)
+
 lint: $(VENV)/.installed  ## check the style, and who imports whom
 	ruff check .
 	ruff format --check .
@@ -48,7 +54,7 @@ docs: $(VENV)/.installed  ## write config/README.md anew
 	python -m thinkscale.config.docs
 
 help:  ## list these
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and Snakemake's notes
 	rm -rf $(VENV) $(VENV)-inspect .snakemake
