@@ -57,6 +57,27 @@ def test_scorers_within_items_early_and_as_probabilities():
     assert "calibration error" not in said
 
 
+def test_votes_of_the_most_samples_beside_guessing():
+    row = {"model": "m", "measure": "cons", "n_items": 60, "guess": 0.25}
+    row |= {"estimate": 0.9, "lower": 0.85, "upper": 0.95}
+    [said] = details.consensus(pd.DataFrame([row | {"k": 4}, row | {"k": 8}]), ALPHA)
+    assert said.startswith("A plurality of 8 samples was correct: `m` 90.0% [85.0 to 95.0]")
+    assert said.endswith("(n = 60 items), where guessing has 25.0%.")
+
+
+def test_conditions_as_good_as_natural_are_counted_over_models():
+    row = {"n_items": 60, "margin": 0.05, "estimate": 0.01}
+    cells = [("a", "max=8", True), ("b", "max=8", False), ("a", "waits=1", True)]
+    names = ["model", "condition", "equivalent"]
+    table = pd.DataFrame([row | dict(zip(names, cell, strict=True)) for cell in cells])
+    [said] = details.equivalence(table, ALPHA)
+    assert "within 5 points: `max=8` in 1 of 2 models, `waits=1` in 1 of 2 models (n" in said
+    [said] = details.equivalence(table[table["model"] == "a"], ALPHA)
+    assert "5 points: `max=8`, `waits=1` (n = 60 items)" in said
+    [said] = details.equivalence(table[table["model"] == "b"], ALPHA)
+    assert "no condition" in said
+
+
 def test_what_has_no_estimate_is_not_spoken_of():
     empty = pd.DataFrame([ROW | {"estimate": None, "measure": "difference", "k": 4, "guess": 0.2}])
     empty = empty.astype({"estimate": float}).assign(condition="natural", relative_width=None)

@@ -98,7 +98,7 @@ def test_of_many_models_the_ends_are_named_and_all_are_counted():
     assert "longer for harder items in 3 of 8 models" in text
     assert "shorter for harder items in 2 of 8 models" in text
     assert "no clear relation to difficulty in 3 of 8 models" in text
-    assert "from `m0` −0.30 [" in text and "to `m7` 0.40 [" in text and "`m3`" not in text
+    assert "lowest `m0` −0.30 [" in text and "highest `m7` 0.40 [" in text and "`m3`" not in text
     few = pd.DataFrame(rows[:3])
     assert per_model(few, lambda row: "x") == "`m0` x; `m1` x; `m2` x"
     assert directions(few[:1], 0.05, "up", "down", "level") == "down"
@@ -170,7 +170,7 @@ def test_what_could_have_been_seen():
     text = answer("seen", registration=[REGISTRATION], **tables)
     assert text.startswith("With 80% power 60 items show a correlation of 0.35")
     assert "a difference from natural of 5.0 points" in text
-    assert "sample's length is `m` 0.70 [0.60 to 0.80] (n = 60 items)" in text
+    assert "sample's length: `m` 0.70 [0.60 to 0.80] (n = 60 items)" in text
 
 
 def test_contamination_and_the_null_of_divergence():

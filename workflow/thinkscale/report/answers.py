@@ -201,7 +201,7 @@ def seen(tables: Tables, alpha: float) -> str:
     icc = rows(tables, "reliability", measure="icc_single")
     if not icc.empty:
         parts.append(
-            f"the reliability (ICC) of one sample's length is {per_model(icc, estimate)} "
+            f"the reliability (ICC) of one sample's length: {per_model(icc, estimate)} "
             f"(n = {span(icc['n'])} items)"
         )
     text = "; ".join(parts)
@@ -245,7 +245,7 @@ def _otherwise(tables: Tables) -> str:
     found = per_model(accuracy[accuracy["grader"] == other], share)
     return (
         f"; of {count(accuracy['grader'].nunique())} graders {named(other)} differs most from "
-        f"{named(first)} and would have found accuracies of {found}"
+        f"{named(first)} and would have found these accuracies: {found}"
     )
 
 

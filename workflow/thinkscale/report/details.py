@@ -31,9 +31,9 @@ def outcome_difficulty(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     if len(found):
         words = ("on harder items", "on easier items", "on items no clearly harder")
         yield (
-            f"Responses that were not correct were {directions(found, alpha, *words)}: mean "
-            f"difficulty differs by {per_model(found, lambda row: estimate(row, signed=True))} "
-            f"from correct ones (n = {span(found['n_items'])} items)."
+            f"Responses that were not correct were {directions(found, alpha, *words)}; their mean "
+            "difficulty less that of correct ones: "
+            f"{_of_items(found, lambda row: estimate(row, signed=True))}."
         )
 
 
@@ -43,10 +43,10 @@ def consensus(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     most = table[(table["k"] > 1) & (table["k"] == table["k"].max()) & table["estimate"].notna()]
     for measure, found in most.groupby("measure", sort=False):
         who = names[measure].format(count(found["k"].iloc[0]))
-        guess = (
-            f", where guessing has {span(found['guess'], percent)}" * found["guess"].notna().any()
-        )
-        yield f"{who[0].upper()}{who[1:]} correct for {_of_items(found, share)}{guess}."
+        text = f"{who[0].upper()}{who[1:]} correct: {_of_items(found, share)}"
+        if found["guess"].notna().any():
+            text += f", where guessing has {span(found['guess'], percent)}"
+        yield f"{text}."
 
 
 def readout(table: pd.DataFrame, alpha: float) -> Iterator[str]:
@@ -96,8 +96,8 @@ def entropy(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     if len(found := _natural(table)):
         words = ("less sure of harder items", "surer of harder items", "no clearly surer of either")
         yield (
-            f"By the entropy over the options models are {directions(found, alpha, *words)}: "
-            f"Spearman's ρ {_of_items(found, estimate)}."
+            f"By the entropy over the options models are {directions(found, alpha, *words)}; "
+            f"Spearman's ρ: {_of_items(found, estimate)}."
         )
 
 
@@ -116,14 +116,15 @@ def equivalence(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """Which conditions are as good as natural."""
     found = table[table["estimate"].notna()]
     if len(found):
-        equal = found[found["equivalent"].astype(bool)].groupby("model")["condition"]
-        equal = equal.agg(lambda names: ", ".join(map(named, names)))
-        within = per_model(
-            found.drop_duplicates("model"), lambda row: equal.get(row.model, "nothing else")
+        models = found["model"].nunique()
+        often = found[found["equivalent"].astype(bool)].groupby("condition", sort=False).size()
+        within = ", ".join(
+            named(name) if models == 1 else f"{named(name)} in {times} of {models} models"
+            for name, times in often.items()
         )
         margin = span(100 * found["margin"], lambda value: f"{value:g}")
         yield (
-            f"As accurate as natural within {margin} points: {within} "
+            f"As accurate as natural within {margin} points: {within or 'no condition'} "
             f"(n = {span(found['n_items'])} items)."
         )
 
@@ -229,7 +230,7 @@ def scorers(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         return f"{share(row)}{first}"
 
     for scorer, auc in known[within & whole].groupby("scorer", sort=False):
-        text = f"{named(scorer)} scores a right sample above a wrong one about the same item in "
+        text = f"{named(scorer)} scores a right sample above a wrong one about the same item: "
         text += _of_items(auc, said)
         error = known[(known["scorer"] == scorer) & (known["measure"] == "calibration_error")]
         if len(error):
@@ -244,7 +245,7 @@ def agreement(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     kappa = _natural(table[table["measure"] == "kappa"])
     for (one, other), rows in kappa.groupby(["grader", "other"], sort=False):
         yield (
-            f"{named(one)} and {named(other)} agree with Cohen's κ {per_model(rows, estimate)} "
+            f"{named(one)} and {named(other)} agree, Cohen's κ: {per_model(rows, estimate)} "
             f"(n = {span(rows['n_responses'])} responses)."
         )
 

@@ -35,7 +35,7 @@ def per_model(
     if len(said) <= ALL_NAMED:
         return "; ".join(said)
     places = rows[by].reset_index(drop=True)
-    return f"from {said[places.idxmin()]} to {said[places.idxmax()]}"
+    return f"lowest {said[places.idxmin()]}; highest {said[places.idxmax()]}"
 
 
 def directions(rows: pd.DataFrame, alpha: float, above: str, below: str, neither: str) -> str:
