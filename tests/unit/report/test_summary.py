@@ -114,7 +114,11 @@ def test_thinking_off_natural_and_where_it_levels_off():
     assert "n = 60 items and 1,240 responses" in text
     above = level | {"status": "above", "estimate": np.nan, "lower": 48}
     text = answer("budgets", accuracy=[NATURAL], plateau=[above])
-    assert "at no budget up to 48 tokens" in text and "without thinking" not in text
+    assert "95% of that at none of the budgets [48 to more]" in text
+    assert "without thinking" not in text
+    below = above | {"status": "below", "lower": 0, "upper": 8}
+    text = answer("budgets", accuracy=[NATURAL], plateau=[below])
+    assert "at the smallest budget already [0 to 8]" in text
 
 
 def test_points_and_tokens_of_the_first_wait_and_the_most():

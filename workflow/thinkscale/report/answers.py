@@ -80,13 +80,15 @@ def budgets(tables: Tables, alpha: float) -> str:
 
 
 def _enough(row: Any) -> str:
-    """From which budget on; of an end that lies outside the study's budgets no number is known."""
+    """From which budget on; of an end that lies beyond the study's budgets no number is known."""
+    ends = ""
+    if pd.notna(row.lower):
+        ends = f" [{count(row.lower)} to {'more' if pd.isna(row.upper) else count(row.upper)}]"
     if row.status == "above":
-        return f"at no budget up to {count(row.lower)} tokens"
+        return f"at none of the budgets{ends}"
     if row.status == "below":
-        return f"at any budget from {count(row.upper)} tokens"
-    ends = f"{count(row.lower)} to {'more' if pd.isna(row.upper) else count(row.upper)}"
-    return f"from a budget of {count(row.estimate)} tokens [{ends}] on"
+        return f"at the smallest budget already{ends}"
+    return f"from a budget of {count(row.estimate)} tokens{ends} on"
 
 
 def waits(tables: Tables, alpha: float) -> str:
