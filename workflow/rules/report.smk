@@ -32,6 +32,7 @@ rule write_report:
     input:
         tables=TABLES,
         figures=FIGURES,
+        summary=results("summary.md"),
         provenance=results("provenance.json"),
         captions=CAPTIONS,
     output:

@@ -26,7 +26,7 @@ WHAT = {  # by file or folder of a study's results
 def write_crate(path: Path, provenance: dict[str, Any]) -> None:
     """Write `ro-crate-metadata.json` for the results beside it.
 
-    What is not there yet, or never will be in this study, is left out.
+    What a study has not, such as chains that were recorded elsewhere, is left out.
     """
     crate, root = ROCrate(), path.parent
     crate.name = f"thinkscale study {provenance['study']}"
