@@ -18,10 +18,13 @@ from thinkscale.data.tables import read_table
 REPOSITORY = Path(__file__).parents[2]
 ITEMS, SAMPLES = 12, 2
 FIGURES = [
+    "accuracy_by_item",
     "accuracy_vs_budget",
     "accuracy_vs_waits",
+    "correlations",
     "difficulty_by_outcome",
     "difficulty_histogram",
+    "flips",
     "one_chain",
     "readout_entropy",
     "readout_reliability",
@@ -33,6 +36,7 @@ FIGURES = [
     "thinking_lengths",
     "token_change",
     "token_scatter",
+    "tokens_by_outcome",
     "tokens_vs_difficulty",
     "training_loss",
 ]
@@ -54,6 +58,7 @@ def small_study() -> dict:
         "n_boot": 200,
         "n_permutations": 200,
         "consensus_k": [1, 2],
+        "controls": ["stem_chars", "k"],
         "divergence": {"n_permutations": 50},
     }
     for model in study["models"]:
@@ -119,7 +124,7 @@ def test_answers_come_first_in_both_reports(results):
     assert page.index(html.escape(asked[-1])) < page.index('id="table-accuracy"')
     snakemakes = (results / "workflow.html").read_text()
     front, categories, text = (
-        json.loads(re.search(rf"^\s*var {name} = (.*?);?$", snakemakes, flags=re.M)[1])
+        json.loads(re.search(rf"^    var {name} = (.*);$", snakemakes, flags=re.M)[1])
         for name in ("metadata", "categories", "workflow_desc")
     )
     assert front["Models"] == 3  # where there is none, the front is a graph of rules

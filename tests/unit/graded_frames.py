@@ -52,6 +52,7 @@ def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
                             "outcome": outcome,
                             "extracted": None if silent else "A" if right else "BC"[sample % 2],
                             "difficulty": difficulty[item],
+                            "response_time": 60 + 10 * difficulty[item] + 5 * (item % 3),
                             "cluster_id": None,
                             "stem_chars": 40 + int(5 * rng.normal()),
                             "n_options": 5,

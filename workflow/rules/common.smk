@@ -65,6 +65,11 @@ TOKENIZED = [
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
 # Whether probabilities of the options are read of any model.
 READOUT = any(getattr(model.inference, "readout", None) for model in RUN)
+# Whether thinking is cut anywhere, and whether there is any condition beside natural.
+CUT = STUDY.conditions.max_think or STUDY.conditions.truncate
+FORCED = CUT or any(
+    getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think")
+)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
 # Strategies that draw step by step.

@@ -46,6 +46,7 @@ rule join_graded:
     params:
         grading=grading_settings(),
         exclusion=exclusion(),
+        controls=STUDY.analyses.controls,
         code=code("data", "grading"),
     script:
         "../scripts/join_graded.py"

@@ -112,7 +112,7 @@ def test_pass_at_1_maj_at_8_and_rm_at_8_are_those_of_a_script(imported, bank, ro
         through_files(getattr(imported, name), name, tmp_path)
         for name in ("candidates", "scores", "spent")
     ]
-    chosen = choices(
+    chosen, _ = choices(
         *(*found, bank, WANTED), grading={"graders": ["choice"]}, answer_prompts={"them": ""}
     )
     chosen = through_files(chosen, "searches", tmp_path)
@@ -139,7 +139,7 @@ def mean_of_one(rows, bank, item):
 
 def test_two_of_eight_are_every_pair(imported, bank, rows):
     found = (imported.candidates, imported.scores, imported.spent)
-    chosen = choices(
+    chosen, _ = choices(
         *(*found, bank, WANTED), grading={"graders": ["choice"]}, answer_prompts={"them": ""}
     )
     own = [row for row in rows if row["item_id"] == "q3"]

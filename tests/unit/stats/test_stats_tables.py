@@ -16,12 +16,15 @@ from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats import (
     accuracy,
+    allocation,
     consensus,
     ledger,
     mcnemar,
     model_comparison,
     outcome_difficulty,
     registration,
+    registration_contrasts,
+    reliability,
     token_change,
 )
 from thinkscale.stats.core.resampling import holm
@@ -30,6 +33,9 @@ from thinkscale.stats.core.resampling import holm
 gc.freeze()
 
 FEW = {"n_boot": 100, "n_permutations": 100, "seed": 3}
+
+
+OF_DIFFICULTY = "criterion == 'difficulty'"
 
 
 def tables(graded, pairs=(("a", "b"),)):
@@ -42,6 +48,9 @@ def tables(graded, pairs=(("a", "b"),)):
         "token_change": token_change.tabulate(graded, **permuted),
         "model_comparison": model_comparison.tabulate(graded, pairs, **FEW),
         "consensus": consensus.tabulate(graded, [1, 2, 4]),
+        "allocation": allocation.tabulate(graded),
+        "reliability": reliability.tabulate(graded),
+        "registration_contrasts": registration_contrasts.tabulate(graded),
     }
 
 
@@ -161,9 +170,11 @@ def test_token_change_is_per_item():
 def test_items_without_difficulty_are_left_out_and_counted():
     graded = graded_frame()
     graded.loc[graded["item_id"].isin(["i0", "i1"]), "difficulty"] = np.nan
-    found = registration.tabulate(graded, **FEW)
+    found = registration.tabulate(graded, **FEW).set_index("criterion")
+    assert (found.loc["response_time", "n"] == 12).all()
+    found = found.loc["difficulty"]
     assert (found["n"] == 10).all() and found["method"].str.contains("2 items without").all()
-    none = registration.tabulate(graded.assign(difficulty=None), **FEW)
+    none = registration.tabulate(graded.assign(difficulty=None), **FEW).query(OF_DIFFICULTY)
     assert none["estimate"].isna().all() and (none["n"] == 0).all()
     assert (outcome_difficulty.tabulate(graded, **FEW)["n_items"] == 10).all()
 
@@ -341,7 +352,8 @@ def test_items_that_do_not_fit_are_left_out_and_counted():
     graded = graded_frame()
     part, rest = unfit(graded, ["i0", "i1"]), graded[~graded["item_id"].isin(["i0", "i1"])]
     with_them, without_them = tables(part), tables(rest)
-    for name in ("registration", "mcnemar", "token_change", "model_comparison"):
+    names = ("registration", "mcnemar", "token_change", "model_comparison")
+    for name in (*names, "allocation", "reliability", "registration_contrasts"):
         found, without = with_them[name], without_them[name]
         if name != "model_comparison":  # there, both models lose the item
             found, without = (table.query("model == 'a'") for table in (found, without))
@@ -357,7 +369,7 @@ def test_an_item_is_left_out_once_and_for_one_reason():
     graded.loc[graded["item_id"].isin(["i0", "i5"]), "difficulty"] = np.nan
     row = registration.tabulate(unfit(graded, ["i0", "i1"]), **FEW).iloc[0]
     assert (row["n"], row["errors"]) == (9, 1) and "2 items without difficulty" in row["method"]
-    assert row["without_difficulty"] == 2
+    assert row["without_criterion"] == 2
 
 
 def test_items_that_do_not_fit_stay_mistakes_where_tokens_do_not_matter():
@@ -402,6 +414,7 @@ POOR = {
     "all ungradable": lambda g: g.assign(outcome="ungradable", extracted=None),
     "no difficulty": lambda g: g.assign(difficulty=np.nan),
     "one difficulty": lambda g: g.assign(difficulty=0.1),
+    "no response time": lambda g: g.assign(response_time=np.nan),
     "tokens alike": lambda g: g.assign(think_tokens=7),
     "one stem length": lambda g: g.assign(stem_chars=30),
     "only natural": lambda g: g[g["condition"] == "natural"],

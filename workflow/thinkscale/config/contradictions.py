@@ -35,7 +35,8 @@ def contradictions(study: Study) -> Iterable[str]:
             yield f"`analyses.compare`: found {name!r}; expected one of {', '.join(thinking)}"
         if pair[0] == pair[1]:
             yield f"`analyses.compare`: found {pair[0]!r} with itself; expected two models"
-    yield from _repeated_values("analyses.consensus_k", study.analyses.consensus_k)
+    for name in ("consensus_k", "controls", "power_items", "power_samples"):
+        yield from _repeated_values(f"analyses.{name}", getattr(study.analyses, name))
     for index, corpus in enumerate(study.corpora):
         yield from corpus_faults(corpus, f"corpora[{index}]")
     yield from tokenizer_faults(

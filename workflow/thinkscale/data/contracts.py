@@ -92,7 +92,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     "responses": _contract(
         _RESPONSE, nullable=f"max_think min_think waits continuation truncate error {_UNKNOWN}"
     ),
-    # And for every grader of the study a column of outcomes; see FAMILIES.
+    # And for every grader of the study a column of outcomes, and for every number of the bank that
+    # it holds constant one more; see FAMILIES.
     "graded": _contract(
         {
             **{name: kind for name, kind in _RESPONSE.items() if not name.endswith("_text")},
@@ -288,8 +289,8 @@ OPTIONAL = {
     "searches": ("scorer_exact_tokens",),
 }
 
-# How further columns begin, of which a study has its own; they are text and may be null.
-FAMILIES = {"graded": "outcome_"}
+# How further columns begin, of which a study has its own, and their kind; they may be null.
+FAMILIES = {"graded": {"outcome_": TEXT, "meta_": FLOAT}}
 
 
 def key_labels(key: str | None, labels: Iterable[str]) -> tuple[str, ...]:
@@ -405,19 +406,22 @@ def _checked(column: pa.ChunkedArray, field: pa.Field, name: str, where: str) ->
             f"{where}: column {field.name} is {column.type}, expected {field.type}."
         )
     column = column.cast(field.type)
-    family = FAMILIES.get(name)
-    known = family if family and field.name.startswith(family) else field.name
+    known = _family(name, field.name) or field.name
     _check_values(column, field, WORDS.get((name, known)), where)
     return column
 
 
 def _schema(name: str, found: Iterable[str] = ()) -> pa.Schema:
-    """The contract, with the columns of its family that a frame or file was found to have."""
+    """The contract, with the columns of its families that a frame or file was found to have."""
     if name not in SCHEMAS:
         raise ThinkscaleError(f"No contract is called {name!r}; there are {', '.join(SCHEMAS)}.")
-    schema, family = SCHEMAS[name], FAMILIES.get(name)
-    own = [column for column in found if family and str(column).startswith(family)]
-    return pa.schema([*schema, *(pa.field(column, TEXT) for column in own)])
+    families = {column: _family(name, str(column)) for column in found}
+    own = [(column, FAMILIES[name][family]) for column, family in families.items() if family]
+    return pa.schema([*SCHEMAS[name], *(pa.field(column, kind) for column, kind in own)])
+
+
+def _family(name: str, column: str) -> str | None:
+    return next((begin for begin in FAMILIES.get(name, {}) if column.startswith(begin)), None)
 
 
 def _check_names(found: list[str], schema: pa.Schema, name: str, where: str) -> None:

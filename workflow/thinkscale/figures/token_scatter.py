@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -88,9 +89,9 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
     if strip:
         ax.axvspan(limits[0], 10**low, color=style.faint, alpha=0.5, linewidth=0, zorder=0)
         ax.axhspan(limits[0], 10**low, color=style.faint, alpha=0.5, linewidth=0, zorder=0)
-    ax.scatter(
-        where[:, 0], where[:, 1], s=(0.7 * style.marker_size) ** 2, color=style.muted, alpha=0.45,
-        linewidths=0, zorder=2, rasterized=len(where) > 5000,
+    sns.scatterplot(
+        x=where[:, 0], y=where[:, 1], s=(0.7 * style.marker_size) ** 2, color=style.muted,
+        alpha=0.45, linewidth=0, zorder=2, rasterized=len(where) > 5000, ax=ax,
     )  # fmt: skip
     powers = np.arange(np.ceil(low), np.floor(high) + 1).astype(int)
     if len(powers) > 6:

@@ -18,7 +18,7 @@ from thinkscale.data.hub import refusals
 from thinkscale.errors import ThinkscaleError
 from thinkscale.runs.responses import Count, Markers, read_log
 from thinkscale.thinking.conditions import sweep
-from thinkscale.thinking.strategies.search import expand
+from thinkscale.thinking.strategies.search import SAMPLES, expand
 
 _BATCH = 1000  # texts encoded at once
 
@@ -57,7 +57,7 @@ def import_responses(
     cannot be had.
     """
     tokenizer = None if recorded.tokenizer is None else _tokenizer(model, recorded.tokenizer)
-    size = next((s.n for s in expand(strategies) if s.approach == "samples"), 0)
+    size = next((s.n for s in expand(strategies) if s.name == SAMPLES), 0)
     known = {k: v for k, v in conditions.items() if v is not None and k != "max_swaps"}
     log = read_log(
         model,
@@ -110,7 +110,7 @@ def import_responses(
 def _candidates(natural: pd.DataFrame, size: int) -> pd.DataFrame:
     """The natural samples as candidates; how their thinking falls into steps is not known."""
     names = contracts.SCHEMAS["candidates"].names
-    own = {"search": "samples", "n": size, "candidate": natural["sample"], "step_tokens": None}
+    own = {"search": SAMPLES, "n": size, "candidate": natural["sample"], "step_tokens": None}
     return natural.assign(**own, draws=natural["sample"].map(lambda n: [n]))[names]
 
 
@@ -124,7 +124,7 @@ def _spent(natural: pd.DataFrame, recorded: Recorded, size: int) -> pd.DataFrame
         sampled = tokens.mean() * size if len(tokens) else 0.0
         bill = {
             **dict.fromkeys(contracts.SCHEMAS["spent"].names),
-            **{"model": model, "item_id": item_id, "search": "samples", "n": size},
+            **{"model": model, "item_id": item_id, "search": SAMPLES, "n": size},
             "sampled": None if np.isnan(sampled) else round(sampled),
             "sampled_new": 0,
             "prompt_tokens": None if prompts.empty else int(prompts.iloc[0]),

@@ -161,7 +161,13 @@ def within(tables: Tables, alpha: float) -> str:
 
 COMPARED = {  # of each measure: what is claimed, or not; digits, scale and unit
     "accuracy": ("{more|less} accurate", "not clearly more or less accurate", 1, 100, " points"),
-    "think_tokens": ("thought {longer|shorter}", "thought no clearly other time", 1, 1, " tokens"),
+    "think_tokens": (
+        "thought {longer|shorter}",
+        "thought for no clearly different time",
+        1,
+        1,
+        " tokens",
+    ),
     "spearman_difficulty": (
         "followed difficulty {more|less} closely",
         "followed difficulty about as closely",
