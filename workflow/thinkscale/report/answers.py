@@ -336,7 +336,9 @@ QUESTIONS = (
     Question("What does thinking add to accuracy?", budgets, ("accuracy_vs_budget",)),
     Question("What does a wait buy?", waits, ("accuracy_vs_waits",)),
     Question("Votes, or waits, at equal tokens?", votes),
-    Question("Within an item, are right answers thought about longer?", within),
+    Question(
+        "Within an item, are right answers thought about longer?", within, ("tokens_by_outcome",)
+    ),
     Question("What did fine-tuning, or another model, change?", compared),
     Question("What could have been seen?", seen),
     Question("What was cut or unread, and what of another grader?", graded),
