@@ -130,7 +130,7 @@ def test_answers_come_first_in_both_reports(results):
     assert front["Models"] == 3  # where there is none, the front is a graph of rules
     assert 'href="report.html"' in text
     assert all(f"<strong>{html.escape(question)}</strong>" in text for question in asked)
-    assert sorted(categories)[:3] == ["01 Registration", "02 Sweeps", "04 Samples"]
+    assert sorted(categories)[:3] == ["01 Registration", "02 Sweeps", "03 Allocation"]
 
 
 def test_methods_cite_what_the_references_hold(results):

@@ -53,9 +53,10 @@ def ways(row, center):
 
 def test_difficulty_with_and_without_length():
     partial = REGISTRATION | {"measure": "partial_spearman", "p": 0.3, "estimate": 0.12}
+    partial |= {"method": "partial Spearman given stem_chars and k; BCa"}
     text = answer("difficulty", registration=[REGISTRATION, partial])
     assert "longer for harder items (Spearman's ρ: `m` 0.41 [0.20 to 0.60]; n = 60 items)" in text
-    assert "length of the question held equal, it was without a clear direction" in text
+    assert "with the length of the question and `k` held equal, it was without a clear" in text
     assert not answer("response_time", registration=[REGISTRATION])
     timed = REGISTRATION | {"criterion": "response_time", "estimate": -0.4}
     text = answer("response_time", registration=[REGISTRATION, timed])
@@ -134,7 +135,7 @@ def test_points_and_tokens_of_the_first_wait_and_the_most():
 
 
 def test_votes_stand_beside_waits_of_like_cost():
-    point = {"model": "m", "n_items": 60, "condition": None, "k": np.nan}
+    point = {"model": "m", "n_items": 60, "condition": None, "k": 1}
     points = [
         point | {"condition": "waits=1", "alone": 90.0, "estimate": 0.8},
         *(point | {"k": k, "alone": 30.0 * k, "estimate": k / 20} for k in (2, 4, 8)),

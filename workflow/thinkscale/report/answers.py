@@ -5,6 +5,7 @@ estimate to answer with. `alpha` is what a p, corrected where its table corrects
 for a direction to be claimed.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,7 @@ from thinkscale.report.words import (
 )
 
 Tables = Mapping[str, pd.DataFrame]
-EVEN = "with the length of the question held equal"
+CONTROLS = {"stem_chars": "the length of the question", "n_options": "the number of options"}
 
 
 def difficulty(tables: Tables, alpha: float) -> str:
@@ -55,8 +56,17 @@ def _registered(tables: Tables, alpha: float, criterion: str, items: str) -> str
     )
     if not partial.empty:
         still = directions(partial, alpha, "longer", "shorter", "without a clear direction")
-        text += f"; {EVEN}, it was {still} ({per_model(partial, estimate)})"
+        text += (
+            f"; with {_held(partial)} held equal, it was {still} ({per_model(partial, estimate)})"
+        )
     return f"{text}."
+
+
+def _held(partial: pd.DataFrame) -> str:
+    """What a partial correlation holds equal, by how its table says it was made."""
+    found = re.search(r"given (.+?)(;|$)", partial["method"].iloc[0])
+    names = re.split(r", | and ", found[1]) if found else ["stem_chars"]
+    return " and ".join(CONTROLS.get(name, code(name)) for name in names)
 
 
 def budgets(tables: Tables, alpha: float) -> str:
@@ -127,7 +137,7 @@ def votes(tables: Tables, alpha: float) -> str:
     if points_.empty or longest.empty:
         return ""
     longest = longest.loc[longest.groupby("model", sort=False)["waits"].idxmax()]
-    cons = points_[points_["k"].notna()]
+    cons = points_[points_["k"] > 1]
     waited = points_.merge(longest[["model", "condition", "waits"]], on=["model", "condition"])
     waited = waited[waited["model"].isin(cons["model"])]
     if waited.empty:
