@@ -54,19 +54,17 @@ def _registered(tables: Tables, alpha: float, criterion: str, items: str) -> str
         f"Thinking was {directions(raw, alpha, *words).replace('_', ' ')} "
         f"(Spearman's ρ: {per_model(raw, estimate)}; n = {span(raw['n'])} items)"
     )
-    if not partial.empty:
+    if not partial.empty and (held := _held(partial)):
         still = directions(partial, alpha, "longer", "shorter", "without a clear direction")
-        text += (
-            f"; with {_held(partial)} held equal, it was {still} ({per_model(partial, estimate)})"
-        )
+        text += f"; with {held} held equal, it was {still} ({per_model(partial, estimate)})"
     return f"{text}."
 
 
 def _held(partial: pd.DataFrame) -> str:
-    """What a partial correlation holds equal, by how its table says it was made."""
+    """What a partial correlation holds equal, as its table says; empty where that is nothing."""
     found = re.search(r"given (.+?)(;|$)", partial["method"].iloc[0])
     names = re.split(r", | and ", found[1]) if found else ["stem_chars"]
-    return " and ".join(CONTROLS.get(name, code(name)) for name in names)
+    return " and ".join(CONTROLS.get(name, code(name)) for name in names if name != "nothing")
 
 
 def budgets(tables: Tables, alpha: float) -> str:
