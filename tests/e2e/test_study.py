@@ -1,5 +1,6 @@
 """A small study through Snakemake itself: it runs, reruns only what it must, and adds up."""
 
+import html
 import json
 import os
 import re
@@ -111,9 +112,36 @@ def test_every_contract_table_figure_and_page_is_there(results):
     for table in (results / "tables").glob("*.csv"):
         # Two samples do not cost as much as twice one: strategies have no compute in common.
         assert len(read_table(table)) or table.stem == "compute_optimal", table
+    for name in ("report.html", "workflow.html"):
+        page = (results / name).read_text()
+        assert "thinking tokens and difficulty" in page
+        assert not re.search(r'(src|href)="https?://[^"]+\.(js|css)"', page)  # self-contained
+
+
+def test_answers_come_first_in_both_reports(results):
+    asked = re.findall(r"^\d+\. \*\*(.*?)\*\*", (results / "summary.md").read_text(), flags=re.M)
     page = (results / "report.html").read_text()
-    assert "thinking tokens and difficulty" in page
-    assert not re.search(r'(src|href)="https?://[^"]+\.(js|css)"', page)  # self-contained
+    assert page.index(html.escape(asked[-1])) < page.index('id="table-accuracy"')
+    snakemakes = (results / "workflow.html").read_text()
+    front, categories, text = (
+        json.loads(re.search(rf"^    var {name} = (.*);$", snakemakes, flags=re.M)[1])
+        for name in ("metadata", "categories", "workflow_desc")
+    )
+    assert front["Models"] == 3  # where there is none, the front is a graph of rules
+    assert 'href="report.html"' in text
+    assert all(f"<strong>{html.escape(question)}</strong>" in text for question in asked)
+    assert sorted(categories)[:3] == ["01 Registration", "02 Sweeps", "03 Allocation"]
+
+
+def test_methods_cite_what_the_references_hold(results):
+    methods, references = (
+        (results / name).read_text() for name in ("methods.md", "references.bib")
+    )
+    cited = set(re.findall(r"(?<=[\[ ])@(\w+)", methods))
+    assert {"muennighoff2025s1", "molder2021sustainable"} <= cited
+    assert cited == set(re.findall(r"^@\w+\{(\w+),", references, flags=re.M))
+    graph = json.loads((results / "ro-crate-metadata.json").read_text())["@graph"]
+    assert "report.html" in {entry["@id"] for entry in graph}
 
 
 def test_every_model_item_sample_and_condition_answered_once(results):

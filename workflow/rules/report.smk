@@ -1,24 +1,14 @@
-"""What a reader opens: a summary in words, where everything came from, and the report."""
+"""What a reader opens: the report, a summary in words, and where everything came from."""
 
 
 rule summarize:
-    """Sentences, each made from the tables."""
+    """Answers to the study's questions, each made from the tables, and what else these say."""
     input:
         tables=TABLES,
     output:
         summary=results("summary.md"),
-        page=report(
-            results("summary.html"),
-            caption="../report/summary.rst",
-            category="Summary",
-            labels={"result": "the study in words"},
-        ),
-        tables=report(
-            results("tables.html"),
-            caption="../report/table.rst",
-            category="Summary",
-            labels={"result": "all tables"},
-        ),
+        answers=results("report", "answers.rst"),
+        front=results("report", "front.yaml"),
     log:
         log_of("summarize.log"),
     benchmark:
@@ -27,10 +17,41 @@ rule summarize:
         "../../envs/analysis.yaml"
     params:
         study=STUDY.study,
+        models=MODELS,
         confidence=STUDY.analyses.confidence,
         code=code("report"),
     script:
         "../scripts/summarize.py"
+
+
+rule write_report:
+    """One self-contained page: answers, figures, tables and methods.
+
+    Snakemake's report names it and does not hold it: browsers show no page of more than 2 MB there.
+    """
+    input:
+        tables=TABLES,
+        figures=FIGURES,
+        summary=results("summary.md"),
+        provenance=results("provenance.json"),
+        captions=CAPTIONS,
+    output:
+        page=results("report.html"),
+        methods=results("methods.md"),
+        references=results("references.bib"),
+        crate=results("ro-crate-metadata.json"),
+    log:
+        log_of("write_report.log"),
+    benchmark:
+        time_of("write_report.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        study=STUDY.model_dump(mode="json"),
+        shown=in_order(SHOWN),
+        code=code("report"),
+    script:
+        "../scripts/write_report.py"
 
 
 rule record_provenance:
@@ -58,16 +79,16 @@ rule record_provenance:
 
 
 rule render_report:
-    """One self-contained page with every figure, table and caption."""
+    """Snakemake's own report: results beside the rules, runs and code that made them."""
     input:
         TABLES,
         FIGURES,
-        results("summary.md"),
-        results("provenance.json"),
+        answers=results("report", "answers.rst"),
+        front=results("report", "front.yaml"),
         config=results("config.yaml"),
-        captions=sorted(str(path) for path in (LIBRARY.parent / "report").iterdir()),
+        captions=CAPTIONS,
     output:
-        html=results("report.html"),
+        html=results("workflow.html"),
     log:
         log_of("render_report.log"),
     benchmark:
@@ -80,18 +101,19 @@ rule render_report:
     shell:
         # The report reads what Snakemake recorded of finished jobs, so the Snakemake that runs
         # makes it. The outer run holds the lock and this one writes no results, hence --nolock.
+        # With metadata its front shows them and the text of workflow.rst, and no rule graph.
         "{params.python:q} -m snakemake --snakefile {params.snakefile:q}"
         " --configfile {input.config:q}"
         " --workflow-profile none --cores 1 --nolock --report {output.html:q}"
+        " --report-metadata {input.front:q}"
         " -- reported > {log:q} 2>&1"
 
 
 rule reported:
-    """What the report shows."""
+    """What Snakemake's report shows."""
     input:
         TABLES,
         FIGURES,
-        results("summary.md"),
 
 
 rule inspect_logs:

@@ -1,16 +1,21 @@
-"""Write the summary, every sentence of it made from the tables, and the tables as a page."""
+"""Write the summary, and the front of Snakemake's report, every sentence made from the tables."""
 
 from pathlib import Path
 
 from thinkscale.jobs.job import job
 
 with job(snakemake):
+    import yaml
+
     from thinkscale.data.tables import read_table
-    from thinkscale.report.page import tables_page, text_page
-    from thinkscale.report.summary import summary
+    from thinkscale.report.summary import restructured, summary, words
 
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-    text = summary(tables, snakemake.params.study, confidence=snakemake.params.confidence)
+    level = {"confidence": snakemake.params.confidence}
+    text = summary(tables, snakemake.params.study, **level)
     Path(snakemake.output.summary).write_text(text, encoding="utf-8")
-    Path(snakemake.output.page).write_text(text_page(text), encoding="utf-8")
-    Path(snakemake.output.tables).write_text(tables_page(tables), encoding="utf-8")
+    text = restructured(words(tables, **level))
+    Path(snakemake.output.answers).write_text(text, encoding="utf-8")
+    # Numbers, since Snakemake 9.27 shows the parts of docutils' output beside each text.
+    facts = {"Models": len(snakemake.params.models), "Tables": len(tables)}
+    Path(snakemake.output.front).write_text(yaml.safe_dump(facts), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The summary says what the tables say, and no more."""
+"""The answers say what the tables say, and no more."""
 
 import io
 
@@ -6,340 +6,241 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thinkscale.report import summary
+from thinkscale.report import summary, words
+from thinkscale.report.answers import QUESTIONS
+from thinkscale.report.summary import Words, restructured
+from thinkscale.report.words import claim, directions, number, p_value, per_model
 
 REGISTRATION = {
-    "model": "m",
-    "criterion": "difficulty",
-    "measure": "spearman",
-    "n": 60,
-    "estimate": 0.41,
-    "lower": 0.2,
-    "upper": 0.6,
-    "p": 0.004,
-    "p_method": "permutation (2000 draws)",
-    "censored": 0.125,
-    "detectable": 0.354,
-    "method": "Spearman; BCa",
+    **{"model": "m", "criterion": "difficulty", "measure": "spearman", "n": 60, "p": 0.004},
+    **{"estimate": 0.41, "lower": 0.2, "upper": 0.6, "detectable": 0.354, "censored": 0.1},
 }
-ACCURACY = {
-    "model": "m",
-    "condition": "natural",
-    "n_items": 60,
-    "n_responses": 1240,
-    "errors": 0,
-    "estimate": 0.7,
-    "lower": 0.65,
-    "upper": 0.75,
-    "ungradable": 0.031,
-    "censored": 0.25,
-    "tokens_mean": 30.5,
-    "tokens_lower": 29.5,
-    "tokens_upper": 31.5,
-    "method": "mean",
+NATURAL = {
+    **{"model": "m", "condition": "natural", "n_items": 60, "n_responses": 1240, "errors": 0},
+    **{"max_think": np.nan, "min_think": np.nan, "waits": np.nan, "no_think": False},
+    **{"estimate": 0.7, "lower": 0.65, "upper": 0.75, "ungradable": 0.031, "censored": 0.25},
+    **{"tokens_mean": 30.5},
 }
-MCNEMAR = {
-    "model": "m",
-    "condition": "waits=1",
-    "n_items": 60,
-    "n_pairs": 240,
-    "wrong_to_right": 30,
-    "right_to_wrong": 6,
-    "estimate": 0.1,
-    "lower": 0.04,
-    "upper": 0.16,
-    "p": 0.0002,
-    "p_clustered": 0.01,
-    "p_holm": 0.03,
-    "method": "paired",
-}
-CHANGE = {
-    "model": "m",
-    "condition": "max=16",
-    "n_items": 60,
-    "n_pairs": 240,
-    "estimate": -12.0,
-    "lower": -14.0,
-    "upper": -10.0,
-    "changed": 0.8,
-    "changed_lower": 0.7,
-    "changed_upper": 0.9,
-    "one_way": 0,
-    "p": 0.0001,
-    "p_holm": 0.0002,
-    "method": "change of item means",
-}
+WAITED = NATURAL | {"condition": "waits=1", "waits": 1, "p_holm": 0.03, "p_clustered": 0.01}
+WAITED |= {"estimate": 0.1, "lower": 0.04, "upper": 0.16}
+CHANGE = WAITED | {"estimate": 12.5, "lower": 10.0, "upper": 14.0}
 COMPARISON = {
-    "model_a": "base",
-    "model_b": "sft",
-    "measure": "accuracy",
-    "n": 60,
-    "value_a": 0.5,
-    "value_b": 0.62,
-    "estimate": 0.12,
-    "lower": 0.05,
-    "upper": 0.19,
-    "p": 0.002,
-    "p_holm": 0.006,
-    "method": "paired",
-}
-OUTCOME = {
-    "model": "m",
-    "measure": "difference",
-    "n_items": 60,
-    "n_responses": 240,
-    "estimate": 0.5,
-    "lower": 0.2,
-    "upper": 0.8,
-    "p": 0.002,
-    "method": "difference",
+    **{"model_a": "base", "model_b": "sft", "measure": "accuracy", "n": 60, "p_holm": 0.006},
+    **{"estimate": 0.12, "lower": 0.05, "upper": 0.19, "p": 0.002},
 }
 LEDGER = {
-    "model": "m",
-    "condition": "natural",
-    "n_responses": 10,
-    "errors": 0,
-    "new_tokens": 4000,
-    "alone_tokens": 4000,
-    "shared_tokens": 0,
-    "flops_new": 2.4e9,
-    "seconds": 7.5,
-    "chains": 10,
-    "peak_memory_mib": 812.4,
-}
-DIVERGENCE = {
-    "tokenizer": "t",
-    "corpus": "c",
-    "measure": "js",
-    "unit": "bits",
-    "documents_corpus": 1000,
-    "documents_items": 60,
-    "tokens_corpus": 50000,
-    "tokens_items": 2000,
-    "estimate": 0.0155,
-    "corrected": 0.0141,
-    "spread": 0.0004,
-    "window_tokens": 25,
-    "windows_corpus": 950,
-    "windows_items": 54,
-    "short_corpus": 50,
-    "short_items": 6,
-    "window_estimate": 0.0312,
-    "null_mean": 0.0268,
-    "null_upper": 0.0285,
-    "p": 0.001,
-    "smoothing": "additive 0.5 over the 80 tokens seen",
-    "method": "plug-in",
+    **{"model": "m", "condition": "natural", "n_responses": 10, "new_tokens": 4000, "chains": 10},
+    **{"alone_tokens": 9000, "flops_new": 2.4e9, "seconds": 7.5},
 }
 
 
-def line(name, row, *, holding="", **changes):
-    text = summary({name: pd.DataFrame([{**row, **changes}])}, "demo")
-    return next(one for one in text.splitlines() if one.startswith("- ") and holding in one)
+def frames(**tables):
+    return {name: pd.DataFrame(rows) for name, rows in tables.items()}
 
 
-def sign(center):
-    return {"estimate": center, "lower": center - 0.1, "upper": center + 0.1}
+def answer(which, **tables):
+    """What is said to the question whose function has that name; empty where nothing is."""
+    [asked] = [question for question in QUESTIONS if question.answer.__name__ == which]
+    return words(frames(**tables)).answers.get(asked.asked, "")
 
 
-def test_registration_sentence_has_its_numbers():
-    text = line("registration", REGISTRATION)
-    for part in ("0.41 [0.20 to 0.60]", "n = 60", "p = 0.004", "permutation", "12.5%", "0.354"):
-        assert part in text
-    assert "Spearman's rho" in text
+def ways(row, center):
+    """A row whose estimate is clearly above zero, clearly below, or neither."""
+    p = 0.001 if abs(center) > 0.15 else 0.5
+    ends = {"estimate": center, "lower": center - 0.1, "upper": center + 0.1}
+    return row | ends | {name: p for name in ("p", "p_holm", "p_clustered") if name in row}
 
 
-@pytest.mark.parametrize(
-    ("name", "row", "up", "down", "level"),
-    [
-        ("registration", REGISTRATION, "longer thinking", "shorter thinking", "no clear relation"),
-        ("outcome_difficulty", OUTCOME, "harder items", "easier items", "no clearly different"),
-        ("mcnemar", MCNEMAR, "more accurate", "less accurate", "not clearly different"),
-        ("token_change", CHANGE, "thought longer", "thought shorter", "no clearly different"),
-        ("model_comparison", COMPARISON, "more accurate", "less accurate", "did not clearly"),
-    ],
-)
-def test_direction_follows_sign_and_interval(name, row, up, down, level):
-    words = {1: up, -1: down, 0: level}
-    cases = {1: sign(0.3), -1: sign(-0.3), 0: sign(0.05)}
-    if "p_holm" in row:  # of one of several tests the corrected p decides, not the interval
-        cases = {1: sign(0.3), -1: sign(-0.3), 0: {**sign(0.3), "p_holm": 0.06}}
-    for direction, numbers in cases.items():
-        text = line(name, row, **numbers)
-        for other, word in words.items():
-            assert (word in text) == (other == direction), text
-    bare = line(name, row, estimate=0.3, lower=np.nan, upper=np.nan)
-    assert level in bare and "without an interval" in bare and "[no interval]" in bare
-
-
-def test_share_ungradable_and_censored_are_said():
-    text = line("accuracy", ACCURACY)
-    assert "70.0% [65.0 to 75.0] on 60 items and 1,240 responses" in text
-    assert "3.1% of the responses were ungradable and 25.0% censored" in text
-
-
-def test_items_that_did_not_fit_are_said():
-    assert "not fit" not in line("accuracy", ACCURACY)
-    text = line("accuracy", ACCURACY, errors=3, holding="fit")
-    assert "`m`: 3 of 60 items did not fit its context" in text
-    none = summary({"accuracy": pd.DataFrame([{**ACCURACY, "errors": 60}] * 2)}, "demo")
-    assert "60 of 60 items did not fit" in none
-    assert len([one for one in none.splitlines() if one.startswith("- ")]) == 1
-
-
-def test_compute_sums_the_conditions_of_a_model():
-    budget = {**LEDGER, "condition": "max=8", "new_tokens": 1000, "alone_tokens": 5000}
-    rows = pd.DataFrame([LEDGER, {**budget, "shared_tokens": 4000, "seconds": 2.5}])
-    text = summary({"ledger": rows}, "demo")
-    for part in (
-        "`m`: 5,000 tokens were sampled on 10 chains for 20 responses",
-        "sharing chains saved 4,000 more (every condition alone would have taken 1.80 times",
-        "took the engine 10.0 s, 500 tokens a second; a job held at most 812 MiB at once",
-        "`m`: 4.8 · 10^9 FLOPs in all (2 · parameters · tokens).",
-    ):
-        assert part in text
-    replayed = rows.assign(peak_memory_mib=np.nan, seconds=0.0)
-    text = summary({"ledger": replayed}, "demo")
-    assert "no model was loaded, since the journal had every answer" in text
-    assert "a second" not in text and "nan" not in text
-    search = {"model": "m", "n_responses": 9, "errors": 0, "flops_new": 0.6e9}
-    search |= {"new_tokens": 300, "alone_tokens": 700, "shared_tokens": 400}
-    search |= {"scored_new": 80, "scored_alone": 90, "scored_uncached": 1200}
-    searched = pd.concat([rows, pd.DataFrame([search, search])])
-    text = summary({"ledger": searched}, "demo")
-    assert "`m`: 5,000 tokens were sampled on 10 chains for 20 responses" in text
-    for part in (
-        "`m`: 2 searches sampled 600 tokens beyond these (1,400 were each alone)",
-        "scorers read 160 (180; 2,400 if they kept nothing of it)",
-        "the study took 6.0 · 10^9 FLOPs (2 · parameters · tokens), 20.0% for searching",
-    ):
-        assert part in text
-    nothing = rows.assign(new_tokens=0, alone_tokens=0, shared_tokens=0, seconds=0.0)
-    assert "times" not in summary({"ledger": nothing}, "demo")
-
-
-def test_flips_and_corrected_p_are_said():
-    text = line("mcnemar", MCNEMAR)
-    assert "30 pairs went from wrong to right and 6 from right to wrong, of 240 on 60" in text
-    assert "exact McNemar p = 0.010" in text and "Holm-corrected p = 0.030" in text
-    several = line("mcnemar", MCNEMAR, p=np.nan)
-    assert "(sign-flip of clusters of items p = 0.010" in several and "McNemar" not in several
-
-
-def test_the_level_of_what_is_claimed_is_that_of_the_study():
-    table = {"mcnemar": pd.DataFrame([{**MCNEMAR, "p_holm": 0.07}])}
-    assert "not clearly different" in summary(table, "demo")
-    assert "more accurate than natural" in summary(table, "demo", confidence=0.9)
-
-
-def test_thinking_that_can_only_change_one_way_is_not_tested():
-    text = line("token_change", CHANGE, one_way=-1, p=np.nan, p_holm=np.nan)
-    assert "can only shorten thinking, and did, by \N{MINUS SIGN}12.0 tokens" in text
-    assert "it changed for 80.0% [70.0 to 90.0] of them." in text and " p " not in text
-    nothing = line("token_change", CHANGE, one_way=1, changed=0.0, estimate=0.0)
-    assert "left the thinking of all 60 items as it was" in nothing
-
-
-def test_the_least_p_that_draws_can_give_is_said_to_be_at_most():
-    how = "permutation (99 draws, none as far out)"
-    text = line("registration", REGISTRATION, p=0.01, p_method=how)
-    assert "p \N{LESS-THAN OR EQUAL TO} 0.010 by" in text
-    assert "p = 0.010 by" in line("registration", REGISTRATION, p=0.01)
-
-
-def test_divergence_is_set_against_its_null():
-    above = line("divergence", DIVERGENCE)
-    assert "JS = 0.0155 bits, corrected for its bias 0.0141" in above
-    assert "additive 0.5" in above and "50,000 and 2,000 tokens" in above
-    assert "one window of 25 tokens a document gives 0.0312, above what documents of one" in above
-    assert "950 and 54 windows; 50 and 6 documents were too short" in above
-    assert "0.0312, within what" in line("divergence", DIVERGENCE, null_upper=0.04)
-    assert "not set against a null" in line("divergence", DIVERGENCE, null_upper=np.nan)
+def test_difficulty_with_and_without_length():
+    partial = REGISTRATION | {"measure": "partial_spearman", "p": 0.3, "estimate": 0.12}
+    partial |= {"method": "partial Spearman given stem_chars and k; BCa"}
+    text = answer("difficulty", registration=[REGISTRATION, partial])
+    assert "longer for harder items (Spearman's ρ: `m` 0.41 [0.20 to 0.60]; n = 60 items)" in text
+    assert "with the length of the question and `k` held equal, it was without a clear" in text
+    assert not answer("response_time", registration=[REGISTRATION])
+    timed = REGISTRATION | {"criterion": "response_time", "estimate": -0.4}
+    text = answer("response_time", registration=[REGISTRATION, timed])
+    assert "shorter for items that people took longer for" in text and "−0.40" in text
 
 
 @pytest.mark.parametrize(
-    ("name", "row"),
+    ("which", "name", "row", "up", "down", "level"),
     [
-        ("accuracy", ACCURACY),
-        ("registration", REGISTRATION),
-        ("outcome_difficulty", OUTCOME),
-        ("mcnemar", MCNEMAR),
-        ("token_change", CHANGE),
-        ("model_comparison", COMPARISON),
-        ("divergence", DIVERGENCE),
-    ],
-)
-def test_a_missing_estimate_gives_the_reason(name, row):
-    empty = {key: np.nan for key in ("estimate", "lower", "upper", "p", "changed")}
-    empty = {key: value for key, value in empty.items() if key in row}
-    text = line(name, row, **empty, method="not estimated: too few items")
-    assert "no estimate (not estimated: too few items)" in text and "nan" not in text
-
-
-def test_missing_and_empty_tables_are_named():
-    text = summary({"mcnemar": pd.DataFrame([MCNEMAR]).iloc[:0]}, "demo")
-    assert text.startswith("# demo\n")
-    assert "There is no table `registration`: this analysis was not run." in text
-    assert "Table `mcnemar` has no rows." in text
-
-
-def test_other_tables():
-    loss = {"model": "sft", "epoch": 0.1, "learning_rate": 1e-3, "tokens": 10}
-    tables = {
-        "training_loss": pd.DataFrame(
-            [{**loss, "step": 1, "loss": 2.5}, {**loss, "step": 300, "loss": 0.25}]
+        ("difficulty", "registration", REGISTRATION, "longer for", "shorter for", "no clear"),
+        ("waits", "mcnemar", WAITED, " more acc", "less acc", "no clearly different"),
+        ("compared", "model_comparison", COMPARISON, ": more acc", ": less acc", "not clearly"),
+        (
+            *("within", "allocation"),
+            {"model": "m", "measure": "cohen_d", "n_both": 40, "p": 0.1},
+            *("were longer", "were shorter", "no clearly different"),
         ),
-        "consensus": pd.DataFrame(
-            [{"model": "m", "measure": "cons", "k": 8, "n_items": 60, "samples": 8}]
-        ).assign(estimate=0.9, lower=0.85, upper=0.95, guess=0.25, method="plurality"),
-        "divergence_tokens": pd.DataFrame(
-            [
-                {
-                    "tokenizer": "t",
-                    "corpus": "c",
-                    "token_id": 1,
-                    "token": "`\n|",
-                    "js_contribution": 0.01,
-                }
-            ]
-        ).assign(frequency_corpus=0.2, frequency_items=0.1, count_corpus=2, count_items=1),
+    ],
+)
+def test_direction_follows_sign_and_p(which, name, row, up, down, level):
+    words_ = {0.3: up, -0.3: down, 0.05: level}
+    for center in words_:
+        text = answer(which, **{name: [ways(row, center)]})
+        for other, word in words_.items():
+            assert (word in text) == (other == center), text
+
+
+def test_the_corrected_p_decides_where_there_is_one():
+    row = next(pd.DataFrame([WAITED | {"p_holm": 0.06}]).itertuples())
+    assert row.lower > 0 and claim(row, "{more|less}", "open", 0.05) == "open"
+    row = next(pd.DataFrame([{"estimate": 1.0, "lower": 0.5, "upper": 2.0}]).itertuples())
+    assert claim(row, "{more|less}", "open", 0.05) == "more"
+    row = next(pd.DataFrame([{"estimate": 1.0, "lower": np.nan, "upper": np.nan}]).itertuples())
+    assert claim(row, "{more|less}", "open", 0.05) == "open"
+
+
+def test_of_many_models_the_ends_are_named_and_all_are_counted():
+    rows = [ways(REGISTRATION | {"model": f"m{n}"}, n / 10 - 0.3) for n in range(8)]
+    text = answer("difficulty", registration=rows)
+    assert "longer for harder items in 3 of 8 models" in text
+    assert "shorter for harder items in 2 of 8 models" in text
+    assert "no clear relation to difficulty in 3 of 8 models" in text
+    assert "lowest `m0` −0.30 [" in text and "highest `m7` 0.40 [" in text and "`m3`" not in text
+    few = pd.DataFrame(rows[:3])
+    assert per_model(few, lambda row: "x") == "`m0` x; `m1` x; `m2` x"
+    assert directions(few[:1], 0.05, "up", "down", "level") == "down"
+
+
+def test_thinking_off_natural_and_where_it_levels_off():
+    off = NATURAL | {"condition": "max=0", "max_think": 0, "estimate": 0.2}
+    level = {"model": "m", "kind": "max", "share": 0.95, "status": "reached"}
+    level |= {"estimate": 31.4, "lower": 28, "upper": np.nan}
+    text = answer("budgets", accuracy=[NATURAL, off], plateau=[level])
+    assert "`m` 20.0% [65.0 to 75.0] without thinking, 70.0% [65.0 to 75.0] with natural" in text
+    assert "95% of that from a budget of 31 tokens [28 to more] on" in text
+    assert "n = 60 items and 1,240 responses" in text
+    above = level | {"status": "above", "estimate": np.nan, "lower": 48}
+    text = answer("budgets", accuracy=[NATURAL], plateau=[above])
+    assert "95% of that at none of the budgets [48 to more]" in text
+    assert "without thinking" not in text
+    below = above | {"status": "below", "lower": 0, "upper": 8}
+    text = answer("budgets", accuracy=[NATURAL], plateau=[below])
+    assert "at the smallest budget already [0 to 8]" in text
+
+
+def test_points_and_tokens_of_the_first_wait_and_the_most():
+    more = [row | {"condition": "waits=2", "waits": 2} for row in (WAITED, CHANGE)]
+    most = [row | {"condition": "waits=4", "waits": 4} for row in (WAITED, CHANGE)]
+    both = WAITED | {"condition": "max=8,waits=1", "max_think": 8, "estimate": -0.5}
+    tables = zip([WAITED, CHANGE], more, most, strict=True)
+    mcnemar, changes = (list(rows) for rows in tables)
+    text = answer("waits", mcnemar=[both, *mcnemar], token_change=changes)
+    assert "one wait made answers more accurate" in text and "4 waits made" in text
+    assert "+10.0 points [4.0 to 16.0] for +12.5 tokens [10.0 to 14.0]" in text
+    assert "2 waits" not in text and "50.0" not in text
+
+
+def test_votes_stand_beside_waits_of_like_cost():
+    point = {"model": "m", "n_items": 60, "condition": None, "k": 1}
+    points = [
+        point | {"condition": "waits=1", "alone": 90.0, "estimate": 0.8},
+        *(point | {"k": k, "alone": 30.0 * k, "estimate": k / 20} for k in (2, 4, 8)),
+    ]
+    points = [row | {"lower": 0.1, "upper": 0.9} for row in points]
+    text = answer("votes", frontier=points, accuracy=[NATURAL, WAITED])
+    assert "80.0% [10.0 to 90.0] with 1 wait for 90 tokens an answer, 10.0%" in text
+    assert "plurality of 2 samples for 60" in text and "plurality of 4 samples for 120" in text
+    assert "of 8 samples" not in text
+    assert not answer("votes", frontier=points[1:], accuracy=[NATURAL, WAITED])
+
+
+def test_what_was_cut_unread_unasked_and_graded_otherwise():
+    text = answer("graded", accuracy=[NATURAL])
+    assert "cut before its end in 25.0% of responses, and in 3.1% no answer" in text
+    assert "fit" not in text
+    text = answer("graded", accuracy=[NATURAL | {"errors": 3}])
+    assert "did not fit the context, which count as not correct: `m` 3 of 60" in text
+    grades = [
+        NATURAL | {"measure": "accuracy", "grader": grader, "other": None, "estimate": value}
+        for grader, value in (("choice", 0.7), ("readout", 0.69), ("article", 0.8))
+    ]
+    text = answer("graded", accuracy=[NATURAL], grader_agreement=grades)
+    assert "of 3 graders `article` differs most from `choice`" in text and "`m` 80.0%" in text
+    blind = grades[2] | {"measure": "ungradable", "estimate": 1.0}
+    text = answer("graded", accuracy=[NATURAL], grader_agreement=[*grades, blind])
+    assert "of 2 graders `readout` differs most" in text
+    same = [grade | {"estimate": 0.7} for grade in grades]
+    assert "differs" not in answer("graded", accuracy=[NATURAL], grader_agreement=same)
+
+
+def test_what_could_have_been_seen():
+    power = {"model": "m", "measure": "accuracy", "this_study": True, "estimate": 0.05}
+    icc = {"model": "m", "measure": "icc_single", "n": 60, "lower": 0.6, "upper": 0.8}
+    tables = {"power": [power, power | {"this_study": False, "estimate": 0.5}]}
+    tables["reliability"] = [icc | {"estimate": 0.7}]
+    text = answer("seen", registration=[REGISTRATION], **tables)
+    assert text.startswith("With 80% power 60 items show a correlation of 0.35")
+    assert "a difference from natural of 5.0 points" in text
+    assert "sample's length: `m` 0.70 [0.60 to 0.80] (n = 60 items)" in text
+
+
+def test_contamination_and_the_null_of_divergence():
+    overlap = {"corpus": "c", "measure": "any", "ngram": 13, "items": 187}
+    overlap |= {"estimate": 0.02, "lower": 0.0, "upper": 0.05}
+    js = {"tokenizer": "t", "corpus": "c", "measure": "js", "unit": "bits", "estimate": 0.0155}
+    js |= {"p": 0.001, "documents_corpus": 1000, "documents_items": 60}
+    js |= {"corrected": 0.0141, "method": "plug-in"}
+    text = answer("contamination", overlap_summary=[overlap], divergence=[js])
+    assert "2.0% [0.0 to 5.0] of 187 items share at least one 13-gram of tokens with `c`" in text
+    assert "differ more than documents of one law would (JS = 0.015 bits, " in text
+    assert "corrected for its bias 0.014, p = 0.001; 1,000 and 60 documents)" in text
+    assert "no more than" in answer("contamination", divergence=[js | {"p": 0.2}])
+    assert not answer("contamination", divergence=[js | {"p": np.nan}])
+
+
+def test_cost_sums_models_and_searches():
+    text = answer("cost", ledger=[LEDGER, LEDGER | {"model": "n"}])
+    assert "20 responses took 8,000 sampled tokens on 20 chains" in text
+    assert "2.25 times as many; 4.8 · 10^9 FLOPs in all" in text and "15 s" in text
+    search = {"model": "m", "condition": None, "n_responses": 9, "flops_new": 0.6e9}
+    search |= {"new_tokens": 300, "scored_new": 80}
+    text = answer("cost", ledger=[LEDGER, search, search])
+    assert "2 searches sampled 600 more, and scorers read 160; 3.6 · 10^9 FLOPs" in text
+    read = LEDGER | {"new_tokens": np.nan, "flops_new": np.nan, "think_tokens": 2638}
+    told = "10 responses of 2,638 thinking tokens were read from logs."
+    assert answer("cost", ledger=[read]) == told
+
+
+def test_nothing_is_said_of_what_has_no_estimate_or_no_table():
+    empty = {"estimate": np.nan, "lower": np.nan, "upper": np.nan, "p": np.nan}
+    tables = {
+        "registration": [REGISTRATION | empty],
+        "mcnemar": [WAITED | empty],
+        "model_comparison": [COMPARISON | empty],
     }
-    text = summary(tables, "demo")
-    assert "fell from 2.500 at step 1 to 0.250 at step 300" in text
-    assert "cons@8: the plurality of 8 samples was correct for 90.0% [85.0 to 95.0] of 60" in text
-    assert "of 60 items, where guessing has 25.0%." in text
-    assert "`'\\n|` (0.0100 bits, more frequent in the corpus)" in text
+    said = words(frames(**tables) | {"power": pd.DataFrame()})
+    assert said.answers == {} and said.details == {}
+    assert summary({}, "demo").splitlines()[0] == "# demo"
+
+
+def test_the_summary_is_the_answers_in_the_order_of_the_questions():
+    tables = frames(
+        registration=[REGISTRATION], accuracy=[NATURAL], ledger=[LEDGER], mcnemar=[WAITED]
+    )
+    lines = summary(tables, "demo").splitlines()
+    asked = [line.split("**")[1] for line in lines if line[:1].isdigit()]
+    assert asked == [q.asked for q in QUESTIONS if q.asked in asked] and len(asked) == 6
+    assert len(QUESTIONS) <= 12
+    left_out = frames(accuracy=[NATURAL | {"n_excluded": 4}])
+    assert "4 items are left out, since they occur in a corpus" in summary(left_out, "demo")
 
 
 def test_tables_read_back_from_csv_say_the_same():
-    tables = {
-        "accuracy": pd.DataFrame([ACCURACY, {**ACCURACY, "condition": "max=8", "estimate": 0.3}]),
-        "registration": pd.DataFrame([REGISTRATION, {**REGISTRATION, "estimate": np.nan}]),
-        "mcnemar": pd.DataFrame([MCNEMAR]).astype({"n_pairs": "Int64"}),
-    }
+    tables = frames(accuracy=[NATURAL, WAITED], registration=[REGISTRATION], mcnemar=[WAITED])
     back = {name: pd.read_csv(io.StringIO(t.to_csv(index=False))) for name, t in tables.items()}
     assert summary(back, "demo") == summary(tables, "demo")
 
 
-def test_negative_zero_claims_no_sign():
-    text = line("mcnemar", MCNEMAR, estimate=-0.0001, lower=-0.01, upper=0.01)
-    assert "by 0.0 points" in text or "by +0.0 points" in text
+def test_numbers():
+    assert number(-0.0001, 1) == "0.0" and number(-0.2, 1) == "−0.2"
+    assert p_value(0.0004) == "p < 0.001" and p_value(0.0312) == "p = 0.031"
+    assert p_value(0.02, "permutation, none as far out") == "p ≤ 0.020"
 
 
-def test_without_any_difficulty_one_sentence_says_so():
-    why = "not estimated: 0 items with a difficulty, at least 3 are needed; uncorrected; {} items "
-    bare = {**REGISTRATION, "n": 0, "estimate": np.nan, "method": why.format(9) + "without "
-            "difficulty left out"}  # fmt: skip
-    tables = {"registration": pd.DataFrame([bare, {**bare, "measure": "kendall"}])}
-    assert "- No item has a difficulty: not estimated.\n" in summary(tables, "demo")
-    assert "no estimate" not in summary(tables, "demo")
-    tables = {"registration": pd.DataFrame([bare, REGISTRATION])}
-    assert "No item has a difficulty" not in summary(tables, "demo")
-
-
-def test_what_was_recorded_elsewhere_is_said_to_be_read():
-    rows = pd.DataFrame(
-        [{"model": "m", "n_responses": 64, "think_tokens": 2638, "new_tokens": np.nan, "chains": 0}]
-    ).assign(alone_tokens=np.nan, shared_tokens=np.nan, seconds=np.nan, peak_memory_mib=np.nan)
-    text = summary({"ledger": rows}, "demo")
-    assert "64 responses of 2,638 thinking tokens were read from logs" in text
+def test_code_has_two_ticks_in_restructured_text():
+    said = Words("", {"Is it?": "`a` of 3; `b`", "Why?": "So."}, {})
+    assert restructured(said) == "**Is it?**\n``a`` of 3; ``b``\n\n**Why?**\nSo.\n"

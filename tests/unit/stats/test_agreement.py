@@ -11,7 +11,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from thinkscale.errors import ThinkscaleError
 from thinkscale.figures import grader_agreement as figure
 from thinkscale.figures.core.style import Look, save
-from thinkscale.report.accuracy import agreement
+from thinkscale.report.details import agreement
 from thinkscale.stats import grader_agreement
 from thinkscale.stats.grader_agreement import OUTCOMES, kappa
 
@@ -153,7 +153,7 @@ def test_the_order_of_rows_changes_nothing_but_graders_keep_theirs():
 def test_no_natural_condition():
     table = compared(grades_of(noisy, conditions=("max=8",)), n_boot=50)
     assert set(table["condition"]) == {"all conditions"}
-    assert "over all conditions" in " ".join(agreement(table))
+    assert len(list(agreement(table, 0.05))) == 1
 
 
 def test_missing_column():
@@ -163,13 +163,11 @@ def test_missing_column():
 
 def test_sentences():
     table = compared(grades_of(noisy, models=("a", "b")), n_boot=100)
-    said = list(agreement(table))
-    assert len(said) == 4
-    assert said[0].startswith("`a`, in the natural condition: accuracy was ")
-    assert "by `choice`" in said[0] and "by `article`" in said[0] and "n = 60" in said[0]
-    assert "`choice` and `article` agreed with Cohen's kappa 0." in said[1]
+    [said] = agreement(table, 0.05)
+    assert said.startswith("`choice` and `article` agree, Cohen's κ: `a` 0.")
+    assert "; `b` 0." in said and "(n = 60 responses)" in said
     one = compared(grades_of(lambda rng: ["incorrect"] * 2), n_boot=50)
-    assert "no estimate" in list(agreement(one))[1]
+    assert not list(agreement(one, 0.05))
 
 
 @pytest.mark.parametrize("models", [1, 2, 6])

@@ -8,7 +8,7 @@ from graded_frames import PARAMETERS, graded_frame, searches_frame
 from thinkscale.data import contracts
 from thinkscale.data.tables import read_table, write_table
 from thinkscale.errors import ThinkscaleError
-from thinkscale.report.strategies import strategies as sentences
+from thinkscale.report.details import strategies as sentences
 from thinkscale.stats import compute_matched, compute_optimal, strategies
 from thinkscale.stats.core import searches as core
 
@@ -53,10 +53,10 @@ def test_whose_tokens_a_scorer_reads_is_said(tmp_path):
     said = found.groupby("strategy")["scorer_reads"].agg(lambda each: each.iloc[0])
     assert said.dropna().to_dict() == {"beam": "text", "best": "tokens"}
     # The best is a beam, whose scorer is given text.
-    [sentence] = sentences(found)
-    assert "that a scorer read, in its own tokens of the text" in sentence
-    [sentence] = sentences(found[found["strategy"] == "best"])
-    assert "that a scorer read;" in sentence
+    [sentence] = sentences(found, 0.05)
+    assert "of its own that a scorer read" in sentence
+    [sentence] = sentences(found[found["strategy"] == "best"], 0.05)
+    assert "that a scorer read" in sentence and "of its own" not in sentence
 
 
 def test_conditions_of_budget_forcing_stand_beside():

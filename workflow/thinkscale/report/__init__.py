@@ -1,5 +1,5 @@
-"""What a study says in words, generated from its tables."""
+"""What a study says: in words generated from its tables, on a page, and of its methods."""
 
-from thinkscale.report.summary import summary
+from thinkscale.report.summary import summary, words
 
-__all__ = ["summary"]
+__all__ = ["summary", "words"]

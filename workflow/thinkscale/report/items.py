@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from thinkscale.report.words import claim, code, count, estimate, missing
+from thinkscale.report.words import claim, code, count, estimate
 
 
-def items(table: pd.DataFrame) -> Iterator[str]:
+def items(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     rows = table.fillna({"detail": ""})
     counts = Counter({(row.measure, row.detail): row.n for row in rows.itertuples()})
     total = Counter(rows.groupby("measure")["n"].sum().to_dict())
@@ -53,26 +53,24 @@ def items(table: pd.DataFrame) -> Iterator[str]:
             "they count in accuracy, and in nothing that compares with difficulty."
         )
 
-    for measure, (what, *claims) in DIFFICULTY.items():
-        for row in table[(table["measure"] == measure) & (table["n"] != 0)].itertuples():
-            yield missing(row, what) or (
-                f"{claim(row, *claims)} (Spearman's rho = {estimate(row)}, 95% interval, "
+    for measure, claims in DIFFICULTY.items():
+        for row in table[(table["measure"] == measure) & table["estimate"].notna()].itertuples():
+            yield (
+                f"{claim(row, *claims, alpha)} (Spearman's rho = {estimate(row)}, 95% interval, "
                 f"n = {count(row.n)} items of the bank)."
             )
 
 
-DIFFICULTY = {  # what is set against difficulty; what to claim where there is a direction, and not
+DIFFICULTY = {  # what is claimed of difficulty and this, where there is a direction, and where not
     "difficulty_response_time": (
-        "Difficulty and response time",
         "{People took longer|Warning: people took less time} for the items counted as harder"
         "{|; is `items.difficulty_direction` right?}",
-        "Difficulty and response time have no clear relation: {why}",
+        "Difficulty and response time have no clear relation",
     ),
     "difficulty_stem_length": (
-        "Difficulty and the length of questions",
         "Longer questions are {harder, so thinking may be longer for them for that reason alone"
         "|easier}",
-        "Difficulty and length of questions have no clear relation: {why}",
+        "Difficulty and length of questions have no clear relation",
     ),
 }
 

@@ -14,7 +14,8 @@ from thinkscale import __version__
 from thinkscale.data.digest import file_sha256
 
 _PACKAGES = """accelerate ftfy matplotlib numpy pandas peft pingouin pyarrow pydantic rapidfuzz
-    safetensors scikit-learn scipy snakemake statsmodels tokenizers torch transformers trl"""
+    safetensors scikit-learn scipy seaborn snakemake statsmodels tokenizers torch transformers
+    trl"""
 PACKAGES = tuple(_PACKAGES.split())
 
 

@@ -1,55 +1,97 @@
 """What every sentence is made of: numbers, intervals, names, and what an estimate lets one claim.
 
-`row` is a row of a table as `itertuples` gives it, with estimate, lower, upper and method.
+`row` is a row of a table as `itertuples` gives it, with estimate, lower, upper and method. A
+sentence speaks of all models at once: `per_model` names them, `directions` counts them.
 """
 
 import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 ESTIMATE = ("estimate", "lower", "upper")
+SOUGHT = ["model", "corpus", "grader", "p", *ESTIMATE]  # what may be asked of a missing table
+ALL_NAMED = 3  # models: of more, a sentence names those at the ends
 
 
-def missing(row: Any, what: str) -> str:
-    """Why there is no estimate of `what`, as a sentence; empty where there is one."""
-    return f"{what}: no estimate ({row.method})." if pd.isna(row.estimate) else ""
+def rows(tables: Mapping[str, pd.DataFrame], name: str, **values: Any) -> pd.DataFrame:
+    """Rows of a table that hold an estimate and, in columns, `values`; none without the table."""
+    table = tables.get(name, pd.DataFrame())
+    if table.empty or not {"estimate", *values} <= set(table.columns):
+        return pd.DataFrame(columns=SOUGHT)
+    kept = table["estimate"].notna()
+    for column, value in values.items():
+        kept &= table[column] == value
+    return table[kept]
 
 
-def claim(row: Any, what: str, neither: str, alpha: float | None = None) -> str:
-    """What an estimate lets one say: `what`, or, where its sign is open, `neither` and `{why}`.
+def per_model(
+    rows: pd.DataFrame, say: Callable[[Any], str], by: str = "estimate", column: str = "model"
+) -> str:
+    """What `say` makes of each model's row; of many, of those least and most `by` a column."""
+    said = [f"{named(getattr(row, column))} {say(row)}" for row in rows.itertuples()]
+    if len(said) <= ALL_NAMED:
+        return "; ".join(said)
+    places = rows[by].reset_index(drop=True)
+    return f"lowest {said[places.idxmin()]}; highest {said[places.idxmax()]}"
 
-    `what` holds the words for above and for below zero: "thought {longer|shorter} than natural".
-    Of one of several tests the sign is known where its corrected `p_holm` is below `alpha`;
-    without `alpha`, where the interval excludes zero.
+
+def directions(rows: pd.DataFrame, alpha: float, above: str, below: str, neither: str) -> str:
+    """Which way each model's estimate points: a word for one model, counts for several."""
+    signs = Counter(direction(row, alpha) for row in rows.itertuples())
+    words = [(signs[sign], word) for sign, word in ((1, above), (-1, below), (0, neither))]
+    if len(rows) == 1:
+        return next(word for number, word in words if number)
+    found = [f"{word} in {number} of {len(rows)} models" for number, word in words if number]
+    return ", ".join(found)
+
+
+def direction(row: Any, alpha: float) -> int:
+    """The sign that an estimate lets one claim, 0 where it is open.
+
+    By p where the table has one, corrected for the other tests of its family where it is so; else
+    by whether the interval excludes zero.
     """
-    if pd.isna(row.lower) or pd.isna(row.upper):
-        return neither.format(why="without an interval no direction is claimed")
-    if alpha is None:
-        open_, why = row.lower <= 0 <= row.upper, "the interval includes zero"
+    tested = (getattr(row, name, None) for name in ("p_holm", "p_clustered", "p"))
+    if p := [p for p in tested if pd.notna(p)]:
+        sure = p[0] < alpha
     else:
-        open_, why = not row.p_holm < alpha, f"the corrected p is not below {alpha:.3g}"
-    if open_:
-        return neither.format(why=why)
-    return re.sub(r"\{(.*?)\|(.*?)\}", r"\1" if row.estimate > 0 else r"\2", what)
+        sure = not (pd.isna(row.lower) or pd.isna(row.upper) or row.lower <= 0 <= row.upper)
+    return int(sure) * (1 if row.estimate > 0 else -1 if row.estimate < 0 else 0)
+
+
+def claim(row: Any, what: str, neither: str, alpha: float) -> str:
+    """`what`, with its words for above and for below zero, or `neither` where the sign is open.
+
+    `what` is as "thought {longer|shorter} than natural".
+    """
+    sign = direction(row, alpha)
+    return re.sub(r"\{(.*?)\|(.*?)\}", r"\1" if sign > 0 else r"\2", what) if sign else neither
 
 
 def estimate(row: Any, digits=2, scale=1, unit="", *, signed=False, of=ESTIMATE) -> str:
     """An estimate times `scale`, its unit and its interval, from the columns `of`."""
     value, lower, upper = (getattr(row, column) for column in of)
     bounds = _interval(lower, upper, digits, scale)
-    return f"{number(scale * value, digits, signed=signed)}{unit} {bounds}"
+    return f"{number(scale * value, digits, signed=signed)}{unit}{bounds}"
 
 
-def share(row: Any) -> str:
+def points(row: Any, of=ESTIMATE) -> str:
+    """A difference of two shares, in percentage points."""
+    return estimate(row, 1, 100, " points", signed=True, of=of)
+
+
+def share(row: Any, of=ESTIMATE) -> str:
     """An estimate that is a share, and its interval, in per cent."""
-    return f"{percent(row.estimate)} {_interval(row.lower, row.upper, 1, 100)}"
+    return estimate(row, 1, 100, "%", of=of)
 
 
 def _interval(low: float, high: float, digits: int, scale: float) -> str:
     if pd.isna(low) or pd.isna(high):
-        return "[no interval]"
-    return f"[{number(scale * low, digits)} to {number(scale * high, digits)}]"
+        return ""
+    return f" [{number(scale * low, digits)} to {number(scale * high, digits)}]"
 
 
 def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
@@ -65,6 +107,13 @@ def count(value: float) -> str:
     return number(value, 0)
 
 
+def span(values: Iterable[float], say: Callable[[float], str] = count) -> str:
+    """One number, or the least and the most of several that differ."""
+    known = [value for value in values if pd.notna(value)]
+    ends = dict.fromkeys(say(end(known)) for end in (min, max)) if known else ["missing"]
+    return " to ".join(ends)
+
+
 def percent(value: float) -> str:
     return "a missing share" if pd.isna(value) else f"{number(100 * value, 1)}%"
 
@@ -78,7 +127,7 @@ def p_value(value: float, method: str = "") -> str:
 
 
 def named(name: object) -> str:
-    return f"`{str(name).replace('`', chr(39))}`"
+    return code(str(name).strip() or name)
 
 
 def code(token: object) -> str:
