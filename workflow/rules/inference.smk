@@ -47,6 +47,7 @@ rule import_responses:
         record=results("models", "{model}.json"),
         candidates=results("search", "{model}", "0.candidates.parquet"),
         scores=results("search", "{model}", "0.scores.parquet"),
+        nodes=results("search", "{model}", "0.nodes.parquet"),
         spent=results("search", "{model}", "0.spent.parquet"),
     log:
         log_of("import_responses", "{model}.log"),

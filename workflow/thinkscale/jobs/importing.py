@@ -173,14 +173,14 @@ def _counter(model: str, path: Path) -> Count:
 def write_imported(imported: Imported, output: Mapping[str, str]) -> None:
     """Write each frame where `output` has a path of its name, and empty ones of what is not made.
 
-    A recorded model has no chains, and nothing was read of its labels' probabilities.
+    A recorded model has no chains or trees, and nothing was read of its labels' probabilities.
     """
     for name, path in output.items():
         match name:
             case "record" | "usage":
                 text = json.dumps(getattr(imported, name), indent=2) + "\n"
                 Path(path).write_text(text, encoding="utf-8")
-            case "chains" | "readouts":
+            case "chains" | "readouts" | "nodes":
                 empty = pd.DataFrame(columns=contracts.SCHEMAS[name].names)
                 contracts.write(empty, path, name)
             case _:
