@@ -1,6 +1,7 @@
 """Figures of a whole study: what its tables of all models say, and that many have room."""
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -108,13 +109,14 @@ def test_the_frontier_is_joined_and_named_and_the_rest_is_faint():
     (ax,) = figure.axes
     joined = ax.lines[0]
     assert joined.get_xydata().tolist() == [[10, 0.3], [20, 0.5], [80, 0.52]]
-    drawn = {line.get_xdata()[0]: line for line in ax.lines[1:] if line.get_marker() == "o"}
+    markers = [line for line in ax.lines[1:] if line.get_marker() == "o"]
+    drawn = {x: line for line in markers for x in line.get_xdata()}
     assert {x: line.get_alpha() for x, line in drawn.items()} == {10: 1, 20: 1, 40: 0.3, 80: 1}
     assert [x for x, line in drawn.items() if line.get_markerfacecolor() == "white"] == [80]
     names = {text.get_text(): text.get_window_extent() for text in ax.texts}
     assert list(names) == ["max. 8", "natural", "cons@4"]  # as conditions are named elsewhere
     boxes = list(names.values())
-    assert not any(one.overlaps(two) for one, two in zip(boxes, boxes[1:], strict=False))
+    assert not any(one.overlaps(two) for one, two in pairwise(boxes))
     assert all(ax.bbox.x0 <= box.x0 for box in boxes)
     assert "1 without an accuracy or a cost not shown" in words(figure)
     assert words(frontier.draw(costs().assign(alone=np.nan), look=QUICK)).startswith("no data: ")
