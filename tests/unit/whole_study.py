@@ -28,6 +28,7 @@ MODELS = (
 QUICK = {"n_boot": 100, "n_permutations": 100}
 GRADED = (
     *("accuracy", "registration", "outcome_difficulty", "token_change", "mcnemar"),
+    *("allocation", "frontier", "power", "reliability"),
     *("grader_agreement", "readout", "readout_bins", "readout_calibration", "readout_difficulty"),
 )
 MODULES = [m.name for m in pkgutil.iter_modules(figures.__path__) if m.name != "core"]
@@ -47,6 +48,7 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
     rng = np.random.default_rng(0)
     graded = graded_frame(MODELS[:models], items, samples)
     graded = with_readouts(graded).assign(outcome_article=graded["outcome"])
+    graded = graded.assign(alone_tokens=graded["think_tokens"] + 5, new_tokens=5)
     hard = graded["difficulty"].drop_duplicates()
     steps = np.arange(1, 301)
     loss = 0.4 + 2 / np.sqrt(steps) + rng.normal(0, 0.05, steps.size)
@@ -59,6 +61,13 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
     part = {"estimate": 0.31, "lower": 0.28, "upper": 0.34, "unit": "bits", "measure": "js"}
     sizes = {"documents_corpus": 1000, "documents_items": items, "tokens_corpus": 80_000}
     null = {"tokens_items": 12_000, "null_mean": 0.02, "null_upper": 0.03, "p": 0.002}
+    sets = [("ridge", "length", 0.4), ("ridge", "all", 0.8)]
+    predicted = [
+        {"learner": learner, "features": features, "difficulty": value, "predicted": r * value}
+        for learner, features, r in sets
+        for value in hard
+    ]
+    rho = {"measure": "spearman", "against": np.nan, "lower": 0.3, "upper": 0.9}
     share = np.where(rng.random(items) < 0.8, 0, rng.random(items))
     made = {
         "graded": graded,
@@ -72,6 +81,13 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
             "token": words, "token_id": range(400), "frequency_corpus": tokens[0],
             "frequency_items": tokens[1], "js_contribution": js, **corpus,
         }),
+        "predicted_difficulty": pd.DataFrame(predicted).assign(
+            predicted=lambda rows: rows["predicted"] + rng.normal(0, 0.4, len(rows))
+        ),
+        "prediction": pd.DataFrame(
+            rho | {"learner": learner, "features": features, "estimate": r}
+            for learner, features, r in sets
+        ),
         "overlap": pd.DataFrame({"share": share, "ngram": 13, "ngrams": 20, **corpus}),
     }  # fmt: skip
     return made | {name: tabulated(name, graded) for name in tables}

@@ -44,7 +44,7 @@ use rule draw as draw_correlations with:
     input:
         table("registration"),
     output:
-        **drawn("correlations", "Registration", "all correlations with difficulty"),
+        **drawn("correlations", "Registration", "all correlations of thinking tokens"),
 
 
 use rule draw as draw_outcomes with:
@@ -55,11 +55,25 @@ use rule draw as draw_outcomes with:
         **drawn("difficulty_by_outcome", "Registration", "difficulty by outcome"),
 
 
+use rule draw as draw_icc with:
+    input:
+        table("reliability"),
+    output:
+        **drawn("reliability", "Registration", "reliability of thinking tokens"),
+
+
 use rule draw as draw_tokens_by_outcome with:
     input:
         results("graded.parquet"),
     output:
         **drawn("tokens_by_outcome", "Registration", "tokens within items, by outcome"),
+
+
+use rule draw as draw_allocation with:
+    input:
+        table("allocation"),
+    output:
+        **drawn("allocation", "Allocation", "right against other answers within items"),
 
 
 use rule draw as draw_chain with:
@@ -112,6 +126,34 @@ use rule draw as draw_token_change with:
         table("token_change"),
     output:
         **drawn("token_change", "Sweeps", "change of thinking tokens"),
+
+
+use rule draw as draw_frontier with:
+    input:
+        table("frontier"),
+        table("accuracy"),
+    output:
+        **drawn("frontier", "Compute", "accuracy and cost"),
+
+
+use rule draw as draw_power with:
+    input:
+        table("power"),
+    output:
+        **drawn("power", "Power", "effects that are detected"),
+
+
+use rule draw as draw_prediction with:
+    input:
+        table("predicted_difficulty"),
+        table("prediction"),
+    output:
+        **drawn(
+            "predicted_difficulty",
+            "Prediction",
+            "predicted and human difficulty",
+            when=table("predicted_difficulty") in TABLES,
+        ),
 
 
 use rule draw as draw_token_scatter with:

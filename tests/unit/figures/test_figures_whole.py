@@ -1,6 +1,7 @@
-"""Figures of a whole study: correlations, flips and items, and that many models have room."""
+"""Figures of a whole study: what its tables of all models say, and that many have room."""
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,17 @@ from matplotlib.text import Text
 
 import whole_study
 from graded_frames import graded_frame
-from thinkscale.figures import accuracy_by_item, correlations, flips, tokens_by_outcome
+from thinkscale.figures import (
+    accuracy_by_item,
+    allocation,
+    correlations,
+    flips,
+    frontier,
+    power,
+    predicted_difficulty,
+    reliability,
+    tokens_by_outcome,
+)
 from thinkscale.figures.core.style import Look, Style
 
 QUICK = Look(Style(dpi=60))
@@ -22,9 +33,10 @@ def words(figure):
 
 
 def registration(models=("a", "b")):
-    values = {"spearman": 0.5, "kendall": 0.4, "response_time_spearman": 0.3}
+    values = {"spearman": 0.5, "kendall": 0.4, "somers_d": 0.3}
     return pd.DataFrame(
-        {"model": model, "measure": measure, "n": 100, "detectable": 0.277}
+        {"model": model, "criterion": "difficulty", "measure": measure, "n": 100}
+        | {"detectable": 0.277}
         | {"estimate": r + i / 10, "lower": r + i / 10 - 0.1, "upper": r + i / 10 + 0.05}
         for i, model in enumerate(models)
         for measure, r in values.items()
@@ -35,15 +47,128 @@ def test_each_correlation_has_its_interval_in_its_row():
     table = registration()
     (ax,) = correlations.draw(table, look=QUICK).axes
     rows = [label.get_text() for label in ax.get_yticklabels()]
-    assert rows == ["Spearman’s ρ", "Kendall’s τ", "response_time_spearman"]
+    assert rows == ["Spearman’s ρ", "Kendall’s τ", "Somers’ D, cut as bounds"]
     bars = [c[2][0].get_segments() for c in ax.containers if isinstance(c, ErrorbarContainer)]
     found = [(*bar[:, 0], round(bar[0, 1])) for model in bars for bar in model]
-    at = {"spearman": 0, "kendall": 1, "response_time_spearman": 2}
+    at = {"spearman": 0, "kendall": 1, "somers_d": 2}
     expected = [(r.lower, r.upper, at[r.measure]) for r in table.itertuples()]
     np.testing.assert_allclose(found, expected)
     assert np.isclose([0.277, -0.277], [ax.patches[0].get_x() + 0.554, ax.patches[0].get_x()]).all()
     alone = correlations.draw(table.assign(estimate=np.nan), look=QUICK)
     assert words(alone).startswith("no data: ")
+
+
+def test_each_criterion_has_its_panel():
+    other = registration(["a"]).assign(criterion="response_time", estimate=0.8)
+    table = pd.concat([registration(["a"]), other[other["measure"] == "spearman"]])
+    first, second = correlations.draw(table, look=QUICK).axes
+    assert first.get_xlabel() == "correlation with difficulty"
+    assert second.get_xlabel() == "correlation with response time"
+    assert [points(ax) for ax in (first, second)] == [[[0.5, 0], [0.4, 1], [0.3, 2]], [[0.8, 0]]]
+
+
+def points(ax):
+    return [
+        place for c in ax.collections if isinstance(c, PathCollection) for place in
+        np.ma.getdata(c.get_offsets()).tolist()
+    ]  # fmt: skip
+
+
+def test_ratios_of_right_answers_to_others_stand_at_one_where_logs_are_alike():
+    table = pd.DataFrame({"model": "m", "measure": ["within", "cohen_d", "mixed"]})
+    ends = {"estimate": [np.log(2), 5, 0], "lower": [0, 4, -1], "upper": [1, 6, 1]}
+    table = table.assign(n_both=9, censored=0.25, **ends)
+    figure = allocation.draw(table, look=QUICK)
+    np.testing.assert_allclose(points(figure.axes[0]), [[2, 0], [1, 1]])
+    assert "n = 9 items" in words(figure) and "25%" in words(figure)
+    assert words(allocation.draw(table.assign(estimate=np.nan), look=QUICK)).startswith("no data")
+
+
+def test_reliability_is_of_one_sample_and_of_the_mean():
+    measures = ["icc_single", "icc_mean", "disattenuated"]
+    table = pd.DataFrame({"model": "m", "measure": measures, "n": 20, "samples": 4.0})
+    table = table.assign(estimate=[0.4, 0.7, 1.2], lower=[0.2, 0.5, 0.9], upper=[0.6, 0.9, 1.4])
+    figure = reliability.draw(table, look=QUICK)
+    np.testing.assert_allclose(points(figure.axes[0]), [[0.4, 0], [0.7, 1]])
+    assert "20 items a model, 4 samples each" in words(figure)
+    varied = pd.concat([table, table.assign(model="n", samples=3.5)])
+    assert "3.5–4 samples" in words(reliability.draw(varied, look=QUICK))
+
+
+def costs():
+    table = pd.DataFrame({
+        "point": ["max=8", "natural", "waits=1", "cons@4", "min=0"], "k": [1, 1, 1, 4, 1],
+        "alone": [10, 20, 40, 80, np.nan], "estimate": [0.3, 0.5, 0.4, 0.52, 0.5],
+        "frontier": [True, True, False, True, False], "model": "m", "n_items": 50,
+    })  # fmt: skip
+    return table.assign(lower=table["estimate"] - 0.1, upper=table["estimate"] + 0.1)
+
+
+def test_the_frontier_is_joined_and_named_and_the_rest_is_faint():
+    figure = frontier.draw(costs(), flipped(estimate=0.5), look=QUICK)
+    (ax,) = figure.axes
+    joined = ax.lines[0]
+    assert joined.get_xydata().tolist() == [[10, 0.3], [20, 0.5], [80, 0.52]]
+    markers = [line for line in ax.lines[1:] if line.get_marker() == "o"]
+    drawn = {x: line for line in markers for x in line.get_xdata()}
+    assert {x: line.get_alpha() for x, line in drawn.items()} == {10: 1, 20: 1, 40: 0.3, 80: 1}
+    assert [x for x, line in drawn.items() if line.get_markerfacecolor() == "white"] == [80]
+    names = {text.get_text(): text.get_window_extent() for text in ax.texts}
+    assert list(names) == ["max. 8", "natural", "cons@4"]  # as conditions are named elsewhere
+    boxes = list(names.values())
+    assert not any(one.overlaps(two) for one, two in pairwise(boxes))
+    assert all(ax.bbox.x0 <= box.x0 for box in boxes)
+    assert "1 without an accuracy or a cost not shown" in words(figure)
+    assert words(frontier.draw(costs().assign(alone=np.nan), look=QUICK)).startswith("no data: ")
+
+
+def planned():
+    """Conditions of which max=8 needs more than waits=1, and a third that cannot be planned for."""
+    rows = []
+    for condition, scale in (("max=8", 2.0), ("waits=1", 1.0), ("natural", np.nan)):
+        for n, k, here in ((30, 2.0, True), (100, 1, False), (400, 1, False), (400, 4, False)):
+            effect = scale / np.sqrt(n * k)
+            ends = {"estimate": effect, "lower": 0.9 * effect, "upper": 1.1 * effect}
+            size = {"n_items": n, "samples": k, "this_study": here}
+            rows.append({"condition": condition, "measure": "accuracy", **size, **ends})
+            if condition == "natural":
+                rho = {"measure": "spearman_difficulty", "estimate": 2.8 / np.sqrt(n)}
+                rows.append(rows[-1] | rho)
+    limits = flipped()[["condition", "max_think", "waits", "continuation"]]
+    frame = pd.DataFrame(rows).merge(limits, on="condition", how="left")
+    none = {"truncate": pd.NA, "min_think": pd.NA, "no_think": False}
+    return frame.assign(model="m", power=0.8, observed=-0.25, **none)
+
+
+def test_detectable_effects_stand_over_items_beside_what_was_observed():
+    figure = power.draw(planned(), look=QUICK)
+    correlation, accuracy = figure.axes
+    line, observed = correlation.lines[0].get_xydata(), correlation.lines[-1].get_xydata()
+    np.testing.assert_allclose(line, [[n, 2.8 / np.sqrt(n)] for n in (30, 100, 400)])
+    assert observed.tolist() == [[30, 0.25]]
+    # Of two conditions the lower is the median.
+    one, four, level = (line.get_xydata() for line in accuracy.lines[:3])
+    np.testing.assert_allclose(one, [[100, 0.1], [400, 0.05]])
+    np.testing.assert_allclose(four, [[400, 0.025]])
+    assert set(level[:, 1]) == {0.25} and accuracy.get_ylim()[1] > 0.25
+    said = words(figure)
+    assert "1 wait, observed 0.250" in said and "4 samples" in said and "80% power" in said
+    assert words(power.draw(planned().assign(estimate=np.nan), look=QUICK)).startswith("no data: ")
+
+
+def test_predictions_from_length_and_from_all_stand_beside_each_other():
+    sets = pd.DataFrame({"learner": ["mean", "ridge", "ridge"]})
+    sets["features"] = ["dummy", "length", "all"]
+    items = pd.DataFrame({"difficulty": [0.0, 1.0, 2.0], "predicted": [0.5, 1.0, 1.5]})
+    told = sets.assign(measure="rmse", against=[None, None, "dummy"])
+    told = told.assign(estimate=0.41, lower=0.3, upper=0.5)
+    figure = predicted_difficulty.draw(sets.merge(items, how="cross"), told, look=QUICK)
+    assert [points(ax) for ax in figure.axes] == 2 * [[[0, 0.5], [1, 1], [2, 1.5]]]
+    said = words(figure)
+    assert "ridge, length alone" in said and "ridge, all features" in said and "n = 3 items" in said
+    assert said.count("RMSE 0.41 [0.30, 0.50]") == 1  # a difference from the dummy is no error
+    few = sets.merge(items.assign(predicted=np.nan), how="cross")
+    assert words(predicted_difficulty.draw(few, look=QUICK)).startswith("no data: ")
 
 
 def flipped(**columns):
@@ -101,7 +226,8 @@ def eight():
     "name",
     [
         *("accuracy_vs_budget", "accuracy_vs_waits", "accuracy_by_item", "correlations", "flips"),
-        *("grader_agreement", "readout_vs_tokens", "thinking_lengths", "training_loss"),
+        *("frontier", "grader_agreement", "power", "readout_vs_tokens", "reliability"),
+        *("thinking_lengths", "training_loss"),
     ],
 )
 def test_eight_models_have_room(name):

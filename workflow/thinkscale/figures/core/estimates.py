@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.frames import Frame
@@ -81,6 +82,22 @@ def bars(lower: pd.Series, estimate: pd.Series, upper: pd.Series) -> np.ndarray:
     return np.clip(np.nan_to_num(np.vstack([below, above])), 0, None)
 
 
+def forest(
+    panels: Mapping[str, pd.DataFrame], y: str, names: Mapping[str, str], look: Look
+) -> tuple[Figure, list[Axes]]:
+    """A panel of `dots` for each label of an axis of estimates, a dot for each model."""
+    shown = look.among(pd.concat(panels.values()))
+    height = layout.rows_height(names, shown)
+    figure, axes = layout.panel_grid(len(panels), look.style, height, sharey=True)
+    for ax, (label, rows) in zip(axes, panels.items(), strict=True):
+        dots(ax, rows, y, names, shown)
+        ax.set_xlabel(label)
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.grid(axis="x")
+    layout.legend(figure, shown, look)
+    return figure, axes
+
+
 def per_condition(table: Frame, label: str, look: Look) -> Figure:
     """Draw a table with one estimate for every model and condition (`stats.core.frame`).
 
@@ -90,11 +107,8 @@ def per_condition(table: Frame, label: str, look: Look) -> Figure:
     found: pd.DataFrame = frames.some(table, "nothing was estimated").dropna(subset="estimate")
     found = frames.some(found, "nothing was estimated")
     look = look.over(found)
-    shown, names = look.among(found), conditions.condition_names(found, look.style)
-    figure, (ax,) = layout.panel_grid(1, look.style, layout.rows_height(names, shown))
-    dots(ax, found, "condition", names, shown)
-    ax.set_xlabel(label)
-    layout.legend(figure, shown, look)
+    names = conditions.condition_names(found, look.style)
+    figure, _ = forest({label: found}, "condition", names, look)
     sizes = f"n per point: {span(found['n_items'])} items, {span(found['n_responses'])} responses"
     layout.note(figure, f"{sizes}; bars: {look.confidence:.0%} intervals", look.style)
     return figure

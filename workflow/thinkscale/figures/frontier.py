@@ -1,0 +1,95 @@
+"""Accuracy against what it costs: every condition and vote of every model, and the frontier."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from thinkscale.figures.core import accuracy as core
+from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.estimates import ENDS, bars
+from thinkscale.figures.core.frames import Frame
+from thinkscale.figures.core.style import Line, Look, Style
+from thinkscale.figures.core.text import span, visible
+
+
+@layout.figure
+def draw(frontier: Frame, accuracy: Frame = None, *, look: Look) -> Figure:
+    """Accuracy against tokens sampled for an item by a point alone, on a log scale.
+
+    Filled are conditions, named as `accuracy` has them; hollow are votes. Points that none beats in
+    both are joined, named, and have their intervals; all others are faint.
+    """
+    table = frames.some(frontier, "no condition has an accuracy and a cost")
+    needed = ["model", "point", "k", "n_items", "alone", "frontier", *ENDS]
+    table = frames.require(table, needed, "frontier")
+    drawn = table[table["estimate"].notna() & (table["alone"] > 0)]
+    drawn = frames.some(drawn, "no condition has an accuracy and a cost")
+    look, style = look.over(drawn), look.style
+    shown, best = look.among(drawn), drawn[drawn["frontier"]].sort_values("alone")
+    names = {point: visible(point, limit=24, style=style) for point in best["point"]}
+    if not frames.is_empty(accuracy):
+        names |= conditions.condition_names(accuracy, style)
+
+    height = 1.6 * style.height
+    figure, (ax,) = layout.panel_grid(1, style, height, extra=1.0)
+    steps = {"drawstyle": "steps-post", "color": style.ink, "linewidth": 0.8, "zorder": 1}
+    sns.lineplot(best, x="alone", y="estimate", ax=ax, legend=False, **steps)
+    for (model, on, vote), rows in drawn.groupby(["model", "frontier", drawn["k"] > 1]):
+        line, ends = shown[model], [rows[end] for end in ("lower", "estimate", "upper")]
+        ax.errorbar(
+            rows["alone"], rows["estimate"], bars(*ends) if on else None, fmt=line.marker,
+            color=line.colour, markerfacecolor="white" if vote else line.colour,
+            alpha=1 if on else 0.3, elinewidth=0.8, zorder=3 if on else 2,
+        )  # fmt: skip
+    bottom = np.floor(10 * min(drawn["estimate"].min(), best["lower"].min())) / 10
+    ax.set_ylim(max(0, bottom), core.top(best))
+    _cost_axis(ax, drawn["alone"], len(names[best["point"].iloc[0]]), style)
+    _label(ax, best, names, shown, 72 * height, style)
+    ax.set_ylabel(core.LABEL)
+    ax.grid(axis="y")
+    vote = Line(style.ink, "o").handle("vote", linestyle="", markerfacecolor="white")
+    joined = Line(style.ink, "").handle("frontier", linewidth=0.8)
+    layout.legend(figure, shown, look, [vote, joined])
+    text = f"n = {span(drawn['n_items'])} items a point; bars: {look.confidence:.0%} intervals"
+    if left := len(table) - len(drawn):
+        text += f"; {left} without an accuracy or a cost not shown"
+    layout.note(figure, text, style)
+    return figure
+
+
+def _cost_axis(ax: Axes, costs: pd.Series, letters: int, style: Style) -> None:
+    """A log scale with room at the left for the name of the cheapest point."""
+    low, high = np.log10(costs.min()), np.log10(costs.max())
+    room = 0.58 * style.small * letters / (72 * 0.8 * style.width) + 0.04
+    whole = max(high - low, 0.3) / (0.95 - room)
+    ax.set_xscale("log")
+    ax.set_xlim(10 ** (low - room * whole), 10 ** (low + (1 - room) * whole))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3) if whole > 1.2 else (1, 2, 3, 4, 6)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("tokens sampled for an item (log scale)")
+
+
+def _label(
+    ax: Axes, best: pd.DataFrame, names: dict[str, str], lines: dict[str, Line], height: float,
+    style: Style,
+) -> None:  # fmt: skip
+    """Names above and left of points, where nothing else is, each a line above the one before.
+
+    height: of the axes, in points of type.
+    """
+    low, high = ax.get_ylim()
+    below = -np.inf
+    leader = {"arrowstyle": "-", "color": style.muted, "linewidth": 0.4, "relpos": (1, 0.4)}
+    for row in best.itertuples():
+        place = (row.estimate - low) / (high - low) * height
+        at = max(place + 2, below + 1.15 * style.small)
+        layout.label(
+            ax, names[row.point], (row.alone, row.estimate), (-6, at - place), style, ha="right",
+            color=lines[row.model].colour,
+            arrowprops=leader,
+        )  # fmt: skip
+        below = at

@@ -1,0 +1,60 @@
+"""Difficulty predicted out of sample against that for people, item by item."""
+
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core.estimates import ENDS
+from thinkscale.figures.core.frames import Frame
+from thinkscale.figures.core.style import Look
+from thinkscale.figures.core.text import with_interval
+
+_NAMES = {"length": "length alone", "all": "all features"}
+
+
+@layout.figure
+def draw(predicted_difficulty: Frame, prediction: Frame = None, *, look: Look) -> Figure:
+    """A panel for each learner from the length of items alone, and from all features.
+
+    Above each is its error, from `prediction`. On the diagonal a prediction is right.
+    """
+    table = frames.some(predicted_difficulty, "no difficulty was predicted")
+    needed = ["features", "learner", "difficulty", "predicted"]
+    table = frames.require(table, needed, "predicted_difficulty")
+    found = table[table["features"].isin(_NAMES)].dropna(subset="predicted")
+    found = frames.some(found, "too few items have a difficulty")
+    style = look.style
+    sets = list(found.groupby(["learner", "features"], sort=False))
+    figure, axes = layout.panel_grid(len(sets), style, extra=0.95, sharex=True, sharey=True)
+    for ax, ((learner, features), rows) in zip(axes, sets, strict=True):
+        sns.scatterplot(
+            rows, x="difficulty", y="predicted", color=style.palette[features == "all"],
+            marker=style.markers[features == "all"], linewidth=0, ax=ax, legend=False,
+            s=(0.75 * style.marker_size) ** 2, alpha=0.3 if len(rows) > 300 else 0.55,
+            rasterized=len(rows) > 5000,
+        )  # fmt: skip
+        middle = rows["difficulty"].mean()
+        ax.axline((middle, middle), slope=1, color=style.muted, linewidth=0.7, zorder=0)
+        ax.set(xlabel=layout.DIFFICULTY, ylabel="")
+        if ax.get_subplotspec().is_first_col():
+            ax.set_ylabel("predicted difficulty")
+        layout.heading(
+            ax, f"{learner}, {_NAMES[features]}", _said(prediction, learner, features), style.ink,
+            style,
+        )  # fmt: skip
+    text = f"n = {len(rows):,} items, each predicted from others; brackets: "
+    layout.note(figure, text + f"{look.confidence:.0%} intervals", style)
+    return figure
+
+
+def _said(prediction: Frame, learner: str, features: str) -> str:
+    """The error of predictions and their rank correlation, as far as the table has them."""
+    more = ["measure", "against", *ENDS[1:]]
+    keys = {"learner": learner, "features": features}
+    told = frames.estimated(prediction, "prediction", more, **keys)
+    told = told[told["against"].isna()].set_index("measure")
+    return "\n".join(
+        f"{name} {with_interval(*told.loc[measure, list(ENDS)])}"
+        for measure, name in {"rmse": "RMSE", "spearman": "\u03c1"}.items()
+        if measure in told.index
+    )
