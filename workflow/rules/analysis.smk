@@ -54,6 +54,8 @@ use rule tabulate as test_flips with:
 use rule tabulate as measure_token_change with:
     output:
         table=tabulated("token_change", "Sweeps", "change of thinking tokens"),
+    params:
+        options=resampling("confidence", "n_permutations"),
 
 
 use rule tabulate as compare_models with:
@@ -98,7 +100,7 @@ use rule tabulate as correlate_entropy with:
     output:
         table=tabulated("readout_difficulty", "Readout", "entropy and difficulty", when=READOUT),
     params:
-        options=resampling("confidence", "n_boot", "n_permutations"),
+        options=resampling("confidence", "n_boot"),
 
 
 use rule tabulate as sum_ledger with:

@@ -114,7 +114,7 @@ def test_bootstrap_without_variation_has_no_interval():
 def test_sign_flip_enumerates_few_differences():
     # All of one sign: 1 of 2^3 assignments is as extreme on either side.
     p, how = sign_flip([1.0, 2.0, 3.0, 0.0], Draws(n_permutations=100))
-    assert p == pytest.approx(2 / 8) and how == "exact permutation"
+    assert p == pytest.approx(2 / 8) and how == "exact"
     # 3 + 2 - 1 = 4: assignments with a sum of 4 or more are 6 and 4.
     p, _ = sign_flip([-1.0, 2.0, 3.0], Draws(n_permutations=100))
     assert p == pytest.approx(4 / 8)

@@ -8,13 +8,13 @@ import pingouin
 import pytest
 from scipy import stats as ss
 
-from thinkscale.stats.core.correlations import rank_statistic
+from thinkscale.stats.core.correlations import rank_correlation
 from thinkscale.stats.core.resampling import Draws
 from thinkscale.stats.registration import (
     MEASURES,
     correlate,
     detectable_correlation,
-    kendall_statistic,
+    kendall_correlation,
 )
 
 FEW = Draws(n_boot=200, n_permutations=200, seed=1)
@@ -60,10 +60,11 @@ def test_estimates_are_the_libraries():
 def test_statistics_of_resamples_are_the_libraries():
     tokens, difficulty, covariates = bank(25)
     index = np.random.default_rng(4).integers(0, 25, (6, 25))
+    times = np.stack([np.bincount(row, minlength=25) for row in index]).astype(float)
     held = covariates.to_numpy(float).T
-    rho = rank_statistic(tokens, difficulty)(index)
-    tau = kendall_statistic(tokens, difficulty)(index)
-    partial = rank_statistic(tokens, difficulty, *held)(index)
+    rho = rank_correlation(tokens, difficulty)(times)
+    tau = kendall_correlation(tokens, difficulty)(times)
+    partial = rank_correlation(tokens, difficulty, *held)(times)
     for row, one, two, three in zip(index, rho, tau, partial, strict=True):
         x, y = tokens[row], difficulty[row]
         frame = pd.DataFrame({"x": x, "y": y, "a": held[0][row], "b": held[1][row]})

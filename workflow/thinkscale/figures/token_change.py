@@ -16,7 +16,7 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
     """Change of thinking tokens against natural, item by item, for every forced condition.
 
     Truncation and thinking switched off are left out: what they change is what they say. Ridges
-    are histograms over items of the mean change over samples; the Hodges-Lehmann estimate and its
+    are histograms over items of the mean change over samples; the mean of these changes and its
     interval come from `token_change`.
     """
     needed = ["sample", *conditions.COLUMNS, "think_tokens"]
@@ -44,7 +44,7 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
                 layout.beside(ax, base, "no data", style)
                 continue
             layout.ridge(ax, base, values, edges, np.diff(edges), **how)
-            _hodges_lehmann(ax, token_change, model, condition, base, style)
+            _mean_change(ax, token_change, model, condition, base, style)
         pairs = mine.groupby("condition")["item_id"].nunique()
         layout.model_heading(ax, model, f"n = {span(pairs)} items", look)
         ax.set_xlabel("change in thinking tokens")
@@ -54,8 +54,8 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
         text += "no data on estimates"
     else:
         text += (
-            f"ticks, bars and numbers: Hodges-Lehmann estimate with {look.confidence:.0%} "
-            "interval; heights are relative within a row"
+            f"ticks, bars and numbers: mean change with {look.confidence:.0%} interval; heights "
+            "are relative within a row"
         )
     layout.note(figure, text + left_out, style)
     return figure
@@ -76,7 +76,7 @@ def change_per_item(graded: pd.DataFrame) -> pd.DataFrame:
     ].mean()
 
 
-def _hodges_lehmann(
+def _mean_change(
     ax: Axes, table: Frame, model: str, condition: str, base: float, style: Style
 ) -> None:
     if frames.is_empty(table):

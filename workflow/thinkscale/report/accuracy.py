@@ -44,7 +44,8 @@ def consensus(table: pd.DataFrame) -> Iterator[str]:
         what = f"{named(row.model)}, {row.measure}@{count(row.k)}"
         who = f"{names[row.measure]} {count(row.k)} samples" if row.k > 1 else "one sample"
         yield missing(row, what) or (
-            f"{what}: {who} was correct for {share(row)} of {count(row.n_items)} items."
+            f"{what}: {who} was correct for {share(row)} of {count(row.n_items)} items"
+            f"{'' if pd.isna(row.guess) else f', where guessing has {percent(row.guess)}'}."
         )
 
 

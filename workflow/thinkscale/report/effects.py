@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from thinkscale.report.words import claim, count, estimate, missing, named, number, p_value, percent
+from thinkscale.report.words import (
+    claim,
+    count,
+    estimate,
+    missing,
+    named,
+    number,
+    p_value,
+    percent,
+)
 
 NO_DIFFICULTY = "No item has a difficulty: not estimated."
 CORRELATIONS = {
@@ -41,7 +50,7 @@ def registration(table: pd.DataFrame) -> Iterator[str]:
         )
         yield missing(row, f"{named(row.model)}, {name}") or (
             f"{named(row.model)}: {what} ({name} = {estimate(row)}, n = {count(row.n)} items, "
-            f"{p_value(row.p)} by {row.p_method or 'no test'})"
+            f"{p_value(row.p, row.p_method)} by {row.p_method or 'no test'})"
             f"{power if row.measure == 'spearman' else ''}."
         )
 
@@ -52,7 +61,7 @@ def outcome_difficulty(table: pd.DataFrame) -> Iterator[str]:
         return
     tests = table["measure"].isin(("difference", "spearman_item_accuracy"))
     for row in table[tests].itertuples():
-        test = f"n = {count(row.n_items)} items, {p_value(row.p)} by permutation of items"
+        test = f"n = {count(row.n_items)} items, {p_value(row.p, row.method)}"
         if row.measure == "difference":
             what = claim(
                 row, "{harder|easier} items", "items of no clearly different difficulty ({why})"
@@ -76,47 +85,61 @@ def _no_difficulty(table: pd.DataFrame, n: str) -> bool:
     return bool((said & (table[n] == 0)).all())
 
 
-def mcnemar(table: pd.DataFrame) -> Iterator[str]:
-    for row in table.itertuples():
-        cell = f"{named(row.model)}, `{row.condition}`"
-        what = claim(
-            row, "{more|less} accurate than natural", "not clearly different from natural ({why})"
-        )
-        yield missing(row, cell) or (
-            f"{cell}: {what}, by {estimate(row, 1, 100, ' points', signed=True)}; "
-            f"{count(row.wrong_to_right)} pairs went from wrong to right and "
-            f"{count(row.right_to_wrong)} from right to wrong, of {count(row.n_pairs)} on "
-            f"{count(row.n_items)} items (exact McNemar {p_value(row.p)}; sign-flip of items "
-            f"{p_value(row.p_clustered)}, Holm-corrected {p_value(row.p_holm)})."
-        )
-
-
-def token_change(table: pd.DataFrame) -> Iterator[str]:
+def mcnemar(table: pd.DataFrame, alpha: float = 0.05) -> Iterator[str]:
     for row in table.itertuples():
         cell = f"{named(row.model)}, `{row.condition}`"
         what = claim(
             row,
-            "thought {longer|shorter} than natural",
-            "thought no clearly different length ({why})",
+            "{more|less} accurate than natural",
+            "not clearly different from natural ({why})",
+            alpha,
         )
-        if row.lower == row.upper == 0:
-            what = "left the typical item's thinking as it was"
+        test = "sign-flip of clusters of items" if pd.isna(row.p) else "exact McNemar"
         yield missing(row, cell) or (
-            f"{cell}: {what}, by {estimate(row, 1, unit=' tokens', signed=True)} "
-            f"(Hodges-Lehmann over {count(row.n_items)} items; mean "
-            f"{number(row.mean_change, 1, signed=True)}; Wilcoxon {p_value(row.p)}, "
-            f"Holm-corrected {p_value(row.p_holm)})."
+            f"{cell}: {what}, by {estimate(row, 1, 100, ' points', signed=True)}; "
+            f"{count(row.wrong_to_right)} pairs went from wrong to right and "
+            f"{count(row.right_to_wrong)} from right to wrong, of {count(row.n_pairs)} on "
+            f"{count(row.n_items)} items ({test} {p_value(row.p_clustered, row.method)}, "
+            f"Holm-corrected {p_value(row.p_holm, row.method)})."
         )
 
 
-def model_comparison(table: pd.DataFrame) -> Iterator[str]:
+def token_change(table: pd.DataFrame, alpha: float = 0.05) -> Iterator[str]:
+    for row in table.itertuples():
+        cell, items = f"{named(row.model)}, `{row.condition}`", count(row.n_items)
+        if row.changed == 0:
+            yield f"{cell}: left the thinking of all {items} items as it was."
+            continue
+        what, test = (
+            f"can only {'lengthen' if row.one_way > 0 else 'shorten'} thinking, and did",
+            "",
+        )
+        if row.one_way == 0:
+            what = claim(
+                row,
+                "thought {longer|shorter} than natural",
+                "thought no clearly different length ({why})",
+                alpha,
+            )
+            test = (
+                f"; sign-flip of clusters of items {p_value(row.p, row.method)}, "
+                f"Holm-corrected {p_value(row.p_holm, row.method)}"
+            )
+        share = estimate(row, 1, 100, "%", of=("changed", "changed_lower", "changed_upper"))
+        yield missing(row, cell) or (
+            f"{cell}: {what}, by {estimate(row, 1, unit=' tokens', signed=True)} on average over "
+            f"{items} items; it changed for {share} of them{test}."
+        )
+
+
+def model_comparison(table: pd.DataFrame, alpha: float = 0.05) -> Iterator[str]:
     for row in table.itertuples():
         a, b = named(row.model_a), named(row.model_b)
         above, noun, digits, scale, unit = COMPARED[row.measure]
-        what = claim(row, above, f"did not clearly differ in {noun} ({{why}}) from")
+        what = claim(row, above, f"did not clearly differ in {noun} ({{why}}) from", alpha)
         value_a, value_b = (number(scale * v, digits) for v in (row.value_a, row.value_b))
         yield missing(row, f"{b} against {a}, {row.measure}") or (
             f"{b} {what} {a}, by {estimate(row, digits, scale, unit, signed=True)}: {value_b} "
-            f"against {value_a} on {count(row.n)} common items ({p_value(row.p)}, "
-            f"Holm-corrected {p_value(row.p_holm)})."
+            f"against {value_a} on {count(row.n)} common items ({p_value(row.p, row.method)}, "
+            f"Holm-corrected {p_value(row.p_holm, row.method)})."
         )

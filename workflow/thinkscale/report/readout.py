@@ -95,7 +95,7 @@ def calibration(table: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def difficulty(table: pd.DataFrame) -> Iterator[str]:
+def difficulty(table: pd.DataFrame, alpha: float = 0.05) -> Iterator[str]:
     """Whether a model is less sure of harder items, and in how many conditions."""
     for where, found, rows in _natural(table.assign(measure="spearman")):
         row = found["spearman"]
@@ -103,11 +103,12 @@ def difficulty(table: pd.DataFrame) -> Iterator[str]:
             row,
             "the model was {less|more} sure of harder items",
             "no clear relation of entropy and difficulty: {why}",
+            alpha,
         )
         yield missing(row, where) or (
             f"{where}: {what} (Spearman's rho = {estimate(row)}, n = {count(row.n_items)} items, "
-            f"{p_value(row.p)} by {row.p_method}); {count((rows['p_holm'] < 0.05).sum())} of "
-            f"{count(len(rows))} conditions have a Holm-corrected p below 0.05."
+            f"{p_value(row.p)} by {row.p_method}); {count((rows['p_holm'] < alpha).sum())} of "
+            f"{count(len(rows))} conditions have a Holm-corrected p below {alpha:.3g}."
         )
 
 

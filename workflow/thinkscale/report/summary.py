@@ -1,7 +1,8 @@
 """A study's summary: markdown in which every number and every direction comes from a table.
 
-A sentence claims a direction only where the interval excludes zero; a missing estimate is said to
-be missing, with the reason that the table gives.
+A sentence claims a direction only where the interval excludes zero, or, of `CORRECTED` tables, where
+the corrected p is small; a missing estimate is said to be missing, with the reason that the table
+gives.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,8 @@ SECTIONS = [
     ("Training", "training_loss", cost.training_loss),
     ("Compute", "ledger", cost.ledger),
 ]
+# What these claim follows their p, each corrected for the other tests of its family.
+CORRECTED = ("mcnemar", "token_change", "model_comparison", "readout_difficulty")
 # Nothing is said of these where a study has no such table.
 ONLY_IF_ASKED = (
     *("readout", "readout_calibration", "readout_difficulty"),
@@ -64,7 +67,8 @@ def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float
         elif table.empty:
             said = [f"Table `{name}` has no rows."]
         else:
-            said = [f"- {one}" for one in (*_left_out(table), *sentences(table))]
+            level = {"alpha": 1 - confidence} if name in CORRECTED else {}
+            said = [f"- {one}" for one in (*_left_out(table), *sentences(table, **level))]
         lines += [f"## {title}", "", *said, ""]
     return "\n".join(lines)
 

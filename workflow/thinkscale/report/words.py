@@ -16,16 +16,22 @@ def missing(row: Any, what: str) -> str:
     return f"{what}: no estimate ({row.method})." if pd.isna(row.estimate) else ""
 
 
-def claim(row: Any, what: str, neither: str) -> str:
-    """What the interval lets one say: `what`, or, unless it excludes zero, `neither` and `{why}`.
+def claim(row: Any, what: str, neither: str, alpha: float | None = None) -> str:
+    """What an estimate lets one say: `what`, or, where its sign is open, `neither` and `{why}`.
 
     `what` holds the words for above and for below zero: "thought {longer|shorter} than natural".
+    Of one of several tests the sign is known where its corrected `p_holm` is below `alpha`;
+    without `alpha`, where the interval excludes zero.
     """
     if pd.isna(row.lower) or pd.isna(row.upper):
         return neither.format(why="without an interval no direction is claimed")
-    if row.lower <= 0 <= row.upper:
-        return neither.format(why="the interval includes zero")
-    return re.sub(r"\{(.*?)\|(.*?)\}", r"\1" if row.lower > 0 else r"\2", what)
+    if alpha is None:
+        open_, why = row.lower <= 0 <= row.upper, "the interval includes zero"
+    else:
+        open_, why = not row.p_holm < alpha, f"the corrected p is not below {alpha:.3g}"
+    if open_:
+        return neither.format(why=why)
+    return re.sub(r"\{(.*?)\|(.*?)\}", r"\1" if row.estimate > 0 else r"\2", what)
 
 
 def estimate(row: Any, digits=2, scale=1, unit="", *, signed=False, of=ESTIMATE) -> str:
@@ -63,10 +69,12 @@ def percent(value: float) -> str:
     return "a missing share" if pd.isna(value) else f"{number(100 * value, 1)}%"
 
 
-def p_value(value: float) -> str:
+def p_value(value: float, method: str = "") -> str:
+    """p in words; `method` says of a permutation test whether a draw came as far out."""
     if pd.isna(value):
         return "p missing"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    sign = "\N{LESS-THAN OR EQUAL TO}" if "none as far out" in str(method) else "="
+    return "p < 0.001" if value < 0.001 else f"p {sign} {value:.3f}"
 
 
 def named(name: object) -> str:

@@ -15,7 +15,7 @@ from thinkscale.stats.core.intervals import Estimate, clustered_share
 
 COLUMNS = [
     *["model", "measure", "k", "n_items", "samples", "errors", "n_excluded"],
-    *["estimate", "lower", "upper", "method"],
+    *["estimate", "lower", "upper", "guess", "method"],
 ]
 
 
@@ -31,7 +31,11 @@ def tabulate(
 
     Items with fewer than k samples are missing for that k. Subsets are enumerated if there are at
     most `n_draws`, else that many are drawn. `samples` is the least number an item counted has.
-    An item that did not fit the context is not correct.
+    An item that did not fit the context is not correct. `guess` is what a model would have that
+    draws one of an item's options at random; missing where no item has options.
+
+    A vote of one is no vote, and a vote of two settles nothing where both answer: cons@1 and cons@2
+    are left out where they are pass@1 of every item, and that is among what is asked for.
     """
     for k in ks:
         if k < 1:
@@ -52,6 +56,9 @@ def tabulate(
             cons = [cons_at_k(i["ballot"], i["correct"], members[len(i)]) for i in used]
             passed = [pass_at_k(len(i), int(i["correct"].sum()), k) for i in used]
             clusters = [item["cluster"].iloc[0] for item in used]
+            by_chance = guesses([item["n_options"].iloc[0] for item in used], k)
+            accuracy = [item["correct"].mean() for item in used]
+            again = k <= 2 and 1 in ks and np.allclose(cons, accuracy, atol=1e-9)
             errors = sum(not item["fits"].all() for item in used)
             fewer = len(items) - len(used)
             note = f"; {fewer} items with fewer than {k} samples left out" if fewer else ""
@@ -61,10 +68,13 @@ def tabulate(
                 ("cons", cons, f"plurality, ties averaged, {which}"),
                 ("pass", passed, "1 - C(n - c, k) / C(n, k)"),
             ):
+                if measure == "cons" and again and used:
+                    continue
                 mean = Estimate(method=f"not estimated: no item has {k} samples")
                 if used:
                     mean = clustered_share(values, clusters, confidence)
-                rows.append({**row, "measure": measure, **mean.row(f"{how}; ", note)})
+                said = mean.row(f"{how}; ", note)
+                rows.append({**row, "measure": measure, "guess": by_chance[measure], **said})
     return frame.table(rows, COLUMNS, graded)
 
 
@@ -80,6 +90,19 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
         return 1.0
     logs = gammaln([wrong + 1, n - k + 1, wrong - k + 1, n + 1])
     return float(-np.expm1(logs[0] + logs[1] - logs[2] - logs[3]))
+
+
+def guesses(options: Sequence[float], k: int) -> dict[str, float]:
+    """cons@k and pass@k of guessing among an item's options, mean over items; NaN without options.
+
+    One of k guesses hits with 1 - (1 - 1 / options)^k; the plurality is any option as likely. An
+    item without options, among others that have some, is not guessed.
+    """
+    hit = 1 / pd.Series(options, dtype="Float64").astype(float)
+    if hit.isna().all():
+        return {"cons": np.nan, "pass": np.nan}
+    hit = hit.fillna(0.0)
+    return {"cons": float(hit.mean()), "pass": float((1 - (1 - hit) ** k).mean())}
 
 
 def subsets(n: int, k: int, *, n_draws: int, rng: np.random.Generator) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Estimate, clustered_share
-from thinkscale.stats.core.resampling import Draws, bootstrap
+from thinkscale.stats.core.resampling import Draws, cluster_bootstrap
 
 OUTCOMES = ("correct", "incorrect", "ungradable")
 COLUMNS = [
@@ -28,7 +28,7 @@ def tabulate(
     Measures, for the natural condition and for all conditions together: `accuracy` and `ungradable`
     (shares of all responses, intervals clustered by item), `agreement` (share of responses to which
     `grader` and `other` give one outcome) and `kappa` (Cohen's, on the outcomes correct, incorrect,
-    ungradable; interval from resampled items). Graders come in the order of their columns.
+    ungradable; interval from resampled clusters). Graders come in the order of their columns.
 
     Raises ThinkscaleError for a missing column. A response that one of two graders did not judge
     does not enter their comparison.
@@ -81,22 +81,20 @@ def _measured(responses: pd.DataFrame, graders: Sequence[str], draws: Draws) -> 
         both = responses.dropna(subset=[OUTCOME + grader for grader in pair])
         first, second = (both[OUTCOME + grader] for grader in pair)
         yield row(both, "agreement", share(both, first.eq(second)), *pair)
-        chance = _kappa(both["item_id"], first, second, draws.named(*pair))
+        chance = _kappa(both, first, second, draws.named(*pair))
         yield row(both, "kappa", chance, *pair)
 
 
-def _kappa(items: pd.Series, first: pd.Series, second: pd.Series, draws: Draws) -> Estimate:
-    codes, found = pd.factorize(items)
-    cells = np.zeros((len(OUTCOMES), len(OUTCOMES), len(found)))
+def _kappa(judged: pd.DataFrame, first: pd.Series, second: pd.Series, draws: Draws) -> Estimate:
+    items, found = pd.factorize(judged["item_id"])
+    cells = np.zeros((len(found), len(OUTCOMES), len(OUTCOMES)))  # of each item
     places = [pd.Index(OUTCOMES).get_indexer(side) for side in (first, second)]
-    np.add.at(cells, (*places, codes), 1)
-
-    def statistic(index: np.ndarray) -> np.ndarray:
-        sums = np.stack([cell[index].sum(axis=-1) for cell in cells.reshape(-1, len(found))], -1)
-        return kappa(sums.reshape(*sums.shape[:-1], *cells.shape[:2]))
-
-    beyond = bootstrap(len(found), statistic, draws)
+    np.add.at(cells, (items, *places), 1)
+    clusters = judged.groupby("item_id", sort=False)["cluster"].first()
+    beyond = cluster_bootstrap(
+        clusters, lambda times: kappa(np.tensordot(times, cells, axes=1)), draws
+    )
     method = f"Cohen's kappa; {beyond.method}"
-    if len(items) and np.isnan(beyond.estimate):
+    if len(judged) and np.isnan(beyond.estimate):
         method += "; both graders give one and the same outcome throughout"
     return replace(beyond, method=method)

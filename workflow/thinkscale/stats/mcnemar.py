@@ -31,7 +31,7 @@ def mcnemar_exact(before: np.ndarray, after: np.ndarray) -> Flips:
     """Count flips between two boolean arrays of shape (n,) and test them (exact McNemar).
 
     p is the two-sided binomial p of wrong-to-right among all flips at one half: 1 where nothing
-    flipped, missing where there are no pairs. Pairs are taken as independent.
+    flipped, missing where there are no pairs. It holds of pairs that are independent.
     """
     before, after = np.asarray(before, bool), np.asarray(after, bool)
     neither, gained, lost, both = np.bincount(2 * before + after, minlength=4).tolist()
@@ -46,9 +46,11 @@ def tabulate(
 ) -> pd.DataFrame:
     """Accuracy of every condition against natural, on pairs of the same item and sample.
 
-    `p` is the exact McNemar test, which takes pairs as independent; `p_clustered` flips the sign
-    of whole clusters (items), which does not, and `p_holm` corrects it within the model. Items that
-    did not fit the context say nothing about a condition; they are left out, `errors` counts them.
+    `p` is the exact McNemar test, which takes pairs as independent, and is missing unless every
+    cluster of items has one pair: with several samples it rejects a quarter of true nulls at 5 %.
+    `p_clustered` flips the sign of whole clusters, which with one pair each is the same test;
+    `p_holm` corrects it within the model. Items that did not fit the context say nothing about a
+    condition; they are left out, `errors` counts them.
     """
     draws = Draws(confidence, n_permutations=n_permutations, seed=seed).named("mcnemar")
     rows = []
@@ -56,10 +58,14 @@ def tabulate(
         before, after = pairs["correct_natural"], pairs["correct"]
         own = draws.named(row["model"], row["condition"])
         found = paired(before, after, pairs["cluster"], own, bounds=(-1.0, 1.0))
-        tests = f"; p exact McNemar; p_clustered sign-flip of clusters: {found.p_method}"
+        alone = pairs["cluster"].nunique() == len(pairs)
+        tests = (
+            f"; {'p exact McNemar; ' * alone}p_clustered sign-flip of clusters: {found.p_method}"
+        )
         family = "; p_holm Holm on p_clustered within the model"
         note = frame.unfit_note(row["errors"], "left out")
         said = found.row("paired difference, ", tests + family + note)
         flips = asdict(mcnemar_exact(before, after))
+        flips["p"] = flips["p"] if alone else np.nan
         rows.append({**row, **said, **flips, "p_clustered": found.p})
     return frame.table(holm_within(rows, "p_clustered", "model"), COLUMNS, graded)

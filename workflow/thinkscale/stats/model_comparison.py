@@ -1,6 +1,5 @@
 """Two models on the same items: accuracy, tokens, and whose length follows difficulty closer."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -11,9 +10,9 @@ from scipy import stats
 
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.correlations import rank_statistic
+from thinkscale.stats.core.correlations import rank_correlation
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.resampling import Draws, bootstrap, holm_within, paired
+from thinkscale.stats.core.resampling import Draws, cluster_bootstrap, holm_within, paired
 
 COLUMNS = [
     *["model_a", "model_b", "measure", "n", "errors", "n_excluded", "value_a", "value_b"],
@@ -35,7 +34,8 @@ def tabulate(
     corrects over all tests of the table. Raises ThinkscaleError for a model without rows.
     options: confidence, n_boot, n_permutations, seed, as of `core.resampling.Draws`.
     """
-    draws = Draws(**options)
+    pairs = list(pairs)
+    draws = Draws(**options).of_family(len(MEASURES) * len(pairs))
     items = dict(frame.natural_items(graded))
     rows = []
     for a, b in pairs:
@@ -49,23 +49,6 @@ def tabulate(
             found = compare(measure, items[a], items[b], draws.named("comparison", a, b))
             rows.append({"model_a": a, "model_b": b, "measure": measure, **found})
     return frame.table(holm_within(rows, "p"), COLUMNS, graded)
-
-
-def williams(r_ay: float, r_by: float, r_ab: float, n: int) -> tuple[float, float]:
-    """Williams' t and two-sided p that two correlations sharing the variable y are equal.
-
-    Steiger, Psychological Bulletin 87 (1980), equation 7, on n - 3 degrees of freedom; `r_ab`
-    correlates the two variables compared. NaN where it is undefined (n < 4, or r_ab of 1).
-    """
-    determinant = 1 - r_ay**2 - r_by**2 - r_ab**2 + 2 * r_ay * r_by * r_ab
-    if n < 4 or not np.isfinite(determinant) or 1 - r_ab < 1e-12:
-        return np.nan, np.nan
-    mean = (r_ay + r_by) / 2
-    spread = 2 * (n - 1) / (n - 3) * max(determinant, 0.0) + mean**2 * (1 - r_ab) ** 3
-    if spread <= 0:
-        return np.nan, np.nan
-    t = (r_ay - r_by) * math.sqrt((n - 1) * (1 + r_ab) / spread)
-    return float(t), float(2 * stats.t.sf(abs(t), n - 3))
 
 
 def compare(measure: str, a: pd.DataFrame, b: pd.DataFrame, draws: Draws) -> dict[str, Any]:
@@ -108,13 +91,13 @@ def _correlations(both: pd.DataFrame, draws: Draws) -> tuple[float, float, Estim
         reason = "one model's thinking tokens do not vary"
     if reason:
         return np.nan, np.nan, Estimate(method=f"{name}; not estimated: {reason}")
-    rho_a, rho_b = rank_statistic(x, difficulty), rank_statistic(y, difficulty)
-    value_a, value_b, between = (
-        float(rho(np.arange(n))) for rho in (rho_a, rho_b, rank_statistic(x, y))
+    rho_a, rho_b = rank_correlation(x, difficulty), rank_correlation(y, difficulty)
+    once = np.ones(n)
+    value_a, value_b = float(rho_a(once)), float(rho_b(once))
+    if np.array_equal(stats.rankdata(x), stats.rankdata(y)):
+        why = f"{name}; no interval and no p: the two models rank the items alike"
+        return value_a, value_b, Estimate(0.0, method=why)
+    found = cluster_bootstrap(
+        both["cluster"], lambda times: rho_b(times) - rho_a(times), draws, method="percentile"
     )
-    p = williams(value_a, value_b, between, n)[1]
-    found = bootstrap(n, lambda i: rho_b(i) - rho_a(i), draws)
-    test = f"p Williams t({n - 3}) for dependent correlations (Steiger 1980), r_ab = {between:.3f}"
-    if np.isnan(p):
-        test = "p undefined: the two models rank the items alike"
-    return value_a, value_b, replace(found, p=p, method=f"{name}; {found.method}; {test}")
+    return value_a, value_b, replace(found, method=f"{name}; {found.method}; p {found.p_method}")

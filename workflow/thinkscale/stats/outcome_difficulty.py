@@ -1,6 +1,7 @@
 """Difficulty against outcome: are the items a model gets wrong the ones people find hard?"""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,14 @@ import pandas as pd
 from scipy import stats
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.correlations import pearson
+from thinkscale.stats.core.correlations import pearson, rank_correlation
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.resampling import Draws, bootstrap, permutation_of_pairs
+from thinkscale.stats.core.resampling import (
+    Draws,
+    across_items,
+    cluster_bootstrap,
+    permutation_of_pairs,
+)
 
 COLUMNS = [
     *["model", "measure", "n_items", "n_responses", "errors", "n_excluded"],
@@ -40,51 +46,58 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
         note += f"; {left_out} items without difficulty left out" if left_out else ""
         row = {"model": model, "n_items": len(used), "errors": errors}
         row["n_responses"] = int(used["samples"].sum())
-        facts = [used[column] for column in ("difficulty", "correct", "samples")]
+        facts = [used[column] for column in ("difficulty", "correct", "samples", "cluster")]
         for measure in MEASURES:
-            found = by_outcome(measure, *facts, draws.named("outcome", model))
+            found = by_outcome(measure, *facts, draws=draws.named("outcome", model))
             rows.append({**row, "measure": measure, **found.row(after=note)})
     return frame.table(rows, COLUMNS, graded)
 
 
 def by_outcome(
-    measure: str, difficulty: np.ndarray, correct: np.ndarray, samples: np.ndarray, draws: Draws
+    measure: str,
+    difficulty: np.ndarray,
+    correct: np.ndarray,
+    samples: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    draws: Draws,
 ) -> Estimate:
     """One of `MEASURES`; the difference is incorrect minus correct, in units of difficulty.
 
-    Means are over responses. Intervals resample items with all their samples; p shuffles
-    difficulty over items, and is missing for the two means, which test nothing.
+    Means are over responses. Intervals resample clusters of items with all their samples; p shuffles
+    difficulty over items where they are independent, else it is `resampling.cluster_t`'s; the two
+    means have none, since they test nothing.
 
     Parameters
     ----------
-    difficulty, correct, samples : shape (n,), per item: its difficulty, how many of its samples
-        are correct, how many there are
+    difficulty, correct, samples, clusters : shape (n,), per item: its difficulty, how many of its
+        samples are correct, how many there are, its cluster
     """
     difficulty, correct, samples = (np.asarray(x, float) for x in (difficulty, correct, samples))
     wrong = samples - correct
-    name = MEASURES[measure]
+    name, draws = MEASURES[measure], draws.named(measure)
     if reason := _impossible(measure, difficulty, correct, wrong):
         return Estimate(method=f"{name}; not estimated: {reason}")
 
-    def statistic(d: np.ndarray, right: np.ndarray, mistaken: np.ndarray) -> np.ndarray:
+    def means(difficulty: np.ndarray, times: np.ndarray = 1.0) -> np.ndarray:
         if measure == "mean_difficulty_correct":
-            return _mean(d, right)
+            return _mean(difficulty, times * correct)
         if measure == "mean_difficulty_incorrect":
-            return _mean(d, mistaken)
-        if measure == "difference":
-            return _mean(d, mistaken) - _mean(d, right)
-        accuracy = right / (right + mistaken)
-        return pearson(stats.rankdata(accuracy, axis=-1), stats.rankdata(d, axis=-1))
+            return _mean(difficulty, times * wrong)
+        return _mean(difficulty, times * wrong) - _mean(difficulty, times * correct)
 
-    draws = draws.named(measure)
-    found = bootstrap(
-        len(difficulty), lambda i: statistic(difficulty[i], correct[i], wrong[i]), draws
-    )
-    found = replace(found, method=f"{name}; {found.method}")
     if measure not in TESTED:
-        return found
-    p, how = permutation_of_pairs(difficulty, lambda d: statistic(d, correct, wrong), draws)
-    return replace(found, p=p, method=f"{found.method}; p {how} of items")
+        found = cluster_bootstrap(clusters, partial(means, difficulty), draws)
+        return replace(found, method=f"{name}; {found.method}")
+    if measure == "difference":
+        statistic, moved, shuffled = partial(means, difficulty), difficulty, means
+    else:
+        accuracy = correct / samples
+        statistic, moved = rank_correlation(accuracy, difficulty), stats.rankdata(difficulty)
+        shuffled = partial(pearson, stats.rankdata(accuracy))
+    permuted = partial(permutation_of_pairs, moved, shuffled)
+    found = across_items(clusters, statistic, permuted, draws)
+    return replace(found, method=f"{name}; {found.method}; p {found.p_method}")
 
 
 def _mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

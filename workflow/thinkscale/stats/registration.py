@@ -9,15 +9,21 @@ import pandas as pd
 from scipy import linalg, stats
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.correlations import linear_statistic, pearson, rank_statistic
+from thinkscale.stats.core.correlations import (
+    effective_n,
+    linear_correlation,
+    pearson,
+    rank_correlation,
+)
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.resampling import Draws, Statistic, bootstrap, permutation_of_pairs
+from thinkscale.stats.core.resampling import Draws, Statistic, across_items, permutation_of_pairs
 
 COLUMNS = [
     *["model", "measure", "n", "without_difficulty", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "p_method", "censored", "detectable", "method"],
 ]
 MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
+POWERED = ("spearman", "pearson_log")  # Fisher's z says what they detect
 KENDALL_PERMUTATIONS_UP_TO = 1000  # items; beyond, the normal approximation serves
 
 
@@ -27,7 +33,8 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
     Per item the mean thinking tokens over samples. Items without a difficulty are left out and
     counted in `without_difficulty`, those that did not fit the context are left out and counted in
     `errors`; `censored` is the share of natural responses, of the items kept, whose thinking was
-    cut; `detectable` is the smallest correlation found with 80 % power.
+    cut; `detectable` is the smallest correlation of `POWERED` found with 80 % power by as many
+    independent items as these, some of which may share a cluster, tell as much as.
     options: confidence, n_boot, n_permutations, seed, as of `core.resampling.Draws`.
     """
     draws = Draws(**options)
@@ -39,24 +46,29 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
         notes = "; mean tokens over samples; uncorrected" + frame.unfit_note(errors, "left out")
         if unknown:
             notes += f"; {unknown} items without difficulty left out"
-        if used["cluster"].nunique() < len(used):
-            notes += "; items taken as independent, though some share a cluster"
         row = {"model": model, "n": len(used), "without_difficulty": unknown, "errors": errors}
         row["censored"] = used["censored"].sum() / (used["samples"].sum() or np.nan)
-        row["detectable"] = detectable_correlation(len(used), confidence=draws.confidence)
+        ranks = used[["tokens", "difficulty"]].rank().to_numpy().T
+        least = effective_n(*ranks, used["cluster"])
         facts = used["tokens"], used["difficulty"], used[["stem_chars", "n_options"]]
         for measure in MEASURES:
-            found = correlate(measure, *facts, draws=draws.named("registration", model))
+            found = correlate(
+                measure, *facts, used["cluster"], draws=draws.named("registration", model)
+            )
+            if measure in POWERED:
+                row["detectable"] = detectable_correlation(least, confidence=draws.confidence)
+            else:
+                row["detectable"] = np.nan
             rows.append({**row, "measure": measure, **found.row(after=notes)})
     return frame.table(rows, COLUMNS, graded)
 
 
-def detectable_correlation(n: int, *, power: float = 0.8, confidence: float = 0.95) -> float:
+def detectable_correlation(n: float, *, power: float = 0.8, confidence: float = 0.95) -> float:
     """Smallest correlation that n items show with `power`, two-sided at 1 - confidence.
 
     By Fisher's z: tanh((z(1 - alpha/2) + z(power)) / sqrt(n - 3)); NaN for n <= 3.
     """
-    if n <= 3:
+    if not n > 3:
         return np.nan
     needed = stats.norm.ppf((1 + confidence) / 2) + stats.norm.ppf(power)
     return float(np.tanh(needed / np.sqrt(n - 3)))
@@ -67,30 +79,33 @@ def correlate(
     tokens: np.ndarray,
     difficulty: np.ndarray,
     covariates: pd.DataFrame | None = None,
+    clusters: np.ndarray | None = None,
     *,
     draws: Draws,
 ) -> Estimate:
     """One of `MEASURES` between thinking tokens and difficulty, both of shape (n,).
 
     `covariates` (n rows) are held constant by partial_spearman; a constant one is left out.
+    `clusters` (n,) name what is resampled whole; default: every item is one.
     """
     tokens, difficulty = np.asarray(tokens, float), np.asarray(difficulty, float)
     n = len(tokens)
+    clusters = np.arange(n) if clusters is None else clusters
     if reason := _impossible(n, tokens, difficulty):
         return Estimate(method=f"not estimated: {reason}")
     # Of each measure: the statistic of resampled items, and that of `moved` shuffled over items.
     test = ""
     if measure == "spearman":
-        name, statistic = "Spearman", rank_statistic(tokens, difficulty)
+        name, statistic = "Spearman", rank_correlation(tokens, difficulty)
         moved, shuffled = stats.rankdata(difficulty), partial(pearson, stats.rankdata(tokens))
     elif measure == "pearson_log":
         shift = 0 if tokens.min() > 0 else 1
         logs = np.log(tokens + shift)
         name = f"Pearson on log(tokens{' + 1' if shift else ''})"
-        statistic = linear_statistic(logs, difficulty)
+        statistic = linear_correlation(logs, difficulty)
         moved, shuffled = difficulty, partial(pearson, logs)
     elif measure == "kendall":
-        name, statistic = "Kendall tau-b", kendall_statistic(tokens, difficulty)
+        name, statistic = "Kendall tau-b", kendall_correlation(tokens, difficulty)
         moved, shuffled = difficulty, partial(_tau, tokens)
     elif measure == "partial_spearman":
         held, name = _covariates(covariates)
@@ -101,21 +116,23 @@ def correlate(
         if min(fixed @ fixed, moved @ moved) < 1e-9 * n**3:
             why = "the covariates explain tokens or difficulty wholly"
             return Estimate(method=f"{name}; not estimated: {why}")
-        statistic = rank_statistic(tokens, difficulty, *held.T)
+        statistic = rank_correlation(tokens, difficulty, *held.T)
         # Freedman and Lane (1983): permute the part of difficulty's ranks that the covariates
         # leave over, then take out what the covariates explain of it by chance.
         shuffled, test = lambda y: pearson(fixed, rest(y)), ", of residuals (Freedman-Lane)"
     else:
         raise ValueError(f"unknown measure {measure!r}; expected one of {', '.join(MEASURES)}")
-    draws = draws.named(measure)
-    found = bootstrap(n, statistic, draws)
+
+    def permuted(draws: Draws) -> tuple[float, str]:
+        if measure == "kendall" and n > KENDALL_PERMUTATIONS_UP_TO:
+            return stats.kendalltau(tokens, difficulty).pvalue, "normal approximation with ties"
+        p, how = permutation_of_pairs(moved, shuffled, draws)
+        return p, how + test
+
+    found = across_items(clusters, statistic, permuted, draws.named(measure))
     if measure == "partial_spearman" and held.size:
         found = replace(found, estimate=_partial_spearman(tokens, difficulty, held))
-    if measure == "kendall" and n > KENDALL_PERMUTATIONS_UP_TO:
-        p, how = stats.kendalltau(tokens, difficulty).pvalue, "normal approximation with ties"
-    else:
-        p, how = permutation_of_pairs(moved, shuffled, draws)
-    return replace(found, p=float(p), p_method=how + test, method=f"{name}; {found.method}")
+    return replace(found, method=f"{name}; {found.method}")
 
 
 def _impossible(n: int, tokens: np.ndarray, difficulty: np.ndarray) -> str:
@@ -128,24 +145,19 @@ def _impossible(n: int, tokens: np.ndarray, difficulty: np.ndarray) -> str:
     return ""
 
 
-def kendall_statistic(x: np.ndarray, y: np.ndarray) -> Statistic:
-    """Kendall's tau-b as a function of item indices (..., n).
+def kendall_correlation(x: np.ndarray, y: np.ndarray) -> Statistic:
+    """Kendall's tau-b of x and y (n,) as a function of how often each item was drawn (..., n).
 
-    A resample is a vector w of how often each item was drawn; concordance and ties are quadratic
-    forms in w of matrices of signs made once, which is what makes thousands of resamples cheap.
+    Concordance and ties are quadratic forms in that, of matrices of signs made once, which is what
+    makes thousands of resamples cheap.
     """
-    n = len(x)
     sign_x, sign_y = (np.sign(side[:, None] - side[None, :]) for side in (x, y))
     forms = [sign_x * sign_y, np.abs(sign_x), np.abs(sign_y)]
 
-    def statistic(index: np.ndarray) -> np.ndarray:
-        flat = index.reshape(-1, index.shape[-1])
-        offset = n * np.arange(len(flat))[:, None]
-        drawn = np.bincount((flat + offset).ravel(), minlength=n * len(flat))
-        drawn = drawn.reshape(len(flat), n).astype(float)
-        same, pairs_x, pairs_y = (np.einsum("bi,bi->b", drawn @ form, drawn) for form in forms)
+    def statistic(times: np.ndarray) -> np.ndarray:
+        same, pairs_x, pairs_y = (((times @ form) * times).sum(axis=-1) for form in forms)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (same / np.sqrt(pairs_x * pairs_y)).reshape(index.shape[:-1])
+            return same / np.sqrt(pairs_x * pairs_y)
 
     return statistic
 

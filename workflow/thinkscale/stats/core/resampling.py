@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,10 @@ from thinkscale.data.seeds import generator
 from thinkscale.stats.core.intervals import Estimate, clustered_mean, percent
 
 BATCH_VALUES = 4_000_000  # numbers held at once while resampling: 32 MB
+COUNTED_UP_TO = 50_000_000  # steps of counting what signs may sum to: 50 ms
+SHARES = 720_720  # what every whole number up to 16 divides
+ENOUGH_BEYOND = 10  # resamples on the other side of 0, for their share to be a p
+AT_MOST = "none as far out"  # how a p is named that says no more than that it is at most so much
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 
@@ -42,21 +47,35 @@ class Draws:
         """The stream; what is drawn from it is gone."""
         return generator(self.seed, *self.names)
 
+    def of_family(self, tests: int) -> "Draws":
+        """So many more permutations that Holm over `tests` leaves the least p below one in n."""
+        return replace(self, n_permutations=self.n_permutations * max(1, tests))
 
-def bootstrap(n: int, statistic: Statistic, draws: Draws) -> Estimate:
-    """Bias-corrected and accelerated (BCa) bootstrap interval, resampling n units.
+
+def bootstrap(
+    n: int,
+    statistic: Statistic,
+    draws: Draws,
+    *,
+    method: Literal["BCa", "percentile"] = "BCa",
+    unit: str = "items",
+    values: int | None = None,
+) -> Estimate:
+    """Bootstrap interval, resampling n units: bias-corrected and accelerated, or of percentiles.
 
     `statistic` takes an array of indices into the units, shape (..., n), and returns shape (...).
-    Units are what is independent: items, or the clusters that a study has of them. Resamples on
-    which it is undefined leave BCa undefined; then the percentile interval over the others is given
-    if they are at least nine in ten, else NaN with the reason.
+    Units are what is independent, and `unit` is their name: items, or the clusters that a study has
+    of them (`cluster_bootstrap`). `values`: how many numbers `statistic` holds for a resample, if
+    not n. Resamples on which it is undefined leave BCa undefined; then the percentile interval over
+    the others is given if they are at least nine in ten, else NaN with the reason. With `percentile`
+    asked for there is also p that the statistic is 0, which excludes 0 where the interval does.
     """
     units = np.arange(n)
     estimate = float(statistic(units[None])[0])
     if not np.isfinite(estimate):
         return Estimate(method="not estimated: undefined on these data")
     if draws.n_boot < 1 or n < 2:
-        reason = "no resamples asked for" if n > 1 else "of one item"
+        reason = "no resamples asked for" if n > 1 else f"of one {unit.removesuffix('s')}"
         return Estimate(estimate, method=f"no interval: {reason}")
     # Degenerate resamples are dealt with below, from the values themselves.
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
@@ -65,8 +84,8 @@ def bootstrap(n: int, statistic: Statistic, draws: Draws) -> Estimate:
             lambda index, axis=-1: statistic(index),
             n_resamples=draws.n_boot,
             confidence_level=draws.confidence,
-            method="BCa",
-            **_vectorized(n, draws),
+            method=method,
+            **_vectorized(values or n, draws),
         )
     resampled = result.bootstrap_distribution
     usable = resampled[np.isfinite(resampled)]
@@ -75,11 +94,90 @@ def bootstrap(n: int, statistic: Statistic, draws: Draws) -> Estimate:
         return Estimate(estimate, method=reason)
     if np.ptp(usable) <= 1e-12 * max(1.0, abs(estimate)):
         return Estimate(estimate, method="no interval: no variation over resamples")
-    bounds, how = result.confidence_interval, f"BCa bootstrap of items ({draws.n_boot} resamples)"
-    if not np.isfinite(bounds).all():
+    bounds, how = result.confidence_interval, f"BCa bootstrap of {unit} ({draws.n_boot} resamples)"
+    if method == "percentile" or not np.isfinite(bounds).all():
         bounds = np.quantile(usable, [(1 - draws.confidence) / 2, (1 + draws.confidence) / 2])
-        how = f"percentile bootstrap of items ({usable.size} resamples; BCa undefined)"
-    return Estimate(estimate, *map(float, bounds), f"{percent(draws.confidence)} interval {how}")
+        why = "" if method == "percentile" else "; BCa undefined"
+        how = f"percentile bootstrap of {unit} ({usable.size} resamples{why})"
+    found = Estimate(estimate, *map(float, bounds), f"{percent(draws.confidence)} interval {how}")
+    return replace(found, **_inverted(estimate, usable, n)) if method == "percentile" else found
+
+
+def _inverted(estimate: float, resampled: np.ndarray, n: int) -> dict[str, float | str]:
+    """p of the percentile interval that ends at 0; of Student's t where few resamples lie beyond."""
+    beyond = int(min((resampled <= 0).sum(), (resampled >= 0).sum()))
+    p = min(1.0, 2 * (beyond + 1) / (resampled.size + 1))
+    if beyond >= ENOUGH_BEYOND:
+        return {"p": p, "p_method": "inverted percentile interval"}
+    far = float(2 * stats.t.sf(abs(estimate) / resampled.std(ddof=1), n - 1))
+    return {"p": min(p, far), "p_method": f"t({n - 1}) on the bootstrap's standard error"}
+
+
+def cluster_bootstrap(
+    clusters: Sequence[str], statistic: Statistic, draws: Draws, **how: Any
+) -> Estimate:
+    """`bootstrap` of the clusters of n items, each drawn with all its items.
+
+    clusters: the cluster of each item. statistic: takes how often each item was drawn, shape
+    (..., n), and returns shape (...). how: `method`, as of `bootstrap`.
+    """
+    codes, groups, unit = _grouped(clusters)
+
+    def of_drawn(index: np.ndarray) -> np.ndarray:
+        flat = index.reshape(-1, index.shape[-1])
+        places = flat + groups * np.arange(len(flat))[:, None]
+        times = np.bincount(places.ravel(), minlength=groups * len(flat)).astype(float)
+        return statistic(times.reshape(*index.shape[:-1], groups)[..., codes])
+
+    return bootstrap(groups, of_drawn, draws, unit=unit, values=len(codes), **how)
+
+
+def cluster_t(clusters: Sequence[str], statistic: Statistic) -> tuple[float, str]:
+    """Two-sided p that a statistic of n items is 0, and its name: t of clusters left out in turn.
+
+    The jackknife's SE^2 = (G - 1) / G * sum (T_g - mean of T_g)^2 over the G clusters, and Student's
+    t on G - 1 degrees of freedom. In simulations its size was 3 to 7 % from 10 clusters on, of
+    equal and of very different sizes, and its power that of flipping the signs of clusters' scores.
+    `statistic` is as in `cluster_bootstrap`. NaN where it cannot be had.
+    """
+    codes, groups, unit = _grouped(clusters)
+    if groups < 2:
+        return np.nan, f"undefined of {groups} clusters"
+    parts = np.array_split(np.arange(groups), 1 + groups * len(codes) // BATCH_VALUES)
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        whole = float(statistic(np.ones((1, len(codes))))[0])
+        without = [statistic((codes != part[:, None]).astype(float)) for part in parts]
+    without = np.concatenate(without)
+    error = math.sqrt((groups - 1) / groups * np.sum((without - without.mean()) ** 2))
+    if not error > 1e-12:
+        return np.nan, f"undefined: no error from leaving out {unit} in turn"
+    return float(
+        2 * stats.t.sf(abs(whole) / error, groups - 1)
+    ), f"jackknife t({groups - 1}) of {unit}"
+
+
+def across_items(
+    clusters: Sequence[str],
+    statistic: Statistic,
+    permuted: Callable[[Draws], tuple[float, str]],
+    draws: Draws,
+) -> Estimate:
+    """A statistic of how often each item was drawn: its interval, and p that it is 0.
+
+    The interval is `cluster_bootstrap`'s. p is that of `permuted` where items are independent, else
+    `cluster_t`, since clusters of different sizes cannot change places.
+    """
+    codes, groups, _ = _grouped(clusters)
+    found = cluster_bootstrap(clusters, statistic, draws)
+    independent = groups == len(codes)
+    p, how = permuted(draws) if independent else cluster_t(clusters, statistic)
+    return replace(found, p=float(p), p_method=how)
+
+
+def _grouped(clusters: Sequence[str]) -> tuple[np.ndarray, int, str]:
+    """The cluster of each item as a whole number, how many there are, and what they are called."""
+    codes, found = pd.factorize(np.asarray(clusters))
+    return codes, len(found), "items" if len(found) == len(codes) else "clusters"
 
 
 def permutation_of_pairs(
@@ -87,8 +185,8 @@ def permutation_of_pairs(
 ) -> tuple[float, str]:
     """Two-sided p with `values` shuffled against what `statistic` holds fixed, and its name.
 
-    `statistic` takes shape (..., n) and returns shape (...). All orders are tried if they are no
-    more than `n_permutations`.
+    `statistic` takes shape (..., n) and returns shape (...); what is as far from 0, on either side,
+    is as extreme. All orders are tried if they are no more than `n_permutations`.
     """
     return _permute(values, statistic, "pairings", math.factorial, draws)
 
@@ -96,7 +194,9 @@ def permutation_of_pairs(
 def sign_flip(differences: np.ndarray, draws: Draws) -> tuple[float, str]:
     """Two-sided p that differences, one a cluster, are as likely negative as positive.
 
-    The statistic is their sum. A difference of 0 has no sign and does not enter.
+    The statistic is their sum. A difference of 0 has no sign and does not enter. p is exact of
+    whole numbers, and of shares of up to 16 samples, since what their signs may sum to can be
+    counted: it has no least value then. With differences of 1 and -1 this is McNemar's exact test.
     """
     differences = np.asarray(differences, dtype=float)
     changed = differences[differences != 0]
@@ -104,7 +204,33 @@ def sign_flip(differences: np.ndarray, draws: Draws) -> tuple[float, str]:
         return (1.0, "no difference") if differences.size else (np.nan, "no pairs")
     if changed.size == 1:
         return 1.0, "of one difference"  # either sign is as likely
+    whole = _whole(changed)
+    if len(whole) * np.abs(whole).sum() <= COUNTED_UP_TO:
+        return _counted(whole), "exact"
     return _permute(changed, lambda x: x.sum(axis=-1), "samples", lambda n: 2**n, draws)
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """Values as the smallest whole numbers in their proportions, if they are shares of 16 or less.
+
+    Others come as numbers far too large to be counted with.
+    """
+    scaled = values * SHARES
+    whole = np.rint(scaled)
+    if np.abs(scaled - whole).max() > 1e-6 * np.abs(values).max() or np.abs(whole).max() > 2**53:
+        return np.full(len(values), np.inf)
+    return whole / np.gcd.reduce(whole.astype(np.int64))
+
+
+def _counted(differences: np.ndarray) -> float:
+    """p of `sign_flip` of whole numbers: the law of the sum of those whose sign is positive."""
+    sizes, total = np.abs(differences).astype(int), int(np.abs(differences).sum())
+    law = np.zeros(total + 1)
+    law[0] = 1.0
+    for size in sizes:
+        law[size:], law[:size] = (law[size:] + law[:-size]) / 2, law[:size] / 2
+    sums = 2 * np.arange(total + 1) - total
+    return float(min(1.0, law[np.abs(sums) >= abs(differences.sum())].sum()))
 
 
 def paired(
@@ -131,15 +257,18 @@ def _permute(
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         result = stats.permutation_test(
             (np.asarray(values),),
-            lambda x, axis=-1: statistic(x),
+            lambda x, axis=-1: np.abs(statistic(x)),
             permutation_type=kind,
+            alternative="greater",
             n_resamples=draws.n_permutations,
             **_vectorized(n, draws),
         )
+    p, number = float(result.pvalue), draws.n_permutations
     # A bound on n keeps factorials small; 20! is far beyond any number of permutations.
-    exact = n <= 20 and count(n) <= draws.n_permutations
-    name = "exact permutation" if exact else f"permutation ({draws.n_permutations} draws)"
-    return float(result.pvalue), name
+    if n <= 20 and count(n) <= number:
+        return p, "exact permutation"
+    least = p <= 1 / (number + 1)
+    return p, f"permutation ({number} draws{f', {AT_MOST}' if least else ''})"
 
 
 def _vectorized(n: int, draws: Draws) -> dict:
