@@ -193,7 +193,7 @@ def run(graded: Path, name: str) -> dict[str, float]:
 def make(graded: Path, name: str) -> None:
     began = time.perf_counter()
     analysis = importlib.import_module(f"thinkscale.stats.{name}")
-    frame = contracts.read(graded, "graded")
+    frame = contracts.read(graded, "graded", getattr(analysis, "READS", None))
     reading = time.perf_counter() - began
     given = inspect.signature(analysis.tabulate).parameters
     settings = SETTINGS if "options" in given else {k: v for k, v in SETTINGS.items() if k in given}

@@ -13,6 +13,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Estimate, clustered_share
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", "measure", "k", "n_items", "samples", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "guess", "method"],
@@ -41,8 +42,8 @@ def tabulate(
         if k < 1:
             raise ThinkscaleError(f"consensus k: found {k}; expected 1 or more.")
     rows = []
-    for model, own in frame.by_model(frame.prepare(graded)):
-        votes = ballots(frame.natural(own))
+    for model, own in frame.by_model(frame.prepare(frame.natural(graded))):
+        votes = ballots(own)
         items = [group for _, group in votes.groupby("item_id")]
         for k in sorted(set(ks)):
             used = [item for item in items if len(item) >= k]

@@ -18,6 +18,7 @@ from thinkscale.stats.core.correlations import (
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.resampling import Draws, Statistic, across_items, permutation_of_pairs
 
+READS = [*frame.NEEDED, "meta_"]
 COLUMNS = [
     *["model", "measure", "n", "without_difficulty", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "p_method", "censored", "detectable", "method"],
