@@ -62,7 +62,7 @@ def test_thinking_tells_what_length_does_not():
     rho = rho.set_index(["features", "learner"])["estimate"]
     assert rho["length and thinking", "ridge"] > 0.7 > 0.4 > abs(rho["length", "ridge"])
     length = found[(found["features"] == "length") & (found["against"] == "dummy")]
-    assert (length["upper"] > 0).all()  # nothing is to be had from length here
+    assert (length["estimate"].abs() < 0.1).all()  # nothing is to be had from length here
     assert not found["features"].isin(["length and text", "length and readout"]).any()
     assert not ((found["measure"] == "spearman") & (found["against"] == "dummy")).any()
 
@@ -107,7 +107,7 @@ def test_words_of_the_stem_and_readouts_are_features_where_they_are_given():
     words = np.where(difficulty > 0.5, "renal failure follows", "simple cold passes")
     items = bank(difficulty, words)
     table = predicted_difficulty.tabulate(graded, items, repeats=1)
-    errors = table.groupby("features")["squared_error"].mean()
+    errors = table[table["learner"] != "boosting"].groupby("features")["squared_error"].mean()
     assert errors["length and text"] < 0.05 < 0.2 < errors["length"]
     assert {"length and readout", "all"} <= set(errors.index)
     alone = predicted_difficulty.tabulate(graded, bank(difficulty, difficulty.index), repeats=1)

@@ -72,7 +72,8 @@ def prepare(graded: pd.DataFrame) -> pd.DataFrame:
 
 def included(graded: pd.DataFrame) -> pd.DataFrame:
     """Rows of the items that the study does not leave out."""
-    return graded[~graded["excluded"].astype(bool)]
+    out = graded["excluded"].astype(bool)
+    return graded[~out] if out.any() else graded  # a copy of millions of rows is dear
 
 
 def clusters(frame: pd.DataFrame) -> pd.Series:
