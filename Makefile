@@ -8,7 +8,7 @@ ARGS ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: study plan test bench lint format docs clean help
+.PHONY: study plan inspect test bench calibrate-statistics lint format docs clean help
 
 study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 	snakemake --cores $(CORES) $(ARGS)
@@ -20,6 +20,10 @@ study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 plan: $(VENV)/.installed  ## say what the study will cost
 	snakemake --cores $(CORES) --quiet rules host progress $(ARGS) -- plan
 
+# In an environment of its own: inspect_ai asks for an older fsspec and python-dateutil.
+inspect: $(VENV)-inspect/.installed  ## write the responses as logs for `inspect view`
+	$(VENV)-inspect/bin/snakemake --cores $(CORES) $(ARGS) -- inspect_logs
+
 test: $(VENV)/.installed  ## run the tests
 	python -m pytest -n 2 --dist loadfile
 
@@ -27,6 +31,12 @@ test: $(VENV)/.installed  ## run the tests
 # lm-evaluation-harness into an environment of its own, benchmarks/.venv-lm-eval.
 bench: $(VENV)/.installed  ## measure speed side by side with others
 	python benchmarks/run.py
+
+# Hours on two cores, but what was stopped goes on where it was, and settings whose code is as it was
+# are not simulated again.
+#   make calibrate-statistics ARGS="--only accuracy registration --studies 500"
+calibrate-statistics: $(VENV)/.installed  ## coverage and size of the statistics, on simulated studies
+	python benchmarks/calibrate_statistics.py $(ARGS)
 
 lint: $(VENV)/.installed  ## check the style, and who imports whom
 	ruff check .
@@ -44,13 +54,18 @@ docs: $(VENV)/.installed  ## write config/README.md anew
 	python -m thinkscale.config.docs
 
 help:  ## list these
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and Snakemake's notes
-	rm -rf $(VENV) .snakemake
+	rm -rf $(VENV) $(VENV)-inspect .snakemake
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"thinkscale needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)-inspect/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-inspect
+	$(VENV)-inspect/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[inspect]'
 	touch $@

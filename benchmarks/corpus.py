@@ -98,8 +98,7 @@ def section(found: dict[str, list[dict]], options) -> Section:
             f"{tokens['tokens']:,} tokens. The items: {ITEMS:,} lines of the same kind.",
             "The baselines read the first part of the same text; they make a list of ids a line "
             "and count nothing.",
-            "Divergence has 500 bootstrap resamples and 1,000 draws of the null, for two ways to "
-            "smooth.",
+            "Divergence has 1,000 draws of the null, for two ways to smooth.",
         ],
     )
 
@@ -178,7 +177,6 @@ def divergence(tokenizer, file: Path, items: Path) -> dict:
         asked,
         vocabulary_size=tokenizer.get_vocab_size(),
         smoothing=[Smoothing(), Smoothing(kind="floor")],
-        n_boot=500,
         n_permutations=1000,
     )
     return {"tokens": corpus.tokens, "js": table["estimate"][4]}
@@ -186,13 +184,13 @@ def divergence(tokenizer, file: Path, items: Path) -> dict:
 
 def gathered(tokenizer, file: Path, items: Path):
     from thinkscale.corpora.sample import pool_size, sample
-    from thinkscale.stats.divergence import piece_tokens
+    from thinkscale.stats.divergence import longest_window
 
     asked = encoded_items(tokenizer, items).documents
     corpus = sample(
         (block.documents for block in of_file(tokenizer, file)),
         tokenizer.get_vocab_size(),
-        longest=piece_tokens(asked),
+        longest=longest_window(asked),
         pool=pool_size(asked.tokens),
         seed=1,
     )

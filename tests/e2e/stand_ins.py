@@ -56,7 +56,7 @@ def study_with_stand_ins(path: Path, directory: Path, bank: Path | None = None) 
         cell["max_think"] //= 64
     analyses = study.setdefault("analyses", {})
     analyses.update(n_boot=100, n_permutations=100)
-    analyses["divergence"] = {"n_boot": 50, "n_permutations": 50}
+    analyses["divergence"] = {"n_permutations": 50}
     if "consensus_k" in analyses:
         analyses["consensus_k"] = [1, 2]
     return study

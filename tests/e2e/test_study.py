@@ -17,10 +17,13 @@ from thinkscale.data.tables import read_table
 REPOSITORY = Path(__file__).parents[2]
 ITEMS, SAMPLES = 12, 2
 FIGURES = [
+    "accuracy_by_item",
     "accuracy_vs_budget",
     "accuracy_vs_waits",
+    "correlations",
     "difficulty_by_outcome",
     "difficulty_histogram",
+    "flips",
     "one_chain",
     "readout_entropy",
     "readout_reliability",
@@ -32,6 +35,7 @@ FIGURES = [
     "thinking_lengths",
     "token_change",
     "token_scatter",
+    "tokens_by_outcome",
     "tokens_vs_difficulty",
     "training_loss",
 ]
@@ -53,7 +57,8 @@ def small_study() -> dict:
         "n_boot": 200,
         "n_permutations": 200,
         "consensus_k": [1, 2],
-        "divergence": {"n_boot": 50, "n_permutations": 50},
+        "controls": ["stem_chars", "k"],
+        "divergence": {"n_permutations": 50},
     }
     for model in study["models"]:
         if "path" in model:

@@ -5,7 +5,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from thinkscale.data import contracts
 from thinkscale.stats import readout, readout_bins, readout_calibration, readout_difficulty
+
+PARAMETERS = 1000  # of the model that searches
 
 
 def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
@@ -49,6 +52,7 @@ def graded_frame(models=("a", "b"), items=12, samples=4, seed=0, **changes):
                             "outcome": outcome,
                             "extracted": None if silent else "A" if right else "BC"[sample % 2],
                             "difficulty": difficulty[item],
+                            "response_time": 60 + 10 * difficulty[item] + 5 * (item % 3),
                             "cluster_id": None,
                             "stem_chars": 40 + int(5 * rng.normal()),
                             "n_options": 5,
@@ -105,6 +109,36 @@ def with_readouts(graded, seed=0, sharpness=1.0):
     return graded.assign(outcome_choice=graded["outcome"])
 
 
+def searches_frame(graded, correct, *, model="a"):
+    """Rows of strategies whose `correct(strategy, n, items, rng)` is given; a candidate costs ten
+    tokens, and a scorer of half the model's size reads as many."""
+    items = graded.drop_duplicates("item_id")
+    rng, rows = np.random.default_rng(0), []
+    for strategy in ("majority", "best", "beam"):
+        for n in (1, 2, 4, 8):
+            values = correct(strategy, n, len(items), rng)
+            for value, item in zip(values, items.itertuples(), strict=True):
+                scored = 0 if strategy == "majority" else 10 * n
+                rows.append(
+                    {
+                        **dict.fromkeys(contracts.SCHEMAS["searches"].names),
+                        **{"model": model, "item_id": item.item_id, "strategy": strategy, "n": n},
+                        "approach": {"best": "best_of_n", "beam": "beam_search"}.get(
+                            strategy, strategy
+                        ),
+                        **{"choose": "best", "answer": "A", "share": 1.0, "correct": value},
+                        **{"any_correct": 1.0, "candidates": float(n), "unanswered": 0.0},
+                        **{"unscored": 0.0, "unmet": 0.0, "think_tokens": 10.0},
+                        **{"sampled": 10.0 * n, "sampled_new": 10.0, "scored": float(scored)},
+                        **{"scored_new": float(scored), "scored_uncached": 2.0 * scored},
+                        **{"prompt_tokens": 0, "parameters": PARAMETERS},
+                        **{"scorer_parameters": PARAMETERS // 2, "difficulty": item.difficulty},
+                        "excluded": False,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
 @cache
 def readout_tables(models=("a", "b")):
     """The tables of 40 items with readouts, by name."""
@@ -114,5 +148,5 @@ def readout_tables(models=("a", "b")):
         "readout": readout.tabulate(graded),
         "readout_calibration": readout_calibration.tabulate(graded, **few),
         "readout_bins": readout_bins.tabulate(graded),
-        "readout_difficulty": readout_difficulty.tabulate(graded, n_permutations=100, **few),
+        "readout_difficulty": readout_difficulty.tabulate(graded, **few),
     }

@@ -34,7 +34,22 @@ use rule tabulate as correlate_difficulty with:
     output:
         table=tabulated("registration", "Registration", "registration"),
     params:
-        options=resampling("confidence", "n_boot", "n_permutations"),
+        options=resampling("confidence", "n_boot", "n_permutations", "controls"),
+
+
+use rule tabulate as contrast_correlations with:
+    output:
+        table=tabulated("registration_contrasts", "Registration", "correlations compared"),
+
+
+use rule tabulate as measure_reliability with:
+    output:
+        table=tabulated("reliability", "Registration", "reliability of thinking tokens"),
+
+
+use rule tabulate as measure_allocation with:
+    output:
+        table=tabulated("allocation", "Allocation", "right against wrong answers within items"),
 
 
 use rule tabulate as compare_outcomes with:
@@ -56,6 +71,47 @@ use rule tabulate as measure_token_change with:
         table=tabulated("token_change", "Sweeps", "change of thinking tokens"),
     params:
         options=resampling("confidence", "n_permutations"),
+
+
+use rule tabulate as measure_control with:
+    output:
+        table=tabulated("sweeps", "Sweeps", "control, scaling, performance", when=FORCED),
+    params:
+        options=resampling("confidence", "n_boot"),
+
+
+use rule tabulate as find_plateau with:
+    output:
+        table=tabulated("plateau", "Sweeps", "budget that is enough", when=CUT),
+
+
+use rule tabulate as choose_condition with:
+    output:
+        table=tabulated("best_condition", "Sweeps", "best condition", when=FORCED),
+    params:
+        options=resampling("confidence", "n_boot"),
+
+
+use rule tabulate as test_equivalence with:
+    output:
+        table=tabulated("equivalence", "Sweeps", "as good as natural", when=FORCED),
+    params:
+        options=analyses("confidence", "equivalence_margin"),
+
+
+use rule tabulate as find_frontier with:
+    output:
+        table=tabulated("frontier", "Compute", "accuracy and cost"),
+    params:
+        options=resampling("confidence", "n_boot") | {"ks": STUDY.analyses.consensus_k},
+        code=code("data", "stats/core", "stats/consensus", "stats/frontier"),
+
+
+use rule tabulate as plan_sizes with:
+    output:
+        table=tabulated("power", "Power", "effects that are detected"),
+    params:
+        options=analyses("confidence", "power_items", "power_samples"),
 
 
 use rule tabulate as compare_models with:

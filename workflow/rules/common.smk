@@ -54,9 +54,21 @@ STUDY = checked_study()
 # Reward models are models of the study too, but judge and do not think.
 THINKING = [model for model in STUDY.models if model.thinks]
 MODELS = [model.name for model in THINKING]
+# What others ran is read from their logs.
+RUN = [model for model in THINKING if model.runs]
+RECORDED = [model.name for model in THINKING if not model.runs]
+# A recorded model may come with no tokenizer.
+TOKENIZED = [
+    model.name for model in THINKING if model.responses is None or model.responses.tokenizer
+]
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
 # Whether probabilities of the options are read of any model.
-READOUT = any(getattr(model.inference, "readout", None) for model in THINKING)
+READOUT = any(getattr(model.inference, "readout", None) for model in RUN)
+# Whether thinking is cut anywhere, and whether there is any condition beside natural.
+CUT = STUDY.conditions.max_think or STUDY.conditions.truncate
+FORCED = CUT or any(
+    getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think")
+)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
 # Strategies that draw step by step.
@@ -114,6 +126,44 @@ def read_corpora():
 def model_prompts():
     """How each model is asked; a judge is told, too."""
     return {model.name: model.inference.prompt.model_dump() for model in THINKING}
+
+
+def tokenizer_prompts():
+    """How those models are asked that have a tokenizer."""
+    prompts = model_prompts()
+    return [prompts[name] for name in TOKENIZED]
+
+
+def chain_record():
+    """The record of the first model that has chains."""
+    return results("models", f"{RUN[0].name}.json") if RUN else []
+
+
+def log_files(wildcards):
+    """The logs of a recorded model, and the tokenizer that counts their tokens."""
+    recorded = model_config(wildcards.model).responses
+    counter = recorded.tokenizer
+    tokenizer = [] if counter is None or counter.path is None else [tokenizer_file(counter.path)]
+    return [*(log.path for log in recorded.logs), *map(str, tokenizer)]
+
+
+def recorded_settings(wildcards):
+    return model_config(wildcards.model).responses.model_dump()
+
+
+def recorded_markers(wildcards):
+    strings = model_config(wildcards.model).inference.thinking
+    return [strings.start, *strings.end]
+
+
+def whole_turn(wildcards):
+    return model_config(wildcards.model).inference.thinking.turn_end == "response"
+
+
+def recorded_grades():
+    """The scores that logs brought along, where a grader of the study is one of them."""
+    asked = any(":" in name for name in STUDY.grading.graders)
+    return [results("inference", name, "0.grades.parquet") for name in RECORDED if asked]
 
 
 def tokenizer_paths():
@@ -251,14 +301,13 @@ def shards(kind, suffix="parquet", room="inference"):
     return [
         results(room, model.name, f"{shard}.{kind}.{suffix}")
         for model in THINKING
-        for shard in range(model.inference.shards)
+        for shard in range(model.inference.shards if model.runs else 1)
     ]
 
 
 def where_read(readouts):
     """Files of readouts by that name, where a model of the study reads its options' labels."""
-    reading = any(model.inference.readout is not None for model in THINKING)
-    return {"readouts": readouts} if reading else {}
+    return {"readouts": readouts} if READOUT else {}
 
 
 def compared_pairs():
@@ -338,8 +387,11 @@ def thinking_settings(wildcards):
 
 
 def answer_prompts():
-    """What was put in before a cut response's answer, by model: graders read it too."""
-    return {model.name: model.inference.thinking.answer_prompt for model in THINKING}
+    """What was put in before a cut response's answer, by model: graders read it too.
+
+    What others put in is not known.
+    """
+    return {m.name: m.inference.thinking.answer_prompt if m.runs else "" for m in THINKING}
 
 
 def thinking_markers():

@@ -10,7 +10,7 @@ rule compare_tokens:
     input:
         study_items=results("items.parquet"),
         corpora=[corpus_file(name) for name in CORPORA],
-        records=[results("models", f"{name}.json") for name in MODELS],
+        records=[results("models", f"{name}.json") for name in TOKENIZED],
         tokenizers=tokenizer_paths(),
     output:
         divergence=shown_table("divergence", "Corpus and items", "divergence", when=CORPORA),
@@ -26,7 +26,7 @@ rule compare_tokens:
     threads: 2
     params:
         corpora=read_corpora(),
-        prompts=list(model_prompts().values()),
+        prompts=tokenizer_prompts(),
         divergence=STUDY.analyses.divergence.model_dump(),
         confidence=STUDY.analyses.confidence,
         seed=STUDY.seed,
@@ -40,7 +40,7 @@ rule measure_overlap:
     input:
         study_items=results("items.parquet"),
         corpora=[corpus_file(name) for name in CORPORA],
-        records=[results("models", f"{name}.json") for name in MODELS],
+        records=[results("models", f"{name}.json") for name in TOKENIZED],
         tokenizers=tokenizer_paths(),
     output:
         overlap=shown_table("overlap", "Corpus and items", "overlap of each item", when=CORPORA),
@@ -56,7 +56,7 @@ rule measure_overlap:
     threads: 2
     params:
         corpora=read_corpora(),
-        prompts=list(model_prompts().values()),
+        prompts=tokenizer_prompts(),
         settings=STUDY.analyses.contamination.model_dump(include={"n", "items_text"}),
         tokenizer=STUDY.analyses.contamination.tokenizer,
         tokenizers=[other.model_dump() for other in STUDY.analyses.divergence.tokenizers],

@@ -40,6 +40,13 @@ use rule draw as draw_registration with:
         **drawn("tokens_vs_difficulty", "Registration", "thinking tokens and difficulty"),
 
 
+use rule draw as draw_correlations with:
+    input:
+        table("registration"),
+    output:
+        **drawn("correlations", "Registration", "all correlations with difficulty"),
+
+
 use rule draw as draw_outcomes with:
     input:
         results("graded.parquet"),
@@ -48,12 +55,19 @@ use rule draw as draw_outcomes with:
         **drawn("difficulty_by_outcome", "Registration", "difficulty by outcome"),
 
 
+use rule draw as draw_tokens_by_outcome with:
+    input:
+        results("graded.parquet"),
+    output:
+        **drawn("tokens_by_outcome", "Registration", "tokens within items, by outcome"),
+
+
 use rule draw as draw_chain with:
     input:
         [results(f"{name}.parquet") for name in ("chains", "responses", "graded", "items")],
-        record=results("models", f"{MODELS[0]}.json"),
+        record=chain_record(),
     output:
-        **drawn("one_chain", "Sweeps", "one chain and its forks"),
+        **drawn("one_chain", "Sweeps", "one chain and its forks", when=RUN),
 
 
 use rule draw as draw_budgets with:
@@ -69,6 +83,20 @@ use rule draw as draw_waits with:
         table("accuracy"),
     output:
         **drawn("accuracy_vs_waits", "Sweeps", "accuracy and waits"),
+
+
+use rule draw as draw_flips with:
+    input:
+        table("mcnemar"),
+    output:
+        **drawn("flips", "Sweeps", "answers that flip"),
+
+
+use rule draw as draw_items with:
+    input:
+        results("graded.parquet"),
+    output:
+        **drawn("accuracy_by_item", "Sweeps", "items right under each condition"),
 
 
 use rule draw as draw_lengths with:

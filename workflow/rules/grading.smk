@@ -8,6 +8,7 @@ rule grade:
         responses=results("responses.parquet"),
         study_items=results("items.parquet"),
         verdicts=verdicts_file(),
+        recorded=recorded_grades(),
     output:
         grades=results("grades.parquet"),
     log:
@@ -45,6 +46,7 @@ rule join_graded:
     params:
         grading=grading_settings(),
         exclusion=exclusion(),
+        controls=STUDY.analyses.controls,
         code=code("data", "grading"),
     script:
         "../scripts/join_graded.py"

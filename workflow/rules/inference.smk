@@ -15,6 +15,8 @@ rule think:
         log_of("think", "{model}", "{shard}.log"),
     benchmark:
         time_of("think", "{model}", "{shard}.tsv")
+    wildcard_constraints:
+        model=one_of(model.name for model in RUN),
     priority: 40
     conda:
         "../../envs/inference.yaml"
@@ -29,6 +31,41 @@ rule think:
         code=code("thinking", "engines", "jobs/inference"),
     script:
         "../scripts/think.py"
+
+
+rule import_responses:
+    """Read what a model said elsewhere from its logs, and what strategies choose among."""
+    input:
+        logs=log_files,
+        study_items=results("items.parquet"),
+    output:
+        **where_read(results("inference", "{model}", "0.readouts.parquet")),
+        chains=results("inference", "{model}", "0.chains.parquet"),
+        responses=results("inference", "{model}", "0.responses.parquet"),
+        grades=results("inference", "{model}", "0.grades.parquet"),
+        usage=results("inference", "{model}", "0.usage.json"),
+        record=results("models", "{model}.json"),
+        candidates=results("search", "{model}", "0.candidates.parquet"),
+        scores=results("search", "{model}", "0.scores.parquet"),
+        spent=results("search", "{model}", "0.spent.parquet"),
+    log:
+        log_of("import_responses", "{model}.log"),
+    benchmark:
+        time_of("import_responses", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(RECORDED),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        recorded=recorded_settings,
+        markers=recorded_markers,
+        whole_turn=whole_turn,
+        conditions=STUDY.conditions.model_dump(),
+        graders=STUDY.grading.graders,
+        strategies=[strategy.model_dump() for strategy in STUDY.strategies],
+        code=code("runs", "items", "data", "jobs/importing", "thinking/conditions"),
+    script:
+        "../scripts/import_responses.py"
 
 
 rule gather_responses:

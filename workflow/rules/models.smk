@@ -87,6 +87,8 @@ rule register_model:
         log_of("register_model", "{model}.log"),
     benchmark:
         time_of("register_model", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(name for name in REGISTERED if name not in RECORDED),
     priority: 50
     conda:
         "../../envs/inference.yaml"

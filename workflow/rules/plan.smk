@@ -29,22 +29,26 @@ rule plan:
     """
     input:
         study_items=results("items.parquet"),
-        records=registrable([*THINKING, *SCORER_MODELS.values()]),
+        records=registrable([*RUN, *SCORER_MODELS.values()]),
     log:
         log_of("plan.log"),
     # No benchmark: its file would count as an output, and a plan be made once and for all.
     conda:
         "../../envs/inference.yaml"
-    threads: max(model.inference.threads for model in THINKING)
+    threads: max((model.inference.threads for model in RUN), default=1)
     params:
         study=STUDY.study,
-        models={model.name: planned(model) for model in [*STUDY.models, *SCORER_MODELS.values()]},
+        models={
+            model.name: planned(model)
+            for model in [*STUDY.models, *SCORER_MODELS.values()]
+            if model.name not in RECORDED
+        },
         thinking={
             model.name: {
                 "settings": model.inference.model_dump(exclude={"shards"}),
                 "journal": results("journal", model.name),
             }
-            for model in THINKING
+            for model in RUN
         },
         conditions=STUDY.conditions.model_dump(),
         strategies=[strategy.model_dump() for strategy in STUDY.strategies],

@@ -92,3 +92,28 @@ rule reported:
         TABLES,
         FIGURES,
         results("summary.md"),
+
+
+rule inspect_logs:
+    """The responses as logs of inspect_ai, asked for by name: a log a model and condition."""
+    input:
+        study_items=results("items.parquet"),
+        responses=results("responses.parquet"),
+        chains=results("chains.parquet"),
+        grades=results("grades.parquet"),
+        records=[results("models", f"{model.name}.json") for model in RUN],
+    output:
+        logs=directory(results("inspect_logs")),
+    log:
+        log_of("inspect_logs.log"),
+    benchmark:
+        time_of("inspect_logs.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        study=STUDY.study,
+        answer_prompts=answer_prompts(),
+        form=STUDY.inference.prompt.model_dump(include={"template", "option", "separator"}),
+        code=code("runs/inspect_logs", "data"),
+    script:
+        "../scripts/write_inspect_logs.py"

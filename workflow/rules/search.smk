@@ -18,6 +18,8 @@ rule search:
         log_of("search", "{model}", "{shard}.log"),
     benchmark:
         time_of("search", "{model}", "{shard}.tsv")
+    wildcard_constraints:
+        model=one_of(model.name for model in RUN),
     priority: 35
     conda:
         "../../envs/inference.yaml"

@@ -9,7 +9,7 @@ with job(snakemake):
 
     params = snakemake.params
     figure = import_module(f"thinkscale.figures.{snakemake.wildcards.name}")
-    look = Look(Style.from_mapping(params.style), tuple(params.models), params.confidence)
+    look = Look(Style(**params.style), tuple(params.models), params.confidence)
     drawn = figure.draw(**inputs(snakemake.input), look=look)
     for path in snakemake.output:
         save(drawn, path)

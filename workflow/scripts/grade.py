@@ -3,6 +3,8 @@
 from thinkscale.jobs.job import job
 
 with job(snakemake):
+    import pandas as pd
+
     from thinkscale.data import contracts
     from thinkscale.data.readouts import by_response
     from thinkscale.grading import grade_study
@@ -11,6 +13,10 @@ with job(snakemake):
     items = contracts.read(given.study_items, "items")
     if given.verdicts:
         beside["verdicts"] = contracts.read(given.verdicts, "verdicts")
+    for path in given.recorded:
+        for name, own in contracts.read(path, "grades").groupby("grader"):
+            before = [beside[name]] if name in beside else []
+            beside[name] = pd.concat([*before, own.drop(columns="grader")])
     if "readout" in snakemake.params.grading["graders"]:
         beside["readouts"] = by_response(contracts.read(given.readouts, "readouts"), items)
     grade_study(

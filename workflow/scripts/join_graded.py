@@ -20,5 +20,6 @@ with job(snakemake):
         excluded,
         readouts=contracts.read(read, "readouts") if read else None,
         same=equality(first := params.grading["graders"][0], params.grading.get(first)),
+        controls=params.controls,
     )
     contracts.write(frame, snakemake.output.graded, "graded")

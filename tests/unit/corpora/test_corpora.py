@@ -499,8 +499,8 @@ def test_counts_do_not_depend_on_threads_or_blocks(corpus, hold, monkeypatch):
     assert all(np.array_equal(part.totals(size), np.bincount(ids, None, size)) for part in found)
     assert np.array_equal(found[0].counts, found[1].counts)
     assert found[0].share == found[1].share < 1
-    assert np.array_equal(found[0].pieces.ids, found[1].pieces.ids)
-    assert 1000 < found[0].pieces.tokens <= 4000 and found[0].pieces.lengths.max() <= 20
+    assert np.array_equal(found[0].stretches.ids, found[1].stretches.ids)
+    assert 1000 < found[0].stretches.tokens <= 4000 and found[0].stretches.lengths.max() <= 20
 
 
 def test_an_error_while_reading_ends_the_stream(tmp_path):
@@ -534,9 +534,15 @@ def test_which_lines_are_blank(tmp_path):
         assert texts_of(source) == [] and len(sampled(source, 10)) == 0
 
 
-def test_pieces_by_hand():
+def test_stretches_by_hand():
     documents = Documents(np.arange(10), np.array([5, 0, 4, 1]))
-    assert documents.pieces(2).lengths.tolist() == [2, 2, 1, 2, 2, 1]
+    begun = set()
+    for seed in range(40):
+        stretches = documents.stretches(4, np.random.default_rng(seed))
+        assert stretches.lengths.tolist() == [4, 0, 4, 1]
+        assert sorted(stretches.ids[4:8]) == [5, 6, 7, 8] and stretches.ids[8] == 9  # all of them
+        begun.add(tuple(stretches.ids[:4]))
+    assert begun == {(0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 0), (3, 4, 0, 1), (4, 0, 1, 2)}
     assert spans(np.array([10, 0]), np.array([2, 3])).tolist() == [10, 11, 0, 1, 2]
     picked = documents.pick(np.array([2, 0]))
     assert picked.ids.tolist() == [5, 6, 7, 8, 0, 1, 2, 3, 4] and picked.lengths.tolist() == [4, 5]

@@ -80,6 +80,34 @@ def test_every_response_once_in_its_order_with_the_outcome_of_every_grader(tmp_p
     pd.testing.assert_frame_equal(some, found[["outcome", "outcome_choice", "outcome_article"]])
 
 
+NUMBERS = ITEMS.assign(meta=['{"words": "3", "kind": "x"}', '{"words": null, "steps": 2.5}'])
+
+
+def test_numbers_of_the_bank_that_are_held_constant_stand_beside_each_response(tmp_path):
+    of = responses()
+    controls = ["stem_chars", "words", "steps"]
+    frame = graded.join(of, grades(of), NUMBERS, GRADERS, controls=controls)
+    contracts.write(frame, tmp_path / "g.parquet", "graded")
+    found = contracts.read(tmp_path / "g.parquet", "graded").groupby("item_id").first()
+    assert found["meta_words"].tolist() == pytest.approx([3, np.nan], nan_ok=True)
+    assert found["meta_steps"].tolist() == pytest.approx([np.nan, 2.5], nan_ok=True)
+    assert found["stem_chars"].tolist() == [11, 4] and "meta_stem_chars" not in found
+    with pytest.raises(ThinkscaleError, match="column meta_words, row 0 is '3'; expected a number"):
+        contracts.write(frame.assign(meta_words="3"), tmp_path / "g.parquet", "graded")
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        ("word", "no column 'word'; expected one of stem_chars, n_options, kind, steps, words"),
+        ("kind", "column 'kind' of item 'q1' is 'x'; expected a number"),
+    ],
+)
+def test_what_is_no_number_of_the_bank_is_not_held_constant(control, said):
+    with pytest.raises(ThinkscaleError, match=f"`analyses.controls`: .*{said}"):
+        graded.bank_numbers(NUMBERS, [control])
+
+
 def test_what_was_read_of_a_response_stands_beside_it(tmp_path):
     """Of a model whose labels were not read there is nothing, and the order stays."""
     of, items = responses(), ITEMS.assign(key=["B", None])

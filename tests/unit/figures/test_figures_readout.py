@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.collections import PathCollection
+from matplotlib.colors import same_color, to_hex
 from matplotlib.container import ErrorbarContainer
 from matplotlib.text import Text
 
@@ -43,13 +44,20 @@ def words(figure):
 
 def points(ax):
     """(y, low, high) of every interval drawn upright, and the colours."""
+    marks = {
+        (to_hex(line.get_color()), x): y
+        for line in ax.lines
+        if line.get_marker() not in ("None", "")
+        for x, y in line.get_xydata()
+    }
     found, colours = [], set()
     for container in ax.containers:
         if isinstance(container, ErrorbarContainer) and container.has_yerr:
-            line, _, parts = container
-            colours.add(to_hex(line.get_color()))
-            for y, segment in zip(line.get_ydata(), parts[-1].get_segments(), strict=True):
-                found.append((y, *segment[:, 1]))
+            _, _, (segments,) = container
+            colour = to_hex(segments.get_color()[0])
+            colours.add(colour)
+            for (x, low), (_, high) in segments.get_segments():
+                found.append((marks[colour, x], low, high))
     return sorted(found), colours
 
 
@@ -110,10 +118,11 @@ def test_the_key_stands_over_the_tokens_of_each_condition():
     np.testing.assert_allclose(found, expected(table[table["measure"] == "key_probability"]))
     assert len(colours) == 2
     tokens = table[table["measure"] == "think_tokens"].set_index(["model", "condition"])["estimate"]
-    lines = [c[0].get_xdata() for c in ax.containers]
+    lines = [line.get_xdata() for line in ax.lines if line.get_marker() in ("o", "s")]
     np.testing.assert_allclose(lines[0], sorted(tokens["a"]))
-    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
-    assert [line.get_xdata()[0] for line in hollow] == [tokens[m, "natural"] for m in ("a", "b")]
+    hollow = [mark for mark in ax.collections if isinstance(mark, PathCollection)]
+    assert all(same_color(mark.get_facecolor()[0], "white") for mark in hollow)
+    assert [mark.get_offsets()[0, 0] for mark in hollow] == [tokens[m, "natural"] for m in "ab"]
 
 
 def test_tokens_that_span_much_stand_on_a_log_scale_with_zero():
@@ -163,14 +172,15 @@ def test_budgets_stand_to_scale_or_by_doublings():
     def of(*budgets):
         rows = [{"condition": f"max={b}", "max_think": b} for b in budgets]
         rows += [{"condition": "natural", "max_think": None}, {"condition": "waits=1", "waits": 1}]
-        frame = pd.DataFrame(rows, columns=["condition", "max_think", "min_think", "waits"])
+        limits = ["max_think", "min_think", "waits", "truncate"]
+        frame = pd.DataFrame(rows, columns=["condition", *limits]).assign(no_think=False)
         return Budgets.of(frame), Budgets.of(frame).at(frame)
 
     near, places = of(0, 8, 16, 32)
     assert not near.logarithmic
-    np.testing.assert_allclose(places, [0, 0.25, 0.5, 1, near.natural, np.nan])
+    np.testing.assert_allclose(places, [0, 0.25, 0.5, 1, *near.behind, np.nan])
     far, places = of(0, 256, 1024, 4096)
     assert far.logarithmic
-    np.testing.assert_allclose(places, [0, 0.2, 0.6, 1, far.natural, np.nan])
+    np.testing.assert_allclose(places, [0, 0.2, 0.6, 1, *far.behind, np.nan])
     one, places = of(64)
-    assert places[0] < one.natural
+    assert places[0] < one.behind[0]

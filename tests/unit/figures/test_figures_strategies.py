@@ -25,6 +25,7 @@ def strategies(levels=6, models=("a", "b"), **changes):
                         **{"model": model, "strategy": strategy, "n": n, "level": level},
                         "approach": {"beam": "beam_search"}.get(strategy, strategy),
                         **{"level_by": "difficulty", "n_items": 30, "compute": 1e7 * n},
+                        "sampled": 100 * n,
                         **{"estimate": value, "lower": value - 0.1, "upper": value + 0.05},
                         "any_correct": 0.9,
                     }
@@ -48,8 +49,8 @@ def test_every_fifth_has_a_panel_in_each_models_rows():
 def test_all_sizes_have_their_interval_and_larger_ones_a_larger_marker():
     figure = strategies_vs_compute.draw(strategies(3, ["a"]), look=QUICK)
     for level, ax in enumerate(figure.axes):
-        [bars] = [c for c in ax.containers if isinstance(c, ErrorbarContainer)]  # of beam search
-        ends = [tuple(segment[:, 1]) for segment in bars[2][0].get_segments()]
+        bars = [c[2][0].get_segments() for c in ax.containers if isinstance(c, ErrorbarContainer)]
+        ends = [tuple(one[:, 1]) for one in np.concatenate(bars) if np.ptp(one[:, 1])]  # of beam
         tops = [0.5 + 0.05 * n - 0.05 * level for n in (4, 8)]
         assert ends == [pytest.approx((top - 0.1, top + 0.05)) for top in tops]
         points = [c for c in ax.collections if isinstance(c, PathCollection)]
@@ -85,10 +86,13 @@ def quality():
 def test_scorers_along_the_thought_and_of_whole_ones():
     figure = scorer_quality.draw(quality(), look=QUICK)
     along, whole, error = figure.axes
-    drawn = [c for c in along.containers if isinstance(c, ErrorbarContainer)]
-    heights = {round(float(np.mean(c[0].get_ydata())), 3): c[0].get_xdata() for c in drawn}
+    drawn = [line for line in along.lines if len(line.get_xdata()) == 5]
+    heights = {round(float(np.mean(line.get_ydata())), 3) for line in drawn}
     assert len(drawn) == 4 and sorted(heights) == [0.7, 0.8, 0.9]  # of .9 and .8, and .8 and .7
-    assert all(np.allclose(x, [0.2, 0.4, 0.6, 0.8, 1.0]) for x in heights.values())
+    steps = [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert all(np.allclose(line.get_xdata(), steps, atol=0.02) for line in drawn)
+    ends = [s[:, 1] for c in along.containers for s in c[2][0].get_segments()]
+    np.testing.assert_allclose([np.ptp(end) for end in ends], 0.1)
     assert [t.get_text() for t in whole.get_xticklabels()] == ["last", "min", "prod", "mean"]
     assert error.get_ylim()[0] == 0 and error.get_ylim()[1] > 0.25
     assert "30 items, 240 samples" in "".join(text.get_text() for text in along.texts)

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import fields
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -44,13 +45,32 @@ def judged(grader, reference, text, settings=None):
         ('{"answer": "x + 1"}', "x + 1", "statement"),
         ("Die Antwort lautet 8.", "8", "statement"),
         ("so \\boxed{\\frac{1}{2}}", "\\frac{1}{2}", "boxed"),
+        ("\\boxed{7} and \\boxed{8}", "7, 8", "boxed"),
+        ("\\boxed{7} or \\boxed{8}", "7 or 8", "boxed"),
+        ("\\boxed{a^{b^{c_{d}}}", "a^{b^{c_{d}}}", "boxed"),
+        ("The answer is 8. Sorry, I meant 9.", "I meant 9", "last line"),
         ("We add.\n\n6 + 1 = 7.", "6 + 1 = 7", "last line"),
         ("<think>Answer: 1</think>7", "7", "last line"),
     ],
 )
 def test_answer_field(text, field, how):
     found = answer_field(text)
-    assert (found.text, found.how) == (field, how)
+    assert (found.label, found.how) == (field, how)
+
+
+@pytest.mark.parametrize(
+    ("text", "may_go_on"),
+    [
+        ("<final_answer>7</final_answer>", False),
+        ("<result>7", True),
+        ("\\boxed{7} and \\boxed{8}", False),
+        ("\\boxed{7} and \\boxed{8", True),
+        ('{"answer": "7"', False),
+        ('{"answer": "", "note": 7}', True),  # an empty value answers nothing
+    ],
+)
+def test_a_field_that_the_text_ends_in_may_go_on(text, may_go_on):
+    assert answer_field(text).open is may_go_on
 
 
 @pytest.mark.parametrize("text", ["", " \n", "<think>Answer: 1", "$$"])
@@ -72,6 +92,8 @@ def test_no_answer_field(text):
         ("To Kill a Mockingbird", "Answer: To Kill a Mockingbird", "correct"),
         ("3.5", "Answer: 35", "incorrect"),
         ("Paris", "Answer: London", "incorrect"),
+        ("No, as none was offered", "Answer: No, as none was offered", "correct"),
+        ("Paris", "The answer is Paris. Hmm, that can't be right.", "ungradable"),
         ("Paris", "", "ungradable"),
         ("Paris", "Sorry, I can not help you with any of the capitals in the world.", "ungradable"),
         ("!", "Answer: ?!", "ungradable"),
@@ -490,3 +512,20 @@ def test_an_error_leaves_no_grades(tmp_path):
         "items.parquet",
         "responses.parquet",
     ]
+
+
+def test_a_log_s_own_score_is_a_grader():
+    keys = {"model": "m", "item_id": "a", "sample": 0, "condition": "natural"}
+    recorded = pd.DataFrame(
+        [{**keys, "extracted": "B", "outcome": "incorrect", "detail": "the log's score: 0"}]
+    )
+    rows = [{**keys, "sample": sample} for sample in (0, 1)]
+    said = {"answer_text": "A", "stop": np.nan, "answer_stop": np.nan, "answer_from": "answer"}
+    responses = pd.DataFrame(rows).assign(**said, error=None)
+    items = pd.DataFrame([{"item_id": "a", "options": [], "key": None}])
+    name = "lm_eval:exact_match"
+    found = grade(responses, items, name, beside={name: recorded})
+    assert found["outcome"].tolist() == ["incorrect", "ungradable"]
+    assert found.loc[0, ["grader", "extracted"]].tolist() == [name, "B"]
+    with pytest.raises(ThinkscaleError, match="Unknown grader 'elsewhere:acc'"):
+        grade(responses, items, "elsewhere:acc")

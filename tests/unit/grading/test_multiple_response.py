@@ -49,6 +49,7 @@ ALL = ChoiceSettings(keys="all")
         ("I choose A and D.", LIGHT, "A,D"),
         ("Answer: 5 and 20", NUMBERS, "A,C"),
         ("B", LIGHT, "B"),
+        ("A resposta correta é a letra B.", LIGHT, "B"),
         ("Cevap: TİP, sınır", (("A", "tip"), ("B", "sinir"), ("C", "kan")), "A,B"),
         # a set of which a part may be missing, or may be too much
         ("Answer: A or C", LIGHT, None),

@@ -10,7 +10,7 @@ from thinkscale.data import contracts
 from thinkscale.data.patterns import with_one_group
 from thinkscale.errors import ThinkscaleError
 from thinkscale.grading import grade, grade_study
-from thinkscale.grading.place import delimiters, without_thinking
+from thinkscale.grading.answer import delimiters, without_thinking
 
 OPTIONS = [{"label": label, "text": text} for label, text in (("A", "iron"), ("B", "zinc"))]
 CHOICE = pd.DataFrame({"item_id": ["choice"], "options": [OPTIONS], "key": ["B"]})

@@ -252,6 +252,35 @@ def test_labels_are_read_only_where_there_are_options():
     check(FREE, grading=free, inference=shared, models=[off])
 
 
+def test_what_analyses_hold_constant_is_looked_for_first():
+    records = [{**record, "words": i, "topic": "x"} for i, record in enumerate(MCQ)]
+    check(CHOICE, records, analyses={"controls": ["stem_chars", "words"]})
+    for controls, said in (
+        (["word"], "`analyses.controls`: the bank has no column 'word'; expected one of stem_"),
+        (["topic"], "`analyses.controls`: column 'topic' of item 'bank-1' is 'x'"),
+        (["words", "words"], "`analyses.controls`: 'words' is repeated"),
+    ):
+        assert said in refused(CHOICE, records, analyses={"controls": controls})
+
+
+def test_what_analyses_hold_constant_is_looked_for_in_items_that_are_there():
+    study = {
+        "study": "s",
+        "items": {"source": "calibration", "bank_size": 20},
+        "models": [{"name": "m", "path": "model"}],
+        "analyses": {"controls": ["k", "slip"]},
+    }
+    check_bank(parse_study(study, "study.yaml"), Path("items.parquet"))
+    study["analyses"] = {"controls": ["problem"]}
+    with pytest.raises(ThinkscaleError, match="column 'problem' of item"):
+        check_bank(parse_study(study, "study.yaml"), Path("items.parquet"))
+    check(CHOICE)
+    study["items"] = {"source": "bank.jsonl", "columns": CHOICE}
+    contracts.write(generate_bank(20, 1), "items.parquet", "items")
+    with pytest.raises(ThinkscaleError, match="column 'problem' of item 'cal-"):
+        check_bank(parse_study(study, "study.yaml"), Path("items.parquet"))
+
+
 def test_a_bank_that_is_up_to_date_is_not_read_again(monkeypatch):
     def fail(*_):
         raise AssertionError("read again")

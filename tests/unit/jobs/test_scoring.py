@@ -23,9 +23,10 @@ from thinkscale.config.strategies import Scorer, Strategy
 from thinkscale.config.sweep import Conditions
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.inference import prepare
-from thinkscale.jobs.scoring import Part, open_scorers, parameters
+from thinkscale.jobs.scoring import Part, open_scorers
 from thinkscale.jobs.searching import search_items
 from thinkscale.models.registry import register
+from thinkscale.models.size import parameters
 from thinkscale.thinking.judged_text import JudgedText, encode_judged
 from thinkscale.thinking.prompts import encode, user_message
 from thinkscale.thinking.readout import label_spellings

@@ -10,6 +10,7 @@ from thinkscale.report import summary
 
 REGISTRATION = {
     "model": "m",
+    "criterion": "difficulty",
     "measure": "spearman",
     "n": 60,
     "estimate": 0.41,
@@ -60,10 +61,13 @@ CHANGE = {
     "estimate": -12.0,
     "lower": -14.0,
     "upper": -10.0,
-    "mean_change": -12.5,
+    "changed": 0.8,
+    "changed_lower": 0.7,
+    "changed_upper": 0.9,
+    "one_way": 0,
     "p": 0.0001,
     "p_holm": 0.0002,
-    "method": "Hodges-Lehmann",
+    "method": "change of item means",
 }
 COMPARISON = {
     "model_a": "base",
@@ -113,10 +117,16 @@ DIVERGENCE = {
     "tokens_corpus": 50000,
     "tokens_items": 2000,
     "estimate": 0.0155,
-    "lower": 0.012,
-    "upper": 0.019,
-    "null_mean": 0.0068,
-    "null_upper": 0.008,
+    "corrected": 0.0141,
+    "spread": 0.0004,
+    "window_tokens": 25,
+    "windows_corpus": 950,
+    "windows_items": 54,
+    "short_corpus": 50,
+    "short_items": 6,
+    "window_estimate": 0.0312,
+    "null_mean": 0.0268,
+    "null_upper": 0.0285,
     "p": 0.001,
     "smoothing": "additive 0.5 over the 80 tokens seen",
     "method": "plug-in",
@@ -152,6 +162,8 @@ def test_registration_sentence_has_its_numbers():
 def test_direction_follows_sign_and_interval(name, row, up, down, level):
     words = {1: up, -1: down, 0: level}
     cases = {1: sign(0.3), -1: sign(-0.3), 0: sign(0.05)}
+    if "p_holm" in row:  # of one of several tests the corrected p decides, not the interval
+        cases = {1: sign(0.3), -1: sign(-0.3), 0: {**sign(0.3), "p_holm": 0.06}}
     for direction, numbers in cases.items():
         text = line(name, row, **numbers)
         for other, word in words.items():
@@ -209,18 +221,39 @@ def test_compute_sums_the_conditions_of_a_model():
 def test_flips_and_corrected_p_are_said():
     text = line("mcnemar", MCNEMAR)
     assert "30 pairs went from wrong to right and 6 from right to wrong, of 240 on 60" in text
-    assert "McNemar p < 0.001" in text and "Holm-corrected p = 0.030" in text
+    assert "exact McNemar p = 0.010" in text and "Holm-corrected p = 0.030" in text
+    several = line("mcnemar", MCNEMAR, p=np.nan)
+    assert "(sign-flip of clusters of items p = 0.010" in several and "McNemar" not in several
 
 
-def test_most_items_unchanged():
-    assert "as it was" in line("token_change", CHANGE, estimate=0.0, lower=0.0, upper=0.0)
+def test_the_level_of_what_is_claimed_is_that_of_the_study():
+    table = {"mcnemar": pd.DataFrame([{**MCNEMAR, "p_holm": 0.07}])}
+    assert "not clearly different" in summary(table, "demo")
+    assert "more accurate than natural" in summary(table, "demo", confidence=0.9)
+
+
+def test_thinking_that_can_only_change_one_way_is_not_tested():
+    text = line("token_change", CHANGE, one_way=-1, p=np.nan, p_holm=np.nan)
+    assert "can only shorten thinking, and did, by \N{MINUS SIGN}12.0 tokens" in text
+    assert "it changed for 80.0% [70.0 to 90.0] of them." in text and " p " not in text
+    nothing = line("token_change", CHANGE, one_way=1, changed=0.0, estimate=0.0)
+    assert "left the thinking of all 60 items as it was" in nothing
+
+
+def test_the_least_p_that_draws_can_give_is_said_to_be_at_most():
+    how = "permutation (99 draws, none as far out)"
+    text = line("registration", REGISTRATION, p=0.01, p_method=how)
+    assert "p \N{LESS-THAN OR EQUAL TO} 0.010 by" in text
+    assert "p = 0.010 by" in line("registration", REGISTRATION, p=0.01)
 
 
 def test_divergence_is_set_against_its_null():
     above = line("divergence", DIVERGENCE)
-    assert "lies above" in above and "0.0155 bits [0.0120 to 0.0190]" in above
+    assert "JS = 0.0155 bits, corrected for its bias 0.0141" in above
     assert "additive 0.5" in above and "50,000 and 2,000 tokens" in above
-    assert "lies within" in line("divergence", DIVERGENCE, null_upper=0.02)
+    assert "one window of 25 tokens a document gives 0.0312, above what documents of one" in above
+    assert "950 and 54 windows; 50 and 6 documents were too short" in above
+    assert "0.0312, within what" in line("divergence", DIVERGENCE, null_upper=0.04)
     assert "not set against a null" in line("divergence", DIVERGENCE, null_upper=np.nan)
 
 
@@ -237,7 +270,8 @@ def test_divergence_is_set_against_its_null():
     ],
 )
 def test_a_missing_estimate_gives_the_reason(name, row):
-    empty = {key: np.nan for key in ("estimate", "lower", "upper", "p")}
+    empty = {key: np.nan for key in ("estimate", "lower", "upper", "p", "changed")}
+    empty = {key: value for key, value in empty.items() if key in row}
     text = line(name, row, **empty, method="not estimated: too few items")
     assert "no estimate (not estimated: too few items)" in text and "nan" not in text
 
@@ -257,7 +291,7 @@ def test_other_tables():
         ),
         "consensus": pd.DataFrame(
             [{"model": "m", "measure": "cons", "k": 8, "n_items": 60, "samples": 8}]
-        ).assign(estimate=0.9, lower=0.85, upper=0.95, method="plurality"),
+        ).assign(estimate=0.9, lower=0.85, upper=0.95, guess=0.25, method="plurality"),
         "divergence_tokens": pd.DataFrame(
             [
                 {
@@ -273,6 +307,7 @@ def test_other_tables():
     text = summary(tables, "demo")
     assert "fell from 2.500 at step 1 to 0.250 at step 300" in text
     assert "cons@8: the plurality of 8 samples was correct for 90.0% [85.0 to 95.0] of 60" in text
+    assert "of 60 items, where guessing has 25.0%." in text
     assert "`'\\n|` (0.0100 bits, more frequent in the corpus)" in text
 
 
@@ -300,3 +335,11 @@ def test_without_any_difficulty_one_sentence_says_so():
     assert "no estimate" not in summary(tables, "demo")
     tables = {"registration": pd.DataFrame([bare, REGISTRATION])}
     assert "No item has a difficulty" not in summary(tables, "demo")
+
+
+def test_what_was_recorded_elsewhere_is_said_to_be_read():
+    rows = pd.DataFrame(
+        [{"model": "m", "n_responses": 64, "think_tokens": 2638, "new_tokens": np.nan, "chains": 0}]
+    ).assign(alone_tokens=np.nan, shared_tokens=np.nan, seconds=np.nan, peak_memory_mib=np.nan)
+    text = summary({"ledger": rows}, "demo")
+    assert "64 responses of 2,638 thinking tokens were read from logs" in text

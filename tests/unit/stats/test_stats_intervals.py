@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as ss
 
-from thinkscale.stats.core.intervals import clustered_mean
+from thinkscale.stats.consensus import pass_at_k
+from thinkscale.stats.core.intervals import clustered_mean, clustered_share
 from thinkscale.stats.core.resampling import Draws, bootstrap, holm, sign_flip
 
 
@@ -20,20 +21,77 @@ def test_one_value_a_cluster_is_the_t_interval_of_a_mean():
 
 def test_cluster_robust_error_is_that_of_statsmodels():
     rng = np.random.default_rng(1)
-    clusters = np.repeat(np.arange(30), rng.integers(1, 9, 30))
+    sizes = rng.integers(1, 9, 30)
+    clusters = np.repeat(np.arange(30), sizes)
     values = rng.normal(size=30)[clusters] + rng.normal(size=len(clusters))
     fit = sm.OLS(values, np.ones(len(values))).fit(
         cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True
     )
     found = clustered_mean(values, clusters)
-    assert (found.lower, found.upper) == pytest.approx(tuple(fit.conf_int()[0]))
+    t = ss.t.ppf(0.975, sizes.sum() ** 2 / (sizes**2).sum() - 1)  # on Kish's effective clusters
+    assert (found.upper - found.lower) / 2 == pytest.approx(t * fit.bse[0])
+    assert (found.upper + found.lower) / 2 == pytest.approx(fit.params[0])
 
 
-def test_copies_of_a_sample_add_no_information():
-    values, clusters = np.array([0.0, 1, 1, 0, 1, 0, 1, 1]), np.arange(8)
-    once = clustered_mean(values, clusters, bounds=(0, 1))
-    five = clustered_mean(np.tile(values, 5), np.tile(clusters, 5), bounds=(0, 1))
-    assert (five.lower, five.upper) == pytest.approx((once.lower, once.upper))
+@pytest.mark.parametrize(
+    ("right", "n", "lower", "upper"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_one_answer_an_item_is_wilsons_interval(right, n, lower, upper):
+    # Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3
+    found = clustered_share(np.arange(n) < right, np.arange(n), 0.95)
+    assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=5e-5)
+    assert f"Wilson o{'n' if right == 0 else 'ver'} {n} clusters" in found.method
+
+
+def test_several_answers_an_item_by_hand():
+    # Items with 2, 2, 1 and 0 of 2 right: p = .625; the variance of their means is .6875 / 4, and
+    # p (1 - p) = .234375. n = 1 + 3 (.234375 + .0125) / (.171875 + .0125), for three degrees of
+    # freedom: Wilson's formula with 3.18245 (Student's t) in place of 1.95996.
+    values, clusters = [1, 1, 1, 1, 1, 0, 0, 0], np.repeat(np.arange(4), 2)
+    p, n, t = 0.625, 1 + 3 * 0.246875 / 0.184375, 3.182446
+    middle = (p + t * t / (2 * n)) / (1 + t * t / n)
+    half = t / (1 + t * t / n) * np.sqrt(p * (1 - p) / n + t * t / (4 * n * n))
+    found = clustered_share(values, clusters, 0.95)
+    assert (found.lower, found.upper) == pytest.approx((middle - half, middle + half), abs=1e-6)
+
+
+COUNTS = st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4)), min_size=2, max_size=30)
+
+
+def answers(counts):
+    """Values of 0 and 1 with their clusters, given (right, of how many) of each cluster."""
+    sizes = [max(of, right) for right, of in counts]
+    values = [np.arange(size) < right for size, (right, _) in zip(sizes, counts, strict=True)]
+    return np.concatenate(values).astype(float), np.repeat(np.arange(len(sizes)), sizes)
+
+
+@settings(deadline=None)  # a shared machine may stall
+@given(COUNTS, st.integers(2, 5))
+def test_copies_within_clusters_add_no_information(counts, copies):
+    values, clusters = answers(counts)
+    for bounds in (None, (0, 1), (-1, 1)):
+        once = clustered_mean(values, clusters, bounds=bounds)
+        more = clustered_mean(np.tile(values, copies), np.tile(clusters, copies), bounds=bounds)
+        assert (more.lower, more.upper) == pytest.approx((once.lower, once.upper))
+
+
+@settings(deadline=None)
+@given(COUNTS)
+def test_wrong_is_the_mirror_of_right_and_the_scale_is_free(counts):
+    values, clusters = answers(counts)
+    right, wrong = (
+        clustered_share(values, clusters, 0.9),
+        clustered_share(1 - values, clusters, 0.9),
+    )
+    assert (1 - wrong.upper, 1 - wrong.lower) == pytest.approx((right.lower, right.upper))
+    wide = clustered_mean(10 * values - 5, clusters, confidence=0.9, bounds=(-5, 5))
+    assert (wide.lower, wide.upper) == pytest.approx((10 * right.lower - 5, 10 * right.upper - 5))
 
 
 @pytest.mark.parametrize(
@@ -44,13 +102,6 @@ def test_all_alike_is_wilson_on_the_clusters(value, lower, upper):
     found = clustered_mean(np.full(40, value), np.repeat(np.arange(10), 4), bounds=(0, 1))
     assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=1e-6)
     assert "Wilson on 10 clusters" in found.method
-
-
-def test_an_interval_that_would_leave_the_bounds_is_wilson_on_effective_n():
-    values = np.r_[np.zeros(39), 1.0]
-    found = clustered_mean(values, np.arange(40), bounds=(0, 1))
-    assert 0 < found.lower < 1 / 40 < found.upper < 0.2
-    assert "effective n 39" in found.method  # p (1 - p) / (p (1 - p) / (n - 1))
 
 
 def test_differences_that_never_vary_get_an_interval_that_shrinks_with_items():
@@ -84,15 +135,29 @@ def test_interval_of_a_proportion_holds_it_and_stays_in_bounds(rows, confidence)
         assert found.estimate - 1e-9 <= found.upper <= 1 + 1e-9
 
 
-def test_clustered_interval_covers():
-    rng = np.random.default_rng(5)
-    covered = 0
-    for _ in range(400):
-        p = rng.beta(2, 2, 60)
-        values = rng.random((60, 4)) < p[:, None]
-        found = clustered_mean(values.ravel(), np.repeat(np.arange(60), 4), bounds=(0, 1))
-        covered += found.lower <= 0.5 <= found.upper
-    assert 0.92 <= covered / 400 <= 0.98
+@pytest.mark.parametrize(("n", "p"), [(20, 0.5), (20, 0.9), (20, 0.98), (50, 0.9), (200, 0.9)])
+def test_coverage_of_one_answer_an_item_is_exact(n, p):
+    counts = np.arange(n + 1)
+    found = [clustered_share(counts[:-1] < right, counts[:-1], 0.95) for right in counts]
+    covers = [one.lower <= p <= one.upper for one in found]
+    assert 0.93 <= ss.binom.pmf(counts, n, p)[covers].sum() <= 0.971
+
+
+@pytest.mark.parametrize(
+    ("items", "accuracy", "icc", "k"),
+    [(50, 0.5, 0.5, 1), (50, 0.9, 0.5, 1), (50, 0.98, 0.5, 1), (50, 0.9, 0.5, 4)],
+)
+def test_coverage_of_accuracy_and_of_pass_at_k(items, accuracy, icc, k):
+    # Eight samples of items whose accuracies have a beta law. The symmetric t covers .98 in 75 % of
+    # studies, and pass@4 at .9 in 81 %.
+    rng, total, n = np.random.default_rng(2), 1 / icc - 1, 8
+    a, b = accuracy * total, (1 - accuracy) * total
+    truth = 1 - ss.betabinom.pmf(0, k, a, b)
+    value = np.array([pass_at_k(n, right, k) for right in range(n + 1)])
+    drawn = value[rng.binomial(n, rng.beta(a, b, (500, items)))]
+    found = [clustered_share(study, np.arange(items), 0.95) for study in drawn]
+    covered = np.mean([one.lower <= truth <= one.upper for one in found])
+    assert 0.92 <= covered <= 0.985
 
 
 def test_bootstrap_of_a_mean_is_near_the_t_interval_and_fixed_by_its_generator():

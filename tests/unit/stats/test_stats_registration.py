@@ -8,6 +8,9 @@ import pingouin
 import pytest
 from scipy import stats as ss
 
+from graded_frames import graded_frame
+from thinkscale.errors import ThinkscaleError
+from thinkscale.stats import registration
 from thinkscale.stats.core.correlations import rank_correlation
 from thinkscale.stats.core.resampling import Draws
 from thinkscale.stats.registration import (
@@ -157,3 +160,60 @@ def test_466_items_take_seconds():
     for measure in MEASURES:
         correlate(measure, tokens, difficulty, covariates, draws=Draws())
     assert time.process_time() - start < 15  # 3 s where it was written
+
+
+OPTIONS = {"n_boot": 50, "n_permutations": 50}
+
+
+def test_response_time_is_a_second_criterion():
+    graded = graded_frame()
+    found = registration.tabulate(graded, **OPTIONS).set_index(["model", "criterion", "measure"])
+    assert len(found) == 2 * 2 * len(MEASURES)
+    natural = graded[graded["condition"].eq("natural") & graded["model"].eq("a")]
+    items = natural.groupby("item_id")[["think_tokens", "difficulty", "response_time"]].mean()
+    for criterion in ("difficulty", "response_time"):
+        rho = ss.spearmanr(items["think_tokens"], items[criterion]).statistic
+        assert found.loc[("a", criterion, "spearman"), "estimate"] == pytest.approx(rho)
+
+
+def test_a_bank_without_response_times_has_one_criterion():
+    graded = graded_frame().assign(response_time=np.nan)
+    assert set(registration.tabulate(graded, **OPTIONS)["criterion"]) == {"difficulty"}
+
+
+def test_no_response_time_for_some_items():
+    graded = graded_frame(models=["a"])
+    graded.loc[graded["item_id"].isin(["i0", "i1"]), "response_time"] = np.nan
+    found = registration.tabulate(graded, **OPTIONS).set_index("criterion")
+    assert set(found.loc["response_time", "n"]) == {10}
+    assert set(found.loc["response_time", "without_criterion"]) == {2}
+    assert found.loc["response_time", "method"].str.contains("2 items without response time").all()
+    still = registration.tabulate(graded.assign(response_time=9.0), **OPTIONS)
+    methods = still.query("criterion == 'response_time'")["method"]
+    assert methods.str.contains("not estimated: response time does not vary").all()
+
+
+def test_what_is_held_constant_is_chosen():
+    graded = graded_frame(models=["a"], items=30)
+    numbers = np.random.default_rng(5).normal(size=30)[pd.factorize(graded["item_id"])[0]]
+    graded = graded.assign(meta_words=numbers, meta_tokens=numbers)
+    graded.loc[graded["item_id"] == "i3", "meta_words"] = np.nan
+    found = registration.tabulate(graded, controls=["words", "stem_chars"], **OPTIONS)
+    rows = found.query("criterion == 'difficulty'").set_index("measure")
+    assert rows["n"].to_dict() == {**dict.fromkeys(MEASURES, 30), "partial_spearman": 29}
+    said = rows.loc["partial_spearman", "method"]
+    assert "given words and stem_chars" in said
+    assert "1 items without words or stem_chars left out" in said
+    natural = graded[graded["condition"] == "natural"]
+    natural = natural.assign(stem_chars=natural.groupby("item_id")["stem_chars"].transform("first"))
+    items = natural.groupby("item_id").mean(numeric_only=True)
+    expected = pingouin.partial_corr(
+        items.drop("i3"), "think_tokens", "difficulty", ["meta_words", "stem_chars"],
+        method="spearman",
+    )  # fmt: skip
+    assert rows.loc["partial_spearman", "estimate"] == pytest.approx(expected["r"].iloc[0])
+    # A column of the bank is not mistaken for one of the frame that has its name.
+    other = registration.tabulate(graded, controls=["tokens"], **OPTIONS)
+    assert "given tokens;" in other["method"].iloc[3] and other["estimate"].iloc[3] > 0.3
+    with pytest.raises(ThinkscaleError, match="no column meta_steps"):
+        registration.tabulate(graded, controls=["steps"], **OPTIONS)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thinkscale.stats.consensus import cons_at_k, pass_at_k, subsets
+from thinkscale.stats.consensus import cons_at_k, guesses, pass_at_k, subsets
 
 RNG = np.random.default_rng(0)
 
@@ -71,3 +71,16 @@ def test_drawn_subsets_are_near_all_of_them():
     assert (drawn.sum(axis=1) == 5).all()
     exact = cons_at_k(answers, answers == "A", every)
     assert cons_at_k(answers, answers == "A", drawn) == pytest.approx(exact, abs=0.06)
+
+
+def test_guessing_by_hand_and_by_draws():
+    assert guesses([4, 4], 2) == pytest.approx({"cons": 1 / 4, "pass": 7 / 16})
+    assert guesses([2, 5, None], 1)["pass"] == pytest.approx((1 / 2 + 1 / 5 + 0) / 3)
+    assert all(np.isnan(value) for value in guesses([None, None], 3).values())
+    rng, both = np.random.default_rng(0), {"cons": [], "pass": []}
+    for _ in range(3000):
+        answers = rng.integers(0, 3, 4)
+        both["cons"].append(cons_at_k(answers, answers == 0, np.ones((1, 4))))
+        both["pass"].append((answers == 0).any())
+    for measure, values in both.items():
+        assert np.mean(values) == pytest.approx(guesses([3], 4)[measure], abs=0.03)

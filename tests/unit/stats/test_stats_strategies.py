@@ -4,45 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graded_frames import graded_frame
+from graded_frames import PARAMETERS, graded_frame, searches_frame
 from thinkscale.data import contracts
 from thinkscale.data.tables import read_table, write_table
 from thinkscale.errors import ThinkscaleError
 from thinkscale.report.strategies import strategies as sentences
 from thinkscale.stats import compute_matched, compute_optimal, strategies
 from thinkscale.stats.core import searches as core
-
-PARAMETERS = 1000
-
-
-def searches_frame(graded, correct, *, model="a"):
-    """Rows of strategies whose `correct(strategy, n, items, rng)` is given; a candidate costs ten
-    tokens, and a scorer of half the model's size reads as many."""
-    items = graded.drop_duplicates("item_id")
-    rng, rows = np.random.default_rng(0), []
-    for strategy in ("majority", "best", "beam"):
-        for n in (1, 2, 4, 8):
-            values = correct(strategy, n, len(items), rng)
-            for value, item in zip(values, items.itertuples(), strict=True):
-                scored = 0 if strategy == "majority" else 10 * n
-                rows.append(
-                    {
-                        **dict.fromkeys(contracts.SCHEMAS["searches"].names),
-                        **{"model": model, "item_id": item.item_id, "strategy": strategy, "n": n},
-                        "approach": {"best": "best_of_n", "beam": "beam_search"}.get(
-                            strategy, strategy
-                        ),
-                        **{"choose": "best", "answer": "A", "share": 1.0, "correct": value},
-                        **{"any_correct": 1.0, "candidates": float(n), "unanswered": 0.0},
-                        **{"unscored": 0.0, "unmet": 0.0, "think_tokens": 10.0},
-                        **{"sampled": 10.0 * n, "sampled_new": 10.0, "scored": float(scored)},
-                        **{"scored_new": float(scored), "scored_uncached": 2.0 * scored},
-                        **{"prompt_tokens": 0, "parameters": PARAMETERS},
-                        **{"scorer_parameters": PARAMETERS // 2, "difficulty": item.difficulty},
-                        "excluded": False,
-                    }
-                )
-    return pd.DataFrame(rows)
 
 
 def graded(items=40, **changes):

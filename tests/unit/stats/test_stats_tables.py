@@ -12,15 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graded_frames import graded_frame, unfit
+from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats import (
     accuracy,
+    allocation,
     consensus,
     ledger,
     mcnemar,
     model_comparison,
     outcome_difficulty,
     registration,
+    registration_contrasts,
+    reliability,
     token_change,
 )
 from thinkscale.stats.core.resampling import holm
@@ -29,6 +33,9 @@ from thinkscale.stats.core.resampling import holm
 gc.freeze()
 
 FEW = {"n_boot": 100, "n_permutations": 100, "seed": 3}
+
+
+OF_DIFFICULTY = "criterion == 'difficulty'"
 
 
 def tables(graded, pairs=(("a", "b"),)):
@@ -41,6 +48,9 @@ def tables(graded, pairs=(("a", "b"),)):
         "token_change": token_change.tabulate(graded, **permuted),
         "model_comparison": model_comparison.tabulate(graded, pairs, **FEW),
         "consensus": consensus.tabulate(graded, [1, 2, 4]),
+        "allocation": allocation.tabulate(graded),
+        "reliability": reliability.tabulate(graded),
+        "registration_contrasts": registration_contrasts.tabulate(graded),
     }
 
 
@@ -160,9 +170,11 @@ def test_token_change_is_per_item():
 def test_items_without_difficulty_are_left_out_and_counted():
     graded = graded_frame()
     graded.loc[graded["item_id"].isin(["i0", "i1"]), "difficulty"] = np.nan
-    found = registration.tabulate(graded, **FEW)
+    found = registration.tabulate(graded, **FEW).set_index("criterion")
+    assert (found.loc["response_time", "n"] == 12).all()
+    found = found.loc["difficulty"]
     assert (found["n"] == 10).all() and found["method"].str.contains("2 items without").all()
-    none = registration.tabulate(graded.assign(difficulty=None), **FEW)
+    none = registration.tabulate(graded.assign(difficulty=None), **FEW).query(OF_DIFFICULTY)
     assert none["estimate"].isna().all() and (none["n"] == 0).all()
     assert (outcome_difficulty.tabulate(graded, **FEW)["n_items"] == 10).all()
 
@@ -201,13 +213,17 @@ def test_comparison_of_a_model_with_itself_finds_nothing():
 @given(st.integers(0, 1000))
 def test_one_sample_by_consensus_is_accuracy(seed):
     graded = graded_frame(seed=seed)
-    votes = consensus.tabulate(graded, [1, 2]).set_index(["model", "measure"])
+    votes = consensus.tabulate(graded, [1, 2]).set_index(["model", "measure", "k"])
     natural = accuracy.tabulate(graded).query("condition == 'natural'").set_index("model")
     for model in ("a", "b"):
-        for measure in ("cons", "pass"):
-            row = votes.loc[(model, measure)]
-            for bound in ("estimate", "lower", "upper"):
-                assert row[bound] == pytest.approx(natural.loc[model, bound])
+        row = votes.loc[(model, "pass", 1)]
+        for bound in ("estimate", "lower", "upper"):
+            assert row[bound] == pytest.approx(natural.loc[model, bound])
+        # Where all answered a vote of two is that number once more; a vote of one always is.
+        answered = (graded["model"] == model) & (graded["condition"] == "natural")
+        all_answered = graded.loc[answered, "extracted"].notna().all()
+        assert (model, "cons", 1) not in votes.index
+        assert ((model, "cons", 2) in votes.index) == (not all_answered)
 
 
 def test_consensus_without_enough_samples_is_missing():
@@ -222,8 +238,10 @@ def test_consensus_without_enough_samples_is_missing():
 
 
 def test_a_grader_that_extracts_nothing_votes_by_outcome():
-    found = consensus.tabulate(graded_frame().assign(extracted=None), [1]).set_index("measure")
-    assert found.loc["cons", "estimate"].to_numpy() == pytest.approx(found.loc["pass", "estimate"])
+    graded = graded_frame().query("outcome != 'ungradable'").assign(extracted=None)
+    found = consensus.tabulate(graded, [2]).set_index(["model", "measure"])["estimate"]
+    one = consensus.tabulate(graded, [1]).set_index(["model", "measure"])["estimate"]
+    assert found["a", "cons"] == pytest.approx(one["a", "pass"], abs=0.03)
 
 
 def counted(graded):
@@ -334,7 +352,8 @@ def test_items_that_do_not_fit_are_left_out_and_counted():
     graded = graded_frame()
     part, rest = unfit(graded, ["i0", "i1"]), graded[~graded["item_id"].isin(["i0", "i1"])]
     with_them, without_them = tables(part), tables(rest)
-    for name in ("registration", "mcnemar", "token_change", "model_comparison"):
+    names = ("registration", "mcnemar", "token_change", "model_comparison")
+    for name in (*names, "allocation", "reliability", "registration_contrasts"):
         found, without = with_them[name], without_them[name]
         if name != "model_comparison":  # there, both models lose the item
             found, without = (table.query("model == 'a'") for table in (found, without))
@@ -350,7 +369,7 @@ def test_an_item_is_left_out_once_and_for_one_reason():
     graded.loc[graded["item_id"].isin(["i0", "i5"]), "difficulty"] = np.nan
     row = registration.tabulate(unfit(graded, ["i0", "i1"]), **FEW).iloc[0]
     assert (row["n"], row["errors"]) == (9, 1) and "2 items without difficulty" in row["method"]
-    assert row["without_difficulty"] == 2
+    assert row["without_criterion"] == 2
 
 
 def test_items_that_do_not_fit_stay_mistakes_where_tokens_do_not_matter():
@@ -395,6 +414,7 @@ POOR = {
     "all ungradable": lambda g: g.assign(outcome="ungradable", extracted=None),
     "no difficulty": lambda g: g.assign(difficulty=np.nan),
     "one difficulty": lambda g: g.assign(difficulty=0.1),
+    "no response time": lambda g: g.assign(response_time=np.nan),
     "tokens alike": lambda g: g.assign(think_tokens=7),
     "one stem length": lambda g: g.assign(stem_chars=30),
     "only natural": lambda g: g[g["condition"] == "natural"],
@@ -437,3 +457,12 @@ def test_statistics_and_report_leave_torch_out():
     code = "import sys, thinkscale.stats, thinkscale.report; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)})
     assert done.returncode == 0
+
+
+def test_a_sum_over_what_is_not_known_is_missing():
+    frame = graded_frame(models=["a"]).assign(**dict.fromkeys(contracts.LEDGER, 1), seconds=np.nan)
+    frame["think_injected"] = pd.array([None] + [1] * (len(frame) - 1), dtype="Int64")
+    usage = [{"model": "a", "chains": 0, "peak_memory_bytes": None}]
+    table = ledger.tabulate(frame, usage).set_index("condition")
+    assert pd.isna(table.loc["natural", "think_injected"])
+    assert table.loc["waits=1", "think_injected"] == 48 and pd.isna(table.loc["natural", "seconds"])

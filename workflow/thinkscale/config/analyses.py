@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic.types import StrictInt
 
 from thinkscale.config.corpora import Contamination, Divergence
-from thinkscale.config.section import Colour, Name, Number, Positive, Section, Share, setting
+from thinkscale.config.section import Colour, Name, Number, Positive, Section, Share, Text, setting
 
 
 class Analyses(Section):
@@ -16,6 +16,21 @@ class Analyses(Section):
     n_permutations: Positive = setting(5000, "Permutations per test.", "times")
     consensus_k: list[Positive] = setting(
         [1, 2, 4, 8], "Group sizes k of cons@k and pass@k.", "samples", min_length=1
+    )
+    controls: list[Text] = setting(
+        ["stem_chars", "n_options"],
+        "What partial correlations hold constant: `stem_chars`, `n_options`, or columns of numbers "
+        "that the bank has and `items.columns` maps to nothing. Items without one are left out.",
+        min_length=1,
+    )
+    equivalence_margin: Share = setting(
+        0.05, "Difference of accuracy from natural that does not matter.", "share"
+    )
+    power_items: list[Positive] = setting(
+        [50, 100, 200, 500, 1000], "Study sizes to plan for.", "items", min_length=1
+    )
+    power_samples: list[Positive] = setting(
+        [1, 4, 16], "The same, of each item.", "samples", min_length=1
     )
     compare: list[tuple[Name, Name]] | None = setting(
         None,

@@ -9,6 +9,7 @@ from thinkscale.config import hub_keys
 from thinkscale.config.corpora import corpus_faults, tokenizer_faults, tokenizer_file
 from thinkscale.config.items import item_faults
 from thinkscale.config.models import Model, OtherModel
+from thinkscale.config.responses import recorded_faults
 from thinkscale.config.section import repeated
 from thinkscale.config.strategies import Scorer
 from thinkscale.config.study import Study
@@ -34,7 +35,8 @@ def contradictions(study: Study) -> Iterable[str]:
             yield f"`analyses.compare`: found {name!r}; expected one of {', '.join(thinking)}"
         if pair[0] == pair[1]:
             yield f"`analyses.compare`: found {pair[0]!r} with itself; expected two models"
-    yield from _repeated_values("analyses.consensus_k", study.analyses.consensus_k)
+    for name in ("consensus_k", "controls", "power_items", "power_samples"):
+        yield from _repeated_values(f"analyses.{name}", getattr(study.analyses, name))
     for index, corpus in enumerate(study.corpora):
         yield from corpus_faults(corpus, f"corpora[{index}]")
     yield from tokenizer_faults(
@@ -71,14 +73,18 @@ def _model_contradictions(
     study: Study, index: int, names: list[str], corpora: list[str]
 ) -> Iterable[str]:
     model, key = study.models[index], f"models[{index}]"
-    given = [k for k in ("path", "hub", "derive") if getattr(model, k) is not None]
+    places = ("path", "hub", "derive", "responses")
+    given = [k for k in places if getattr(model, k) is not None]
     if len(given) == 1:
         yield from hub_keys.faults(model, key, "model")
     else:
         yield (
             f"`{key}` ({model.name}): found {', '.join(given) or 'none of them'}; "
-            "expected exactly one of `path`, `hub`, `derive`"
+            "expected exactly one of `path`, `hub`, `derive`, `responses`"
         )
+    if model.responses is not None:
+        yield from recorded_faults(model.responses, f"{key}.responses")
+        yield from _recorded_contradictions(study, model, key)
     if model.derive is None:
         return
     if model.derive.recipe == "reward_model":
@@ -102,6 +108,11 @@ def _model_contradictions(
             f"{_hint(parent, names)} "
             f"(expected one of {', '.join(n for n in names if n != model.name)})"
         )
+    elif any(m.name == parent and m.responses is not None for m in study.models):
+        yield (
+            f"`{key}.derive.parent` ({model.name}): found {parent!r}, whose responses are "
+            "recorded; expected a model with weights"
+        )
     while parent in parents and parent not in seen:
         seen.append(parent)
         parent = parents[parent]
@@ -111,6 +122,28 @@ def _model_contradictions(
             f"`{key}.derive.parent` ({model.name}): a model cannot derive from itself ({chain}); "
             "expected a chain that begins with a `path` or `hub` model"
         )
+
+
+def _recorded_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    kinds = {scorer.name: scorer.kind for scorer in study.scorers}
+    for name in model.responses.scores:
+        if kinds.get(name) != "recorded":
+            yield (
+                f"`{key}.responses.scores` ({model.name}): found {name!r}; expected one of the "
+                "`scorers` of kind `recorded`"
+            )
+    for index, strategy in enumerate(study.strategies):
+        if strategy.approach not in ("majority", "best_of_n", "weighted_best_of_n"):
+            yield (
+                f"`strategies[{index}].approach`: found {strategy.approach!r}, and the responses "
+                f"of {model.name} are recorded; expected `majority`, `best_of_n` or "
+                "`weighted_best_of_n`, which choose among samples that are there"
+            )
+        elif strategy.scorer is not None and strategy.scorer not in model.responses.scores:
+            yield (
+                f"`strategies[{index}].scorer`: found {strategy.scorer!r}; expected a scorer whose "
+                f"scores the log of {model.name} holds (`{key}.responses.scores`)"
+            )
 
 
 def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
@@ -209,6 +242,12 @@ def _scorer_contradictions(study: Study, scorer: Scorer, key: str) -> Iterable[s
     if reads_model and scorer.model is None:
         which = "reward model of kind" if rewards else "model that is a"
         yield f"`{key}.model`: missing; expected the {which} {scorer.kind!r}"
+    running = [model.name for model in study.models if model.runs]
+    if scorer.kind == "recorded" and running:
+        yield (
+            f"`{key}.kind`: found 'recorded', and {running[0]} is run here; expected it in a study "
+            "of models with `responses` alone"
+        )
     if scorer.model is not None:
         yield from _other_model_faults(study, scorer.model, f"{key}.model")
     if scorer.kind == "orm" and scorer.text is not None and scorer.text.right is not None:
@@ -277,6 +316,11 @@ def _other_model_faults(study: Study, model: OtherModel, key: str) -> Iterable[s
             f"`{key}.name`: found {model.name!r}, a model of the study, with `{given[0]}`; "
             "expected another name, or the name alone"
         )
+    if any(own.name == model.name and own.responses is not None for own in study.models):
+        yield (
+            f"`{key}.name`: found {model.name!r}, whose responses are recorded; expected a model "
+            "with weights"
+        )
     if not given and model.fingerprint is not None:
         yield f"`{key}.fingerprint`: found beside a name alone; expected it in `models`"
     if len(given) > 1:
@@ -306,6 +350,15 @@ def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
         if model.derive is not None and model.derive.reward.bank is not None:
             key = f"`models[{index}].derive.reward.bank.source`"
             files.append((key, model.derive.reward.bank.source, "the path of a bank"))
+    for index, model in enumerate(study.models):
+        if (recorded := model.responses) is None:
+            continue
+        key = f"models[{index}].responses"
+        for place, log in enumerate(recorded.logs):
+            files.append((f"`{key}.logs[{place}].path` ({model.name})", log.path, "a log"))
+        if recorded.tokenizer is not None and recorded.tokenizer.path is not None:
+            path = tokenizer_file(recorded.tokenizer.path)
+            files.append((f"`{key}.tokenizer.path` ({model.name})", path, "a tokenizer.json"))
     for index, tokenizer in enumerate(study.analyses.divergence.tokenizers):
         key = f"`analyses.divergence.tokenizers[{index}].path` ({tokenizer.name})"
         path = tokenizer.path and tokenizer_file(tokenizer.path)

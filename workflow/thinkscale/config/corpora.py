@@ -106,7 +106,6 @@ class Divergence(Section):
         [], "Tokenizers to compare over besides those of the models."
     )
     n_permutations: Positive = setting(1000, "Draws of the null.", "times")
-    n_boot: Positive = setting(500, "Bootstrap resamples of documents.", "times")
 
     @model_validator(mode="before")
     @classmethod

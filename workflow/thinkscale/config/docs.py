@@ -14,7 +14,14 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from thinkscale.config.presets.banks import PRESETS, Preset
-from thinkscale.config.section import COLOUR_PATTERN, NAME_PATTERN, Section, block_in, blocks
+from thinkscale.config.section import (
+    COLOUR_PATTERN,
+    GRADER_PATTERN,
+    NAME_PATTERN,
+    Section,
+    block_in,
+    blocks,
+)
 from thinkscale.config.study import Study
 
 
@@ -92,7 +99,7 @@ def _default(field: FieldInfo) -> str:
 
 
 _KINDS = {"integer": "whole number", "number": "number", "boolean": "true or false"}
-_PATTERNS = {NAME_PATTERN: "name", COLOUR_PATTERN: "colour"}
+_PATTERNS = {NAME_PATTERN: "name", GRADER_PATTERN: "name", COLOUR_PATTERN: "colour"}
 _BOUNDS = (
     ("minimum", "≥"),
     ("exclusiveMinimum", ">"),

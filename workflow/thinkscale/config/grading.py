@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from thinkscale.config.judge import Judge
-from thinkscale.config.section import Name, Number, Positive, Section, Text, setting
+from thinkscale.config.section import GraderName, Number, Positive, Section, Text, setting
 from thinkscale.config.structure import StructureGrader
 from thinkscale.data.patterns import with_one_group
 from thinkscale.errors import ThinkscaleError
@@ -87,14 +87,15 @@ class ReadoutGrader(Section):
 class Grading(Section):
     """How answers are judged."""
 
-    graders: list[Name] = setting(
+    graders: list[GraderName] = setting(
         ["choice"],
         "Graders to apply; the first is the one analyses use. For items with options: `choice`, "
         "`readout` (the label read as the most likely where the answer begins; see "
         "`inference.readout`), and `article`, the first study's substring rule, for comparison "
         "only. For items with a reference answer: `exact` (equal after normalisation), `numeric` "
         "(the quantity stated, within a tolerance), `math` (equal as mathematics). For tasks: "
-        "`structure`, `judge`.",
+        "`structure`, `judge`. Of responses from logs also the log's own scores, by source and "
+        "name: `lm_eval:exact_match`, `inspect:choice`, `table:correct`.",
         min_length=1,
     )
     pattern: Text | None = setting(

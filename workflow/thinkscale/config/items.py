@@ -10,6 +10,7 @@ from thinkscale.config import hub_keys
 from thinkscale.config.cleaning import Cleaning
 from thinkscale.config.columns import Columns, column_faults, default_columns, has_answer, laid_over
 from thinkscale.config.presets.banks import DELIMITED, PRESETS, WORKBOOKS, is_delimited
+from thinkscale.config.responses import RECORDED, LogSource
 from thinkscale.config.section import Positive, Section, Text, setting
 
 Delimiter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
@@ -37,6 +38,12 @@ class Items(Section):
         "`calibration` for the generated bank, or a path to CSV, TSV, JSON or JSONL (these also as "
         ".gz, .bz2 or .xz), Parquet or a workbook (.xlsx, .xlsm), from the directory Snakemake "
         "runs in. Expected unless `hub` is given.",
+    )
+    log: LogSource | None = setting(
+        None,
+        "`source` is a log of responses, which holds each item once or oftener: `lm_eval` (columns "
+        "are the keys of `doc`), `inspect` (`input`, `choices`, `target` and the keys of "
+        "`metadata`), or a `table` with items beside responses.",
     )
     hub: hub_keys.DataSetId = None
     revision: hub_keys.Commit = None
@@ -103,6 +110,8 @@ class Items(Section):
         source = source if isinstance(source, str) else None
         taken = preset.columns_of(source) if preset else default_columns()
         settings = preset.settings_of(source) if preset else {}
+        if isinstance(log := values.get("log"), str) and log in RECORDED:
+            taken = {**taken, "item_id": [RECORDED[log]["item"]]}
         return {**settings, **values, "columns": laid_over(values.get("columns", {}), taken)}
 
 
@@ -126,6 +135,8 @@ def item_faults(items: Items) -> Iterable[str]:
 
 def _bank_faults(items: Items) -> Iterable[str]:
     yield from hub_keys.faults(items, "items", "data set")
+    if items.log is not None and items.source is None:
+        yield f"`items.log`: found {items.log!r}; expected it with `source`, the path of a log"
     if items.delimiter is not None and not is_delimited(items.source):
         yield (
             f"`items.delimiter`: found {items.delimiter!r}; expected it with a source that ends in "

@@ -8,6 +8,7 @@ from pydantic.types import StrictBool
 from thinkscale.config import hub_keys
 from thinkscale.config.inference import Inference
 from thinkscale.config.items import Items
+from thinkscale.config.responses import Recorded
 from thinkscale.config.section import (
     Fingerprint,
     LengthClasses,
@@ -149,7 +150,7 @@ class OtherModel(Section):
 
 
 class Model(Section):
-    """A model of the study: exactly one of `path`, `hub`, `derive`."""
+    """A model of the study: exactly one of `path`, `hub`, `derive`, `responses`."""
 
     name: Name = setting(..., "Name used in every table and figure.")
     path: str | None = setting(
@@ -165,9 +166,17 @@ class Model(Section):
         "`results/<study>/models/<name>.json`. Default: whatever is found, which is recorded.",
     )
     derive: Derivation | None = setting(None, "Make the model from another model.")
+    responses: Recorded | None = setting(
+        None, "Take its responses from finished logs; the model is not run."
+    )
     inference: Inference = setting(Inference(), "Keys given here override the study's `inference`.")
 
     @property
     def thinks(self) -> bool:
         """Whether it is asked about the items; reward models only judge."""
         return self.derive is None or self.derive.recipe != "reward_model"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is asked here, and not recorded."""
+        return self.thinks and self.responses is None

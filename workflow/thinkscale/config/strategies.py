@@ -20,6 +20,8 @@ from thinkscale.config.section import (
     setting,
 )
 
+ScorerKind = Literal["calibration", "likelihood", "readout", "orm", "prm", "judge", "recorded"]
+
 
 class ScorerText(Section):
     """What a reward model with a format of its own is given, in its own tokens."""
@@ -67,7 +69,7 @@ class Scorer(Section):
     """What judges candidates at the ends of their steps."""
 
     name: Name = setting(..., "Name used in every table and figure.")
-    kind: Literal["calibration", "likelihood", "readout", "orm", "prm", "judge"] = setting(
+    kind: ScorerKind = setting(
         ...,
         "`calibration`: a scorer of stated quality, which knows the calibration items and reads "
         "no model. `likelihood`: the model's own, the geometric mean of a step's token "
@@ -75,7 +77,8 @@ class Scorer(Section):
         "cut behind the step. `orm`: an outcome reward model, one that classifies sequences. "
         "`prm`: a process reward model, one that classifies tokens or says one of two words. Of "
         "one label the value is the logistic function, of two (wrong, right) the softmax. `judge`: "
-        "a language model that is asked whether all is right so far.",
+        "a language model that is asked whether all is right so far. `recorded`: its scores stand "
+        "in the logs of models with `responses` (`responses.scores`).",
     )
     d_prime: Number = setting(
         2.0,

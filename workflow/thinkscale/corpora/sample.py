@@ -10,7 +10,7 @@ from thinkscale.data.tokens import Documents, Groups, joined
 
 HOLD = 8_000_000  # tokens of a corpus whose documents are all held
 GROUPS = 100
-POOL = 2_000_000  # tokens of the pieces the null is drawn from, at least this, and ...
+POOL = 2_000_000  # tokens of the stretches the null is drawn from, at least this, and ...
 POOL_FACTOR = 20  # ... this many times the items'
 
 
@@ -27,21 +27,18 @@ def sample(
     """The tokens of a corpus in bounded memory.
 
     Up to `hold` tokens every document is held. A larger corpus is counted in `groups` groups: each
-    document goes to one of them at random, by itself. Resampling whole groups then estimates the
-    variance of resampling documents, since the sum over a group of documents dealt at random has
-    the variance of so many documents; the price is that the estimate itself varies as one from
-    `groups` values does.
+    document goes to one of them at random, by itself. Leaving out a group then says what leaving
+    out so many documents does, since a group of documents dealt at random is as they are.
 
-    For the null, documents are cut into pieces (`stats.divergence`), and a random part of them is
-    kept, about half to all of `pool` tokens: a draw from a simple random sample of the pieces is a
-    simple random draw from all of them.
+    For the null, one stretch a document is kept (`stats.divergence`), of a random part of the
+    documents: about half to all of `pool` tokens.
 
     Parameters
     ----------
     blocks : the corpus's documents, some at a time
-    longest : tokens of a piece, at most
-    seed : decides, with the number of a block, which documents come together and which pieces are
-        kept
+    longest : tokens of a stretch, at most
+    seed : decides, with the number of a block, which documents come together and which stretches
+        are kept
     """
     blocks = iter(blocks)
     held, tokens = [], 0
@@ -55,27 +52,27 @@ def sample(
 
     counts = np.zeros((groups, vocabulary_size), np.int64)
     documents, share = 0, 1.0
-    kept: list[tuple[Documents, np.ndarray]] = []  # pieces, and the number that each drew
+    kept: list[tuple[Documents, np.ndarray]] = []  # stretches, and the number that each drew
     for number, block in enumerate(chain(held, blocks)):
         documents += len(block)
         group = generator(seed, "groups", str(number)).integers(groups, size=len(block))
         cell = np.repeat(group * vocabulary_size, block.lengths) + block.ids
         np.add.at(counts.reshape(-1), cell, np.int64(1))  # with a Python 1 ten times slower
-        pieces = block.pieces(longest)
-        drawn = generator(seed, "pieces", str(number)).random(len(pieces))
-        kept.append(_below(share, pieces, drawn))
-        while sum(pieces.tokens for pieces, _ in kept) > pool:
+        rng = generator(seed, "stretches", str(number))
+        kept.append(_below(share, block.stretches(longest, rng), rng.random(len(block))))
+        while sum(stretches.tokens for stretches, _ in kept) > pool:
             share /= 2  # what is left stays a draw with one probability
             kept = [_below(share, *one) for one in kept]
-    return Groups(counts, documents, joined([pieces for pieces, _ in kept]), longest, share)
+    stretches = joined([stretches for stretches, _ in kept])
+    return Groups(counts, documents, stretches, longest, share)
 
 
-def _below(share: float, pieces: Documents, drawn: np.ndarray) -> tuple[Documents, np.ndarray]:
-    """The pieces that drew a number below the share, and these numbers."""
+def _below(share: float, stretches: Documents, drawn: np.ndarray) -> tuple[Documents, np.ndarray]:
+    """The stretches that drew a number below the share, and these numbers."""
     kept = drawn < share
-    return pieces.pick(kept), drawn[kept]
+    return stretches.pick(kept), drawn[kept]
 
 
 def pool_size(tokens_items: int) -> int:
-    """Tokens of pieces to keep for a null whose draws have so many tokens."""
+    """Tokens of stretches to keep for a null against items of so many tokens."""
     return max(POOL, POOL_FACTOR * tokens_items)

@@ -1,7 +1,7 @@
 """Columns of the data contracts between pandas and Arrow: types, and what may become what.
 
-In memory, text columns have pandas' `str` type (missing is NaN), nullable whole numbers `Int64`,
-other numbers `int64` and `float64`, and list columns hold plain Python lists.
+In memory, text columns have pandas' `str` type (missing is NaN), whole numbers of which one is
+missing `Int64`, other numbers `int64` and `float64`, and list columns hold plain Python lists.
 """
 
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def to_pandas(column: pa.ChunkedArray, field: pa.Field) -> pd.Series:
         return pd.Series(column.to_pylist(), dtype=object)
     if field.type == TEXT:
         return pd.Series(column.to_pandas(), dtype="str")
-    if field.type == INT and field.nullable:
+    if field.type == INT and column.null_count:
         return column.to_pandas(types_mapper={INT: pd.Int64Dtype()}.get)
     return column.to_pandas()
 

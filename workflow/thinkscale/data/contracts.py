@@ -58,6 +58,9 @@ READOUT = (
     *("readout_key", "readout_confidence", "readout_entropy", "readout_brier", "readout_mass"),
 )
 
+# Of a response that was made elsewhere not all is known; of one made here all is.
+_UNKNOWN = " ".join((*LEDGER, "stop", "answer_stop", "seconds"))
+
 SCHEMAS: dict[str, pa.Schema] = {
     "items": _contract(
         {
@@ -87,9 +90,10 @@ SCHEMAS: dict[str, pa.Schema] = {
         nullable="continuation prompt_token_ids",
     ),
     "responses": _contract(
-        _RESPONSE, nullable="max_think min_think waits continuation truncate error"
+        _RESPONSE, nullable=f"max_think min_think waits continuation truncate error {_UNKNOWN}"
     ),
-    # And for every grader of the study a column of outcomes; see FAMILIES.
+    # And for every grader of the study a column of outcomes, and for every number of the bank that
+    # it holds constant one more; see FAMILIES.
     "graded": _contract(
         {
             **{name: kind for name, kind in _RESPONSE.items() if not name.endswith("_text")},
@@ -105,7 +109,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             **dict.fromkeys(READOUT, FLOAT),
         },
         nullable="max_think min_think waits continuation truncate error extracted difficulty "
-        "response_time cluster_id readout_label " + " ".join(READOUT),
+        f"response_time cluster_id readout_label {_UNKNOWN} " + " ".join(READOUT),
     ),
     "readouts": _contract(
         {
@@ -128,7 +132,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "answer_stop": TEXT,
             "think_text": TEXT,
             "answer_text": TEXT,
-        }
+        },
+        nullable="step_tokens think_tokens answer_tokens stop answer_stop",
     ),
     "scores": _contract(
         {**_SEARCH_KEYS, "candidate": INT, "scorer": TEXT, "step": INT, "score": FLOAT},
@@ -176,7 +181,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "scorer_exact_tokens": BOOL,
             "error": TEXT,  # why nothing was searched; null otherwise
         },
-        nullable="scorer scorer_exact_tokens error",
+        nullable="scorer scorer_exact_tokens error scored scored_new scored_uncached rounds "
+        "sampled prompt_tokens parameters scorer_parameters",
     ),
     "searches": _contract(
         {
@@ -211,7 +217,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "excluded": BOOL,
             "error": TEXT,
         },
-        nullable="length_class scorer scorer_exact_tokens answer think_tokens difficulty "
+        nullable="length_class scorer scorer_exact_tokens answer think_tokens sampled scored "
+        "scored_new scored_uncached prompt_tokens parameters scorer_parameters difficulty "
         "cluster_id error",
     ),
     "grades": _contract(
@@ -269,7 +276,7 @@ WORDS = {
     ("graded", "outcome"): _OUTCOMES,
     ("graded", "outcome_"): _OUTCOMES,
     ("candidates", "stop"): _STOPS,
-    ("candidates", "answer_from"): ("answer", "turn"),
+    ("candidates", "answer_from"): _ANSWERS_FROM,
     ("candidates", "answer_stop"): ("eos", "limit"),
     ("searches", "choose"): ("best", "weighted", "majority"),
 }
@@ -282,8 +289,8 @@ OPTIONAL = {
     "searches": ("scorer_exact_tokens",),
 }
 
-# How further columns begin, of which a study has its own; they are text and may be null.
-FAMILIES = {"graded": "outcome_"}
+# How further columns begin, of which a study has its own, and their kind; they may be null.
+FAMILIES = {"graded": {"outcome_": TEXT, "meta_": FLOAT}}
 
 
 def key_labels(key: str | None, labels: Iterable[str]) -> tuple[str, ...]:
@@ -404,19 +411,22 @@ def _checked(column: pa.ChunkedArray, field: pa.Field, name: str, where: str) ->
             f"{where}: column {field.name} is {column.type}, expected {field.type}."
         )
     column = column.cast(field.type)
-    family = FAMILIES.get(name)
-    known = family if family and field.name.startswith(family) else field.name
+    known = _family(name, field.name) or field.name
     _check_values(column, field, WORDS.get((name, known)), where)
     return column
 
 
 def _schema(name: str, found: Iterable[str] = ()) -> pa.Schema:
-    """The contract, with the columns of its family that a frame or file was found to have."""
+    """The contract, with the columns of its families that a frame or file was found to have."""
     if name not in SCHEMAS:
         raise ThinkscaleError(f"No contract is called {name!r}; there are {', '.join(SCHEMAS)}.")
-    schema, family = SCHEMAS[name], FAMILIES.get(name)
-    own = [column for column in found if family and str(column).startswith(family)]
-    return pa.schema([*schema, *(pa.field(column, TEXT) for column in own)])
+    families = {column: _family(name, str(column)) for column in found}
+    own = [(column, FAMILIES[name][family]) for column, family in families.items() if family]
+    return pa.schema([*SCHEMAS[name], *(pa.field(column, kind) for column, kind in own)])
+
+
+def _family(name: str, column: str) -> str | None:
+    return next((begin for begin in FAMILIES.get(name, {}) if column.startswith(begin)), None)
 
 
 def _check_names(found: list[str], schema: pa.Schema, name: str, where: str) -> None:
@@ -466,7 +476,7 @@ def _check_values(
                 "expected a finite number."
             )
     if words:
-        for word in column.unique().to_pylist():
+        for word in column.drop_null().unique().to_pylist():
             if word not in words:
                 row = column.to_pylist().index(word)
                 raise ThinkscaleError(
@@ -477,7 +487,7 @@ def _check_values(
 
 def _check_errors(table: pa.Table, where: str) -> None:
     """Nothing was asked exactly where an error says why: else a zero would pass for a count."""
-    silent = pc.equal(table["answer_stop"], "none").to_numpy()
+    silent = pc.equal(table["answer_stop"], "none").fill_null(False).to_numpy()
     differ = silent != table["error"].is_valid().to_numpy()
     if differ.any():
         row = int(differ.argmax())

@@ -2,12 +2,15 @@
 
 It is joined once, from responses, grades and items, by the contract `graded`: keys, condition,
 ledger, the outcome by every grader (`outcome_<grader>`), that of the study's first with what it
-extracted (`outcome`, `extracted`), the item's properties, and whether the study leaves the item
+extracted (`outcome`, `extracted`), the item's properties, with the numbers of the bank that the
+study's `analyses.controls` name (`meta_<name>`), and whether the study leaves the item
 out; and what was read of the labels' probabilities (`readout_…`), null where nothing was. It holds
 no texts of items, thinking or answers. Answers that are equal are extracted alike here, so that
 whatever compares them counts them as one; `grades` has them as they were read.
 """
 
+import json
+import math
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -17,6 +20,7 @@ from thinkscale.data.readouts import by_response
 from thinkscale.errors import ThinkscaleError
 
 KEYS = list(contracts.KEYS["responses"])
+COUNTED = ("stem_chars", "n_options")  # of each item, by `join`
 # What is read of the responses: all of the contract but texts.
 RESPONSE_COLUMNS = [
     name
@@ -33,13 +37,15 @@ def join(
     excluded: Sequence[str] = (),
     readouts: pd.DataFrame | None = None,
     same: Callable[[str, str], bool] | None = None,
+    controls: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Join grades and the items' facts to the responses, which keep their order.
 
     graders: the study's, its first the one that analyses go by. excluded: ids of items that the
     study leaves out (`contaminated`). readouts: by the contract, where some model has them. same:
-    whether that grader takes two answers for one (`in_one_form`). Adds stem_chars (characters of
-    the stem) and n_options. Raises ThinkscaleError if no item is left.
+    whether that grader takes two answers for one (`in_one_form`). controls: which properties of
+    items analyses hold constant. Adds stem_chars (characters of the stem), n_options, and what else
+    the controls name (`bank_numbers`). Raises ThinkscaleError if no item is left.
     """
     judged = grades.pivot(index=KEYS, columns="grader", values="outcome")[list(graders)]
     first = grades.loc[grades["grader"] == graders[0], [*KEYS, "outcome", "extracted"]]
@@ -49,6 +55,7 @@ def join(
         stem_chars=items["stem"].str.len(),
         n_options=items["options"].map(len),
         excluded=items["item_id"].isin(excluded),
+        **bank_numbers(items, controls),
     )
     if len(facts) and facts["excluded"].all():
         raise ThinkscaleError(
@@ -64,6 +71,41 @@ def join(
     if readouts is None:
         return joined
     return joined.merge(by_response(readouts, items), on=KEYS, how="left", validate="one_to_one")
+
+
+def control_column(name: str) -> str:
+    """The column of the graded frame that holds a property of items named in the configuration."""
+    return name if name in COUNTED else f"meta_{name}"
+
+
+def bank_numbers(items: pd.DataFrame, controls: Sequence[str]) -> dict[str, list[float]]:
+    """By column of the graded frame, what a bank's own columns hold for the controls among them.
+
+    They come from `meta`, one number an item, NaN where it has none. Raises ThinkscaleError naming
+    the control, and the first item that holds no number or the columns there are.
+    """
+    names = [name for name in controls if name not in COUNTED]
+    meta = [json.loads(text) for text in items["meta"]] if names else []
+    numbers = {}
+    for name in names:
+        if not any(name in cells for cells in meta):
+            there = ", ".join([*COUNTED, *sorted({column for cells in meta for column in cells})])
+            raise ThinkscaleError(
+                f"`analyses.controls`: the bank has no column {name!r}; expected one of {there}"
+            )
+        numbers[control_column(name)] = values = []
+        for item, cells in zip(items["item_id"], meta, strict=True):
+            found = cells.get(name)
+            try:
+                values.append(math.nan if found in (None, "") else float(found))
+            except (TypeError, ValueError):
+                values.append(math.inf)
+            if math.isinf(values[-1]):
+                raise ThinkscaleError(
+                    f"`analyses.controls`: column {name!r} of item {item!r} is {found!r}; "
+                    "expected a number"
+                )
+    return numbers
 
 
 def in_one_form(grades: pd.DataFrame, same: Callable[[str, str], bool]) -> pd.DataFrame:

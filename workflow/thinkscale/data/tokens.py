@@ -34,31 +34,30 @@ class Documents:
         starts = np.cumsum(self.lengths) - self.lengths
         return Documents(self.ids[spans(starts[which], self.lengths[which])], self.lengths[which])
 
-    def pieces(self, longest: int) -> "Documents":
-        """The same ids, each document cut into pieces of `longest` tokens and one with the rest.
+    def stretches(self, longest: int, rng: np.random.Generator) -> "Documents":
+        """One run of `longest` tokens of each document, or all of a shorter one.
 
-        An empty document gives none.
+        It begins anywhere and goes on from the end to the beginning, so that every token of a
+        document is as likely to be in it: runs that stopped at the end would have the ends less.
         """
-        number = -(-self.lengths // longest)
-        filled = number > 0
-        lengths = np.full(int(number.sum()), longest, np.int64)
-        last = np.cumsum(number)[filled] - 1
-        lengths[last] = (self.lengths - (number - 1) * longest)[filled]
-        return Documents(self.ids, lengths)
+        lengths = np.minimum(self.lengths, longest)
+        begun = rng.integers(np.maximum(self.lengths, 1))
+        place = spans(begun, lengths) % np.repeat(self.lengths, lengths)
+        first = np.cumsum(self.lengths) - self.lengths
+        return Documents(self.ids[np.repeat(first, lengths) + place], lengths)
 
 
 @dataclass(frozen=True)
 class Groups:
     """A corpus too large to hold: the counts of groups that its documents were dealt to at random.
 
-    counts: (groups, vocabulary). documents: how many there are. pieces: the pieces of at most
-    `longest` tokens that documents were cut into and that a draw with probability `share`, each by
-    itself, kept.
+    counts: (groups, vocabulary). documents: how many there are. stretches: one run of at most
+    `longest` tokens of each document that a draw with probability `share` kept.
     """
 
     counts: np.ndarray
     documents: int
-    pieces: Documents
+    stretches: Documents
     longest: int
     share: float
 

@@ -6,7 +6,7 @@ their files are, and `look`, which is a study's style, models and confidence:
     from thinkscale.figures import accuracy_vs_budget
     from thinkscale.figures.core.style import Look, Style, save
 
-    look = Look(Style.from_mapping(config_section), models, confidence=0.95)
+    look = Look(Style(**config_section), models, confidence=0.95)
     save(accuracy_vs_budget.draw(accuracy=accuracy, look=look), "accuracy_vs_budget.svg")
 
 An empty frame gives a figure that says what is missing. `core` holds what figures share. Nothing is

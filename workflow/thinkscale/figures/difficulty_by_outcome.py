@@ -1,6 +1,5 @@
 """How hard the items are that models get right, wrong, or answer in no gradable way."""
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import conditions, frames, layout
@@ -15,7 +14,7 @@ OUTCOMES = ("correct", "incorrect", "ungradable")
 def draw(graded: Frame, outcome_difficulty: Frame = None, *, look: Look) -> Figure:
     """Difficulty of the items behind correct, incorrect and ungradable responses, per model.
 
-    Ridges are histograms over responses; means and intervals come from `outcome_difficulty`.
+    Rows are distributions over responses; means and intervals come from `outcome_difficulty`.
     """
     why = "no graded response that stopped naturally"
     graded = frames.included(graded, ["condition", "outcome", "difficulty"], why)
@@ -23,25 +22,18 @@ def draw(graded: Frame, outcome_difficulty: Frame = None, *, look: Look) -> Figu
     known = natural[natural["difficulty"].notna()]
     known = frames.some(known, "no graded response is to an item with a difficulty")
     look = look.over(natural)
-    edges = layout.even_edges(known["difficulty"].to_numpy(dtype=float), most=24)
 
-    figure, panels = layout.model_panels(known, look, 1.35, sharex=True, sharey=True, extra=0.85)
+    height = layout.rows_height(OUTCOMES) + 0.2
+    figure, panels = layout.model_panels(known, look, height, sharex=True, sharey=True, extra=0.85)
     for ax, model, mine in panels:
-        means = _means(outcome_difficulty, model)
-        layout.model_heading(ax, model, _difference(means), look)
-        looks = {
-            "correct": {"fill": True, "color": look.colours[model], "alpha": 0.55},
-            "incorrect": {"color": look.colours[model], "linewidth": 0.9},
-            "ungradable": {"fill": True, "color": style.muted, "alpha": 0.35},
-        }
-        bases = layout.ridge_rows(ax, OUTCOMES, style)
-        for outcome, base in zip(OUTCOMES, bases, strict=True):
-            values = mine.loc[mine["outcome"] == outcome, "difficulty"].to_numpy(dtype=float)
-            if values.size:
-                layout.ridge(ax, base, values, edges, np.diff(edges), **looks[outcome])
-            layout.beside(ax, base, f"n = {values.size:,}", style)
+        means, counts = _means(outcome_difficulty, model), mine["outcome"].value_counts()
+        names = {outcome: outcome for outcome in OUTCOMES}
+        layout.distributions(ax, mine, "difficulty", "outcome", names, look.colours[model])
+        for row, outcome in enumerate(OUTCOMES):
+            layout.beside(ax, row, f"n = {counts.get(outcome, 0):,}", style)
             if outcome in means:
-                layout.mean_mark(ax, *means[outcome], base - 0.14, style)
+                layout.mean_mark(ax, *means[outcome], row + 0.45, style)
+        layout.model_heading(ax, model, _difference(means), look)
         ax.set_xlabel(layout.DIFFICULTY)
     text = f"n = responses, to {plural(known['item_id'].nunique(), 'item')}"
     if frames.is_empty(outcome_difficulty):
@@ -59,11 +51,7 @@ def draw(graded: Frame, outcome_difficulty: Frame = None, *, look: Look) -> Figu
 
 def _means(table: Frame, model: str) -> dict[str, tuple[float, ...]]:
     """Estimate, lower and upper per outcome, and of the difference, for one model."""
-    if frames.is_empty(table):
-        return {}
-    columns = ["model", "measure", "estimate", "lower", "upper"]
-    frames.require(table, columns, "outcome_difficulty")
-    rows = table[(table["model"] == model) & table["estimate"].notna()]
+    rows = frames.estimated(table, "outcome_difficulty", ["measure", "lower", "upper"], model=model)
     return {
         row.measure.removeprefix("mean_difficulty_"): (row.estimate, row.lower, row.upper)
         for row in rows.itertuples()

@@ -1,6 +1,7 @@
 """How hard the items are for people."""
 
 import numpy as np
+import seaborn as sns
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -17,17 +18,14 @@ def draw(items: Frame, *, look: Look) -> Figure:
     known = frames.some(items["difficulty"].dropna(), "no item has a difficulty").astype(float)
 
     figure, (ax,) = layout.panel_grid(1, look.style)
-    counts, edges = np.histogram(known, layout.even_edges(known, most=30))
-    ax.stairs(counts, edges, fill=True, color=look.style.muted, alpha=0.35)
-    ax.stairs(counts, edges, color=look.style.muted, linewidth=0.8)
-    ax.set_ylim(0, 1.2 * counts.max())
-    ax.set_xlabel(layout.DIFFICULTY)
-    ax.set_ylabel("items")
+    sns.histplot(known, color=look.style.muted, alpha=0.4, element="step", linewidth=0.8, ax=ax)
+    ax.margins(y=0.2)
+    ax.set(xlabel=layout.DIFFICULTY, ylabel="items")
     layout.count_axis(ax.yaxis, 5)
 
     mean, deviation = known.mean(), known.std()
     lower, upper = stats.t.interval(look.confidence, len(known) - 1, mean, known.sem())
-    layout.mean_mark(ax, mean, lower, upper, 1.1 * counts.max(), look.style)
+    layout.mean_mark(ax, mean, lower, upper, 0.92 * ax.get_ylim()[1], look.style)
 
     text = (
         f"n = {plural(len(known), 'item')}; tick and bar: "

@@ -1,6 +1,7 @@
 """Which items occur in a corpus, and how much of each."""
 
 import numpy as np
+import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
@@ -9,7 +10,7 @@ from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span, visible, with_interval
 
-_BINS = 20
+_BIN = 0.05
 
 
 @layout.figure
@@ -24,30 +25,25 @@ def draw(overlap: Frame, overlap_summary: Frame = None, *, look: Look) -> Figure
     groups = comparisons.each(frames.require(overlap, needed, "overlap"))
     share = {"sharex": True, "sharey": True}
     figure, panels = layout.panel_grid(len(groups), style, 1.3, extra=0.95, **share)
-    edges = np.linspace(0, 1, _BINS + 1)
-    width = edges[1]
-    middles = edges[:-1] + width / 2
+    edges = np.linspace(0, 1, round(1 / _BIN) + 1)
     for ax, (pair, items) in zip(panels, groups, strict=True):
-        shares = items["share"].dropna().to_numpy(dtype=float)
-        corpus = visible(pair[1], limit=40, style=style)
-        layout.heading(ax, corpus, _overlapping(overlap_summary, pair), style.ink, style)
-        none = int((shares == 0).sum())
-        counts, _ = np.histogram(shares[shares > 0], edges)
-        ax.bar(-width, none, width=0.8 * width, color=style.muted, alpha=0.6, linewidth=0)
-        ax.bar(middles, counts, width=0.92 * width, color=style.palette[0])
-        how = {"ha": "center", "va": "bottom", "fontsize": 0.8 * style.small}
-        for at, count in zip([-width, *middles], [none, *counts], strict=True):
-            if count:
-                layout.label(ax, f"{count:,}", (at, count), (0, 1), style, **how)
+        shares = items["share"].dropna().astype(float)
+        how = {"ax": ax, "alpha": 1, "linewidth": 0, "shrink": 0.9, "legend": False}
+        none = shares[shares == 0] - 1.5 * _BIN
+        sns.histplot(none, bins=[-2 * _BIN, -_BIN], color=style.muted, **how)
+        sns.histplot(shares[shares > 0], bins=edges, color=style.palette[0], **how)
+        for found in ax.containers:
+            counts = [f"{bar.get_height():,.0f}" if bar.get_height() else "" for bar in found]
+            ax.bar_label(found, counts, padding=1, fontsize=0.8 * style.small)
         ax.set_yscale("log")
-        ax.set_ylim(0.6, 3 * max(1, len(items)))
         ax.yaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        ax.set_xlim(-2 * width, 1.02)
         ticks = (0.25, 0.5, 0.75, 1)
-        ax.set_xticks([-width, *ticks], ["none", *(f"{at:.0%}" for at in ticks)])
-        ax.set_ylabel("items")
+        ax.set_xticks([-1.5 * _BIN, *ticks], ["none", *(f"{at:.0%}" for at in ticks)])
+        ax.set(xlim=(-2.5 * _BIN, 1.02), ylim=(0.6, 3 * max(1, len(items))), ylabel="items")
         ax.set_xlabel(f"share of {items['ngram'].iloc[0]}-grams in corpus")
+        corpus = visible(pair[1], limit=40, style=style)
+        layout.heading(ax, corpus, _overlapping(overlap_summary, pair), style.ink, style)
     short = [int((items["ngrams"] == 0).sum()) for _, items in groups]
     text = f"n = {span(int((items['ngrams'] > 0).sum()) for _, items in groups)} items"
     if any(short):
@@ -60,7 +56,10 @@ def draw(overlap: Frame, overlap_summary: Frame = None, *, look: Look) -> Figure
 
 def _overlapping(summary: Frame, pair: tuple[str, str]) -> str:
     """Shares of the items with any n-gram in the corpus, and with half of them or more."""
-    found = comparisons.estimates(summary, pair, "overlap_summary").set_index("measure")
+    keys = dict(zip(comparisons.KEYS, pair, strict=True))
+    found = frames.estimated(
+        summary, "overlap_summary", ["measure", "lower", "upper"], **keys
+    ).set_index("measure")
     parts = []
     for measure, words in (("any", "with any"), ("half", "with half or more")):
         if measure in found.index:

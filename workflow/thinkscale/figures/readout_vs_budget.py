@@ -1,23 +1,21 @@
 """Accuracy read from probabilities, and of sampled answers, against maximum thinking budgets."""
 
+from dataclasses import replace
+
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core import layout
 from thinkscale.figures.core.budgets import Budgets
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
-from thinkscale.figures.core.text import number, span
+from thinkscale.figures.core.style import Line, Look
+from thinkscale.figures.core.text import number
 
-WAYS = {  # measure: what it is called, and how it is drawn
-    "sampled_accuracy": ("sampled answers", {"linestyle": "--", "marker": "o", **core.HOLLOW}),
-    "key_probability": ("probability of the key", {"linestyle": "-", "marker": "o"}),
-    "readout_accuracy": (
-        "most likely label",
-        {"linestyle": "none", "marker": "x", "markeredgewidth": 1.1},
-    ),
+WAYS = {  # measure: what it is called, its marker and dashes
+    "sampled_accuracy": ("sampled answers", "s", (3, 1.5)),
+    "key_probability": ("probability of the key", "o", ()),
+    "readout_accuracy": ("most likely label", "X", (1, 1)),
 }
 
 
@@ -28,34 +26,32 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     The heading says how wide the intervals of the key's probability are beside those of sampled
     answers.
     """
-    needed = ["model", *conditions.COLUMNS, "measure", "n_items", "n_responses"]
-    needed += ["estimate", "lower", "upper", "guessing", "relative_width"]
-    table = frames.require(frames.some(readout, "nothing was read"), needed, "readout")
-    table = table[table["measure"].isin(WAYS) & table["estimate"].notna()]
+    more = ["measure", "guessing", "relative_width"]
+    table = core.estimated(readout, "readout", "nothing was read", more)
+    table = table[table["measure"].isin(WAYS)]
     budgets, look = Budgets.of(table), look.over(table)
     drawn = table[budgets.at(table).notna()]
-    style, ways = look.style, [way for way in WAYS if (drawn["measure"] == way).any()]
+    style = look.style
+    ways = {
+        way: (name, Line(style.ink, marker, dashes))
+        for way, (name, marker, dashes) in WAYS.items()
+        if (drawn["measure"] == way).any()
+    }
     figure, panels = layout.model_panels(drawn, look, sharey=True, extra=1.0)
     width = 0.75 * style.width if len(panels) == 1 else 0.8 * style.wide / min(3, len(panels))
     for ax, model, mine in panels:
-        ax.grid(axis="y")
         guess = core.guessing(ax, mine["guessing"].mean(), style)
-        for index, way in enumerate(ways):
-            own = mine[mine["measure"] == way]
-            budgets.curve(ax, own, model, (index, len(ways), 4.0), look, **WAYS[way][1])
+        colour = look.colours[model]
+        lines = {way: replace(line, colour=colour) for way, (_, line) in ways.items()}
+        budgets.curves(ax, mine, lines, "measure")
         budgets.axis(ax, width, style)
         layout.model_heading(ax, model, _narrower(mine), look)
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel(core.LABEL)
     panels[0][0].set_ylim(0, core.top(drawn))
-    handles = [
-        Line2D([], [], color=style.ink, label=name, **how)
-        for name, how in (WAYS[way] for way in ways)
-    ]
-    layout.model_legend(figure, [], look, [*handles, guess])
-    sizes = f"n per point: {span(drawn['n_items'])} items, {span(drawn['n_responses'])} responses"
+    layout.legend(figure, {}, look, [*(line.handle(name) for name, line in ways.values()), guess])
     text = (
-        f"{sizes}; bars: {look.confidence:.0%} intervals; headings: width of those of the "
+        f"{core.sizes(drawn, look.confidence)}; headings: width of those of the "
         "key\u2019s probability beside those of sampled answers"
     )
     layout.note(figure, text, style)

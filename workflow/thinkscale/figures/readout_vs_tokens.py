@@ -1,15 +1,18 @@
 """How sure a model is of the key, against how long it thought."""
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from thinkscale.figures.core import accuracy, conditions, frames, layout
+from thinkscale.figures.core.estimates import bars, curves
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
-from thinkscale.figures.core.text import number, span
+from thinkscale.figures.core.style import Line, Look
+from thinkscale.figures.core.text import number
+
+_RING = {"facecolor": "white", "linewidth": 0.9}
 
 
 @layout.figure
@@ -19,26 +22,27 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     Points are conditions. Natural thinking is a hollow point: budgets lie before it,
     waits and minimum budgets behind.
     """
-    needed = ["model", *conditions.COLUMNS, "measure", "n_items", "n_responses"]
-    needed += ["estimate", "lower", "upper", "guessing"]
-    table = frames.require(frames.some(readout, "nothing was read"), needed, "readout")
+    table = accuracy.estimated(readout, "readout", "nothing was read", ["measure", "guessing"])
     points, style = frames.some(_points(table), "nothing was read"), look.style
     look = look.over(points)
     shown = look.among(points)
     figure, (ax,) = layout.panel_grid(1, style, extra=1.0)
     ax.grid(axis="y")
     guess = accuracy.guessing(ax, points["guessing"].mean(), style)
-    for model in shown:
-        mine = points[points["model"] == model].sort_values("tokens")
-        _line(ax, mine, model, look)
-    _token_axis(ax, points)
-    ax.set_ylim(0, accuracy.top(points))
-    ax.set_ylabel("probability of the key (mean)")
-    how = {"color": style.ink, "marker": "o", "linestyle": "none", **accuracy.HOLLOW}
-    natural = Line2D([], [], label="natural", **how)
-    layout.model_legend(figure, shown, look, [natural, guess])
-    sizes = f"n per point: {span(points['n_items'])} items, {span(points['n_responses'])} responses"
-    text = f"{sizes}; a point for each condition; bars: {look.confidence:.0%} intervals"
+    curves(ax, points, "tokens", shown)
+    for model, line in shown.items():
+        mine = points[points["model"] == model].astype({"tokens": float, "estimate": float})
+        ends = bars(mine["tokens_lower"], mine["tokens"], mine["tokens_upper"])
+        how = {"fmt": "none", "ecolor": line.colour, "elinewidth": 0.6 * style.line_width}
+        ax.errorbar(mine["tokens"], mine["estimate"], xerr=ends, **how)
+        how = {"marker": line.marker, "edgecolor": line.colour, "zorder": 4, **_RING}
+        natural, size = mine[conditions.is_natural(mine)], (1.15 * style.marker_size) ** 2
+        sns.scatterplot(natural, x="tokens", y="estimate", s=size, legend=False, ax=ax, **how)
+    _token_axis(ax, points["tokens"].astype(float))
+    ax.set(ylim=(0, accuracy.top(points)), ylabel="probability of the key (mean)")
+    ring = {"markerfacecolor": "white", "markeredgewidth": 0.9, "linestyle": ""}
+    layout.legend(figure, shown, look, [Line(style.ink, "o").handle("natural", **ring), guess])
+    text = accuracy.sizes(points, look.confidence) + "; a point for each condition"
     layout.note(figure, text, style)
     return figure
 
@@ -48,29 +52,11 @@ def _points(table: pd.DataFrame) -> pd.DataFrame:
     keys = ["model", "condition"]
     ends = {"estimate": "tokens", "lower": "tokens_lower", "upper": "tokens_upper"}
     tokens = table[table["measure"] == "think_tokens"].rename(columns=ends)
-    found = table[table["measure"] == "key_probability"].merge(tokens[[*keys, *ends.values()]])
-    return found.dropna(subset=["estimate", "tokens"])
+    return table[table["measure"] == "key_probability"].merge(tokens[[*keys, *ends.values()]])
 
 
-def _line(ax: Axes, rows: pd.DataFrame, model: str, look: Look) -> None:
-    colour, size = look.colours[model], look.style.marker_size
-    tokens, estimate = (rows[name].to_numpy(float) for name in ("tokens", "estimate"))
-    ax.errorbar(
-        tokens, estimate, yerr=layout.bars(rows["lower"], rows["estimate"], rows["upper"]),
-        xerr=layout.bars(rows["tokens_lower"], rows["tokens"], rows["tokens_upper"]),
-        color=colour, marker=look.marks[model], markersize=0.85 * size, markeredgewidth=0,
-        elinewidth=0.6 * look.style.line_width,
-    )  # fmt: skip
-    natural = conditions.is_natural(rows).to_numpy()
-    ax.plot(
-        tokens[natural], estimate[natural], color=colour, marker=look.marks[model],
-        linestyle="none", markersize=1.15 * size, zorder=4, **accuracy.HOLLOW,
-    )  # fmt: skip
-
-
-def _token_axis(ax: Axes, points: pd.DataFrame) -> None:
+def _token_axis(ax: Axes, tokens: pd.Series) -> None:
     """A log scale where means span more than a factor of 16, with room for 0."""
-    tokens = points["tokens"].astype(float)
     positive, label = tokens[tokens > 0], "thinking tokens (mean)"
     if len(positive) and positive.max() > 16 * positive.min():
         ax.set_xscale("symlog", base=2, linthresh=positive.min(), linscale=1)

@@ -117,7 +117,7 @@ def _picked(
     vote = vote[vote["n"] == vote["n"].max()].set_index(keys)["correct"]
     # Nothing grows where a prompt did not fit.
     mean = mean[mean.index.isin(nodes.set_index(keys).index)]
-    model = look.among(nodes)[0]
+    model = next(iter(look.among(nodes)))
     item = (mean - vote.reindex(mean.index).fillna(0))[model].idxmax()
     return model, item, names, vote.get((model, item))
 

@@ -1,21 +1,25 @@
 """Accuracy of every strategy against compute, over all items and by fifths of difficulty."""
 
+from dataclasses import replace
 from math import floor, log10
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core.estimates import ENDS, Lines, curves
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look, Style
+from thinkscale.figures.core.style import Line, Look, Style
 from thinkscale.figures.core.text import power_of_ten, short_names, span
 
 _FORCING = "budget_forcing"
-_LINES = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
+_DASHES = ((), (4, 1.5), (1.2, 1.2))
+_DOTTED = (1, 1)
+_AXES = {"compute": "FLOPs", "sampled": "tokens sampled"}  # what the axis of a column is called
 _COLUMNS = 3
 
 
@@ -23,50 +27,56 @@ _COLUMNS = 3
 def draw(strategies: Frame, *, look: Look) -> Figure:
     """For each model a panel of all items and one of each fifth, from the easiest to the hardest.
 
-    Accuracy against FLOPs an item on a log scale; a line a strategy with a marker at each of its
-    sizes, larger ones at larger sizes; conditions of budget forcing as crosses. Bars are intervals,
-    that of majority voting is the grey band. Dotted is the share of items with a right sample.
+    Accuracy against FLOPs an item on a log scale, or against tokens sampled where what a strategy
+    took is not known (of a recorded model, or its reward model); a line a strategy with a marker at
+    each of its sizes, larger ones at larger sizes; conditions of budget forcing as crosses. Bars
+    are intervals, that of majority voting is the grey band. Dotted is the share of items with a
+    right sample.
     """
     rows = frames.require(
         frames.some(strategies, "no strategy was run"),
         [
-            *["model", "strategy", "approach", "n", "level", "level_by", "n_items", "compute"],
-            *["estimate", "lower", "upper", "any_correct"],
+            *["model", "strategy", "approach", "n", "level", "level_by", "n_items", *_AXES],
+            *[*ENDS, "any_correct"],
         ],
         "strategies",
     )
     look, style = look.over(rows), look.style
+    unknown = rows.loc[rows["approach"] != _FORCING, "compute"].isna().any()
+    axis = "sampled" if unknown else "compute"
     models, levels = look.among(rows), sorted(set(rows["level"]))
-    looks = _looks(rows, style)
+    names = pd.unique(rows.loc[rows["approach"] != _FORCING, "strategy"])
+    looks = style.lines(names).items()
+    turns = len(style.palette)  # dashes change where colours begin anew
+    lines = {n: replace(line, dashes=_DASHES[i // turns % 3]) for i, (n, line) in enumerate(looks)}
     short = short_names(look.models, style)
     columns = min(_COLUMNS, len(levels))
-    lines = -(-len(levels) // columns)
-    height = len(models) * lines * (0.75 * style.height + 0.5) + 1.2
+    down = -(-len(levels) // columns)
+    height = len(models) * down * (0.75 * style.height + 0.5) + 1.2
     figure = layout.constrained(style.wide, height, style, w_pad=0.05, h_pad=0.05)
     grid = figure.subplots(
-        len(models) * lines, columns, sharex=True, sharey=True, squeeze=False
+        len(models) * down, columns, sharex=True, sharey=True, squeeze=False
     ).reshape(len(models), -1)
     for axes, model in zip(grid, models, strict=True):
         for spare in axes[len(levels) :]:
             spare.remove()
         for place, (ax, level) in enumerate(zip(axes, levels, strict=False)):
             own = rows[(rows["model"] == model) & (rows["level"] == level)]
-            _draw_panel(ax, own, looks, style)
+            _draw_panel(ax, own, axis, lines, style)
             ax.tick_params(labelleft=place % columns == 0)
-            below = place + columns >= len(levels) and model == models[-1]
+            below = place + columns >= len(levels) and model == list(models)[-1]
             ax.tick_params(labelbottom=below)
-            ax.set_xlabel("FLOPs an item (log scale)" if below else "")
+            ax.set_xlabel(f"{_AXES[axis]} an item (log scale)" if below else "")
             ax.set_ylabel("accuracy (share correct)" if place % columns == 0 else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:
                 title, detail = short[model], f"all {detail}"
             layout.heading(ax, title, detail, style.ink, style)
-    handles = [Line2D([], [], label=name, **how) for name, how in looks.items()]
-    handles += [
-        Line2D([], [], color=style.muted, marker="x", linestyle="", label="budget forcing"),
-        Line2D([], [], color=style.muted, linestyle=(0, (1, 1)), label="a right sample is there"),
+    others = [
+        Line(style.muted, "x").handle("budget forcing", linestyle=""),
+        Line(style.muted, "", _DOTTED).handle("a right sample is there"),
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=4)
+    layout.legend(figure, lines, look, others)
     sizes = {int(n) for n in rows.loc[rows["approach"] != _FORCING, "n"] if not np.isnan(n)}
     by = {
         "difficulty": "fifths: by the bank's difficulty",
@@ -80,46 +90,26 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
     return figure
 
 
-def _looks(rows: pd.DataFrame, style: Style) -> dict[str, dict]:
-    """Colour, marker and line of each strategy, no two alike."""
-    names = dict.fromkeys(rows.loc[rows["approach"] != _FORCING, "strategy"])
-    colours, marks = len(style.palette), len(style.markers)
-    return {
-        name: {
-            "color": style.palette[i % colours],
-            "marker": style.markers[(i + i // colours) % marks],
-            "linestyle": _LINES[i // colours % len(_LINES)],
-        }
-        for i, name in enumerate(names)
-    }
-
-
-def _draw_panel(ax: Axes, own: pd.DataFrame, looks: dict[str, dict], style: Style) -> None:
-    forced = own[own["approach"] == _FORCING]
-    vote = own[own["approach"] == "majority"].sort_values("compute")
-    ax.fill_between(vote["compute"], vote["lower"], vote["upper"], color=style.faint, linewidth=0)
-    ax.plot(
-        *(vote["compute"], vote["any_correct"]), color=style.muted, linestyle=(0, (1, 1)),
-        linewidth=0.8 * style.line_width,
-    )  # fmt: skip
-    ax.scatter(
-        *(forced["compute"], forced["estimate"]), marker="x", color=style.muted,
-        s=3 * style.marker_size**1.3, linewidth=0.9,
-    )  # fmt: skip
-    for name, how in looks.items():
-        curve = own[own["strategy"] == name].sort_values("compute")
-        line, mark = how["linestyle"], {"color": how["color"], "marker": how["marker"]}
-        at = curve["compute"], curve["estimate"]
-        ax.plot(*at, color=how["color"], linestyle=line, linewidth=0.8 * style.line_width)
-        sizes = style.marker_size**2 * (0.3 + 0.25 * curve["n"].rank(method="dense"))
-        ax.scatter(*at, s=sizes, linewidth=0, zorder=3, **mark)
-        if (curve["approach"] != "majority").any():
-            ends = layout.bars(curve["lower"], curve["estimate"], curve["upper"])
-            bars = {"ecolor": how["color"], "elinewidth": 0.5 * style.line_width, "alpha": 0.35}
-            ax.errorbar(*at, yerr=ends, fmt="none", **bars)
+def _draw_panel(ax: Axes, own: pd.DataFrame, axis: str, lines: Lines, style: Style) -> None:
+    """axis: the column of costs."""
+    vote = own[own["approach"] == "majority"].sort_values(axis)
+    ax.fill_between(vote[axis], vote["lower"], vote["upper"], color=style.faint, linewidth=0)
+    dotted = {"color": style.muted, "linestyle": (0, _DOTTED), "linewidth": 0.8 * style.line_width}
+    ax.plot(vote[axis], vote["any_correct"], **dotted)
+    forced, how = own[own["approach"] == _FORCING], {"x": axis, "y": "estimate", "ax": ax}
+    size = 3 * style.marker_size**1.3
+    sns.scatterplot(forced, marker="x", color=style.muted, s=size, linewidth=0.9, **how)
+    found = own[own["strategy"].isin(lines)].copy()
+    found.loc[found["approach"] == "majority", ["lower", "upper"]] = np.nan  # the band has them
+    curves(ax, found, axis, lines, "strategy", markersize=0)
+    for name, line in lines.items():
+        mine = found[found["strategy"] == name]
+        sizes = style.marker_size**2 * (0.3 + 0.25 * mine["n"].rank(method="dense"))
+        sns.scatterplot(mine, s=sizes, marker=line.marker, color=line.colour, linewidth=0, **how)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    ax.xaxis.set_major_formatter(FuncFormatter(_flops))
+    tokens = StrMethodFormatter("{x:,.0f}")
+    ax.xaxis.set_major_formatter(FuncFormatter(_flops) if axis == "compute" else tokens)
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(axis="y")
     ax.set_ylim(0, 1.03)

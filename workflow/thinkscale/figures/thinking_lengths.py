@@ -13,10 +13,10 @@ from thinkscale.figures.core.text import number, span
 
 @layout.figure
 def draw(graded: Frame, *, look: Look) -> Figure:
-    """Histograms of thinking tokens per response: natural, forced waits and minimum budgets.
+    """Distributions of thinking tokens per response: natural, forced waits and minimum budgets.
 
-    Conditions with a maximum budget are left out: their lengths are what the budget says. Bins
-    are whole numbers of tokens, or grow with length where lengths span orders of magnitude.
+    Conditions with a maximum budget are left out: their lengths are what the budget says. They
+    stand on a log scale, with room for 0, where they span orders of magnitude.
     """
     needed = [*conditions.COLUMNS, "think_tokens", "censored"]
     graded, style = frames.included(graded, needed, "there are no responses"), look.style
@@ -24,39 +24,29 @@ def draw(graded: Frame, *, look: Look) -> Figure:
     rows = frames.some(rows, "every condition has a maximum budget")
     left_out = conditions.unfit_note(rows)
     rows = frames.some(conditions.thought(rows), "no item fits the context of a model")
-    look = look.over(graded)
-    names = conditions.condition_names(rows, style)
+    look, names = look.over(graded), conditions.condition_names(rows, style)
     lengths = rows["think_tokens"].to_numpy(dtype=float)
-    typical = max(1.0, np.quantile(lengths, 0.02))
-    logarithmic = lengths.max() > max(400, 20 * typical)
-    edges, widths = _log_edges(lengths) if logarithmic else _whole_edges(lengths)
+    logarithmic = lengths.max() > max(400, 20 * np.quantile(lengths, 0.02))
 
-    height = layout.ROW_HEIGHT * max(3, len(names))
+    height = layout.rows_height(names)
     figure, panels = layout.model_panels(rows, look, height, sharex=True, sharey=True)
-    sizes = []
     for ax, model, mine in panels:
-        bases = layout.ridge_rows(ax, list(names.values()), style)
-        for condition, base in zip(names, bases, strict=True):
-            cell = mine[mine["condition"] == condition]
-            if cell.empty:
-                layout.beside(ax, base, "no data", style)
-                continue
-            tokens = cell["think_tokens"].to_numpy(dtype=float)
-            sizes.append(len(cell))
-            how = {"color": look.colours[model], "alpha": 0.65 if condition == "natural" else 0.35}
-            layout.ridge(ax, base, tokens, edges, widths, fill=True, **how)
-            low, middle, high = np.quantile(tokens, [0.25, 0.5, 0.75])
-            ax.plot([low, high], [base - 0.13] * 2, color=style.ink, linewidth=1.1)
-            ax.plot([middle], [base - 0.13], "o", color=style.ink, markersize=2.6)
-            cut = cell["censored"].astype(bool).mean()
-            if cut > 0:
-                layout.beside(ax, base, f"{_percent(cut)} cut", style)
+        if logarithmic:
+            _log_axis(ax, lengths)
+        layout.distributions(ax, mine, "think_tokens", "condition", names, look.colours[model])
+        cut = mine.groupby("condition")["censored"].mean()
+        for row, condition in enumerate(names):
+            share = cut.get(condition)
+            if share is None or share > 0:
+                text = "no data" if share is None else f"{_percent(share)} cut"
+                layout.beside(ax, row, text, style)
         layout.model_heading(ax, model, "", look)
         ax.set_xlabel(f"thinking tokens{' (log scale)' if logarithmic else ''}")
-        _length_axis(ax, edges, logarithmic)
+        if not logarithmic:
+            layout.count_axis(ax.xaxis, 5)
     text = (
-        f"n per row: {span(sizes)} responses; dot and line: median and middle half; "
-        "heights are relative within a row"
+        f"n per row: {span(rows.groupby(['model', 'condition']).size())} responses; lines: "
+        "quartiles; heights are relative within a row"
     )
     cut = rows["censored"].astype(bool)
     text += (
@@ -68,46 +58,15 @@ def draw(graded: Frame, *, look: Look) -> Figure:
     return figure
 
 
-def _whole_edges(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bins of one or more whole tokens, at most about 80, with edges between whole numbers."""
-    low, high = np.floor(lengths.min()), np.ceil(lengths.max())
-    step = max(1, int(np.ceil((high - low + 1) / 80)))
-    edges = np.arange(low - 0.5, high + step + 0.5, step)
-    return edges, np.diff(edges)
-
-
-def _log_edges(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bins of equal ratio with edges between whole numbers, and their widths in log10.
-
-    A bin of its own at the left holds responses without any thinking.
-    """
-    positive = lengths[lengths > 0]
-    raw = np.geomspace(positive.min(), positive.max(), 45)
-    # The last edge replaces the last of `raw`: a bin of one token up there would tower.
-    edges = np.unique([*(np.floor(raw[:-1]) - 0.5), np.floor(positive.max()) + 0.5])
-    edges = edges[edges >= 0.5]
-    widths = np.diff(np.log10(edges))
-    if (lengths == 0).any():
-        gap = [widths.max()] if edges[0] > 0.5 else []
-        widths = np.concatenate([[widths.max()], gap, widths])
-        edges = np.unique(np.concatenate([[-0.5, 0.5], edges]))
-    return edges, widths
-
-
-def _length_axis(ax: Axes, edges: np.ndarray, logarithmic: bool) -> None:
-    if not logarithmic:
-        layout.count_axis(ax.xaxis, 5)
-        return
-    if edges[0] < 0:
-        ax.set_xscale("symlog", linthresh=1, linscale=0.4)
-    else:
-        ax.set_xscale("log")
-    ax.set_xlim(edges[0], 1.1 * edges[-1])
-    span_of_decades = np.log10(edges[-1] / max(edges[0], 1))
-    steps = (1,) if span_of_decades > 2.5 else (1, 3) if span_of_decades > 1.5 else (1, 2, 5)
-    ticks = [step * 10.0**power for power in range(0, 8) for step in steps]
-    ticks = [tick for tick in ticks if edges[0] <= tick <= edges[-1]]
-    ax.set_xticks([0.0, *ticks] if edges[0] < 0 else ticks)
+def _log_axis(ax: Axes, lengths: np.ndarray) -> None:
+    low, high = lengths[lengths > 0].min(), lengths.max()
+    none = low > lengths.min()
+    ax.set_xscale("symlog", linthresh=1, linscale=0.4) if none else ax.set_xscale("log")
+    ax.set_xlim(-0.5 if none else 0.9 * low, 1.1 * high)
+    decades = np.log10(high / low)
+    steps = (1,) if decades > 2.5 else (1, 3) if decades > 1.5 else (1, 2, 5)
+    ticks = [step * 10.0**power for power in range(8) for step in steps]
+    ax.set_xticks([0.0] * int(none) + [tick for tick in ticks if low <= tick <= high])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
 

@@ -1,6 +1,8 @@
 """What sets corpus and items apart: the tokens that add most to their divergence."""
 
+import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -9,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from thinkscale.figures.core import comparisons, layout
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Look, Style
-from thinkscale.figures.core.text import span, visible, with_interval
+from thinkscale.figures.core.text import number, span, visible
 
 _SCALE = 1000.0  # bars are in thousandths of a bit
 
@@ -31,8 +33,7 @@ def draw(
     for ax, (pair, tokens) in zip(panels, groups, strict=True):
         tokenizer, corpus = (visible(name, limit=40, style=style) for name in pair)
         row = comparisons.js(divergence, pair)
-        total = "" if row is None else with_interval(*row[["estimate", "lower", "upper"]], 3)
-        detail = f"JS = {total} bits" if total else ""
+        detail = "" if row is None else f"JS = {number(row['estimate'], 3)} bits"
         layout.heading(ax, f"corpus {corpus}, tokenizer {tokenizer}", detail, style.ink, style)
         shares.append(_diverging(ax, tokens, bars, style))
     keys = [
@@ -60,18 +61,21 @@ def _diverging(ax: Axes, tokens: pd.DataFrame, bars: int, style: Style) -> float
     longest = drawn = 0.0
     for name, where, way in (("items", fewer, -1), ("corpus", more, 1)):
         side = tokens[where].nlargest(bars, "js_contribution")
-        for place, token in enumerate(side.itertuples()):
-            end = way * _SCALE * token.js_contribution
-            ax.barh(-place, end, height=0.72, color=_colours(style)[name], linewidth=0)
-            text = comparisons.token_name(token.token, token.token_id, style)
-            how = {"ha": "left" if way > 0 else "right", "va": "center"}
-            layout.label(ax, text, (end, -place), (3 * way, 0), style, **how)
-        longest = max(longest, _SCALE * side["js_contribution"].max() if len(side) else 0)
+        ends = way * _SCALE * side["js_contribution"].to_numpy(dtype=float)
+        sns.barplot(
+            x=ends, y=np.arange(len(side)), orient="h", native_scale=True, errorbar=None,
+            width=0.72, color=_colours(style)[name], saturation=1, ax=ax,
+        )  # fmt: skip
+        names = zip(side["token"], side["token_id"], strict=True)
+        names = [comparisons.token_name(*token, style) for token in names]
+        if names:
+            ax.bar_label(ax.containers[-1], names, padding=3, fontsize=style.small)
+        longest = max(longest, *abs(ends), 0.0)
         drawn += side["js_contribution"].sum()
     # Beyond the longest bar there is room for a name of full length.
     room = 1.75 * longest or 1.0
     ax.set_xlim(-room, room)
-    ax.set_ylim(-bars + 0.4, 0.6)
+    ax.set_ylim(bars - 0.4, -0.6)
     ax.axvline(0, color=style.muted, linewidth=0.6)
     ax.yaxis.set_major_locator(NullLocator())
     ax.spines["left"].set_visible(False)

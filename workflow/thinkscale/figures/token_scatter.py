@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
@@ -18,7 +19,7 @@ from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import number, span, visible
 
 _SIZES = ["documents_corpus", "documents_items", "tokens_corpus", "tokens_items"]
-_NULL = ["null_mean", "null_upper", "p"]
+_JS = ["corrected", "spread", "window_estimate", "null_mean", "null_upper", "p"]
 
 
 @layout.figure
@@ -30,7 +31,7 @@ def draw(
     One panel per tokenizer and corpus. Tokens absent from one side lie in the strip at its
     margin. Of the tokens more frequent in the corpus, and of those more frequent in the items,
     the `labels` / 2 that contribute most to the Jensen-Shannon divergence are named; the
-    divergence, its interval and its null come from `divergence`.
+    divergence, and that of windows with its null, come from `divergence`.
     """
     style = look.style
     tokens = comparisons.tokens(divergence_tokens)
@@ -40,7 +41,7 @@ def draw(
     figure.get_layout_engine().set(wspace=0.02)
     placed, sizes = [], []
     for ax, (pair, tokens) in zip(panels, groups, strict=True):
-        row = comparisons.js(divergence, pair, [*_SIZES, *_NULL])
+        row = comparisons.js(divergence, pair, [*_SIZES, *_JS])
         placed.append((ax, tokens, _scatter(ax, tokens, style)))
         _head(ax, *pair, row, style)
         for axis, side in ((ax.xaxis, "corpus"), (ax.yaxis, "items")):
@@ -57,7 +58,7 @@ def draw(
         said += f"; shaded: absent from corpus ({absent[0]}) or items ({absent[1]})"
     said += (
         "; diagonal: equal frequency; named: on either side of it, what adds most to the "
-        f"Jensen-Shannon divergence (JS, with {look.confidence:.0%} interval)"
+        "Jensen-Shannon divergence (JS)"
     )
     layout.note(figure, said, style)
     layout.finish(figure)  # the layout must stand before labels can avoid each other
@@ -88,9 +89,9 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
     if strip:
         ax.axvspan(limits[0], 10**low, color=style.faint, alpha=0.5, linewidth=0, zorder=0)
         ax.axhspan(limits[0], 10**low, color=style.faint, alpha=0.5, linewidth=0, zorder=0)
-    ax.scatter(
-        where[:, 0], where[:, 1], s=(0.7 * style.marker_size) ** 2, color=style.muted, alpha=0.45,
-        linewidths=0, zorder=2, rasterized=len(where) > 5000,
+    sns.scatterplot(
+        x=where[:, 0], y=where[:, 1], s=(0.7 * style.marker_size) ** 2, color=style.muted,
+        alpha=0.45, linewidth=0, zorder=2, rasterized=len(where) > 5000, ax=ax,
     )  # fmt: skip
     powers = np.arange(np.ceil(low), np.floor(high) + 1).astype(int)
     if len(powers) > 6:
@@ -106,7 +107,7 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
 
 
 def _head(ax: Axes, tokenizer: str, corpus: str, row: pd.Series | None, style: Style) -> None:
-    """Above the axes: which corpus and tokenizer, JS with its interval and null."""
+    """Above the axes: which corpus and tokenizer, JS, and that of windows with its null."""
     room = text.characters(0.8 * style.width, style.small)
     lines = [
         f"corpus {visible(corpus, limit=2 * room, style=style)}",
@@ -119,10 +120,11 @@ def _head(ax: Axes, tokenizer: str, corpus: str, row: pd.Series | None, style: S
     else:
         digits = text.digits_for(float(row["estimate"]))
         digits = max(digits, text.digits_for(float(row["null_mean"]), 2))
-        value = text.with_interval(row["estimate"], row["lower"], row["upper"], digits)
-        null = [number(float(row[column]), digits) for column in ("null_mean", "null_upper")]
-        lines.append(f"JS = {value} bits, {text.p_value(float(row['p']))}")
-        lines.append(f"null: mean {null[0]}, upper {null[1]} bits")
+        js, *values = (number(float(row[column]), digits) for column in ("estimate", *_JS[:-1]))
+        corrected, spread, windows, mean, upper = values
+        lines.append(f"JS = {js} bits, corrected {corrected} (spread {spread})")
+        null = f"null {mean}, upper {upper}, {text.p_value(float(row['p']))}"
+        lines.append(f"windows: {windows}, {null}")
     said = "\n".join(text.fold(line, room) for line in lines)
     how = {"xycoords": "axes fraction", "va": "bottom", "linespacing": 1.25}
     layout.label(ax, said, (0, 1), (0, 4), style, **how)

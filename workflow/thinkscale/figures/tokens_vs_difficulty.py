@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from statsmodels.regression.linear_model import OLS
@@ -9,7 +10,7 @@ from statsmodels.tools import add_constant
 
 from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look, Style
+from thinkscale.figures.core.style import Line, Look, Style
 from thinkscale.figures.core.text import plural, with_interval
 
 RHO = "\N{GREEK SMALL LETTER RHO}"
@@ -34,7 +35,7 @@ def draw(graded: Frame, registration: Frame = None, *, look: Look) -> Figure:
     one_scale = layout.comparable(known.groupby("model")["tokens"].max())
     figure, panels = layout.model_panels(known, look, sharex=True, sharey=one_scale)
     for ax, model, mine in panels:
-        _points(ax, mine, look.colours[model], look.marks[model], style)
+        _points(ax, mine, look.lines[model], style)
         _fit(ax, mine, look.confidence, style)
         layout.model_heading(ax, model, _rho(registration, model, len(mine)), look)
         ax.set_xlabel(layout.DIFFICULTY)
@@ -66,19 +67,17 @@ def _per_item(natural: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _points(ax: Axes, items: pd.DataFrame, colour: str, marker: str, style: Style) -> None:
-    size = (0.75 * style.marker_size) ** 2
-    alpha = 0.55 if len(items) <= 300 else 0.3
-    whole, cut = items[~items["censored"]], items[items["censored"]]
-    ax.scatter(
-        whole["difficulty"], whole["tokens"], s=size, marker=marker, color=colour, alpha=alpha,
-        linewidths=0, label="whole", rasterized=len(items) > 5000,
-    )  # fmt: skip
-    if len(cut):
-        ax.scatter(
-            cut["difficulty"], cut["tokens"], s=1.3 * size, marker=marker, facecolors="white",
-            edgecolors=colour, linewidths=0.8, label="censored", rasterized=len(items) > 5000,
+def _points(ax: Axes, items: pd.DataFrame, line: Line, style: Style) -> None:
+    """Items as points, those with a sample cut before it ended as open rings."""
+    many = len(items) > 300
+    for cut, own in items.groupby("censored"):
+        look = {"facecolor": "white", "edgecolor": line.colour} if cut else {"color": line.colour}
+        sns.scatterplot(
+            own, x="difficulty", y="tokens", marker=line.marker, linewidth=0.8 * cut, ax=ax,
+            s=(0.75 * style.marker_size) ** 2 * (1.3 if cut else 1), legend=False,
+            alpha=1 if cut else 0.3 if many else 0.55, rasterized=len(items) > 5000, **look,
         )  # fmt: skip
+    ax.set(xlabel="", ylabel="")
 
 
 def _fit(ax: Axes, items: pd.DataFrame, confidence: float, style: Style) -> None:
@@ -96,13 +95,11 @@ def _fit(ax: Axes, items: pd.DataFrame, confidence: float, style: Style) -> None
 
 
 def _rho(table: Frame, model: str, items: int) -> str:
-    if not frames.is_empty(table):
-        columns = ["model", "measure", "n", "estimate", "lower", "upper"]
-        frames.require(table, columns, "registration")
-        rows = table[(table["model"] == model) & (table["measure"] == "spearman")]
-        rows = rows[rows["estimate"].notna()]
-        if len(rows):
-            row = rows.iloc[0]
-            rho = with_interval(float(row["estimate"]), float(row["lower"]), float(row["upper"]))
-            return f"{RHO} = {rho}, n = {int(row['n']):,}"
+    rows = frames.estimated(
+        *(table, "registration", ["n", "lower", "upper"]),
+        **{"model": model, "criterion": "difficulty", "measure": "spearman"},
+    )
+    for row in rows.itertuples():
+        rho = with_interval(float(row.estimate), float(row.lower), float(row.upper))
+        return f"{RHO} = {rho}, n = {int(row.n):,}"
     return f"{RHO}: no data, n = {items:,}"

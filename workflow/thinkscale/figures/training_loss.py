@@ -1,5 +1,6 @@
 """The training of derived models: loss by optimizer step."""
 
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import frames, layout
@@ -13,7 +14,7 @@ def draw(training_loss: Frame, *, look: Look) -> Figure:
     """Loss against optimizer step: every logged point, and a centred running mean over them."""
     losses = frames.some(training_loss, "no model of this study was trained")
     frames.require(losses, ["model", "step", "loss", "tokens"], "training_loss")
-    logged = losses[losses["loss"].notna()]
+    logged = losses[losses["loss"].notna()].sort_values("step").astype({"loss": float})
     logged = frames.some(logged, "no training step logged its loss")
     look = look.over(losses)
     shown, names = look.among(logged), short_names(look.models, look.style)
@@ -21,29 +22,24 @@ def draw(training_loss: Frame, *, look: Look) -> Figure:
     figure, (ax,) = layout.panel_grid(1, look.style)
     ax.grid(axis="y")
     details, windows = [], set()
-    for model in shown:
-        mine = logged[logged["model"] == model].sort_values("step")
-        loss = mine["loss"].astype(float)
+    for model, line in shown.items():
+        mine = logged[logged["model"] == model]
         window = _window(len(mine))
         windows.add(window)
-        ax.plot(
-            mine["step"], loss, linestyle="none", marker=look.marks[model],
-            color=look.colours[model], markersize=0.45 * look.style.marker_size,
-            markeredgewidth=0, alpha=0.4,
-        )  # fmt: skip
-        smooth = loss.rolling(window, center=True, min_periods=1).mean()
-        ax.plot(mine["step"], smooth, color=look.colours[model])
+        smooth = mine["loss"].rolling(window, center=True, min_periods=1).mean()
+        size = (0.45 * look.style.marker_size) ** 2
+        how = {"x": mine["step"], "color": line.colour, "ax": ax, "legend": False}
+        sns.scatterplot(y=mine["loss"], marker=line.marker, s=size, linewidth=0, alpha=0.4, **how)
+        sns.lineplot(y=smooth, estimator=None, **how)
         tokens = mine["tokens"].dropna()
         seen = f"{large(float(tokens.iloc[-1]))} tokens seen" if len(tokens) else "tokens n/a"
         last = number(float(smooth.iloc[-1]), 3)
         details.append(
             f"{names[model]}: n = {plural(len(mine), 'logged step')}, {seen}, last mean {last}"
         )
-    ax.set_ylim(bottom=0)
-    ax.set_xlabel("optimizer step")
-    ax.set_ylabel("loss (nats per token)")
+    ax.set(ylim=(0, None), xlabel="optimizer step", ylabel="loss (nats per token)")
     layout.count_axis(ax.xaxis)
-    layout.model_legend(figure, shown, look)
+    layout.legend(figure, shown, look)
     spans = "\N{EN DASH}".join(str(w) for w in sorted({min(windows), max(windows)}))
     details.append(f"points: as logged; line: running mean over {spans} of them")
     if missing := len(losses) - len(logged):

@@ -4,9 +4,10 @@ A grader judges one answer text, given what it may know about the item; there is
 in `GRADERS`. `grade` applies one to a frame of responses, `grade_study` all to a study's file.
 """
 
-from thinkscale.grading.choice import ChoiceSettings, extract_choice
+from thinkscale.grading.choice.options import ChoiceSettings
+from thinkscale.grading.choice.rules import extract_choice
 from thinkscale.grading.grader import Facts
-from thinkscale.grading.registry import GRADERS
+from thinkscale.grading.registry import GRADERS, grader_called
 from thinkscale.grading.study import equality, grade, grade_study, prepare
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "extract_choice",
     "grade",
     "grade_study",
+    "grader_called",
     "prepare",
 ]

@@ -5,18 +5,22 @@ Shared by graders of multiple choice and of free response.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from thinkscale.grading.grader import Extraction
-from thinkscale.grading.text import DASHES, THINKING, either, sentences, words
-
-_ENDS = "|".join(map(re.escape, THINKING.values()))
-_THOUGHT = re.compile(
-    rf"(?:{'|'.join(map(re.escape, THINKING))}).*?(?:{_ENDS}|\Z)", re.DOTALL | re.IGNORECASE
+from thinkscale.grading.grader import Extraction, Judged, ungradable
+from thinkscale.grading.text import (
+    DASHES,
+    TABLES,
+    TAKEN_BACK,
+    THEREFORE,
+    after_revision,
+    either,
+    sentences,
+    words,
 )
-_THOUGHT_END = re.compile(rf".*(?:{_ENDS})", re.DOTALL | re.IGNORECASE)
-_MARKERS = (*THINKING, *THINKING.values())
-_THOUGHT_SIGNS = ("<", *(marker for marker in _MARKERS if marker[0] != "<"))
+
 _TURN_END = re.compile(either("turn_end"))
 _SPECIAL_TOKEN = re.compile(r"<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>")
 # Where a model that does not stop may pose the next question itself, or restates its own.
@@ -27,14 +31,20 @@ _NEXT_TURN = re.compile(
 )
 _LONE = re.compile(r"\W*(?:\w|\d[\d.,/]*)\W*")
 MOST = 40  # announcements of one answer that are looked at, from the last
-_TAG = rf"(?:(?:{either('qualified')}|selected|chosen)[ _-]?)?(?:{either('tag')})"
-_TAG = rf"{_TAG}(?:[ _-]?(?:choice|option|letter|label))?"
+_QUALIFIED = rf"(?:(?:{either('qualified')}|selected|chosen)[\s_-]?)?"
+_KIND = r"(?:[\s_-]?(?:choice|option|letter|label|key|id))?"
+_TAG = rf"{_QUALIFIED}(?:{either('tag')}){_KIND}"
 TAG = re.compile(
     rf"(?:<{_TAG}(?:\s[^<>]{{0,40}})?>|\[(?:final )?answer\])(.*?)"
     rf"(?:</{_TAG}>|\[/(?:final )?answer\]|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 BOX = re.compile(r"(?:\\(?:f(?:rame)?)?box(?:ed)?\s*(?=[{\s]*\S)|(?<!\w)boxed(?=\{))")
+_BRACES = r"(?:[^{}]|\{[^{}]*\})*+"
+for _ in range(6):  # braces in braces
+    _BRACES = rf"(?:[^{{}}]|\{{{_BRACES}\}})*+"
+_HELD = re.compile(rf"\{{({_BRACES})\}}|\{{(.*)|(\S+)", re.DOTALL)
+_AND = re.compile(rf"[\s}}$]*(?:,?\s*\\?(?:text\{{\s*)?(?:and|(or))|[,;])[\s}}$]*{BOX.pattern}.")
 _VERB = rf"""(?:,?\s{{1,9}}(?:{either("auxiliary")})\b,?){{0,5}}
     (?P<verb>\s{{1,9}}(?:{either("copula")})\b\s{{0,9}}:?|\s{{0,9}}[:=]"""
 _ANSWER = re.compile(
@@ -51,7 +61,7 @@ _CJK = re.compile(
     rf"(?:{either('answer_cjk')})[\]\"')]?\s{{0,9}}(?P<verb>{either('copula_cjk')})?\s{{0,9}}:?\s{{0,9}}"
     r"|(?<![不可备未])[选選][择擇]?\s{0,9}:?\s{0,9}(?=[(\[\"']?[A-Z0-9])"
 )
-_BUT = re.compile(rf"(?:{either('but')})[\s,]{{0,9}}(?=[(\"']?[A-Z](?![A-Za-z]))")
+_BUT = re.compile(rf"(?:{either('but')})(?P<verb>)[\s,]{{0,9}}(?=[(\"']?[A-Z](?![A-Za-z]))")
 # As written, and as compatibility forms have it.
 _NOUNS = [f for noun in words("answer") for f in (noun, unicodedata.normalize("NFKC", noun))]
 _SIGNS = [*_NOUNS, *(word.rstrip(",?") for word in words("but"))]
@@ -65,33 +75,55 @@ _ELSEWHERE = re.compile(
 )
 # A key of JSON, or of what passes for it.
 _JSON = re.compile(
-    r"""["'](?:(?:final|correct|best|selected|chosen|my)[_\s-]?)?
-    (?:answer|choice|option|selection|prediction)(?:[_\s-]?(?:choice|option|letter|label|key|id))?
-    ["']\s*:\s*""",
-    re.VERBOSE | re.IGNORECASE,
+    rf"""["']{_QUALIFIED}(?:answer|choice|option|selection|prediction){_KIND}["']\s*:\s*""",
+    re.IGNORECASE,
 )
-_VALUE = re.compile(r"""\[(?P<list>[^\]]*)\]|"(?P<double>(?:[^"\\]|\\.)*)|'(?P<single>[^'\n]*)""")
+_VALUE = re.compile(r"""\[([^\]]*)\]|"((?:[^"\\]|\\.)*)|'([^'\n]*)|([^,}\n]*)""")
 
 
-def without_thinking(text: str) -> str:
-    """What follows thinking, whichever family's markers it has; thinking left open is dropped."""
-    if any([sign in text for sign in _THOUGHT_SIGNS]):
-        text = _THOUGHT.sub("", text)
-        text = text[end.end() :] if (end := _THOUGHT_END.match(text)) else text
-    if "<" not in text:
-        return text
-    turns = (_SPECIAL_TOKEN.sub("", turn) for turn in _TURN_END.split(text))
-    return next((turn for turn in turns if turn.strip()), "")
+def delimiters(markers: Sequence[str]) -> tuple[str, ...]:
+    """(start, *ends) of thinking without those that are words: "Answer:" may begin an answer.
+
+    The start is "" where it is one of them.
+    """
+    start, *ends = ("" if re.match(r"\s*(?:[\w*#]|$)", m) else m.strip() for m in markers)
+    return start, *filter(None, ends)
+
+
+@lru_cache
+def _thinking(starts: tuple[str, ...], ends: tuple[str, ...]) -> tuple:
+    """Signs that there are such markers, what they enclose, and the ends."""
+    opens, closes = ("|".join(map(re.escape, filter(None, m))) or "(?!)" for m in (starts, ends))
+    return (
+        {"<" if marker[0] == "<" else marker for marker in filter(None, (*starts, *ends))},
+        re.compile(rf"(?:{opens}).*?(?:{closes}|\Z)", re.DOTALL | re.IGNORECASE),
+        re.compile(closes, re.IGNORECASE),
+    )
+
+
+_KNOWN = _thinking(*zip(*TABLES["thinking"].items(), strict=True))
+
+
+def without_thinking(text: str, markers: tuple[str, ...] | None = None) -> str:
+    """What follows thinking; thinking left open is dropped.
+
+    `markers`: (start, *ends) of it; without them, those of any family that is known.
+    """
+    signs, thought, end = _KNOWN if markers is None else _thinking(markers[:1], markers[1:])
+    return end.split(thought.sub("", text))[-1] if any([s in text for s in signs]) else text
 
 
 def parts(text: str) -> list[str]:
-    """The text without thinking and special tokens: up to each question it poses, and whole.
+    """The first turn without thinking and special tokens: up to each question in it, and whole.
 
     Behind an answer "Question:" begins the next question; before it, the problem is restated.
     """
     text = without_thinking(text)
-    turns = list(_NEXT_TURN.finditer(text))[:MOST] if "\n" in text else ()
-    return [*(text[: turn.start()] for turn in turns), text]
+    if "<" in text:
+        turns = (_SPECIAL_TOKEN.sub("", turn) for turn in _TURN_END.split(text))
+        text = next((turn for turn in turns if turn.strip()), "")
+    questions = list(_NEXT_TURN.finditer(text))[:MOST] if "\n" in text else ()
+    return [*(text[: question.start()] for question in questions), text]
 
 
 def answer_part(text: str) -> str:
@@ -107,91 +139,68 @@ def _announces(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """The answer begins at `end`; `verb`: after a word like "is", and not after a colon."""
+    """The answer begins at `end`; `verb`: after a word like "is", and not after a colon.
+
+    `value`: the answer itself, behind a key of JSON.
+    """
 
     end: int
     verb: bool = False
-    json: bool = False
+    value: str = ""
 
 
 def cues(text: str) -> list[Cue]:
     """The last places of `text` that announce an answer, in the order of the text."""
     lower = text.lower()
     lower = lower if len(lower) == len(text) else text
-    found = [_cue(match) for match in _ANSWER.finditer(lower)]
+    found = list(_ANSWER.finditer(lower))
     if any([word in lower for word in _BEST_SIGNS]):
-        found += map(_cue, _BEST.finditer(lower))
-    if '":' in text or "':" in text:
-        found += [Cue(m.end(), json=True) for m in _JSON.finditer(text)]
+        found += _BEST.finditer(lower)
     if not text.isascii():
-        found += [Cue(m.end(), bool(m["verb"])) for m in _CJK.finditer(text)]
+        found += _CJK.finditer(text)
     if any([sign in lower for sign in (_ASCII_SIGNS if text.isascii() else _SIGNS)]):
-        found += map(_cue, _ELSEWHERE.finditer(text))
-        found += [Cue(m.end()) for m in _BUT.finditer(text)]
-    return sorted(found, key=lambda cue: cue.end)[-MOST:] if len(found) > 1 else found
+        found += [*_ELSEWHERE.finditer(text), *_BUT.finditer(text)]
+    announced = [Cue(m.end(), (m["verb"] or "").strip(" \t:'").isalpha()) for m in found]
+    if '":' in text or "':" in text:
+        values = ((m.end(), _value(text[m.end() :])) for m in _JSON.finditer(text))
+        announced += [Cue(end, value=value) for end, value in values if value]
+    return sorted(announced, key=lambda cue: cue.end)[-MOST:] if len(announced) > 1 else announced
 
 
-def _cue(match: re.Match) -> Cue:
-    return Cue(match.end(), match["verb"].strip(" \t:'").isalpha())
-
-
-def json_value(text: str) -> str:
+def _value(text: str) -> str:
     """The value that follows a key: a string, the entries of a list, or all up to a comma."""
-    match = _VALUE.match(text)
-    if match is None:
-        return re.split(r"[,}\n]", text, maxsplit=1)[0].strip()
-    if match["list"] is not None:
-        return match["list"].replace('"', "").replace("'", "")
-    return re.sub(r'\\(["\\/])', r"\1", match["double"] or match["single"] or "")
+    listed, *values = _VALUE.match(text).groups()
+    if listed is not None:
+        return re.sub("[\"']", "", listed)
+    return re.sub(r'\\(["\\/])', r"\1", "".join(filter(None, values))).strip()
 
 
 def boxes(text: str) -> list[str]:
-    """Contents of the last boxes, braces balanced; a box left open runs to the end."""
-    contents = []
+    """Contents of the last boxes; a box left open runs to the end. "and" makes one list of two."""
+    found, end = [], 0
     for start in list(BOX.finditer(text))[-MOST:] if "box" in text else ():
-        position = start.end()
-        if text[position : position + 1] != "{":
-            contents.append(text[position:].split(maxsplit=1)[0])
-            continue
-        depth = 0
-        for end in range(position, len(text)):
-            depth += (text[end] == "{") - (text[end] == "}")
-            if depth == 0:
-                break
-        contents.append(text[position + 1 : end if depth == 0 else len(text)])
-    return contents
+        box = _HELD.match(text, start.end())
+        content = box[box.lastindex].strip()
+        if found and (joined := _AND.fullmatch(text, end, start.end() + 1)):
+            found[-1] += f"{(joined[1] and ' or') or ','} {content}"
+        elif content:
+            found.append(content)
+        end = box.end()
+    return found
 
 
 # The answer of a free response.
 
 # Struck out, or emphasis; between x and 2 two stars are a power.
 _MARKS = re.compile(r"~~[^~\n]*~~|(?<![\w)])\*{2,}|\*{2,}(?!-?\d|[\w(])|__|`+")
-_AND = re.compile(rf"[\s}}$]*(?:,|;|,?\s*\\?(?:text\{{\s*)?(?:and|or))[\s}}$]*{BOX.pattern}\{{?")
 _SKIPPED = re.compile(r"(?:[\s*:]|(?<=\n)>)+")
 _DISPLAY = re.compile(r"(?:\\\[|\$\$)\s*(.*?)\s*(?:\\\]|\$\$|\Z)", re.DOTALL)
 # "The answer is correct" says nothing of what it is; "First, we need ..." begins an argument.
-_NO_ANSWER = re.compile(
-    r"(?:(?:in)?correct|right|wrong|unique|reasonable|clear|as follows|below|above)\W*$",
-    re.IGNORECASE,
-)
-_ARGUMENT = re.compile(
-    r"(?:not an?|based|simply|just|obtained|found|given|to \w+|step|first,?|let|let's|we \w+)\s",
-    re.IGNORECASE,
-)
-_TAKEN_BACK = re.compile(
-    r"[.!?\n]\W{0,9}(?:no\W+)?(?:wait|hmm+|oops|actually|scratch that|on second thought"
-    r"|correction)\b|\bth(?:at|is)(?: is|'s| can't be| cannot be) (?:not )?(?:right|wrong)",
-    re.IGNORECASE,
-)
+_NO_ANSWER = re.compile(rf"(?:{either('no_answer')})\W*$", re.IGNORECASE)
+_ARGUMENT = re.compile(rf"(?:{either('argument')})\s", re.IGNORECASE)
 _CUT = re.compile(r"(?:(?<!\.)[-+*/×=,(]|\b(?:and|or|the|is|are|to|so))\s*$")
-_SO = re.compile(
-    r"\b(?:so(?! (?:that|far|many|much)\b)|thus|therefore|hence)\b|因此|所以|⇒"
-    r"|\\(?:Rightarrow|implies)\b",
-    re.IGNORECASE,
-)
 _COMMENT = re.compile(
-    r"(?<![;:.,]),?\s(?:since|because|as|where|when|which|whereas|by(?= [a-z]{3})|not|i\.e"
-    r"|for (?:all|any|every)|rather than|instead of)\b.*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*"
+    rf"(?<![;:.,]),?\s(?:{either('comment')})\b.*|,\s*[A-Za-z]\s*\\in\s*\\mathbb.*"
     r"|(?<=[\w.})$])\s\((?=[^()]*(?:(?<![\\a-z])[^\W\d_]{4}|\\times|[=×]))[^()]*\)\W*$",
     re.DOTALL,
 )
@@ -200,110 +209,97 @@ _QUANTITY = re.compile(r"\W*\d[\d.,/]*(?:\s?[^\W\d_]{2}|\s?[-+*/×=])")
 _WORDS = 12  # no answer in words has more, unless the reference is as long
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """An answer as written. `open`: the text ends in it, so one cut short may have gone on."""
-
-    text: str
-    how: str  # tag, statement, boxed or last line
-    open: bool
-
-    @property
-    def shown(self) -> str:
-        """How it was found, and how it begins, for a reader."""
-        return f"{self.how}: {self.text[:100]!r}"
-
-    def read_as(self, label: str) -> Extraction:
-        return Extraction(label, self.how, self.shown, self.open)
-
-    def too_long(self, reference: str) -> bool:
-        """Whether a last line is prose and no answer: then nothing was answered."""
-        most = max(_WORDS, 2 * len(reference.split()))
-        return self.how == "last line" and len(self.text.split()) > most
+def wordy(field: Extraction, reference: str) -> bool:
+    """Whether a last line is too long for an answer: then nothing was answered."""
+    most = max(_WORDS, 2 * len(reference.split()))
+    return field.how == "last line" and len(field.label.split()) > most
 
 
-def answer_field(text: str, figures: bool = False) -> Field | None:
-    """The field that holds the answer; None if there is none, or it stops in mid-sentence.
+def answer_field(text: str, figures: bool = False) -> Extraction | None:
+    """The answer as written; None if there is none, or it stops in mid-sentence.
 
     It is looked for in the order in which choices are: a tag (`<answer>42</answer>`), a statement
     ("Answer: 42", "the final answer is 42"), a box (`\\boxed{42}`), else the last line. Of several
     the last counts, none that was taken back, and with `figures` one with figures if there is any.
 
-    >>> answer_field("So 6 times 7.\nThe answer is $42$.").text
+    >>> answer_field("So 6 times 7.\nThe answer is $42$.").label
     '$42$'
     """
     text = _MARKS.sub("", answer_part(text).translate(DASHES)).strip()
-    text = _TAKEN_BACK.split(text)[-1]
+    text = TAKEN_BACK.split(after_revision(text) or text)[-1]
     field = _tag(text) or _statement(text, figures) or _box(text) or _last_line(text, figures)
-    return None if field and field.open and _CUT.search(field.text) else field
+    return None if field and field.open and _CUT.search(field.label) else field
 
 
 def conclusion(text: str) -> str:
     """What a sentence comes to: behind "so" unless it begins with a quantity, before "since"."""
-    parts = [text] if _QUANTITY.match(text) else _SO.split(text)
+    parts = [text] if _QUANTITY.match(text) else THEREFORE.split(text)
     last = ([part for part in parts if _FIGURE.search(part)] or [text])[-1]
     cut = _COMMENT.sub("", last)
     return cut if _FIGURE.search(cut) else last
 
 
-def _tag(text: str) -> Field | None:
+def _field(text: str, how: str, ends: bool) -> Extraction:
+    return Extraction(text, how, f"{how}: {text[:100]!r}", open=ends)
+
+
+def _tag(text: str) -> Extraction | None:
     for match in reversed(list(TAG.finditer(text) if "<" in text or "[" in text else [])):
         if content := match[1].replace("<answer>", "").strip():
             inner = _statement(content) or _box(content)
-            closed = match[0].lower().endswith("</answer>")
-            return Field(inner.text if inner else content, "tag", not closed)
+            return _field(inner.label if inner else content, "tag", match.end(1) == match.end())
     return None
 
 
-def _statement(text: str, figures: bool = False) -> Field | None:
+def _statement(text: str, figures: bool = False) -> Extraction | None:
     for cue in reversed(cues(text)):
+        if cue.value:
+            return _field(cue.value, "statement", False)
         rest = text[cue.end :]
-        if cue.json:
-            if value := json_value(rest).strip():
-                return Field(value, "statement", False)
-            continue
         rest = rest[skipped.end() :] if (skipped := _SKIPPED.match(rest)) else rest
         display = _DISPLAY.match(rest)
         line = rest.split("\n", 1)[0].strip()
-        if inside := _filled(display[1] if display else line):
-            return Field(inside[0], "statement", False)
+        if inside := boxes(display[1] if display else line):
+            return _field(inside[0], "statement", False)
         if display:
-            return Field(display[1], "statement", display.end() == len(rest))
+            return _field(display[1], "statement", display.end() == len(rest))
         if not line or _NO_ANSWER.match(line) or (figures and _ARGUMENT.match(line)):
             continue
         first = sentences(line)[0]
         if not figures or len(first.split()) <= _WORDS or _QUANTITY.match(first):
-            return Field(_trimmed(first), "statement", rest.rstrip() == first)
+            return _field(_trimmed(first), "statement", rest.rstrip() == first)
         if _FIGURE.search(line) and not cue.verb:  # an argument that stands behind "Answer:"
             return _last_line(rest, figures)
     return None
 
 
-def _box(text: str) -> Field | None:
-    inside = _filled(text)
-    return Field(inside[-1], "boxed", text.endswith(inside[-1])) if inside else None
+def _box(text: str) -> Extraction | None:
+    inside = boxes(text)
+    return _field(inside[-1], "boxed", text.endswith(inside[-1].split()[-1])) if inside else None
 
 
-def _filled(text: str) -> list[str]:
-    """Contents of boxes; those of boxes that "and" joins are one list."""
-    found, end = [], 0
-    for content in filter(str.strip, boxes(text)):
-        start = text.index(content, end)
-        if found and _AND.fullmatch(text, end, start):
-            found[-1] += f", {content.strip()}"
-        else:
-            found.append(content.strip())
-        end = start + len(content)
-    return found
-
-
-def _last_line(text: str, figures: bool) -> Field | None:
+def _last_line(text: str, figures: bool) -> Extraction | None:
     lines = [line.strip() for line in text.split("\n") if line.strip(" \t$[]\\")]
     if figures and (with_figures := [line for line in lines if _FIGURE.search(line)]):
         lines = [part for part in sentences(with_figures[-1]) if _FIGURE.search(part)]
-    return Field(_trimmed(lines[-1]), "last line", True) if lines else None
+    return _field(_trimmed(lines[-1]), "last line", True) if lines else None
 
 
 def _trimmed(line: str) -> str:
     """A line without the full stop that ends it."""
     return re.sub(r"(?<=[^.])\.\s*$", "", line).strip()
+
+
+def at_pattern(pattern, text: str, judge: Callable[[str], Judged]) -> Judged:
+    """Judge what the group of a compiled pattern's last match holds, as if it stood in a tag.
+
+    The tag stays open where the text ends in it, for one cut short may have gone on.
+    """
+    text = answer_part(text).rstrip()
+    held = [match for match in pattern.finditer(text) if (match[1] or "").strip()]
+    if not held:
+        return ungradable("nothing in the answer matches `grading.pattern`")
+    tag = f"<answer>{held[-1][1]}" + "</answer>" * (held[-1].end(1) < len(text))
+    extraction, outcome = judge(tag)
+    detail = f"pattern: {extraction.detail.removeprefix('tag: ')}"
+    return replace(extraction, how="pattern", detail=detail), outcome

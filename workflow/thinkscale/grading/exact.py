@@ -5,7 +5,9 @@ and case are unified, Markdown and LaTeX dressing, punctuation, an article at th
 surplus whitespace are left out; "." and "," stay between digits, Greek letters become their names.
 """
 
-from thinkscale.grading.answer import answer_field
+from dataclasses import replace
+
+from thinkscale.grading.answer import answer_field, wordy
 from thinkscale.grading.grader import Facts, Judged, ungradable
 from thinkscale.grading.text import normalised
 
@@ -15,11 +17,11 @@ def judge_exact(text: str, facts: Facts) -> Judged:
     field, reference = answer_field(text), normalised(facts.answer_text)
     if field is None:
         return ungradable("the answer is empty")
-    form = normalised(field.text)
+    form = normalised(field.label)
     # A single line may be as long as the reference that it repeats.
-    if not form or (field.too_long(facts.answer_text) and form != reference):
+    if not form or (wordy(field, facts.answer_text) and form != reference):
         return ungradable("no answer is stated")
-    return field.read_as(form), "correct" if form == reference else "incorrect"
+    return replace(field, label=form).judged(form == reference)
 
 
 def check_exact(facts: Facts) -> None:

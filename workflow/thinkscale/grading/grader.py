@@ -23,6 +23,11 @@ class Extraction:
     detail: str
     open: bool = False
 
+    def judged(self, right: bool) -> "Judged":
+        """With its outcome: ungradable without a label, else by whether that is `right`."""
+        graded = "correct" if right else "incorrect"
+        return self, "ungradable" if self.label is None else graded
+
 
 Judged = tuple[Extraction, str]  # with the outcome: correct, incorrect or ungradable
 

@@ -6,14 +6,14 @@ process of its own (`verifier.py`).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 from text_to_num import alpha2digit
 
-from thinkscale.grading.answer import answer_field, conclusion
+from thinkscale.grading.answer import answer_field, conclusion, wordy
 from thinkscale.grading.grader import Facts, Judged, ungradable
-from thinkscale.grading.text import compatible, normalised
+from thinkscale.grading.text import compatible, either, normalised
 from thinkscale.grading.verifier import ask
 
 # What the package does not know of plain text and of dialects of LaTeX, as it writes it.
@@ -70,10 +70,7 @@ _RUN = re.compile(
     r"(?:/\s*[A-Za-z]+|\s*\^\{-?\d\})*"
 )
 # Runs of letters are products ("abc") unless one like these, or a long one, stands in the text.
-_SHORT_WORDS = re.compile(
-    "is|are|was|the|so|of|to|if|in|for|all|we|get|got|has|had|it|no|her|his|one|two|per|out|not"
-    "|cm|mm|km|kg|mg|ml|mL|ft|yd|lb|oz|hr|min|sec|mph|Hz|nm"
-)
+_SHORT_WORDS = re.compile(either("short"))
 _NO_ANSWER = {"not", "cannot", "than"}  # "more than 5" is not 5
 _SYMBOL = re.compile(r"(?<![\\A-Za-z])[A-Za-z]")
 _UNIT = re.compile(
@@ -103,22 +100,21 @@ def judge_math(text: str, facts: Facts, settings: MathSettings) -> Judged:
     """(extraction, outcome); the label is the answer in LaTeX, or in words."""
     gold = read(facts.answer_text, whole=True)
     field = answer_field(text, figures=bool(re.search(r"\d", facts.answer_text)))
-    if field is None or (field.too_long(facts.answer_text) and not re.search(r"[\\$]", field.text)):
+    if field is None or (wordy(field, facts.answer_text) and not re.search(r"[\\$]", field.label)):
         return ungradable("no answer is stated")
-    answer = read(field.text)
+    answer = read(field.label)
     if not gold.math or (gold.math.isalpha() and not answer.math):
-        if answer.words == gold.words:
-            return field.read_as(", ".join(answer.words)), "correct"
-        if set(" ".join(gold.words).split()) <= set(normalised(field.text).split()):
-            return ungradable(f"{field.shown}; the reference and more")
-        return field.read_as(answer.math or ", ".join(answer.words)), "incorrect"
-    figures = alpha2digit(field.text, "en", threshold=0)
+        right = answer.words == gold.words
+        if not right and set(" ".join(gold.words).split()) <= set(normalised(field.label).split()):
+            return ungradable(f"{field.detail}; the reference and more")
+        return replace(field, label=", ".join(answer.words)).judged(right)
+    figures = alpha2digit(field.label, "en", threshold=0)
     if not answer.math and not re.search(r"\d[a-z]", figures):  # "three fifths" is "3 5ths" there
         answer = read(figures)
     verdict = _compare(gold, answer, settings)
     if verdict in ("right", "wrong"):
-        return field.read_as(answer.math), "correct" if verdict == "right" else "incorrect"
-    return ungradable(f"{field.shown}; {verdict}")
+        return replace(field, label=answer.math).judged(verdict == "right")
+    return ungradable(f"{field.detail}; {verdict}")
 
 
 def check_math(facts: Facts, settings: MathSettings) -> None:

@@ -10,28 +10,16 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
 
-from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues, json_value
-from thinkscale.grading.choice import ChoiceSettings, extract_choice
-from thinkscale.grading.grader import Extraction, Facts, Judged
-from thinkscale.grading.text import folded, plain, sentences, unmarked
+from thinkscale.grading.answer import BOX, TAG, answer_part, boxes, cues
+from thinkscale.grading.choice.options import ChoiceSettings, Options
+from thinkscale.grading.choice.rules import extract_choice
+from thinkscale.grading.grader import Extraction
+from thinkscale.grading.text import either, folded, plain, sentences, unmarked
 
-Options = tuple[tuple[str, str], ...]  # (label, text)
-
-_LEAD = (
-    r"[\s\"'(\[:>•-]{0,9}(?:(?i:so|thus|therefore|hence|the|both|correct|right|final|answers?"
-    r"|options?|choices?|statements?|letters?|is|are|I (?:choose|select|pick))[\s:,•-]+){0,6}"
-    r"[\"'(\[]*"
-)
+_LEAD = rf"(?i:{either('lead', 'qualified')}|so|I (?:choose|select|pick))[\s:,•-]+"
+_LEAD = rf"[\s\"'(\[:>•-]{{0,9}}(?:{_LEAD}){{0,12}}[\"'(\[]*"
 _AND = r"[\s\"')\].:]*(?:[,;/&+\n]|\band\b)(?:[\s,•-]|\b(?i:and|options?)\b)*[\"'(\[]*"
 _CALLED_RIGHT = r"(?:\s+(?:is|are)\s+(?:all\s+|both\s+)?(?:the\s+)?(?:correct|right|true)\b)?"
-
-
-def judge_multiple_response(text: str, facts: Facts, settings: ChoiceSettings) -> Judged:
-    """(extraction, outcome); the label is the set in the options' order, as "A,C"."""
-    found = named_set(text, facts.options, settings)
-    if found.label is None:
-        return found, "ungradable"
-    return found, "correct" if found.label == _joined(facts.keys, facts.options) else "incorrect"
 
 
 def named_set(text: str, options: Options, settings: ChoiceSettings) -> Extraction:
@@ -56,9 +44,11 @@ def named_set(text: str, options: Options, settings: ChoiceSettings) -> Extracti
     places = [("tag", labelled(held), text.endswith(held)) for held in TAG.findall(text)[-1:]]
     for cue in cues(bare)[-1:]:
         rest = bare[cue.end :]
-        closed = cue.json and "}" in text[text.rfind("{") :]
-        places.append(("statement", json_value(rest) if cue.json else rest, not closed))
-    places += [("boxed", labelled(b), text.endswith(b)) for b in inside if len(inside) == 1]
+        closed = cue.value and "}" in text[text.rfind("{") :]
+        places.append(("statement", cue.value or rest, not closed))
+    places += [
+        ("boxed", labelled(b), text.endswith(b.split()[-1])) for b in inside if len(inside) == 1
+    ]
     places += [("list", bare, True), ("last sentence", "".join(sentences(bare)[-1:]), True)]
     for how, place, ends in places:
         if (match := listed.match(place)) is None:

@@ -10,15 +10,16 @@ and its hundredth where only one of answer and reference has the sign: for a ref
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
+from itertools import product
 
 from text_to_num import alpha2digit
 
 from thinkscale.grading.answer import answer_field, conclusion
 from thinkscale.grading.grader import Facts, Judged, ungradable
-from thinkscale.grading.text import compatible, unmarked
+from thinkscale.grading.text import TABLES, compatible, either, unmarked
 
 # What stands for or around figures, and what is left of it.
 _PLAIN = [
@@ -33,13 +34,8 @@ _PLAIN = [
     (r"(?i)\ban?\s+(?=dozen|hundred|thousand|[mb]illion|lakh|crore|half|3rd)", "1 "),
     (r"\b(\d+\s(?:\w+\s)?)(?:out\s)?of\s(?:(?:the|all|these|those)\s)?\d+\b", r"\1"),
 ]
-_UNITS = {"K": 10**3, "M": 10**6} | dict.fromkeys(("half", "halve"), Decimal("0.5"))
-_UNITS |= {"cent": Decimal("0.01"), "quarter": Decimal("0.25"), "3rd": 1 / Decimal(3)}
-_UNITS |= {f"{n}th": 1 / Decimal(n) for n in range(4, 11)}
-_FACTORS = {"k": 10**3, "thousand": 10**3, "trillion": 10**12, "dozen": 12, "hundred": 100}
-_FACTORS |= dict.fromkeys(("mn", "mil", "million"), 10**6) | {"lakh": 10**5, "crore": 10**7}
-_FACTORS |= dict.fromkeys(("B", "bn", "billion"), 10**9)
-_SCALES = _UNITS | _FACTORS
+_UNITS = {"K": 10**3, "M": 10**6} | {word: 1 / Decimal(n) for word, n in TABLES["parts"].items()}
+_SCALES = _UNITS | TABLES["factors"]
 _LITERAL = r"(?:\d+[.,]\d+|\.\d+|\d+)"
 _POWER = r"\s*\^\s*\(?(?P<{0}>-?\d{{1,3}})(?!\d)\)?"
 _NUMBER = re.compile(
@@ -57,10 +53,7 @@ _TOGETHER = re.compile(
     r"\s*(?:(?:and|or)\b\s*)?(?:[^\W\d]\w*\s*=\s*)?)?"
 )
 _EQUALS = re.compile(r"[^(]*[=≈→][^(]*")
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|be|makes?|gives?|gets?|leaves?|costs?|totals?|equals?)\s+"
-    r"(?:(?:about|only|exactly|still)\s+)?$"
-)
+_VERB = re.compile(rf"\b(?:{either('outcome')})\s+(?:(?:about|only|exactly|still)\s+)?$")
 _BOUND = re.compile(r"(?:[<>≤≥√±]|-\(|\b(?:more|less|fewer) than|\bnot)\s*$")
 _TERM = re.compile(r"\s*(?:√|\\?(?:sqrt|pi)\b|[π万億亿千])|[xyzn]\b")
 _EXACTLY = Context(prec=60, Emax=400, Emin=-400)  # what is larger or smaller is no quantity
@@ -93,13 +86,13 @@ def judge_numeric(text: str, facts: Facts, settings: NumericSettings) -> Judged:
     field = answer_field(text, figures=True)
     if field is None:
         return ungradable("no answer is stated")
-    numbers = quantities(field.text, argues=field.how == "last line")
+    numbers = quantities(field.label, argues=field.how == "last line")
     reference = quantities(facts.answer_text)
     if not numbers or len(numbers) != len(reference):
         found = "several numbers" if numbers else "no one number"
-        return ungradable(f"{field.how}: {found} in {field.text[:100]!r}")
+        return ungradable(f"{field.how}: {found} in {field.label[:100]!r}")
     right = all(_agree(a, g, settings) for a, g in zip(numbers, reference, strict=True))
-    return field.read_as(", ".join(map(str, numbers))), "correct" if right else "incorrect"
+    return replace(field, label=", ".join(map(str, numbers))).judged(right)
 
 
 def check_numeric(facts: Facts, settings: NumericSettings) -> None:
@@ -118,32 +111,31 @@ def quantities(text: str, argues: bool = False) -> tuple[Number, ...]:
     ['1234.5']
     """
     text = _in_figures(conclusion(text))
-    groups: list[list[tuple[re.Match, Number]]] = []
+    groups: list[tuple[str, list[Number]]] = []  # that stand together, behind what is before them
+    ends = [0]
     for match in _NUMBER.finditer(text):
         if number := _number(match):
-            if groups and _TOGETHER.fullmatch(text, groups[-1][-1][0].end(), match.start()):
-                groups[-1].append((match, number))
+            lead = text[ends[-1] : match.start()][-200:]
+            if groups and _TOGETHER.fullmatch(lead):
+                groups[-1][1].append(number)
+                ends[-1] = match.end()
             else:
-                groups.append([(match, number)])
-    if not groups:
-        return ()
-    ends = [0, *(group[-1][0].end() for group in groups)]
-    starts = [group[0][0].start() for group in groups]
-    before = [text[max(a, b - 200) : b] for a, b in zip(ends, starts, strict=False)]
+                groups.append((lead, [number]))
+                ends.append(match.end())
     outcomes = [
-        group
-        for last, group, between in zip(groups, groups[1:], before[1:], strict=False)
-        if (len(group) == 1 or len(last) > 1) and _EQUALS.fullmatch(between)
+        place
+        for place, (lead, numbers) in enumerate(groups[1:], start=1)
+        if (len(numbers) == 1 or len(groups[place - 1][1]) > 1) and _EQUALS.fullmatch(lead)
     ][-1:]
     if not outcomes and (argues or not re.match(r"\d+\s", text)):
-        outcomes = [group for group, lead in zip(groups, before, strict=True) if _VERB.search(lead)]
-    if len(outcomes) != 1 and argues and len(groups) > 1:
+        outcomes = [place for place, (lead, _) in enumerate(groups) if _VERB.search(lead)]
+    if not groups or (len(outcomes) != 1 and argues and len(groups) > 1):
         return ()
-    stated = outcomes[0] if len(outcomes) == 1 else groups[0]
-    start, end = stated[0][0].start(), stated[-1][0].end()
-    if _BOUND.search(text[max(0, start - 20) : start]) or _TERM.match(text, end):
+    stated = outcomes[0] if len(outcomes) == 1 else 0
+    lead, numbers = groups[stated]
+    if _BOUND.search(lead) or _TERM.match(text, ends[stated + 1]):
         return ()
-    return tuple(sorted(number for _, number in stated))
+    return tuple(sorted(numbers))
 
 
 def _in_figures(text: str) -> str:
@@ -186,9 +178,7 @@ def _number(match: re.Match) -> Number | None:
 
 
 def _agree(answer: Number, reference: Number, settings: NumericSettings) -> bool:
-    pairs = [
-        (a, g) for a in (answer.value, answer.other) for g in (reference.value, reference.other)
-    ]
+    pairs = [*product((answer.value, answer.other), (reference.value, reference.other))]
     pairs.append((answer.value.scaleb(2 * (reference.percent - answer.percent)), reference.value))
     absolute, relative = Decimal(settings.absolute_tolerance), Decimal(settings.relative_tolerance)
     return any(abs(a - g) <= max(absolute, relative * abs(g)) for a, g in pairs)

@@ -28,5 +28,5 @@ def judge_readout(
     if mass < settings.min_mass:
         return ungradable(f"labels are too unlikely (below {settings.min_mass:g}): {seen}")
     if not isinstance(label, str):
-        return Extraction(None, "tie", f"the likeliest labels are as likely: {seen}"), "ungradable"
-    return Extraction(label, "readout", seen), "correct" if label in facts.keys else "incorrect"
+        label, seen = None, f"the likeliest labels are as likely: {seen}"
+    return Extraction(label, "readout", seen).judged(label in facts.keys)

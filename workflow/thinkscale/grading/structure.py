@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from thinkscale.data.spelling import heading_name
-from thinkscale.grading.answer import without_thinking
+from thinkscale.grading.answer import parts
 from thinkscale.grading.grader import Extraction, Facts, Judged, ungradable
 
 
@@ -55,7 +55,7 @@ def judge_structure(text: str, facts: Facts, settings: StructureSettings) -> Jud
     Ungradable: there is no answer. The label is the JSON found, on one line and in one order, or
     how many of the required sections are as they should be, or the number of words.
     """
-    text = without_thinking(text).strip()
+    text = parts(text)[-1].strip()
     words, asks_json = count_words(text), settings.json_schema is not None
     # "{}" is no words, but it is an answer where JSON is asked for.
     if not (words or (text and asks_json)):

@@ -22,9 +22,9 @@ from rapidfuzz import process
 from thinkscale.data import contracts
 from thinkscale.data.patterns import with_one_group
 from thinkscale.errors import ThinkscaleError
+from thinkscale.grading.answer import at_pattern, delimiters, without_thinking
 from thinkscale.grading.grader import Facts, Grader, Judged
-from thinkscale.grading.place import at_pattern, delimiters, without_thinking
-from thinkscale.grading.registry import GRADERS
+from thinkscale.grading.registry import GRADERS, grader_called
 
 KEYS = list(contracts.KEYS["responses"])
 # What is read of a response: never its thinking.
@@ -133,8 +133,9 @@ def prepare(
     pattern: str | None = None,
 ) -> Judging:
     """Everything that is checked before the first response; raises as `grade` does."""
-    _known(name, GRADERS, "Unknown grader")
-    grader = GRADERS[name]
+    grader = grader_called(name)
+    if grader is None:
+        _known(name, GRADERS, "Unknown grader")
     checked = _settings(grader, name, settings or {})
     frame = beside.get(grader.reads)
     rows = None if frame is None else frame.set_index(KEYS)
@@ -146,7 +147,7 @@ def equality(
     name: str, settings: Mapping[str, object] | None = None
 ) -> Callable[[str, str], bool] | None:
     """Whether two answers, as a grader extracted them, are equal to it; None if labels say."""
-    grader = GRADERS[name]
+    grader = grader_called(name)
     given = grader.given(_settings(grader, name, settings or {}))
     return grader.same and (lambda first, second: grader.same(first, second, *given))
 

@@ -7,15 +7,12 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-_TABLES = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-THINKING, _SYMBOLS, UNITS, PREFIXES, _SIGNS = (
-    _TABLES[name] for name in ("thinking", "symbols", "units", "prefixes", "signs")
-)
+TABLES = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
 
 def words(kind: str) -> list[str]:
     """The words of one kind in `words.toml`."""
-    return [word.replace("_", " ") for word in _TABLES["words"][kind].split()]
+    return [word.replace("_", " ") for word in TABLES["words"][kind].split()]
 
 
 def either(*kinds: str) -> str:
@@ -23,10 +20,9 @@ def either(*kinds: str) -> str:
     return "|".join(word.replace(" ", r"\s{1,9}") for kind in kinds for word in words(kind))
 
 
-_LATEX_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|mbox|bf|rm)\b")
-_LATEX_SPACE = re.compile(r"\\[,;: ]")
-_SYMBOL = re.compile(rf"\\({'|'.join(_SYMBOLS)})(?![A-Za-z])")
-_LATEX_REST = re.compile(r"\\[()\[\]!]|\\(?:quad|left|right|displaystyle)\b|\$+|(?<!\\)[{}]")
+_COMMANDS = TABLES["commands"]
+_COMMAND = re.compile(rf"\\(?:({'|'.join(_COMMANDS)})(?![A-Za-z])|[,;: ])")
+_LATEX_REST = re.compile(r"\\[()\[\]!]|\$+|(?<!\\)[{}]")
 _ARGUMENT = r"\s*(\{[^{}]*\}|\w)"
 _LATEX_GROUP = re.compile(  # innermost braces, and what they belong to
     rf"\\[dtc]?frac{_ARGUMENT}{_ARGUMENT}|\\sqrt(?:\[(\w{{1,9}})\])?{_ARGUMENT}"
@@ -36,7 +32,7 @@ _DEPTH = 20  # of braces in braces
 _WHOLE = re.compile(r"-?\d+[+-]?|\\?(?:\d+|[^\W\d]+)(?:\^\w+)?|\([^()]*\)|[°∞]")
 _EMPHASIS = re.compile(r"\*{2,}|(?<!\d)\*|\*(?!\d)|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)|`+|~~")
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
-_PLAIN = DASHES | {ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs}
+_PLAIN = DASHES | {ord(sign): plain for plain, signs in TABLES["signs"].items() for sign in signs}
 _GREEK = {  # "β" and "beta" are one word in options
     code: name.removeprefix("GREEK SMALL LETTER ").lower()
     for code in range(0x370, 0x400)
@@ -113,8 +109,7 @@ def plain(text: str) -> str:
 def unmarked(text: str) -> str:
     """Without Markdown emphasis and LaTeX dressing; a fraction becomes "1/2", a root "√2"."""
     if "\\" in text or "{" in text or "$" in text:
-        text = _SYMBOL.sub(lambda m: _SYMBOLS[m[1]], _LATEX_TEXT.sub("", text))
-        text = _LATEX_SPACE.sub(" ", text)
+        text = _COMMAND.sub(lambda m: _COMMANDS.get(m[1], " "), text)
         for _ in range(_DEPTH):
             text, found = _LATEX_GROUP.subn(_in_line, text)
             if not found or "{" not in text:
@@ -168,7 +163,7 @@ _END = re.compile(
     r"[.!?\n](?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!Rs\.)(?<!Dr\.)(?<!\n\d\.)"
     r"(?:(?<=\n)\n*|[\"')\]]*\s+(?=[^\sa-z]))"
 )
-_THEREFORE = re.compile(
+THEREFORE = re.compile(
     rf"[,;.]?\s{{0,9}}(?:\b(?:{either('therefore')})\b|因此|所以|=>|⇒|→)|;", re.IGNORECASE
 )
 NOT_BUT = re.compile(
@@ -177,7 +172,14 @@ NOT_BUT = re.compile(
 )
 _ASIDE = re.compile(rf",?\s{{1,9}}(?:{either('other')})\s", re.IGNORECASE)
 ASIDE_FIRST = re.compile(rf"^\W{{0,9}}(?:{either('other_first')})\b[^,]*,\s*", re.IGNORECASE)
-_REVISION = re.compile(rf"\b(?:{either('revision')})", re.IGNORECASE)
+_REVISION = re.compile(
+    rf"[.!?,;…\n-]\W{{0,9}}(?:(?:no|oh)\W+)?\b(?:{either('revision')})", re.IGNORECASE
+)
+TAKEN_BACK = re.compile(
+    r"\b(?:that|this|it)(?:\sanswer)?(?='s|\s(?:is|was|can))[^.!?\n]{0,20}(?:wrong|incorrect"
+    r"|(?:\bnot|n't|cannot)\s(?:\w+\s)?(?:right|correct|true)\b)",
+    re.IGNORECASE,
+)
 _REVISION_SIGNS = words("revision_signs")  # one of them occurs wherever the pattern matches
 
 
@@ -194,7 +196,7 @@ def conclusions(text: str) -> list[str]:
     last = (sentences(text) or ("",))[-1]
     rather = NOT_BUT.search(last)
     found = [last[rather.end() :]] if rather else []
-    return [*found, *_THEREFORE.split(text)[1:][-1:], _ASIDE.split(last, maxsplit=1)[0]]
+    return [*found, *THEREFORE.split(text)[1:][-1:], _ASIDE.split(last, maxsplit=1)[0]]
 
 
 def after_revision(text: str) -> str | None:

@@ -20,6 +20,7 @@ from thinkscale.items.columns import Found, find_columns
 from thinkscale.items.files import unpacked
 from thinkscale.items.hub import HubSet, hub_records
 from thinkscale.items.item import RawItem
+from thinkscale.items.logs import items_once, log_records
 from thinkscale.items.numbers import Notation, notation_of
 from thinkscale.items.reading import reader
 from thinkscale.items.records import NOTATION, Record, check_cells, read_records
@@ -54,12 +55,17 @@ class Source:
     def fixed(self) -> bool:
         """Whether every record has all the columns there are."""
         place = self.place
+        if self.settings.log in ("lm_eval", "inspect"):
+            return False
         return isinstance(place, HubSet) or unpacked(place).suffix.lower() not in NOTATION
 
     def records(self) -> Iterator[Record]:
         asked, where = self.settings, str(self)
         if isinstance(self.place, HubSet):
             records = hub_records(*astuple(self.place))
+        elif asked.log is not None:
+            records = log_records(self.place, asked.log, asked.encoding)
+            records = items_once(records, asked.log, asked.columns.item_id or ())
         else:
             records = read_records(
                 self.place,

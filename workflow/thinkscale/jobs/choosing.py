@@ -11,7 +11,7 @@ from thinkscale.data import contracts
 from thinkscale.data.graded import in_one_form
 from thinkscale.data.seeds import generator
 from thinkscale.errors import ThinkscaleError
-from thinkscale.grading.registry import GRADERS
+from thinkscale.grading.registry import grader_called
 from thinkscale.grading.study import equality, grade
 from thinkscale.stats.consensus import ballots, subsets
 from thinkscale.stats.selection import AGGREGATED, choose
@@ -119,7 +119,7 @@ def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dic
     A scorer reads the prompt whole, however many of the samples it reads behind it.
     """
     prompt = bill["prompt_tokens"]
-    costs = {name: bill[name] * share for name in _COSTS}
+    costs = {name: None if bill[name] is None else bill[name] * share for name in _COSTS}
     if share < 1 and bill["scored"]:
         costs["scored"] = prompt + (bill["scored"] - prompt) * share
     kept = ("prompt_tokens", "parameters", "scorer_parameters", "scorer_exact_tokens", "error")
@@ -191,7 +191,7 @@ def _judged(
     answer_prompts: Mapping[str, str],
 ) -> pd.DataFrame:
     """The candidates with `ballot`, what each votes for (None: nothing), and `correct`."""
-    grader = next((name for name in grading["graders"] if GRADERS[name].reads is None), None)
+    grader = next((name for name in grading["graders"] if grader_called(name).reads is None), None)
     if grader is None:
         raise ThinkscaleError(
             f"`grading.graders`: found {', '.join(grading['graders'])}; expected one with "

@@ -22,7 +22,8 @@ from thinkscale.engines.transformers.stream import Stream
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.plan import Work
 from thinkscale.jobs.progress import Progress, usage_record
-from thinkscale.models.registry import parameters, verify
+from thinkscale.models.registry import verify
+from thinkscale.models.size import parameters
 from thinkscale.thinking.conditions import Condition, sweep
 from thinkscale.thinking.prompts import Instruction, encode_prompt, forcing, render, user_message
 from thinkscale.thinking.readout import Spellings, label_spellings, sequences

@@ -129,11 +129,15 @@ def _correlations(
         ("thinking and difficulty", tokens, difficulty),
         ("length of stem and difficulty", stem, difficulty),
     ):
-        found = registration.correlate("spearman", x, y, draws=draws.named(name))
+        found = registration.correlate(
+            "spearman", x, y, clusters=items["cluster"], draws=draws.named(name)
+        )
         yield name, found, len(items)
     held = items[["stem_chars"]]
     name = "thinking and difficulty, length of stem equal"
-    found = registration.correlate("partial_spearman", tokens, difficulty, held, draws=draws)
+    found = registration.correlate(
+        "partial_spearman", tokens, difficulty, held, items["cluster"], draws=draws
+    )
     yield name, found, len(items)
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from thinkscale.calibration.bank import generate_bank
 from thinkscale.config import Study
 from thinkscale.config.strategies import Strategy
+from thinkscale.data import contracts
+from thinkscale.data.graded import COUNTED, bank_numbers
 from thinkscale.errors import ThinkscaleError
 
 
@@ -34,16 +37,16 @@ def check_graders(graders: Sequence[str], where: str, pattern: str | None = None
     So is a `pattern` that none of them reads by. Which graders there are, and what each reads, is
     the registry's to say, not the configuration's.
     """
-    from thinkscale.grading import GRADERS
+    from thinkscale.grading import GRADERS, grader_called
 
     for index, name in enumerate(graders):
-        if name not in GRADERS:
+        if grader_called(name) is None:
             near = get_close_matches(name, GRADERS, n=1)
             raise ThinkscaleError(
                 f"{where}: `grading.graders[{index}]`: found {name!r}; expected one of "
                 f"{', '.join(GRADERS)}" + (f"; did you mean {near[0]!r}?" if near else "")
             )
-    if pattern is not None and not any(GRADERS[name].reads_prompt for name in graders):
+    if pattern is not None and not any(grader_called(name).reads_prompt for name in graders):
         able = ", ".join(name for name, grader in GRADERS.items() if grader.reads_prompt)
         raise ThinkscaleError(
             f"{where}: `grading.pattern`: found {pattern!r} with the graders "
@@ -106,14 +109,16 @@ def check_bank(study: Study, items: Path) -> None:
     """Read a bank that was not yet turned into `items`, so that its errors come first.
 
     Also checks that the items suit the study: every grader has what it judges by, every prompt's
-    template shows the options where there are some, and there are some where labels are read. Of a
-    bank that need not be read again only the mapping of its columns is looked at.
+    template shows the options where there are some, and there are some where labels are read; and
+    that items have the numbers that analyses hold constant. Of a bank that need not be read again
+    only the mapping of its columns and these numbers are looked at.
     Raises ThinkscaleError naming the file, row and column at fault, a bank with too few items, or
     the key of the configuration and the first item that does not suit it.
     """
     bank = study.items
     if bank.source == "calibration":
         _check_mapping(study, has_options=True, has_answers=True)
+        bank_numbers(generate_bank(1, study.seed), study.analyses.controls)
         return
     written = items.stat().st_mtime if items.exists() else None
     # What a pinned revision of a hub data set holds does not change.
@@ -123,6 +128,9 @@ def check_bank(study: Study, items: Path) -> None:
         options = columns.options or columns.option_columns or columns.correct_option
         answers = options or columns.answer_text or columns.solution
         _check_mapping(study, has_options=bool(options), has_answers=bool(answers))
+        if set(study.analyses.controls).difference(COUNTED):
+            found = contracts.read(items, "items", ["item_id", "meta"])
+            bank_numbers(found, study.analyses.controls)
         return
     from thinkscale.items.bank import prepare_items
 
@@ -130,13 +138,14 @@ def check_bank(study: Study, items: Path) -> None:
     _check_templates(study, frame)
     _check_readout(study, frame)
     _check_graders(study, frame)
+    bank_numbers(frame, study.analyses.controls)
 
 
 def _check_graders(study: Study, items: pd.DataFrame) -> None:
-    from thinkscale.grading import GRADERS, prepare
+    from thinkscale.grading import grader_called, prepare
 
     for name in study.grading.graders:
-        settings, section = GRADERS[name].settings, getattr(study.grading, name, None)
+        settings, section = grader_called(name).settings, getattr(study.grading, name, None)
         known = {field.name for field in fields(settings)} if settings else set()
         try:
             prepare(items, name, section.model_dump(include=known) if section else {})
@@ -162,11 +171,11 @@ def _check_readout(study: Study, items: pd.DataFrame) -> None:
 
 def _check_mapping(study: Study, *, has_options: bool, has_answers: bool) -> None:
     """What can be told without an item."""
-    from thinkscale.grading import GRADERS
+    from thinkscale.grading import grader_called
 
     held = {"options": has_options, "key": has_options, "answer_text": has_answers}
     for name in study.grading.graders:
-        missing = [need for need in GRADERS[name].needs if not held[need]]
+        missing = [need for need in grader_called(name).needs if not held[need]]
         if missing:
             raise ThinkscaleError(
                 f"`grading.graders`: grader {name!r} needs items with {' and '.join(missing)}; "

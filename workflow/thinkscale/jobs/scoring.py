@@ -31,7 +31,8 @@ from thinkscale.jobs.inference import (
     prepare,
 )
 from thinkscale.jobs.judging import between_lines, breaker, reserved_strings, task_of
-from thinkscale.models.registry import parameters, tokenizer_digest, verify
+from thinkscale.models.registry import tokenizer_digest, verify
+from thinkscale.models.size import parameters
 from thinkscale.thinking.judged_text import JudgedText, encode_judged
 from thinkscale.thinking.prompts import encode, encode_prompt, render, user_message
 from thinkscale.thinking.readout import among_labels, label_spellings, lead, sequences

@@ -18,7 +18,7 @@ from thinkscale.jobs.inference import Prepared, prompts_of
 from thinkscale.jobs.plan import Work, recalled
 from thinkscale.jobs.progress import Progress
 from thinkscale.jobs.scoring import Part, open_scorers
-from thinkscale.models.registry import parameters
+from thinkscale.models.size import parameters
 from thinkscale.thinking.prompts import Instruction, encode_prompt, step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches

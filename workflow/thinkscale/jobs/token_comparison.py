@@ -103,7 +103,7 @@ def compare_tokens(
             corpus = sample(
                 (block.documents for block in encoded(tokenizer, blocks(source))),
                 size,
-                longest=divergence.piece_tokens(asked),
+                longest=divergence.longest_window(asked),
                 pool=pool_size(asked.tokens),
                 seed=seed,
             )

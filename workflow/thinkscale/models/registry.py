@@ -1,6 +1,5 @@
 """Models by content: where a model's files lie, and a fingerprint of what decides its output."""
 
-import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -60,18 +59,6 @@ def register(
         "files": digests,
         "fingerprint": found,
     }
-
-
-def parameters(directory: Path) -> int:
-    """How many numbers the weights of a model directory hold, from their files' headers alone."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in sorted(directory.glob("*.safetensors")):
-        with safe_open(path, framework="np") as weights:
-            names = weights.keys()
-            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in names)
-    return total
 
 
 def verify(record: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from thinkscale.report.words import code, count, estimate, missing, number, p_value, percent, share
+from thinkscale.report.words import code, count, missing, number, p_value, percent, share
 
 TOP_TOKENS = 5
 WORST_ITEMS = 10
@@ -23,16 +23,23 @@ def divergence(table: pd.DataFrame) -> Iterator[str]:
     for row in bits[(bits["smoothing"] == first) | (bits["measure"] == "js")].itertuples():
         where = f"{_corpus(row)}, tokenizer `{row.tokenizer}`"
         name = names[row.measure]
-        what = "was not set against a null"
+        null = "it was not set against a null"
         if pd.notna(row.null_upper):
-            side = "above" if row.estimate > row.null_upper else "within"
-            what = f"lies {side} what samples of one law would show"
+            side = "above" if row.window_estimate > row.null_upper else "within"
+            null = (
+                f"one window of {count(row.window_tokens)} tokens a document gives "
+                f"{number(row.window_estimate, 4)}, {side} what documents of one law would show "
+                f"(null mean {number(row.null_mean, 4)}, upper {number(row.null_upper, 4)}, "
+                f"{p_value(row.p)} by permutation of {count(row.windows_corpus)} and "
+                f"{count(row.windows_items)} windows; {count(row.short_corpus)} and "
+                f"{count(row.short_items)} documents were too short)"
+            )
         yield missing(row, f"{where}, {name}") or (
-            f"{where}: {name} = {estimate(row, 4, unit=' bits')} {what} "
-            f"(null mean {number(row.null_mean, 4)}, upper {number(row.null_upper, 4)}, "
-            f"{p_value(row.p)} by permutation; {count(row.tokens_corpus)} and "
-            f"{count(row.tokens_items)} tokens in {count(row.documents_corpus)} and "
-            f"{count(row.documents_items)} documents; smoothing: {row.smoothing})."
+            f"{where}: {name} = {number(row.estimate, 4)} bits, corrected for its bias "
+            f"{number(row.corrected, 4)} (spread over documents {number(row.spread, 4)}; "
+            f"{count(row.tokens_corpus)} and {count(row.tokens_items)} tokens in "
+            f"{count(row.documents_corpus)} and {count(row.documents_items)} documents; smoothing: "
+            f"{row.smoothing}); {null}."
         )
 
 

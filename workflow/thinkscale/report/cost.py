@@ -25,6 +25,14 @@ def ledger(table: pd.DataFrame) -> Iterator[str]:
     for model, both in table.groupby("model", sort=False):
         rows = both[both["condition"].notna()]
         total, job = rows.sum(numeric_only=True), rows.iloc[0]
+        if not job["chains"]:
+            thought = rows["think_tokens"].sum(skipna=False)
+            tokens = "" if pd.isna(thought) else f" of {count(thought)} thinking tokens"
+            yield (
+                f"{named(model)}: {count(total['n_responses'])} responses{tokens} were read from "
+                "logs; nothing was sampled here."
+            )
+            continue
         new, seconds = total["new_tokens"], total["seconds"]
         times = number(total["alone_tokens"] / new) if new else ""
         alone = f" (every condition alone would have taken {times} times as many)" if new else ""

@@ -20,7 +20,12 @@ CORRELATIONS = {
     "spearman": "Spearman's rho",
     "pearson_log": "Pearson's r on log tokens",
     "kendall": "Kendall's tau-b",
-    "partial_spearman": "partial Spearman's rho with the length of the question held equal",
+    "partial_spearman": "partial Spearman's rho with what `analyses.controls` names held equal",
+    "somers_d": "Somers' D with cut thoughts as long at least as they were",
+}
+CRITERIA = {  # what got longer thinking, and what was not clearly related to it
+    "difficulty": ("harder items", "difficulty"),
+    "response_time": ("items that people take longer for", "response time"),
 }
 COMPARED = {  # what is claimed, and in what else there is no difference; digits, scale and unit
     "accuracy": ("was {more|less} accurate than", "accuracy", 1, 100, " points"),
@@ -39,16 +44,17 @@ def registration(table: pd.DataFrame) -> Iterator[str]:
         return
     for row in table.itertuples():
         name = CORRELATIONS.get(row.measure, row.measure)
+        items, criterion = CRITERIA[row.criterion]
         what = claim(
             row,
-            "harder items got {longer|shorter} thinking",
-            "no clear relation of difficulty and thinking length: {why}",
+            f"{items} got {{longer|shorter}} thinking",
+            f"no clear relation of {criterion} and thinking length: {{why}}",
         )
         power = (
             f"; {percent(row.censored)} of these responses were censored, and the smallest "
             f"correlation detectable at 80% power is {number(row.detectable, 3)}"
         )
-        yield missing(row, f"{named(row.model)}, {name}") or (
+        yield missing(row, f"{named(row.model)}, {criterion}, {name}") or (
             f"{named(row.model)}: {what} ({name} = {estimate(row)}, n = {count(row.n)} items, "
             f"{p_value(row.p, row.p_method)} by {row.p_method or 'no test'})"
             f"{power if row.measure == 'spearman' else ''}."
@@ -110,10 +116,8 @@ def token_change(table: pd.DataFrame, alpha: float = 0.05) -> Iterator[str]:
         if row.changed == 0:
             yield f"{cell}: left the thinking of all {items} items as it was."
             continue
-        what, test = (
-            f"can only {'lengthen' if row.one_way > 0 else 'shorten'} thinking, and did",
-            "",
-        )
+        side, test = "lengthen" if row.one_way > 0 else "shorten", ""
+        what = f"can only {side} thinking, and did"
         if row.one_way == 0:
             what = claim(
                 row,

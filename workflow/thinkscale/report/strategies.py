@@ -28,8 +28,8 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
         yield (
             f"{named(model)}: of {count(rows['strategy'].nunique())} strategies the most accurate "
             f"was {named(best['strategy'])} at {_size(best)}: {share(best)} of "
-            f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item "
-            f"and {count(best['scored'])} {_read(best)}; a correct candidate was there in "
+            f"{count(best['n_items'])} items, for {count(best['sampled'])} sampled tokens an item"
+            f"{_read(best)}; a correct candidate was there in "
             f"{percent(best['any_correct'])}{_missed(best)}{beside}."
         )
     prompted = whole[whole["approach"].isin(_NAME_LENGTHS)]
@@ -45,9 +45,9 @@ def strategies(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _read(row: pd.Series) -> str:
-    """Whose tokens a scorer's are: those of the model that thinks, or its own of their text."""
+    """How many tokens a scorer read, and whose: the thinking model's, or its own of their text."""
     own = ", in its own tokens of the text" if row["scorer_reads"] == "text" else ""
-    return f"that a scorer read{own}"
+    return "" if pd.isna(row["scored"]) else f" and {count(row['scored'])} that a scorer read{own}"
 
 
 def matched(table: pd.DataFrame) -> Iterator[str]:

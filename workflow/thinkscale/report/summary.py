@@ -1,8 +1,8 @@
 """A study's summary: markdown in which every number and every direction comes from a table.
 
-A sentence claims a direction only where the interval excludes zero, or, of `CORRECTED` tables, where
-the corrected p is small; a missing estimate is said to be missing, with the reason that the table
-gives.
+A sentence claims a direction only where the interval excludes zero, or, of `CORRECTED` tables,
+where the corrected p is small; a missing estimate is said to be missing, with the reason that the
+table gives.
 """
 
 from collections.abc import Iterator, Mapping

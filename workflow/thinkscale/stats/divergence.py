@@ -5,29 +5,32 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
 
 from thinkscale.data.tokens import Documents, Groups, as_documents, check_ids, joined
 from thinkscale.stats.core.distributions import LN2, Smoothing
-from thinkscale.stats.core.intervals import percent
-from thinkscale.stats.core.resampling import BATCH_VALUES, Draws
+from thinkscale.stats.core.resampling import Draws
 
 MEASURES = ("kl_corpus_items", "kl_items_corpus", "js", "js_distance")
 UNITS = {"nats": 1.0, "bits": LN2}
 COLUMNS = [
     *["tokenizer", "corpus", "corpus_columns", "items_text"],
     *["measure", "unit", "documents_corpus", "documents_items", "tokens_corpus", "tokens_items"],
-    *["estimate", "lower", "upper", "null_mean", "null_upper", "p", "smoothing", "method"],
+    *["estimate", "corrected", "spread", "window_tokens", "windows_corpus", "windows_items"],
+    *["short_corpus", "short_items", "window_estimate", "null_mean", "null_upper", "p"],
+    *["smoothing", "method"],
 ]
+SHORT = 0.25  # share of a side's documents that may be too short for a window
+GROUPS = 100  # of documents, that the jackknife leaves out one at a time
 
 Side = Documents | Sequence[Sequence[int]]
 Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def piece_tokens(items: Side) -> int:
-    """Tokens that a piece of the null has at most: those of the median item."""
-    lengths = as_documents(items).lengths
-    return max(1, int(np.median(lengths))) if len(lengths) else 1
+def longest_window(side: Side) -> int:
+    """Tokens of the longest window that all but `SHORT` of a side's documents have room for."""
+    lengths = as_documents(side).lengths
+    filled = lengths[lengths > 0]
+    return int(np.quantile(filled, SHORT, method="lower")) if len(filled) else 1
 
 
 def tabulate(
@@ -37,40 +40,43 @@ def tabulate(
     vocabulary_size: int,
     smoothing: Smoothing | Sequence[Smoothing] | None = None,
     confidence: float = 0.95,
-    n_boot: int = 2000,
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """KL both ways, Jensen-Shannon divergence and distance, in nats and in bits.
 
     P is the corpus, Q the items; kl_corpus_items is KL(P || Q). The distance is the square root
-    of the divergence in the same unit. Each side's documents are resampled for the interval,
-    estimate +- z bootstrap standard errors: resampling adds to divergence the bias that the
-    estimate already has, so percentiles would be biased twice. Of a corpus given as `Groups`, the
-    groups are resampled, to which its documents were dealt at random: a group is then as a
-    document of many, and the variance comes out the same.
+    of the divergence in the same unit.
 
-    The null says that both sides draw from one law. Its sides must have as many tokens as the real
-    ones, since the bias of a divergence goes with tokens; traces are far longer than items, so
-    swapping whole documents would not keep the sizes. So documents are cut into pieces no longer
-    than the median item document, and shuffled pieces fill the item side up to its number of
-    tokens, the last in part; the rest is the corpus side. With documents of one length this is the
-    plain shuffle of documents. Of `Groups`, the pieces are a random sample of the corpus's, with
-    the same share of the items': a random draw from it is a random draw from all. null_upper is
-    the null's `confidence` quantile, p the share of it, the observed included, that reaches the
-    estimate; null_mean is the divergence that samples of these sizes from one law would show.
+    `estimate` is the plug-in over all tokens. Samples of one law differ, so it is biased upwards,
+    by smoothing downwards, the more so the fewer the documents. `corrected` is less by the
+    jackknife's estimate of the bias, and `spread` the jackknife's standard error: how much the
+    estimate varies from one set of such documents to another. Each of up to `GROUPS` groups of a
+    side's documents, dealt at random, is left out in turn. Where most tokens are rare the
+    correction falls short by more than the spread, so the two make no confidence interval.
+    `corrected` may be below 0.
+
+    The null says that documents of both sides draw their laws from one population. Tokens of one
+    document are alike, so what is shuffled are documents; these differ in length, and the bias of a
+    divergence goes with tokens, so each gives one window of the same length (`stretches`).
+    The windows, permuted whole, are then exchangeable. Their length is the longest that all but
+    `SHORT` of either side's documents have room for; the others take no part. `window_estimate` is
+    the divergence of the windows, smoothed over the tokens that occur in them; `null_mean` and
+    `null_upper` are mean and `confidence` quantile of it over permutations, p the share of those,
+    the observed included, that reach it. Of `Groups`, windows come from a random part of the
+    documents.
 
     Parameters
     ----------
     corpus, items : one sequence of token ids per document; or the corpus's groups
-    smoothing : one, or several that get rows each from the same resamples
+    smoothing : one, or several that get rows each from the same permutations
 
     Returns
     -------
     Frame with `COLUMNS`, one row per smoothing, measure and unit. The first four columns are
     empty: which corpus it was is the caller's to say.
     """
-    draws = Draws(confidence, n_boot, n_permutations, seed)
+    draws = Draws(confidence, n_permutations=n_permutations, seed=seed)
     smoothing = smoothing or Smoothing()
     ways = [smoothing] if isinstance(smoothing, Smoothing) else smoothing
     corpus, items = as_documents(corpus), as_documents(items)
@@ -91,7 +97,14 @@ def tabulate(
         return np.concatenate(found, axis=-1)
 
     if min(corpus.tokens, items.tokens):
-        found, method = _compared(measure, corpus, items, seen, vocabulary_size, draws)
+        found, jackknifed = _estimated(
+            measure,
+            _grouped(corpus, seen, vocabulary_size, draws.named("groups", "corpus")),
+            _grouped(items, seen, vocabulary_size, draws.named("groups", "items")),
+        )
+        facts, tested, permuted = _tested(measure, corpus, items, draws)
+        found, shared = found | tested, shared | facts
+        method = f"plug-in; {jackknifed}; {permuted}"
     else:
         side = "items" if corpus.tokens else "corpus"
         found, method = {}, f"not estimated: no tokens in the {side}"
@@ -105,116 +118,89 @@ def tabulate(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _compared(
-    measure: Measure,
-    corpus: Documents | Groups,
-    items: Documents,
-    seen: np.ndarray,
-    vocabulary_size: int,
-    draws: Draws,
-) -> tuple[dict[str, np.ndarray], str]:
-    """The numbers of all measures, in nats, and how they were had; `seen` are the tokens' ids."""
-
-    def count(side: Documents | Groups) -> np.ndarray:
-        return side.totals(vocabulary_size)[seen].astype(float)
-
-    estimate = measure(count(corpus)[None], count(items)[None])[0]
-    missing = np.full(len(estimate), np.nan)
-
-    units = [_units(side, seen, vocabulary_size) for side in (corpus, items)]
-    fewest = min(len(items), units[0].shape[0])
-    grouped = isinstance(corpus, Groups)
-    if draws.n_boot < 2 or fewest < 2:
-        error = missing
-        what = "group or document" if grouped else "document"
-        how = f"no interval from {fewest} {what} on a side or {draws.n_boot} resamples"
-    else:
-        error = _bootstrap(measure, *units, draws.named("bootstrap")).std(axis=0, ddof=1)
-        of = "documents"
-        if grouped:
-            of = f"the items' documents and of {units[0].shape[0]} random groups of the corpus's"
-        how = f"{percent(draws.confidence)} interval estimate +- z bootstrap standard errors of "
-        how += f"{of} ({draws.n_boot} resamples)"
-    half = stats.norm.ppf((1 + draws.confidence) / 2) * error
-    largest = np.resize([np.inf, np.inf, LN2, np.sqrt(LN2)], len(estimate))
-    found = {
-        "estimate": estimate,
-        "lower": np.maximum(estimate - half, 0),
-        "upper": np.minimum(estimate + half, largest),
-        **dict.fromkeys(("null_mean", "null_upper", "p"), missing),
-    }
-
-    longest = corpus.longest if grouped else piece_tokens(items)
-    if draws.n_permutations > 0:
-        pieces = items.pieces(longest)
-        if grouped:  # a piece of the items is in the pool as often as one of the corpus
-            drawn = draws.named("pieces", "items").rng.random(len(pieces))
-            pool = joined([corpus.pieces, pieces.pick(drawn < corpus.share)])
-        else:
-            pool = joined([corpus.pieces(longest), pieces])
-        total, permuted = count(corpus) + count(items), draws.named("permutation")
-        null = _null(measure, count, pool, total, items.tokens, permuted)
-        found["null_mean"] = null.mean(axis=0)
-        found["null_upper"] = np.quantile(null, draws.confidence, axis=0)
-        found["p"] = (1 + (null >= estimate - 1e-12).sum(axis=0)) / (1 + len(null))
-    kept = f", of which one in {1 / corpus.share:g} was kept at random," if grouped else ""
-    return found, (
-        f"plug-in; {how}; one-sided p permutation between sides of the same tokens, in pieces of "
-        f"at most {longest} tokens{kept} ({draws.n_permutations} draws), uncorrected"
-    )
-
-
-def _units(side: Documents | Groups, seen: np.ndarray, vocabulary_size: int):
-    """Counts (units, tokens seen) of what is resampled: documents, or groups of them."""
-    if isinstance(side, Groups):
-        return side.counts[:, seen].astype(float)
-    ends, shape = np.append(0, np.cumsum(side.lengths)), (len(side), vocabulary_size)
-    counts = sparse.csr_array((np.ones(side.tokens), side.ids, ends), shape=shape)[:, seen]
-    counts.sum_duplicates()  # in place; by the index these are a copy, the documents stay
-    return counts
-
-
-def _in_batches(number: int, values: int, draw: Callable[[int], np.ndarray]) -> np.ndarray:
-    """What `draw` gives for `number` resamples of so many `values`, in batches that fit."""
-    batch = max(1, BATCH_VALUES // values)
-    return np.concatenate([draw(min(batch, number - start)) for start in range(0, number, batch)])
-
-
-def _bootstrap(measure: Measure, corpus, items, draws: Draws) -> np.ndarray:
-    """Divergences (n_boot, ...) with the units of each side drawn anew."""
-
-    def drawn(counts: sparse.csr_array | np.ndarray, size: int) -> np.ndarray:
-        n = counts.shape[0]
-        return draws.rng.multinomial(n, np.full(n, 1 / n), size).astype(float) @ counts
-
-    values = max(corpus.shape[1], corpus.shape[0], items.shape[0])
-    return _in_batches(
-        draws.n_boot, values, lambda size: measure(drawn(corpus, size), drawn(items, size))
-    )
-
-
-def _null(
-    measure: Measure, count, pieces: Documents, total: np.ndarray, tokens: int, draws: Draws
+def _grouped(
+    side: Documents | Groups, seen: np.ndarray, vocabulary_size: int, draws: Draws
 ) -> np.ndarray:
-    """Divergences (n_permutations, ...) with pieces dealt at random to sides of the same tokens.
+    """Counts (groups, tokens seen) of groups of documents; `seen` are the tokens' ids."""
+    if isinstance(side, Groups):
+        return side.counts[:, seen]
+    number = min(len(side), GROUPS)
+    place = np.zeros(vocabulary_size, np.int64)
+    place[seen] = np.arange(len(seen))
+    group = draws.rng.permutation(np.arange(len(side)) % number)
+    cells = np.repeat(group * len(seen), side.lengths) + place[side.ids]
+    return np.bincount(cells, minlength=number * len(seen)).reshape(number, len(seen))
 
-    count: gives the counts of pieces. total: those of both sides. tokens: of the items.
+
+def _estimated(
+    measure: Measure, corpus: np.ndarray, items: np.ndarray
+) -> tuple[dict[str, np.ndarray], str]:
+    """Plug-in of counts (groups, tokens seen), corrected, and its spread, in nats; and how.
+
+    The sides are independent of each other, so their biases add, and so do their variances.
     """
+    p, q, n, m = corpus.sum(axis=0), items.sum(axis=0), len(corpus), len(items)
+    estimate = measure(p, q)
+    missing = np.full(len(estimate), np.nan)
+    if min(n, m) < 2:
+        found = {"estimate": estimate, "corrected": missing, "spread": missing}
+        return found, "neither corrected nor with a spread, as a side has one document"
+    without_corpus = np.stack([measure(p - group, q) for group in corpus])
+    without_items = np.stack([measure(p, q - group) for group in items])
+    bias = (n - 1) * (without_corpus.mean(axis=0) - estimate)
+    bias += (m - 1) * (without_items.mean(axis=0) - estimate)
+    variance = (n - 1) * without_corpus.var(axis=0) + (m - 1) * without_items.var(axis=0)
+    corrected = estimate - bias
+    js, distance = (np.arange(len(estimate)) % len(MEASURES) == i for i in (2, 3))
+    # A root is not smooth at 0, where the jackknife would fail: it is taken of what is corrected.
+    corrected[distance] = np.sqrt(np.maximum(corrected[js], 0))
+    found = {"estimate": estimate, "corrected": corrected, "spread": np.sqrt(variance)}
+    return found, f"corrected, and spread, by a jackknife of {n} and {m} groups of documents"
 
-    def dealt() -> np.ndarray:
-        """Counts of an item side: pieces in random order up to its tokens, the last in part."""
-        order = draws.rng.permutation(len(pieces))
-        stops = np.cumsum(pieces.lengths[order])
-        last = int(np.searchsorted(stops, tokens))
-        counts = count(pieces.pick(order[: last + 1]))
-        if last < len(stops) and stops[last] > tokens:
-            end = pieces.pick(order[last : last + 1])
-            counts -= (stops[last] - tokens) / end.tokens * count(end)
-        return counts
 
-    def measured(size: int) -> np.ndarray:
-        items = np.stack([dealt() for _ in range(size)])
-        # Differences of what was taken in part may leave zero by rounding.
-        return measure(np.maximum(total - items, 0), items)
+def _tested(
+    measure: Measure, corpus: Documents | Groups, items: Documents, draws: Draws
+) -> tuple[dict[str, int], dict[str, np.ndarray], str]:
+    """What took part in the null, the null of all measures in nats, and how they were had."""
+    rng = draws.named("windows").rng
+    if isinstance(corpus, Groups):
+        sides = corpus.stretches, items.stretches(corpus.longest, rng)
+        drawn = f", of one in {1 / corpus.share:g} of the corpus's,"
+    else:
+        # Both sides in the two steps that a corpus too large to hold needs.
+        sides, drawn = [side.stretches(longest_window(items), rng) for side in (corpus, items)], ""
+    length = min(map(longest_window, sides))
+    long = [side.pick(side.lengths >= length) for side in sides]
+    n, m = map(len, long)
+    facts = {
+        "window_tokens": length,
+        "windows_corpus": n,
+        "windows_items": m,
+        "short_corpus": len(sides[0]) - n,
+        "short_items": len(sides[1]) - m,
+    }
+    few = min(n, m)
+    if draws.n_permutations < 1 or few < 2:
+        return facts, {}, f"no null from {few} windows on a side and {draws.n_permutations} draws"
+    ids = joined([side.stretches(length, rng) for side in long]).ids
+    seen, tokens = np.unique(ids, return_inverse=True)
+    total, windows = np.bincount(tokens), tokens.reshape(n + m, length)
 
-    return _in_batches(draws.n_permutations, len(total), measured)
+    def measured(fewer: np.ndarray) -> np.ndarray:
+        """With the windows of these numbers as the side that has fewer."""
+        part = np.bincount(windows[fewer].ravel(), minlength=len(seen))
+        return measure(part, total - part) if n < m else measure(total - part, part)
+
+    def permuted() -> np.ndarray:
+        return measured(rng.choice(n + m, few, replace=False, shuffle=False))
+
+    estimate = measured(np.arange(few) if n < m else n + np.arange(few))
+    null = np.stack([permuted() for _ in range(draws.n_permutations)])
+    found = {
+        "window_estimate": estimate,
+        "null_mean": null.mean(axis=0),
+        "null_upper": np.quantile(null, draws.confidence, axis=0),
+        "p": (1 + (null >= estimate - 1e-12).sum(axis=0)) / (1 + len(null)),
+    }
+    how = f"null of one window of {length} tokens a document{drawn} permuted whole"
+    return facts, found, f"{how} ({len(null)} draws), one-sided p, uncorrected"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from thinkscale.data import contracts
@@ -42,21 +43,22 @@ def tabulate(
     Two columns are of the whole model, the same in each of its rows: `chains`, of which every
     condition's thinking is a prefix, and `peak_memory_mib`, the most any job held at once, in
     MiB; it is missing where no job had to load the model, since the journal had every answer.
+    Of a recorded model `chains` is 0, and sums are missing where its log leaves a count open.
     `seconds` and `peak_memory_mib` are measurements and differ from run to run; counts do not.
 
-    `usage` holds one record for each inference job, with its model, its parameters, chains and
-    peak_memory_bytes. Raises ThinkscaleError if a model has none.
+    `usage` holds one record for each inference job, with its model, its parameters (None where they
+    are not known: then there are no FLOPs), chains and peak_memory_bytes. Raises ThinkscaleError if
+    a model has none.
     """
     frame.require(graded, READS, "graded responses")
     jobs = pd.DataFrame(usage, columns=["model", "parameters", "chains", "peak_memory_bytes"])
     rows = []
     for row, group in frame.cells(graded.assign(fits=graded["error"].isna())):
         mine = jobs[jobs["model"] == row["model"]]
-        for what in ("chains", "parameters"):
-            if mine.empty or mine[what].isna().any():
-                raise ThinkscaleError(f"usage of model {row['model']}: no number of {what}.")
-        made, size = group[group["fits"]], int(mine["parameters"].iloc[0])
-        sums = {column: int(made[column].sum()) for column in SUMS}
+        if mine.empty or mine["chains"].isna().any():
+            raise ThinkscaleError(f"usage of model {row['model']}: no number of chains.")
+        made, size = group[group["fits"]], float(mine["parameters"].iloc[0])
+        sums = {column: _sum(made[column]) for column in SUMS}
         own_prompt = row["condition"] == "natural" or row["no_think"]
         prompts = sums["prompt_tokens"] if own_prompt else 0
         rows.append(
@@ -67,7 +69,7 @@ def tabulate(
                 **dict.fromkeys(SCORED, 0),
                 "flops_new": 2.0 * size * (prompts + sums["new_tokens"]),
                 "flops_alone": 2.0 * size * (sums["prompt_tokens"] + sums["alone_tokens"]),
-                "seconds": float(made["seconds"].sum()),
+                "seconds": float(made["seconds"].sum(skipna=False)),
                 "chains": int(mine["chains"].sum()),
                 "peak_memory_mib": mine["peak_memory_bytes"].astype(float).max() / MEBIBYTE,
             }
@@ -96,7 +98,7 @@ def _searches(spent: pd.DataFrame, model: str) -> Iterator[dict[str, Any]]:
     )
     for (search, n), group in own.groupby(["search", "n"], sort=False):
         made = group[group["scorer"].isna()]
-        of_model, of_scorer = made.sum(numeric_only=True), group.sum(numeric_only=True)
+        of_model, of_scorer = (f.sum(numeric_only=True, skipna=False) for f in (made, group))
         new, all_ = of_model["sampled_new"], of_model["sampled"]
         size = 2.0 * made["parameters"].iloc[0]
         yield {
@@ -112,3 +114,8 @@ def _searches(spent: pd.DataFrame, model: str) -> Iterator[dict[str, Any]]:
             "flops_new": size * (of_model["prompt_new"] + new) + of_scorer["scorer_new"],
             "flops_alone": size * (of_model["prompt"] + all_) + of_scorer["scorer_alone"],
         }
+
+
+def _sum(counts: pd.Series) -> float:
+    """Of counts that are all known; of others there is no sum."""
+    return np.nan if counts.isna().any() else counts.sum()

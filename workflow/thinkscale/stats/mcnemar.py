@@ -60,9 +60,8 @@ def tabulate(
         own = draws.named(row["model"], row["condition"])
         found = paired(before, after, pairs["cluster"], own, bounds=(-1.0, 1.0))
         alone = pairs["cluster"].nunique() == len(pairs)
-        tests = (
-            f"; {'p exact McNemar; ' * alone}p_clustered sign-flip of clusters: {found.p_method}"
-        )
+        tests = "; p exact McNemar" * alone
+        tests += f"; p_clustered sign-flip of clusters: {found.p_method}"
         family = "; p_holm Holm on p_clustered within the model"
         note = frame.unfit_note(row["errors"], "left out")
         said = found.row("paired difference, ", tests + family + note)

@@ -1,4 +1,18 @@
-"""Two models on the same items: accuracy, tokens, and whose length follows difficulty closer."""
+"""Two models on the same items: accuracy, tokens, and whose length follows difficulty closer.
+
+The difference of two rhos has the percentile interval of resampled clusters, and the p that it
+inverts to, so that the two cannot disagree. Of those tried it alone was near its level wherever
+tokens are tied, heavy-tailed, or vary more for harder items. Per cent of studies rejected at 5 %
+where the rhos are equal, the least and the most over five kinds of tokens (normal; log-normal and
+rounded; half at a cap; three values; spread rising with difficulty) and models that agree little
+(.2) or much (.8) beyond difficulty, 500, 500 and 200 studies each; and the mean power at rhos of
+.25 and .6:
+
+    items  Williams     percentile   BCa          jackknife t  models swapped
+    20     3-12 (38)    4-7 (35)     6-15 (45)    1-4 (24)     3-10 (31)
+    50     5-12 (72)    4-8 (70)     6-12 (73)    3-6 (66)     3-9 (66)
+    200    4-12 (98)    3-7 (98)     4-9 (98)     2-7 (98)     2-8 (98)
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace

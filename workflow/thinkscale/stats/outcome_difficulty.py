@@ -65,9 +65,9 @@ def by_outcome(
 ) -> Estimate:
     """One of `MEASURES`; the difference is incorrect minus correct, in units of difficulty.
 
-    Means are over responses. Intervals resample clusters of items with all their samples; p shuffles
-    difficulty over items where they are independent, else it is `resampling.cluster_t`'s; the two
-    means have none, since they test nothing.
+    Means are over responses. Intervals resample clusters of items with all their samples; p
+    shuffles difficulty over items where they are independent, else it is `resampling.cluster_t`'s;
+    the two means have none, since they test nothing.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def by_outcome(
     if reason := _impossible(measure, difficulty, correct, wrong):
         return Estimate(method=f"{name}; not estimated: {reason}")
 
-    def means(difficulty: np.ndarray, times: np.ndarray = 1.0) -> np.ndarray:
+    def means(difficulty: np.ndarray, times: np.ndarray | float = 1.0) -> np.ndarray:
         if measure == "mean_difficulty_correct":
             return _mean(difficulty, times * correct)
         if measure == "mean_difficulty_incorrect":

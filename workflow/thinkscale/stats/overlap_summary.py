@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from thinkscale.stats.core.intervals import Estimate, clustered_share, percent, wilson
+from thinkscale.stats.core.intervals import Estimate, clustered_share
 
 COLUMNS = [
     *["tokenizer", "corpus", "corpus_columns", "items_text"],
@@ -34,11 +34,6 @@ def tabulate(
     for measure, values in (("any", share > 0), ("half", share >= HALF), ("mean", share)):
         if not len(share):
             found = Estimate(method=f"not estimated: every item is shorter than {ngram} tokens")
-        elif measure != "mean" and len(set(names)) == len(share):
-            # Few of many overlap, which a symmetric interval gets wrong.
-            bounds = wilson(values.sum(), len(values), confidence)
-            how = f"share; {percent(confidence)} interval Wilson over {len(values)} items"
-            found = Estimate(values.mean(), *bounds, how)
         else:
             found = clustered_share(values, names, confidence)
         rows.append(

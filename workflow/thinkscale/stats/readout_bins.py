@@ -25,7 +25,7 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
         answers = readouts.decided(read)
         if answers.empty:
             continue
-        bins = equal_mass(answers[readouts.CONFIDENCE], answers["item_id"].nunique())
+        bins = equal_mass(answers[readouts.CONFIDENCE], answers["cluster"].nunique())
         for number, own in answers.groupby(bins):
             share = clustered_share(readouts.right(own), own["cluster"], confidence)
             held = own[readouts.CONFIDENCE]

@@ -66,7 +66,7 @@ def _error(answers: pd.DataFrame, right: pd.Series, draws: Draws) -> tuple[Estim
     if answers.empty:
         return Estimate(method="not estimated: no responses"), {}
     confidence = answers[readouts.CONFIDENCE]
-    bins = equal_mass(confidence, answers["item_id"].nunique())
+    bins = equal_mass(confidence, answers["cluster"].nunique())
     error, null_mean, null_upper = calibration_error(
         confidence, right, answers["cluster"], bins, draws
     )

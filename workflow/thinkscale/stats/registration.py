@@ -1,5 +1,6 @@
-"""Registration: how far the length of thinking follows human difficulty, across items."""
+"""Registration: how far the length of thinking follows human difficulty and response time."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,7 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, stats
 
+from thinkscale.data.graded import COUNTED, control_column
 from thinkscale.stats.core import frame
+from thinkscale.stats.core.concordance import concordance
 from thinkscale.stats.core.correlations import (
     effective_n,
     linear_correlation,
@@ -20,48 +23,78 @@ from thinkscale.stats.core.resampling import Draws, Statistic, across_items, per
 
 READS = [*frame.NEEDED, "meta_"]
 COLUMNS = [
-    *["model", "measure", "n", "without_difficulty", "errors", "n_excluded"],
+    *["model", "criterion", "measure", "n", "without_criterion", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "p_method", "censored", "detectable", "method"],
 ]
 MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
 POWERED = ("spearman", "pearson_log")  # Fisher's z says what they detect
 KENDALL_PERMUTATIONS_UP_TO = 500  # items; beyond, the normal approximation serves
+CONCORDANCE_ABOVE = 0.05  # share of thoughts that were cut
 
 
-def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
-    """Correlations of natural thinking length with difficulty, across items, for every model.
+def tabulate(
+    graded: pd.DataFrame, *, controls: Sequence[str] = COUNTED, **options: Any
+) -> pd.DataFrame:
+    """Correlations of natural thinking length with a criterion, across items, for every model.
 
-    Per item the mean thinking tokens over samples. Items without a difficulty are left out and
-    counted in `without_difficulty`, those that did not fit the context are left out and counted in
-    `errors`; `censored` is the share of natural responses, of the items kept, whose thinking was
-    cut; `detectable` is the smallest correlation of `POWERED` found with 80 % power by as many
-    independent items as these, some of which may share a cluster, tell as much as.
+    The criterion is difficulty, and response time where the bank has it. Per item the mean thinking
+    tokens over samples. Items without the criterion are left out and counted in
+    `without_criterion`, those that did not fit the context are left out and counted in `errors`;
+    `censored` is the share of natural responses, of the items kept, whose thinking was cut;
+    `detectable` is the smallest correlation of `POWERED` found with 80 % power by as many
+    independent items as these, some of which may share a cluster, tell as much as. Where more than
+    5 % were cut, `somers_d` takes their lengths as the lower bounds they are (`core.concordance`).
+    controls: what partial correlations hold constant: `stem_chars`, `n_options`, or numbers of the
+    bank, which the frame has as `meta_…`; items without one are left out of these.
     options: confidence, n_boot, n_permutations, seed, as of `core.resampling.Draws`.
     """
     draws = Draws(**options)
     rows = []
-    for model, items in frame.natural_items(graded):
-        known = items["difficulty"].notna()
-        used = items[known & items["fits"]]
-        unknown, errors = int((~known).sum()), int((known & ~items["fits"]).sum())
-        notes = "; mean tokens over samples; uncorrected" + frame.unfit_note(errors, "left out")
-        if unknown:
-            notes += f"; {unknown} items without difficulty left out"
-        row = {"model": model, "n": len(used), "without_difficulty": unknown, "errors": errors}
-        row["censored"] = used["censored"].sum() / (used["samples"].sum() or np.nan)
-        ranks = used[["tokens", "difficulty"]].rank().to_numpy().T
-        least = effective_n(*ranks, used["cluster"])
-        facts = used["tokens"], used["difficulty"], used[["stem_chars", "n_options"]]
-        for measure in MEASURES:
-            found = correlate(
-                measure, *facts, used["cluster"], draws=draws.named("registration", model)
-            )
-            if measure in POWERED:
-                row["detectable"] = detectable_correlation(least, confidence=draws.confidence)
-            else:
-                row["detectable"] = np.nan
-            rows.append({**row, "measure": measure, **found.row(after=notes)})
+    for model, own in frame.by_model(frame.prepare(graded)):
+        responses = frame.natural(own)
+        items = frame.per_item(responses)
+        held = {control_column(name): name for name in controls}
+        frame.require(items, list(held), "items of the graded responses")
+        for criterion in frame.criteria(items):
+            stream = draws.named("registration", model)
+            stream = stream if criterion == "difficulty" else stream.named(criterion)
+            for row in _rows(responses, items, criterion, held, stream):
+                rows.append({"model": model, "criterion": criterion, **row})
     return frame.table(rows, COLUMNS, graded)
+
+
+def _rows(
+    responses: pd.DataFrame, items: pd.DataFrame, criterion: str, held: dict[str, str], draws: Draws
+) -> Iterator[dict]:
+    """The rows of one model and criterion; held: the name of each column held constant."""
+    what = frame.CRITERIA[criterion]
+    known = items[criterion].notna()
+    used = items[known & items["fits"]]
+    unknown, errors = int((~known).sum()), int((known & ~items["fits"]).sum())
+    row = {"n": len(used), "without_criterion": unknown, "errors": errors}
+    row["censored"] = used["censored"].sum() / (used["samples"].sum() or np.nan)
+    ranks = used[["tokens", criterion]].rank().to_numpy().T
+    least = detectable_correlation(
+        effective_n(*ranks, used["cluster"]), confidence=draws.confidence
+    )
+    notes = "; uncorrected" + frame.unfit_note(errors, "left out")
+    if unknown:
+        notes += f"; {unknown} items without {what} left out"
+    for measure in MEASURES:
+        given = used.dropna(subset=list(held)) if measure == "partial_spearman" else used
+        lost = ""
+        if left := len(used) - len(given):
+            lost = f"; {left} items without {' or '.join(held.values())} left out"
+        facts = given["tokens"], given[criterion], given[list(held)].rename(columns=held)
+        found = correlate(measure, *facts, given["cluster"], draws=draws, criterion=what)
+        said = found.row(after=f"; mean tokens over samples{notes}{lost}")
+        detectable = least if measure in POWERED else np.nan
+        yield {**row, "measure": measure, "n": len(given), "detectable": detectable, **said}
+    if row["censored"] > CONCORDANCE_ABOVE:
+        kept = responses[responses["item_id"].isin(used.index)]
+        index, found = concordance(kept, criterion, confidence=draws.confidence)
+        name = f"Somers' D of single lengths, cut ones as lower bounds, C = {index:.3f}; "
+        yield {**row, "measure": "somers_d", **found.row(name, notes)}
 
 
 def detectable_correlation(n: float, *, power: float = 0.8, confidence: float = 0.95) -> float:
@@ -83,16 +116,18 @@ def correlate(
     clusters: np.ndarray | None = None,
     *,
     draws: Draws,
+    criterion: str = "difficulty",
 ) -> Estimate:
     """One of `MEASURES` between thinking tokens and difficulty, both of shape (n,).
 
     `covariates` (n rows) are held constant by partial_spearman; a constant one is left out.
     `clusters` (n,) name what is resampled whole; default: every item is one.
+    criterion: what takes the place of difficulty, in words.
     """
     tokens, difficulty = np.asarray(tokens, float), np.asarray(difficulty, float)
     n = len(tokens)
     clusters = np.arange(n) if clusters is None else clusters
-    if reason := _impossible(n, tokens, difficulty):
+    if reason := _impossible(tokens, difficulty, criterion):
         return Estimate(method=f"not estimated: {reason}")
     # Of each measure: the statistic of resampled items, and that of `moved` shuffled over items.
     test = ""
@@ -115,7 +150,7 @@ def correlate(
         rest = _residuals(held, n)
         fixed, moved = (rest(stats.rankdata(column)) for column in (tokens, difficulty))
         if min(fixed @ fixed, moved @ moved) < 1e-9 * n**3:
-            why = "the covariates explain tokens or difficulty wholly"
+            why = f"the covariates explain tokens or {criterion} wholly"
             return Estimate(method=f"{name}; not estimated: {why}")
         statistic = rank_correlation(tokens, difficulty, *held.T)
         # Freedman and Lane (1983): permute the part of difficulty's ranks that the covariates
@@ -136,13 +171,13 @@ def correlate(
     return replace(found, method=f"{name}; {found.method}")
 
 
-def _impossible(n: int, tokens: np.ndarray, difficulty: np.ndarray) -> str:
-    if n < 3:
-        return f"{n} items with a difficulty, at least 3 are needed"
+def _impossible(tokens: np.ndarray, difficulty: np.ndarray, criterion: str) -> str:
+    if len(tokens) < 3:
+        return f"{len(tokens)} items with a {criterion}, at least 3 are needed"
     if np.ptp(tokens) == 0:
         return "thinking tokens do not vary"
     if np.ptp(difficulty) == 0:
-        return "difficulty does not vary"
+        return f"{criterion} does not vary"
     return ""
 
 

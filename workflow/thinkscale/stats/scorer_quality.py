@@ -3,6 +3,7 @@ can be believed as probabilities."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.calibration import calibration_error, equal_mass
 from thinkscale.stats.core.intervals import Estimate, clustered_share
-from thinkscale.stats.core.resampling import BATCH_VALUES, Draws, bootstrap
+from thinkscale.stats.core.resampling import Draws, cluster_bootstrap
 from thinkscale.stats.selection import AGGREGATED
 
 PARTS = 5  # of a thought, at whose ends it is looked at
@@ -94,7 +95,7 @@ def _measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict
     if len(own) == 0 or score.min() < 0 or score.max() > 1:
         none = Estimate(method="not estimated: scores outside 0 to 1, or none")
         return found | {"calibration_error": (none, {}), "brier": (none, {})}
-    bins = equal_mass(score, own["item_id"].nunique())
+    bins = equal_mass(score, own["cluster"].nunique())
     error, null, _ = calibration_error(score, right, own["cluster"], bins, draws)
     how = f"{bins.max() + 1} bins of equal mass; {error.method.removeprefix('mean; ')}"
     brier = clustered_share((score - right) ** 2, own["cluster"], draws.confidence)
@@ -107,18 +108,7 @@ def _measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict
 def _over_all(score: np.ndarray, right: np.ndarray, clusters: pd.Series, draws: Draws) -> Estimate:
     if not 0 < right.sum() < len(right):
         return Estimate(method="not estimated: all candidates right, or all wrong, or none")
-    codes, names = pd.factorize(clusters)
-    count = len(names)
-
-    def statistic(index: np.ndarray) -> np.ndarray:
-        flat, found = index.reshape(-1, index.shape[-1]), []
-        for block in np.array_split(flat, 1 + flat.shape[0] * len(codes) // BATCH_VALUES):
-            offset = count * np.arange(len(block))[:, None]
-            times = np.bincount((block + offset).ravel(), minlength=count * len(block))
-            found.append(auc(score, right, times.reshape(len(block), count)[:, codes]))
-        return np.concatenate(found).reshape(index.shape[:-1])
-
-    return bootstrap(count, statistic, draws)
+    return cluster_bootstrap(clusters, partial(auc, score, right), draws)
 
 
 def _within(own: pd.DataFrame, confidence: float) -> Estimate:

@@ -6,6 +6,7 @@ responses of a condition were not made from natural's own chains, a change can h
 the mean of the changes is tested.
 """
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ COLUMNS = [
     *["estimate", "lower", "upper", "changed", "changed_lower", "changed_upper"],
     *["one_way", "p", "p_holm", "method"],
 ]
+WORDS = {-1: "shorten", 1: "lengthen"}  # what a condition can only do
 
 
 def tabulate(
@@ -41,11 +43,10 @@ def tabulate(
         if not row["no_think"] and row["truncate"] is None
     ]
     sides = [one_way(row, items["change"]) for row, items in found]
-    tested = pd.Series([row["model"] for (row, _), side in zip(found, sides) if not side])
+    family = Counter(row["model"] for (row, _), side in zip(found, sides, strict=True) if not side)
     rows = []
     for (row, items), side in zip(found, sides, strict=True):
-        own = draws.named(row["model"], row["condition"])
-        own = own.of_family(int((tested == row["model"]).sum()))
+        own = draws.named(row["model"], row["condition"]).of_family(family[row["model"]])
         note = frame.unfit_note(row["errors"], "left out")
         mean = mean_change(items["change"], items["cluster"], side, own)
         share = clustered_share(items["changed"], items["cluster"], confidence)
@@ -59,9 +60,7 @@ def changes(pairs: pd.DataFrame) -> pd.DataFrame:
     """Each item's `change` in tokens, mean over its pairs; whether one `changed`; its `cluster`."""
     change = (pairs["think_tokens"] - pairs["think_tokens_natural"]).astype(float)
     items = pairs.assign(change=change, changed=change != 0).groupby("item_id")
-    return items.agg(
-        change=("change", "mean"), changed=("changed", "any"), cluster=("cluster", "first")
-    )
+    return items.agg({"change": "mean", "changed": "any", "cluster": "first"})
 
 
 def one_way(condition: dict, change: pd.Series) -> int:
@@ -76,12 +75,21 @@ def one_way(condition: dict, change: pd.Series) -> int:
 
 
 def mean_change(change: pd.Series, clusters: pd.Series, side: int, draws: Draws) -> Estimate:
-    """Mean of the items' changes, clustered; within what `side` allows, or else tested."""
+    """Mean of the items' changes, clustered; tested where `side` is 0.
+
+    A mean of one sign has the interval of its logarithm, mean * exp(-+ t SE / mean), which stays on
+    its side of 0. Changes are skewed, and most can be 0: over 20 to 200 items, 5 to 100 % of them
+    changed by log-normal amounts, it held the mean in 92 to 97 % of studies at an SD of logs of .3
+    and .7, where the symmetric one had 85 to 100 %; at 1.2, in 81 to 93 % against 68 to 92 %.
+    """
     mean = clustered_mean(change, clusters, confidence=draws.confidence)
     if not side:
         p, how = sign_flip(change.groupby(clusters.to_numpy()).sum(), draws)
         test = f"{mean.method}; p sign-flip of clusters: {how}; p_holm Holm within the model"
         return replace(mean, p=p, p_method=how, method=test)
-    ends = np.clip([mean.lower, mean.upper], *((0, np.inf) if side > 0 else (-np.inf, 0)))
-    why = f"no test: the condition can only {'lengthen' if side > 0 else 'shorten'}"
-    return replace(mean, lower=ends[0], upper=ends[1], method=f"{mean.method}; {why}")
+    method = f"{mean.method}; no test: the condition can only {WORDS[side]}"
+    if not mean.estimate or not mean.upper > mean.lower:
+        return replace(mean, method=method)
+    ratio = np.exp((mean.upper - mean.lower) / 2 / mean.estimate)
+    lower, upper = sorted((mean.estimate / ratio, mean.estimate * ratio))
+    return replace(mean, lower=lower, upper=upper, method=f"{method}; interval of the logarithm")

@@ -168,7 +168,7 @@ def spellings(tokenizer, markers: Sequence[str]) -> tuple[Ids, ...]:
     return (first, *(ids for ids in others if ids not in shadowed))
 
 
-def step_ends(tokenizer, text: str, think_end: Sequence[Ids]) -> tuple[Ids, ...]:
+def step_ends(tokenizer, text: str, think_end: Sequence[Ids] = ()) -> tuple[Ids, ...]:
     """What ends a step: each token whose text ends in `text`; where there is none, its tokens.
 
     think_end: markers that end thinking. Raises ThinkscaleError where one of them has a step's end

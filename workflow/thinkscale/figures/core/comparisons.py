@@ -25,21 +25,10 @@ def tokens(divergence_tokens: Frame) -> pd.DataFrame:
     return frames.require(divergence_tokens, needed, "divergence_tokens")
 
 
-def estimates(
-    table: Frame, pair: tuple[str, str], name: str, more: Sequence[str] = ()
-) -> pd.DataFrame:
-    """What a table says of one tokenizer and corpus; nothing where there is no table."""
-    columns = [*KEYS, "measure", "estimate", "lower", "upper", *more]
-    if frames.is_empty(table):
-        return pd.DataFrame(columns=columns)
-    frames.require(table, columns, name)
-    return table[(table[KEYS] == list(pair)).all(axis=1) & table["estimate"].notna()]
-
-
 def js(divergence: Frame, pair: tuple[str, str], more: Sequence[str] = ()) -> pd.Series | None:
     """The row of the Jensen-Shannon divergence in bits, with `more` columns, if there is one."""
-    rows = estimates(divergence, pair, "divergence", ["unit", *more])
-    rows = rows[(rows["measure"] == "js") & (rows["unit"] == "bits")]
+    keys = dict(zip(KEYS, pair, strict=True)) | {"measure": "js", "unit": "bits"}
+    rows = frames.estimated(divergence, "divergence", more, **keys)
     return None if rows.empty else rows.iloc[0]
 
 

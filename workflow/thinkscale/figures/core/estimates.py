@@ -1,12 +1,84 @@
-"""Estimates of models with their intervals, a row for each condition."""
+"""Estimates with their intervals, as tables have them: along an axis, or a row for each category.
 
+seaborn draws points and lines; the intervals are the tables' own, which know of clusters.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib import rcParams
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import span
+
+ENDS = ("estimate", "lower", "upper")
+Lines = Mapping[str, Line]
+"""What is drawn together on one axes: each name in its look, in the order in which they stand."""
+
+
+def curves(
+    ax: Axes,
+    rows: pd.DataFrame,
+    x: str,
+    lines: Lines,
+    by: str = "model",
+    *,
+    ends: Sequence[str] = ENDS,
+    step: float = 0.0,
+    shift: float = 0.0,
+    joined: bool = True,
+    **how: object,
+) -> None:
+    """Estimates over the column `x`, joined by a line for each name of the column `by`.
+
+    step: how far apart neighbours stand, in units of `x`, so that intervals do not hide each other;
+    shift: how far all of them. `how` is more of what `lineplot` takes.
+    """
+    rows = _placed(rows, x, lines, by, ends, step, shift)
+    dashes = {name: tuple(line.dashes) or "" for name, line in lines.items()}
+    how = {"markeredgewidth": 0, "dashes": dashes} | how
+    if not joined:
+        how |= {"dashes": False, "linestyle": ""}
+    looks = _looks(lines, by)
+    sns.lineplot(rows, x=x, y=ends[0], estimator=None, errorbar=None, ax=ax, **looks, **how)
+    _intervals(ax, rows, rows[x], rows[ends[0]], ends, lines, by)
+
+
+def dots(
+    ax: Axes,
+    rows: pd.DataFrame,
+    y: str,
+    names: Mapping[str, str],
+    lines: Lines,
+    by: str = "model",
+    *,
+    ends: Sequence[str] = ENDS,
+    **how: object,
+) -> None:
+    """A row for each of `names` (value of the column `y` to its label), the first on top.
+
+    In each a dot for each name of `by`. `how` is more of what `scatterplot` takes.
+    """
+    at = {value: place for place, value in enumerate(names)}
+    rows = rows.assign(place=rows[y].map(at))
+    rows = _placed(rows, "place", lines, by, ends, 0.72 / len(lines))
+    sns.scatterplot(rows, x=ends[0], y="place", ax=ax, linewidth=0, **_looks(lines, by), **how)
+    _intervals(ax, rows, rows[ends[0]], rows["place"], ends, lines, by, across=True)
+    layout.rows_axis(ax, list(names.values()))
+
+
+def bars(lower: pd.Series, estimate: pd.Series, upper: pd.Series) -> np.ndarray:
+    """Interval ends as the distances `errorbar` wants, shape (2, n); none where missing."""
+    below = (estimate - lower).to_numpy(dtype=float, na_value=np.nan)
+    above = (upper - estimate).to_numpy(dtype=float, na_value=np.nan)
+    # An estimate may lie a rounding error outside its own interval.
+    return np.clip(np.nan_to_num(np.vstack([below, above])), 0, None)
 
 
 def per_condition(table: Frame, label: str, look: Look) -> Figure:
@@ -19,19 +91,44 @@ def per_condition(table: Frame, label: str, look: Look) -> Figure:
     found = frames.some(found, "nothing was estimated")
     look = look.over(found)
     shown, names = look.among(found), conditions.condition_names(found, look.style)
-    figure, (ax,) = layout.panel_grid(1, look.style, 0.25 * len(names) + 0.5)
-    for index, model in enumerate(shown):
-        own = found[found["model"] == model]
-        ax.errorbar(
-            own["estimate"],
-            own["condition"].map(list(names).index) + 0.15 * (index - (len(shown) - 1) / 2),
-            xerr=layout.bars(own["lower"], own["estimate"], own["upper"]),
-            color=look.colours[model], marker=look.marks[model], linestyle="none",
-        )  # fmt: skip
-    ax.set_yticks(range(len(names)), list(names.values()))
-    ax.invert_yaxis()
+    figure, (ax,) = layout.panel_grid(1, look.style, layout.rows_height(names, shown))
+    dots(ax, found, "condition", names, shown)
     ax.set_xlabel(label)
-    layout.model_legend(figure, shown, look)
+    layout.legend(figure, shown, look)
     sizes = f"n per point: {span(found['n_items'])} items, {span(found['n_responses'])} responses"
     layout.note(figure, f"{sizes}; bars: {look.confidence:.0%} intervals", look.style)
     return figure
+
+
+def _placed(
+    rows: pd.DataFrame, x: str, lines: Lines, by: str, ends: Sequence[str], step: float,
+    shift: float = 0.0,
+) -> pd.DataFrame:  # fmt: skip
+    """The rows to draw, as numbers, with `x` moved aside by the place of their name."""
+    rows = rows[rows[by].isin(list(lines)) & rows[x].notna()]
+    rows = rows.astype(dict.fromkeys([x, *ends], float)).reset_index(drop=True)
+    place = {name: i - (len(lines) - 1) / 2 for i, name in enumerate(lines)}
+    return rows.assign(**{x: rows[x] + step * rows[by].map(place).astype(float) + shift})
+
+
+def _looks(lines: Lines, by: str) -> dict[str, object]:
+    return {
+        "hue": by, "hue_order": list(lines), "style": by, "style_order": list(lines),
+        "palette": {name: line.colour for name, line in lines.items()},
+        "markers": {name: line.marker for name, line in lines.items()}, "legend": False,
+    }  # fmt: skip
+
+
+def _intervals(
+    ax: Axes, rows: pd.DataFrame, x: pd.Series, y: pd.Series, ends: Sequence[str], lines: Lines,
+    by: str, across: bool = False,
+) -> None:  # fmt: skip
+    estimate, lower, upper = ends
+    for name, line in lines.items():
+        own = rows[rows[by] == name]
+        sizes = {"xerr" if across else "yerr": bars(own[lower], own[estimate], own[upper])}
+        width = 0.75 * rcParams["lines.linewidth"]
+        ax.errorbar(
+            x[own.index], y[own.index], **sizes, fmt="none", ecolor=line.colour, elinewidth=width
+        )
+    ax.set(xlabel="", ylabel="")

@@ -36,6 +36,18 @@ def require(frame: pd.DataFrame, columns: Iterable[str], name: str) -> pd.DataFr
     return frame
 
 
+def estimated(table: Frame, name: str, more: Iterable[str] = (), **keys: object) -> pd.DataFrame:
+    """Rows of a table that have an estimate and these values in their key columns.
+
+    No row where there is no table; raises ThinkscaleError when it lacks a column, `more` included.
+    """
+    columns = [*keys, "estimate", *more]
+    if is_empty(table):
+        return pd.DataFrame(columns=columns)
+    require(table, columns, name)
+    return table[(table[list(keys)] == pd.Series(keys)).all(axis=1) & table["estimate"].notna()]
+
+
 def included(graded: Frame, columns: Iterable[str], why: str) -> pd.DataFrame:
     """Graded responses, if there are any, to the items that the study does not leave out."""
     needed = ["model", "item_id", "error", "excluded", *columns]

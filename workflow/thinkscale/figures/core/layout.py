@@ -1,27 +1,25 @@
-"""Parts the figures share: panels, headings, notes, legends, ridges, dodged intervals."""
+"""Parts the figures share: panels, headings, notes, legends, rows of distributions, axes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import wraps
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib import rcParams
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from matplotlib.transforms import ScaledTranslation, Transform
 
 from thinkscale.figures.core.frames import NoData
-from thinkscale.figures.core.style import PLAIN, Look, Style, apply
+from thinkscale.figures.core.style import PLAIN, Line, Look, Style, apply
 from thinkscale.figures.core.text import characters, fold, number, short_names
 
 DIFFICULTY = "difficulty (higher = harder)"
 """The label of an axis of item difficulty."""
-ROW_HEIGHT = 0.27
-"""Of a ridge, in inches."""
 
 
 def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -125,70 +123,70 @@ def model_heading(ax: Axes, model: str, detail: str, look: Look) -> None:
 
 
 def note(figure: Figure, text: str, style: Style) -> None:
-    """A line or more under the axes: n, what the bars are, what is left out."""
-    room = characters(0.97 * figure.get_figwidth(), style.small)
-    figure.supxlabel(fold(text, room), x=0.015, ha="left", fontsize=style.small, color=style.muted)
+    """Under the axes: n, what the bars are, what is left out. More than three lines add height."""
+    text = fold(text, characters(0.97 * figure.get_figwidth(), style.small))
+    _grow(figure, max(0, text.count("\n") - 2) * 1.3 * style.small)
+    figure.supxlabel(text, x=0.015, ha="left", fontsize=style.small, color=style.muted)
 
 
-def model_legend(
-    figure: Figure, models: Sequence[str], look: Look, others: Sequence[Line2D] = ()
+def _grow(figure: Figure, points: float) -> None:
+    """Make the figure higher, so that what stands outside of its axes takes nothing from them."""
+    figure.set_figheight(figure.get_figheight() + points / 72)
+
+
+def legend(
+    figure: Figure, lines: Mapping[str, Line], look: Look, others: Sequence[Artist] = ()
 ) -> None:
-    """Names of the models above the axes, with their colours and markers, then `others`.
+    """Names of models, or of what else has `lines`, above the axes, then `others`.
 
     The figure grows by the height of the rows beyond the first.
     """
-    style, names = look.style, short_names(look.models, look.style)
-    handles = [
-        Line2D([], [], color=look.colours[model], marker=look.marks[model], label=names[model])
-        for model in models
-    ]
-    handles += others
+    style, names = look.style, short_names(list(lines), look.style)
+    handles = [line.handle(names[name]) for name, line in lines.items()] + list(others)
     room = characters(0.97 * figure.get_figwidth(), style.small)
-    longest = max(len(str(handle.get_label())) for handle in handles) + 7
-    columns = max(1, min(len(handles), room // longest))
-    rows = -(-len(handles) // columns)
-    figure.set_figheight(figure.get_figheight() + (rows - 1) * 1.7 * style.small / 72)
+    long = [len(str(handle.get_label())) + 6 for handle in handles]
+    # Columns are filled from the top, and each is as wide as its longest name.
+    rows = 1
+    while (
+        rows < len(long) and sum(max(long[i : i + rows]) for i in range(0, len(long), rows)) > room
+    ):
+        rows += 1
+    columns = -(-len(handles) // rows)
+    _grow(figure, (rows - 1) * 1.7 * style.small)
     figure.legend(handles=handles, loc="outside upper left", ncols=columns)
 
 
-def dodge(ax: Axes, index: int, count: int, step: float = 3.0) -> Transform:
-    """Data coordinates moved sideways by points, so that intervals of models do not hide.
-
-    What is drawn so does not widen the axes: set their limits.
-    """
-    shift = step * (index - (count - 1) / 2) / 72
-    return ax.transData + ScaledTranslation(shift, 0, ax.figure.dpi_scale_trans)
+def rows_height(names: Collection[str], lines: Collection[str] = ("",)) -> float:
+    """Inches that rows of names take, of which each has so many lines."""
+    return len(names) * max(0.27, 0.07 + 0.09 * len(lines)) + 0.15
 
 
-def bars(lower: pd.Series, estimate: pd.Series, upper: pd.Series) -> np.ndarray:
-    """Interval ends as the distances `errorbar` wants, shape (2, n); none where missing."""
-    below = (estimate - lower).to_numpy(dtype=float, na_value=np.nan)
-    above = (upper - estimate).to_numpy(dtype=float, na_value=np.nan)
-    # An estimate may lie a rounding error outside its own interval.
-    return np.clip(np.nan_to_num(np.vstack([below, above])), 0, None)
-
-
-def ridge(
-    ax: Axes, base: float, values: np.ndarray, edges: np.ndarray, widths: np.ndarray, **look
-) -> None:
-    """A histogram standing on the line `base`; its tallest bin is 0.72 high."""
-    counts, _ = np.histogram(values, edges)
-    heights = counts / widths
-    if heights.max() > 0:
-        heights = 0.72 * heights / heights.max()
-    ax.stairs(base + heights, edges, baseline=base, **look)
-
-
-def ridge_rows(ax: Axes, labels: Sequence[str], style: Style) -> list[float]:
-    """Prepare an axes for ridges, first label on top; returns the base line of each row."""
-    bases = [float(-i) for i in range(len(labels))]
-    ax.set_ylim(bases[-1] - 0.35, bases[0] + 0.95)
-    ax.set_yticks([base + 0.22 for base in bases], labels)
+def rows_axis(ax: Axes, labels: Sequence[str]) -> None:
+    """Rows with their labels, the first on top, set off from each other by faint lines."""
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    for base in bases:
-        ax.axhline(base, color=style.faint, linewidth=0.6, zorder=0)
-    return bases
+    for line in np.arange(1, len(labels)) - 0.5:
+        ax.axhline(line, color=rcParams["grid.color"], linewidth=0.6, zorder=0)
+
+
+def distributions(
+    ax: Axes, rows: pd.DataFrame, x: str, y: str, names: Mapping[str, str], colour: str
+) -> None:
+    """The density of `x` in a row for each of `names`: value of the column `y`, and its label.
+
+    Lines stand at the quartiles. Heights are relative within a row; a row of one value is a line.
+    """
+    rows = rows.astype({x: float})
+    sns.violinplot(
+        rows, x=x, y=y, order=list(names), orient="h", split=True, inner="quart", cut=0, ax=ax,
+        density_norm="width", width=0.9, bw_adjust=0.5, gridsize=200, color=colour,
+        saturation=1, linecolor=colour, linewidth=0.6, alpha=0.5,
+        inner_kws={"color": rcParams["text.color"], "linestyle": "-"},
+    )  # fmt: skip
+    rows_axis(ax, list(names.values()))
+    ax.set(xlabel="", ylabel="")
 
 
 def mean_mark(
@@ -206,28 +204,10 @@ def mean_mark(
     )  # fmt: skip
 
 
-def beside(ax: Axes, base: float, text: str, style: Style) -> None:
-    """A word at the right of a ridge's row, outside the axes."""
+def beside(ax: Axes, row: float, text: str, style: Style) -> None:
+    """A word at the right of a row, outside the axes."""
     where = ("axes fraction", "data")
-    label(ax, text, (1, base + 0.22), (2, 0), style, xycoords=where, va="center", color=style.muted)
-
-
-def edges_about_zero(values: np.ndarray, most: int = 60) -> np.ndarray:
-    """Edges of equal bins, one of which has 0 in its middle, so that no change is one bar."""
-    step = float(np.diff(even_edges(values, most))[0])
-    first, last = np.floor(values.min() / step + 0.5), np.ceil(values.max() / step - 0.5)
-    return (np.arange(first, last + 2) - 0.5) * step
-
-
-def even_edges(values: np.ndarray, most: int = 40) -> np.ndarray:
-    """Edges of equal bins over all values: Freedman and Diaconis' number, from 12 to `most`."""
-    values = np.asarray(values, dtype=float)
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        width = abs(low) * 0.05 or 0.5
-        return np.array([low - width, low + width])
-    wanted = len(np.histogram_bin_edges(values, bins="fd")) - 1 if len(values) < 200_000 else most
-    return np.linspace(low, high, min(most, max(12, wanted)) + 1)
+    label(ax, text, (1, row), (2, 0), style, xycoords=where, va="center", color=style.muted)
 
 
 def comparable(ranges: Iterable[float], factor: float = 4.0) -> bool:

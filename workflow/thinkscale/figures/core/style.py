@@ -1,38 +1,47 @@
 """The one look of all figures: sizes, colours, fonts, and how a figure becomes a file.
 
-Figures are built inside `apply(style)`. No figure touches pyplot, so nothing is global and nothing
+Figures are built inside `apply(style)`, on seaborn's theme of ticks for paper, which it scales to
+the type size. They are made as `Figure`, never through pyplot, so nothing is global and nothing
 has to be closed. `save` writes the same bytes for the same figure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import matplotlib as mpl
 import pandas as pd
-from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from seaborn import axes_style, plotting_context
 
 from thinkscale.errors import ThinkscaleError
 
 # Okabe and Ito, "Color Universal Design" (2008), ordered so that the first four differ in
 # lightness as well as hue. The yellow is left out: it vanishes on white.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_PAPER = 9.6  # type size in points of seaborn's context for paper
 
 
-def _check(right: bool, name: str, value: Any, expected: str) -> None:
-    if not right:
-        raise ThinkscaleError(f"figure style: {name} is {value!r}; expected {expected}.")
+@dataclass(frozen=True)
+class Line:
+    """How what has one name is drawn everywhere: colour, marker, and dashes (none: a full line)."""
+
+    colour: str
+    marker: str
+    dashes: Sequence[float] = ()
+
+    def handle(self, label: str, **how: object) -> Line2D:
+        """Its entry in a legend."""
+        drawn = {"color": self.colour, "marker": self.marker, "label": label}
+        return Line2D([], [], **drawn | {"linestyle": (0, self.dashes or None)} | how)
 
 
 @dataclass(frozen=True)
 class Style:
-    """Sizes in inches, type in points, colours as anything matplotlib understands.
-
-    Raises ThinkscaleError, naming the field, for a value that cannot be drawn with.
-    """
+    """Sizes in inches, type in points, colours as anything matplotlib understands."""
 
     width: float = 3.5
     """Width of a figure with one column of panels: a journal column."""
@@ -45,9 +54,9 @@ class Style:
     font_size: float = 8.0
     line_width: float = 1.2
     marker_size: float = 4.0
-    palette: tuple[str, ...] = OKABE_ITO
+    palette: Sequence[str] = OKABE_ITO
     """One colour per model, in the order of the models; repeats when there are more."""
-    markers: tuple[str, ...] = ("o", "s", "^", "D", "v", "P", "X")
+    markers: Sequence[str] = ("o", "s", "^", "D", "v", "P", "X")
     """One marker per model, so that colour is never the only cue."""
     ink: str = "#222222"
     muted: str = "#666666"
@@ -55,35 +64,22 @@ class Style:
 
     def __post_init__(self) -> None:
         for name in ("palette", "markers"):  # YAML and JSON bring lists
-            value = getattr(self, name)
-            listed = isinstance(value, Sequence) and not isinstance(value, str)
-            _check(listed and len(value) > 0, name, value, "a list with at least one entry")
-            object.__setattr__(self, name, tuple(value))
-        for name in ("width", "wide", "height", "dpi", "font_size", "line_width", "marker_size"):
-            value = getattr(self, name)
-            numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-            _check(numeric and value > 0, name, value, "a number above 0")
-        colours = {name: getattr(self, name) for name in ("ink", "muted", "faint")}
-        colours |= {f"palette[{i}]": colour for i, colour in enumerate(self.palette)}
-        for name, value in colours.items():
-            _check(is_color_like(value), name, value, "a colour such as '#0072B2'")
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any] | None) -> Self:
-        """The style a config section describes; keys left out keep their defaults."""
-        values = dict(values or {})
-        known = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise ThinkscaleError(
-                    f"figure style: unknown key {key!r}; known keys are {', '.join(known)}."
-                )
-        return cls(**values)
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
     def small(self) -> float:
         """Type size of notes, counts and details, in points."""
         return 0.85 * self.font_size
+
+    def lines(self, names: Sequence[str], **how: object) -> dict[str, Line]:
+        """A colour and marker for each name: no two alike until both lists are used up."""
+        colours, marks = self.palette, self.markers
+        return {
+            name: Line(
+                colours[i % len(colours)], marks[(i + i // len(colours)) % len(marks)], **how
+            )
+            for i, name in enumerate(names)
+        }
 
 
 DEFAULT = Style()
@@ -103,21 +99,20 @@ class Look:
         models = dict.fromkeys((*self.models, *pd.unique(frame["model"])))
         return replace(self, models=tuple(models))
 
-    def among(self, frame: pd.DataFrame) -> list[str]:
-        """The models, in their order, that the frame has rows of."""
-        return [model for model in self.models if (frame["model"] == model).any()]
+    def among(self, frame: pd.DataFrame) -> dict[str, Line]:
+        """The models, in their order, that the frame has rows of, each as it is drawn."""
+        found = set(frame["model"])
+        return {model: line for model, line in self.lines.items() if model in found}
+
+    @property
+    def lines(self) -> dict[str, Line]:
+        """Colour and marker of each model, by its place in `models`."""
+        return self.style.lines(self.models)
 
     @property
     def colours(self) -> dict[str, str]:
         """The colour of each model, by its place in `models`."""
-        palette = self.style.palette
-        return {model: palette[i % len(palette)] for i, model in enumerate(self.models)}
-
-    @property
-    def marks(self) -> dict[str, str]:
-        """The marker of each model, by its place in `models`."""
-        markers = self.style.markers
-        return {model: markers[i % len(markers)] for i, model in enumerate(self.models)}
+        return {model: line.colour for model, line in self.lines.items()}
 
 
 PLAIN = Look()
@@ -126,33 +121,28 @@ PLAIN = Look()
 @contextmanager
 def apply(style: Style) -> Iterator[None]:
     """Build figures in this style inside the block; matplotlib's settings return afterwards."""
-    settings = {
+    settings = axes_style("ticks") | plotting_context("paper", style.font_size / _PAPER)
+    settings |= {
         "font.family": style.font,
-        "font.size": style.font_size,
         "text.color": style.ink,
         # Names, tokens and continuations are untrusted: "$" must stay a dollar sign.
         "text.parse_math": False,
         "text.usetex": False,
         "figure.dpi": style.dpi,
-        "figure.facecolor": "white",
-        "axes.facecolor": "white",
         "axes.edgecolor": style.muted,
         "axes.labelcolor": style.ink,
-        "axes.labelsize": style.font_size,
-        "axes.titlesize": style.font_size,
         "axes.titlelocation": "left",
         "axes.titleweight": "bold",
         "axes.linewidth": 0.6,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.axisbelow": True,
         "grid.color": style.faint,
         "grid.linewidth": 0.6,
         "lines.linewidth": style.line_width,
         "lines.markersize": style.marker_size,
         "legend.frameon": False,
         "legend.fontsize": style.small,
-        "legend.handlelength": 1.6,
+        "legend.handlelength": 2.2,
         "legend.borderaxespad": 0.0,
         "legend.columnspacing": 1.4,
     }
@@ -160,6 +150,7 @@ def apply(style: Style) -> Iterator[None]:
         settings |= {f"{tick}.labelsize": style.small, f"{tick}.labelcolor": style.ink}
         settings |= {f"{tick}.color": style.muted}
         settings |= {f"{tick}.major.width": 0.6, f"{tick}.major.size": 3.0}
+        settings |= {f"{tick}.minor.width": 0.4, f"{tick}.minor.size": 1.5}
     with mpl.rc_context(settings):
         yield
 

@@ -68,7 +68,8 @@ def draw(
     frames.require(responses, needed, "responses")
     frames.require(graded, ["extracted", "outcome"], "graded")
     look = look.over(responses)
-    thought = the_thought(chains, responses, graded, look.models[0])
+    thinking = [model for model in look.models if model in set(chains["model"])]
+    thought = the_thought(chains, responses, graded, (thinking or look.models)[0])
     if thought is None:
         raise frames.NoData("the first model has no chain")
     if not thought.forks:

@@ -38,11 +38,9 @@ _CUT = re.compile(r"(?<!option )(?<!choice )(?<!letter )(?<!answer )(?<!answer: 
 # What follows a letter that the text calls right.
 _RIGHT = rf"(?:(?:{either('right_lead')})\s+)*(?:{either('right')})"
 _CALLED_RIGHT = re.compile(
-    r"\)?(?:\s+(?:is|seems|appears|looks|remains|must\s+be|would\s+be|ist|est|es|è|é)\s+(?:to\s+be\s+)?"
-    rf"{_RIGHT}|\s+(?:the|my|our)\s+{_RIGHT}"
-    r"|\s+(?:it\s+(?:is|must\s+be)|remains|wins|is\s+left|richtig|korrekt|(?:fits|matches)(?:\s+best)?)(?=\W*$|[.,;])"
-    r"|\s?[选選]?[项項]?\s?[是为為]?\s?(?:正[确確]|[对對](?:的|(?=\W|$))|最?符合|最佳)|[がは](?:正解|正しい|適切)"
-    rf"|を選|번?[가이]\s?(?:정답|맞|옳)|[를을]\s?선택|\)?[ \t]?(?P<yes>[{YES}])|\)?:?\s?yes\b)",
+    rf"\)?(?:\s+(?:{either('called')})\s+(?:to\s+be\s+)?{_RIGHT}|\s+(?:the|my|our)\s+{_RIGHT}"
+    rf"|\s+(?:{either('wins')})(?=\W*$|[.,;])|{either('right_cjk')}"
+    rf"|\)?[ \t]?(?P<yes>[{YES}])|\)?:?\s?yes\b)",
     re.IGNORECASE,
 )
 # What comes before a letter that the text chooses, and what may come after it.
@@ -93,8 +91,8 @@ def shapes_of(labels: tuple[str, ...]) -> SimpleNamespace:
         rf"(?:{either('instead', 'no')})\s(?:option\s|choice\s)?))[\"'(]?(?:{one})(?![\w']).*$",
         "occurrence": alone,
         # The end of a text: "... so the only one left is C."
-        "closing": r"(?:^|(?<!\w)(?:is|are|be|so|thus|hence|i\.e\.|answer|option|choice|leaves"
-        r"|est|es|ist|è|é|:|=)[,:]?\s+(?i:(?:the|la|option|choice|answer|letter)\s+)*|[:=]\s*)"
+        "closing": rf"(?:^|(?<!\w)(?:{either('closing')})[,:]?\s+"
+        r"(?i:(?:the|la|option|choice|answer|letter)\s+)*|[:=]\s*)"
         rf"[\"'(\[]?{big}[\"')\]]?[.!]*\s*$",
         "listed": rf"[^\w√±^=+]*(?i:(?:option|choice)\s)?{small}"
         rf"\s*(?:[)\]:|]|\.(?=\s|$)|-\s|$|(?=[{YES}{NAY}]))",

@@ -12,8 +12,7 @@ from thinkscale.grading.text import (
     CLAUSE_END,
     NEGATED_BEFORE,
     NEGATIVE,
-    PREFIXES,
-    UNITS,
+    TABLES,
     either,
     folded,
     formula,
@@ -35,7 +34,8 @@ _QUANTITY = re.compile(
     r"(?:/(?P<below>\d{1,20}))?(?: × 10\^(?P<power>-?\d{1,3}))? ?"
     r"(?P<unit>[^\W\d][^\s\d√^×+=<>]*(?: [^\s\d√^×+=<>]+)?|%)?"
 )
-_UNIT = re.compile(rf"\b({'|'.join(PREFIXES)})?({'|'.join(UNITS)})s?\b")
+_UNITS, _PREFIXES = TABLES["units"], TABLES["prefixes"]
+_UNIT = re.compile(rf"\b({'|'.join(_PREFIXES)})?({'|'.join(_UNITS)})s?\b")
 _NO_UNIT = re.compile(rf"(?:\w|(?:{either('part_after')}|or|to|and)\b.*)")
 # A number or a formula between these is part of another one: -5, 5!, > 5, √5, 2 ln W.
 _PART_BEFORE = re.compile(
@@ -133,7 +133,7 @@ def quantity(form: str) -> tuple[Fraction, str] | None:
     value = Fraction(number.replace(",", "" if grouped else "."))
     value = int(match["whole"] or 0) + value / below * Fraction(10) ** int(match["power"] or 0)
     unit = (match["unit"] or "").strip()
-    unit = _UNIT.sub(lambda m: PREFIXES.get(m[1], "") + UNITS[m[2]], unit)
+    unit = _UNIT.sub(lambda m: _PREFIXES.get(m[1], "") + _UNITS[m[2]], unit)
     return (-value if match["minus"] else value), unit
 
 
@@ -193,15 +193,14 @@ def nearest(
     close = process.extract(
         part, choices.wordings, scorer=fuzz.ratio, score_cutoff=threshold - margin, limit=None
     )
-    scores = sorted(((score, label, form) for form, score, label in close), reverse=True)
-    if not scores:
+    if not close:
         return None
-    score, _, form = scores[0]
+    form, score, _ = close[0]
     # A short text that differs at all is another text, and so is another dose or formula.
     another = len(form) < 5 or form in choices.formulas
     if score < threshold or another or _DIGITS.findall(part) != _DIGITS.findall(form):
         return None
-    rivals = {own for other, own, _ in scores if score - other < margin}
+    rivals = {label for _, other, label in close if score - other < margin}
     return one_of(rivals, "fuzzy", f"similar to an option's text ({score:.1f})")
 
 

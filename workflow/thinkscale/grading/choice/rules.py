@@ -13,7 +13,7 @@ all of them in a list, or a value that holds one and is another.
 
 import re
 
-from thinkscale.grading.answer import BOX, TAG, Cue, boxes, cues, json_value, parts
+from thinkscale.grading.answer import BOX, TAG, Cue, boxes, cues, parts
 from thinkscale.grading.choice.letters import denied, labels_said, read_field, shapes_of
 from thinkscale.grading.choice.options import (
     Choices,
@@ -26,12 +26,13 @@ from thinkscale.grading.choice.options import (
     read_wording,
     result,
 )
-from thinkscale.grading.grader import Extraction, Facts, Judged
+from thinkscale.grading.grader import Extraction
 from thinkscale.grading.text import (
     ASIDE_FIRST,
     NAY,
     NEGATIVE,
     NOT_BUT,
+    TAKEN_BACK,
     after_revision,
     conclusions,
     either,
@@ -48,18 +49,11 @@ _DIGIT = re.compile(r"\d")
 # What is asked or planned chooses nothing, and neither does what is marked as wrong or cut short.
 _OPEN = re.compile(rf"\?$|^\d{{1,2}}[.)]\s|[{NAY}]|\b(?:{either('planning')})\b", re.IGNORECASE)
 _UNFINISHED = re.compile(rf"\b(?:{either('unfinished')})$")
-_JOINED = re.compile(rf"\}}\W{{0,5}}(?:,|and|or)\W{{0,5}}{BOX.pattern}")
-_TAKEN_BACK = re.compile(
-    r"\b(?:that|this|it|answer)\b[^.!?\n]{0,20}(?:\bwrong|incorrect|mistake"
-    r"|(?:\bnot|n't|cannot)\s(?:\w+\s)?(?:right|correct|true)\b)",
-    re.IGNORECASE,
-)
 _NOTHING = ("contradiction", "none")  # what another statement may overrule
 _NAMED = ("tag", "statement", "boxed", "letter")
 _VALUE = re.compile(r"[-+±√<>≤≥≠~≈($ ]*\.?\d")
 _CLAUSE = re.compile(
-    r"((?<=[.!?])\s+|[;\n]|但|不过|,?\s(?:but|however|although|though|while|whereas)\b"
-    r"|\b(?:so|thus|therefore|hence)\b)",
+    rf"((?<=[.!?])\s+|[;\n]|但|不过|,?\s(?:{either('although')})\b|\b(?:{either('therefore')})\b)",
     re.IGNORECASE,
 )
 _ASIDE_SIGNS = words("supposed_signs")  # one of them occurs in every clause that is an aside
@@ -85,14 +79,6 @@ def extract_choice(
     # What was answered in words before another question was posed, and what it was answered with.
     labels = seen | {found.label} - {None}
     return one_of(labels, "", "") if len(labels) > 1 else found
-
-
-def judge_choice(text: str, facts: Facts, settings: ChoiceSettings) -> Judged:
-    """(extraction, outcome) of an answer that names one option, by any of the item's keys."""
-    extraction = extract_choice(text, facts.options, settings)
-    if extraction.label is None:
-        return extraction, "ungradable"
-    return extraction, "correct" if extraction.label in facts.keys else "incorrect"
 
 
 def _extract(text: str, choices: Choices) -> Extraction:
@@ -152,7 +138,7 @@ def _announced(bare: str, cue: Cue, choices: Choices) -> Extraction | None:
     """The option stated behind a cue."""
     rest = bare[cue.end :]
     line = rest.lstrip(" \t\n*:").split("\n", 1)[0][:_LONGEST_FIELD]
-    field = json_value(rest) if cue.json else line
+    field = cue.value or line
     if not field:
         return None
     if rather := NOT_BUT.match(field):
@@ -160,7 +146,7 @@ def _announced(bare: str, cue: Cue, choices: Choices) -> Extraction | None:
     elif NEGATIVE.match(field):
         return None
     found = _read(field, choices, article=cue.verb)
-    if found is None or cue.json:
+    if found is None or cue.value:
         return found
     if rest.startswith("\n") and (*_listed(rest, choices),)[:2] == choices.labels[:2]:
         return Extraction(None, "none", "all options are listed")
@@ -168,7 +154,7 @@ def _announced(bare: str, cue: Cue, choices: Choices) -> Extraction | None:
     said = labels_said(again, choices) if again else set()
     if len(said) == 1:
         return one_of(said, "letter", "a letter, after others")
-    if again and found.label and _TAKEN_BACK.search(rest):
+    if again and found.label and TAKEN_BACK.search(rest):
         return Extraction(None, "none", f"{found.label} is taken back")
     return (again and found.label and _closing(again, choices)) or found
 
@@ -182,10 +168,7 @@ def _read(field: str, choices: Choices, *, article: bool = False) -> Extraction 
 
 
 def _box(text, bare, announced, choices):
-    contents = boxes(text)
-    if len(contents) > 1 and _JOINED.search(text):
-        contents = [", ".join(contents)]
-    for content in reversed(contents):
+    for content in reversed(boxes(text)):
         field = unmarked(content).strip()
         # A value that is none of the options may hold one of them.
         found = _read(field, choices)

@@ -10,18 +10,19 @@ from thinkscale.stats.core.intervals import Estimate, clustered_mean
 from thinkscale.stats.core.resampling import Draws
 
 MOST_BINS = 10
-ITEMS_A_BIN = 10  # at least, or all
+CLUSTERS_A_BIN = 10  # at least, or all
 
 
-def equal_mass(confidence: Sequence[float], items: int) -> np.ndarray:
+def equal_mass(confidence: Sequence[float], clusters: int) -> np.ndarray:
     """The bin, counted from 0, of each confidence: bins of as many responses each, ties together.
 
-    There is a bin for every ten of the `items`, at most ten. Bins end at the quantiles, what is
-    equal to one belonging below it. Confidences tie if they agree to a hundredth, so that those of
-    a model that is always sure are not dealt over many bins by nothing; ties leave fewer bins.
+    There is a bin for every ten of the `clusters` of items, at most ten. Bins end at the quantiles,
+    what is equal to one belonging below it. Confidences tie if they agree to a hundredth, so that
+    those of a model that is always sure are not dealt over many bins by nothing; ties leave fewer
+    bins.
     """
     told = np.round(np.asarray(confidence, dtype=float), 2)
-    count = min(MOST_BINS, max(1, items // ITEMS_A_BIN))
+    count = min(MOST_BINS, max(1, clusters // CLUSTERS_A_BIN))
     # Whole numbers find the quantiles' places: a rounded one would put a value on either side.
     last = (len(told) - 1) * np.arange(1, count) // count
     return np.unique(np.searchsorted(np.sort(told)[last], told), return_inverse=True)[1]

@@ -20,8 +20,10 @@ CONDITION = ["condition", *LIMITS, "continuation", "no_think"]
 KEYS = list(contracts.KEYS["graded"])
 NEEDED = [
     *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored", "error", "excluded"],
-    *["outcome", "extracted", "difficulty", "cluster_id", "stem_chars", "n_options"],
+    *["outcome", "extracted", "difficulty", "response_time", "cluster_id"],
+    *["stem_chars", "n_options"],
 ]
+CRITERIA = {"difficulty": "difficulty", "response_time": "response time"}  # of people; in words
 OUTCOMES = {"correct", "incorrect", "ungradable"}
 
 
@@ -64,8 +66,8 @@ def prepare(graded: pd.DataFrame) -> pd.DataFrame:
         correct=frame["outcome"].eq("correct").to_numpy(bool),
         censored=frame["censored"].astype(bool),
         fits=fits,
-        think_tokens=np.where(fits, frame["think_tokens"].to_numpy(float), np.nan),
-        difficulty=pd.to_numeric(frame["difficulty"]).to_numpy(float, na_value=np.nan),
+        think_tokens=np.where(fits, frame["think_tokens"].to_numpy(float, na_value=np.nan), np.nan),
+        **{name: pd.to_numeric(frame[name]).to_numpy(float, na_value=np.nan) for name in CRITERIA},
         cluster=clusters(frame),
     )
 
@@ -119,8 +121,10 @@ def per_item(frame: pd.DataFrame) -> pd.DataFrame:
     """One row an item: mean tokens and accuracy over its samples, counts, and its properties.
 
     `fits` is false for an item with a sample that did not fit the context; `tokens` is missing
-    where none did.
+    where none did. Numbers of the bank that controls were chosen from (`meta_…`) come along.
     """
+    properties = [*CRITERIA, "cluster", "stem_chars", "n_options"]
+    properties += [name for name in frame if name.startswith("meta_")]
     return frame.groupby("item_id", sort=True).agg(
         tokens=("think_tokens", "mean"),
         accuracy=("correct", "mean"),
@@ -128,11 +132,14 @@ def per_item(frame: pd.DataFrame) -> pd.DataFrame:
         correct=("correct", "sum"),
         censored=("censored", "sum"),
         fits=("fits", "all"),
-        difficulty=("difficulty", "first"),
-        cluster=("cluster", "first"),
-        stem_chars=("stem_chars", "first"),
-        n_options=("n_options", "first"),
+        **{name: (name, "first") for name in properties},
     )
+
+
+def criteria(items: pd.DataFrame) -> dict[str, str]:
+    """What of people thinking is compared with, in words: difficulty; response time if known."""
+    known = items["response_time"].notna().any()
+    return {name: what for name, what in CRITERIA.items() if name == "difficulty" or known}
 
 
 def natural_items(graded: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

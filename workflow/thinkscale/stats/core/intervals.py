@@ -7,6 +7,12 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+# Near 0 and 1 only few clusters vary, and what they would have shown is guessed too well from them:
+# with 7 of 8 right in one item and all right in 49, the design effect looks like that of 400
+# independent answers. It is taken as if one more cluster had been seen, whose values are alike, and
+# this share of the squared deviation that a cluster can have. Chosen by simulation from 0 to 1.
+UNSEEN = 0.05
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -49,15 +55,18 @@ def clustered_mean(
     """Mean of `values` with an interval that allows for clusters of dependent values.
 
     The standard error is the cluster-robust one of Miller (arXiv 2411.00640, section 2.2), times
-    sqrt(G / (G - 1)) for G clusters, with Student's t on G - 1 degrees of freedom. With one value
-    a cluster this is the ordinary t interval of a mean.
+    sqrt(G / (G - 1)) for G clusters. The effective number of clusters is Kish's, G* = n^2 / sum of
+    squared sizes; it is G where all have one size. Unbounded values get the symmetric interval of
+    Student's t on G* - 1 degrees of freedom; if they do not vary, a point.
 
-    Two cases need another rule if the values lie within `bounds`, as proportions and differences
-    of proportions do. If the interval would leave the bounds, it is Wilson's on the effective
-    number of observations n = p (1 - p) / SE^2, with p the mean rescaled to 0..1. If all cluster
-    means agree (SE = 0, e.g. everything correct), it is the Wilson bound on the share of clusters
-    that would disagree, 0 having been seen in G, taken at its worst; for a proportion of 0 or 1
-    that is Wilson's interval with n = G. Unbounded values that do not vary give a point.
+    Values within `bounds`, as proportions and differences of proportions are, get Wilson's interval
+    on the effective number of observations n = G* / d. The design effect d is 1 where the values of
+    each cluster are all alike and at a bound, and falls as they are not; it is drawn towards 1 by
+    `UNSEEN`. n is adjusted for the degrees of freedom by (z / t)^2 (Korn and Graubard, Survey
+    Methodology 24 (1998), 193-201), but for clusters of one size with d = 1, as one value of 0 or 1
+    an item: there this is Wilson's own interval. If all cluster means agree away from the bounds
+    it is the Wilson bound on the share of clusters that would disagree, 0 having been seen in G,
+    taken at its worst. docs/calibration-of-statistics.md has the coverage.
 
     Parameters
     ----------
@@ -72,26 +81,35 @@ def clustered_mean(
     groups = len(found)
     if groups == 1:
         return Estimate(mean, method="mean; no interval from one cluster")
-    sums = np.bincount(codes, weights=values - mean)
-    error = np.sqrt(groups / (groups - 1) * np.sum(sums**2)) / values.size
+    sizes = np.bincount(codes)
+    squares = np.sum(np.bincount(codes, weights=values - mean) ** 2)
+    error = np.sqrt(groups / (groups - 1) * squares) / values.size
     level = percent(confidence)
-    least, greatest = bounds or (-np.inf, np.inf)
     if error <= 1e-12 * max(1.0, abs(mean)):
         if bounds is None:
             return Estimate(mean, mean, mean, f"mean; no variation over {groups} clusters")
         differing = wilson(0.0, groups, confidence)[1]
-        lower, upper = mean - differing * (mean - least), mean + differing * (greatest - mean)
+        lower, upper = mean - differing * (mean - bounds[0]), mean + differing * (bounds[1] - mean)
         how = f"Wilson on {groups} clusters, which all agree"
         return Estimate(mean, lower, upper, f"mean; {level} interval {how}")
-    half = stats.t.ppf((1 + confidence) / 2, groups - 1) * error
-    lower, upper = mean - half, mean + half
-    how = f"cluster-robust t over {groups} clusters"
-    if lower < least or upper > greatest:
-        width = greatest - least
-        share = (mean - least) / width
-        n = share * (1 - share) / (error / width) ** 2
-        lower, upper = (least + width * end for end in wilson(share * n, n, confidence))
+    effective = values.size**2 / np.sum(sizes**2.0)
+    t = stats.t.ppf((1 + confidence) / 2, max(1.0, effective - 1))
+    if bounds is None:
+        how = f"cluster-robust t over {groups} clusters"
+        return Estimate(mean, mean - t * error, mean + t * error, f"mean; {level} interval {how}")
+    least, width = bounds[0], bounds[1] - bounds[0]
+    share = min(max((mean - least) / width, 0.0), 1.0)
+    cluster = np.mean(sizes**2.0)  # squared size
+    spread = squares / (groups * cluster * width**2)
+    alike = share * (1 - share)  # the spread, were the values of each cluster alike and at a bound
+    unseen = UNSEEN / groups
+    n = effective / groups * (1 + (groups - 1) * (alike + unseen) / (spread + unseen))
+    if np.ptp(sizes) == 0 and np.isclose(spread, alike, rtol=1e-9, atol=0):
+        how = f"Wilson over {groups} clusters"
+    else:
+        n *= (stats.norm.ppf((1 + confidence) / 2) / t) ** 2
         how = f"Wilson on effective n {n:.4g}, cluster-robust over {groups} clusters"
+    lower, upper = (least + width * end for end in wilson(share * n, n, confidence))
     return Estimate(mean, lower, upper, f"mean; {level} interval {how}")
 
 

@@ -1,0 +1,53 @@
+"""Leaving out clusters: textbook intervals where there are some, and what cannot be had."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from thinkscale.stats.core.jackknife import jackknife
+
+VALUES = np.array([2.0, 3.0, 5.0, 8.0, 7.0])
+
+
+def mean(kept):
+    return VALUES[kept].mean()
+
+
+def test_of_a_mean_it_is_the_t_interval_and_test():
+    found = jackknife(list("abcde"), mean)
+    test = stats.ttest_1samp(VALUES, 0)
+    assert (found.lower, found.upper) == pytest.approx(tuple(test.confidence_interval(0.95)))
+    assert found.p == pytest.approx(test.pvalue) and "jackknife t over 5 items" in found.method
+
+
+def test_whole_clusters_are_left_out():
+    """Of three clusters: SE^2 = 2/3 * sum of squared deviations of the means without each."""
+    found = jackknife(list("aabbc"), mean, confidence=0.9)
+    without = np.array([20 / 3, 4.0, 4.5])
+    error = np.sqrt(2 / 3 * np.sum((without - without.mean()) ** 2))
+    assert found.upper - found.estimate == pytest.approx(stats.t.ppf(0.95, 2) * error)
+    assert "90% interval jackknife t over 3 clusters" in found.method
+
+
+def test_interval_and_p_say_the_same():
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        values = rng.normal(0.5, 1, 8)
+        found = jackknife(range(8), lambda kept, values=values: values[kept].mean())
+        assert (found.p < 0.05) == (found.lower > 0 or found.upper < 0)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "statistic", "said"),
+    [
+        ("aabbb", mean, "no interval: from 2 clusters"),
+        ("abcde", lambda kept: 1.0, "no interval: no variation over items"),
+        ("abcde", lambda kept: np.nan, "not estimated: undefined"),
+        ("abcde", lambda kept: np.log(kept[0]), "no interval: undefined without some items"),
+    ],
+)
+def test_what_cannot_be_had_says_why(clusters, statistic, said, recwarn):
+    found = jackknife(list(clusters), statistic)
+    assert np.isnan([found.lower, found.upper, found.p]).all() and said in found.method
+    assert np.isnan(found.estimate) == said.startswith("not estimated")
+    assert not recwarn.list

@@ -1,0 +1,66 @@
+"""Which answers a condition turns from wrong to right, and from right to wrong."""
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core.frames import Frame
+from thinkscale.figures.core.style import Look
+from thinkscale.figures.core.text import MINUS, number, span
+
+_SIDES = {"right_to_wrong": (-1, 0.35), "wrong_to_right": (1, 1.0)}  # way, shade
+
+
+@layout.figure
+def draw(mcnemar: Frame, *, look: Look) -> Figure:
+    """Shares of pairs with natural thinking that flip: to the left those lost, to the right won.
+
+    Beside a row is what is left: won minus lost, in points of accuracy.
+    """
+    table = frames.some(mcnemar, "no condition can be paired with a natural response")
+    columns = ["model", *conditions.COLUMNS, "n_items", "n_pairs", *_SIDES]
+    frames.require(table, columns, "mcnemar")
+    table = frames.some(table[table["n_pairs"] > 0], "no pair of responses")
+    look, style = look.over(table), look.style
+    names = conditions.condition_names(table, style)
+    shares = table.assign(**{side: table[side] / table["n_pairs"] for side in _SIDES})
+    height = layout.rows_height(names)
+    figure, panels = layout.model_panels(shares, look, height, sharex=True, sharey=True)
+    for ax, model, mine in panels:
+        for side, (way, alpha) in _SIDES.items():
+            ends = {"x": way * mine[side], "y": mine["condition"], "order": list(names)}
+            how = {"color": look.colours[model], "saturation": 1, "alpha": alpha, "width": 0.7}
+            sns.barplot(**ends, **how, orient="h", errorbar=None, ax=ax)
+        layout.rows_axis(ax, list(names.values()))
+        gained = mine.set_index("condition")["wrong_to_right"].sub(
+            mine.set_index("condition")["right_to_wrong"]
+        )
+        for row, condition in enumerate(names):
+            points = 100 * gained.get(condition, np.nan)
+            layout.beside(ax, row, "no data" if np.isnan(points) else _signed(points), style)
+        ax.axvline(0, color=style.muted, linewidth=0.7)
+        ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):.0%}"))
+        ax.set(xlabel="share of pairs", ylabel="")
+        layout.model_heading(ax, model, f"n = {span(mine['n_pairs'])} pairs", look)
+    most = shares[list(_SIDES)].max(axis=None)
+    panels[0][0].set_xlim(-1.08 * most, 1.08 * most)
+    keys = [
+        Patch(color=style.ink, alpha=_SIDES[side][1], label=side.replace("_", " "), linewidth=0)
+        for side in _SIDES
+    ]
+    layout.legend(figure, {}, look, keys)
+    text = (
+        f"pairs of one item and sample with natural thinking, {span(table['n_items'])} items; "
+        "numbers: won minus lost, in points"
+    )
+    layout.note(figure, text, style)
+    return figure
+
+
+def _signed(points: float) -> str:
+    shown = number(points, 1)
+    return shown if shown.startswith(MINUS) or shown == "0.0" else f"+{shown}"
