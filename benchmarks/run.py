@@ -16,6 +16,7 @@ SECTIONS = (
     "search_rate",
     "items",
     "grading",
+    "analysis",
     "corpus",
     "gpu",
 )

@@ -220,3 +220,40 @@ use rule tabulate as measure_scorers with:
         table=tabulated("scorer_quality", "Strategies", "scorers", when=STUDY.scorers),
     params:
         options=resampling("confidence", "n_boot"),
+
+
+use rule tabulate as predict_difficulty with:
+    input:
+        results("items.parquet"),
+        graded=results("graded.parquet"),
+    output:
+        table=tabulated("predicted_difficulty", "Prediction", "predictions of each item"),
+    params:
+        options=resampling(),
+        # Whose votes agree is counted as for cons@k.
+        code=code("data", "stats/core", "stats/consensus", "stats/predicted_difficulty"),
+
+
+use rule tabulate as measure_prediction with:
+    input:
+        table("predicted_difficulty"),
+    output:
+        table=tabulated("prediction", "Prediction", "difficulty predicted"),
+    params:
+        options=resampling("confidence", "n_boot"),
+
+
+use rule tabulate as fit_rasch with:
+    output:
+        table=tabulated("rasch", "Prediction", "Rasch difficulty of each item"),
+    params:
+        options={},
+
+
+use rule tabulate as correlate_rasch with:
+    input:
+        table("rasch"),
+    output:
+        table=tabulated("rasch_difficulty", "Prediction", "Rasch and human difficulty"),
+    params:
+        options=resampling("confidence", "n_boot"),

@@ -9,7 +9,8 @@ with job(snakemake):
     from thinkscale.data.tables import write_table
 
     analysis = import_module(f"thinkscale.stats.{snakemake.wildcards.name}")
-    given = inputs(snakemake.input)
+    columns = {"graded": analysis.READS} if hasattr(analysis, "READS") else {}
+    given = inputs(snakemake.input, columns)
     table = analysis.tabulate(**given, **snakemake.params.options)
     models = given["graded"]["model"].unique() if "graded" in given else ()
     write_table(in_study_order(table, models), snakemake.output.table)

@@ -76,6 +76,8 @@ def test_every_response_once_in_its_order_with_the_outcome_of_every_grader(tmp_p
     assert (first["stem_chars"], first["n_options"], first["response_time"]) == (4, 0, 30.0)
     assert (second["stem_chars"], second["n_options"], second["difficulty"]) == (11, 2, 0.1)
     assert not {"think_text", "answer_text", "stem"} & {*found.columns}
+    some = contracts.read(tmp_path / "g.parquet", "graded", ["outcome", "outcome_", "none_"])
+    pd.testing.assert_frame_equal(some, found[["outcome", "outcome_choice", "outcome_article"]])
 
 
 NUMBERS = ITEMS.assign(meta=['{"words": "3", "kind": "x"}', '{"words": null, "steps": 2.5}'])

@@ -303,15 +303,20 @@ def key_labels(key: str | None, labels: Iterable[str]) -> tuple[str, ...]:
 def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read the parquet file at `path` under contract `name`, all columns or those asked for.
 
-    Raises ThinkscaleError if the file is missing, is not parquet, or breaks the contract; of
-    columns that are not asked for, only the names are looked at.
+    A name that ends in `_` asks for all columns that begin so, if there are any. Raises
+    ThinkscaleError if the file is missing, is not parquet, or breaks the contract; of columns that
+    are not asked for, only the names are looked at.
     """
     path = Path(path)
     file = _open(path, name)
     found = file.schema_arrow.names
     schema = _schema(name, found)
     _check_names(found, schema, name, str(path))
-    wanted = None if columns is None else list(columns)
+    wanted = None
+    if columns is not None:
+        families = tuple(column for column in columns if column.endswith("_"))
+        wanted = [column for column in columns if column not in families]
+        wanted += [column for column in found if column.startswith(families)]
     try:
         table = file.read(wanted)
     except (pa.ArrowException, OSError) as error:

@@ -9,8 +9,9 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,26 +49,27 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
         sys.exit(f"thinkscale: {snakemake.rule}: {what} (traceback: {log})")
 
 
-def inputs(given) -> dict[str, Any]:
+def inputs(given, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
     """Read a rule's inputs: under their names in the rule, or else under those of their files.
 
     given: `snakemake.input`. Tables and frames by contract become frames, JSON its values; several
-    files under one name are a list.
+    files under one name are a list. columns: of a contract, those that are read; default: all.
     """
     named = dict(given.items())
     taken = {path for paths in named.values() for path in _several(paths)}
+    read = partial(_read, columns=columns or {})
     found = {
-        name: _read(paths) if isinstance(paths, str) else [_read(path) for path in paths]
+        name: read(paths) if isinstance(paths, str) else [read(path) for path in paths]
         for name, paths in named.items()
     }
-    return found | {Path(path).stem: _read(path) for path in given if path not in taken}
+    return found | {Path(path).stem: read(path) for path in given if path not in taken}
 
 
 def _several(paths: str | Iterable[str]) -> Iterable[str]:
     return [paths] if isinstance(paths, str) else paths
 
 
-def _read(path: str) -> Any:
+def _read(path: str, columns: Mapping[str, Sequence[str]]) -> Any:
     from thinkscale.data import contracts
     from thinkscale.data.tables import read_table
 
@@ -75,7 +77,8 @@ def _read(path: str) -> Any:
         case ".csv":
             return read_table(path)
         case ".parquet":
-            return contracts.read(path, Path(path).stem)
+            name = Path(path).stem
+            return contracts.read(path, name, columns.get(name))
         case ".json":
             return json.loads(Path(path).read_text(encoding="utf-8"))
         case suffix:

@@ -5,6 +5,7 @@ import pandas as pd
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import clustered_mean, clustered_share
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", *frame.CONDITION, "n_items", "n_responses", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "ungradable", "censored"],

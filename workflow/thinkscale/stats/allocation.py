@@ -19,6 +19,7 @@ from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Estimate, percent
 from thinkscale.stats.core.jackknife import jackknife
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", "measure", "n_items", "n_both", "n_responses", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "censored", "method"],
@@ -34,8 +35,7 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     counts as long as it was: `censored` is their share.
     """
     rows = []
-    for model, own in frame.by_model(frame.prepare(graded)):
-        natural = frame.natural(own)
+    for model, natural in frame.by_model(frame.prepare(frame.natural(graded))):
         errors, used = frame.unfit_items(natural), natural[natural["fits"]]
         shares = used.groupby("item_id")["correct"].mean()
         both = (shares > 0) & (shares < 1)

@@ -15,6 +15,7 @@ from thinkscale.stats.core.intervals import percent
 from thinkscale.stats.core.resampling import Draws
 
 HALVES = 200  # random splits of the clusters
+READS = frame.NEEDED
 COLUMNS = [
     *["model", "best", *frame.CONDITION, "rank", "n_items", "errors", "n_excluded", "accuracy"],
     *["estimate", "lower", "upper", "p", "held_out", "method"],

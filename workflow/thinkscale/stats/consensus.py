@@ -13,6 +13,8 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Estimate, clustered_share
 
+READS = frame.NEEDED
+USED = ["ballot", "correct", "cluster", "n_options", "fits"]
 COLUMNS = [
     *["model", "measure", "k", "n_items", "samples", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "guess", "method"],
@@ -41,22 +43,24 @@ def tabulate(
         if k < 1:
             raise ThinkscaleError(f"consensus k: found {k}; expected 1 or more.")
     rows = []
-    for model, own in frame.by_model(frame.prepare(graded)):
-        votes = ballots(frame.natural(own))
-        items = [group for _, group in votes.groupby("item_id")]
+    for model, own in frame.by_model(frame.prepare(frame.natural(graded))):
+        votes = ballots(own)
+        columns = {name: votes[name].to_numpy() for name in USED}
+        places = votes.groupby("item_id").indices.values()
+        items = [{name: values[place] for name, values in columns.items()} for place in places]
         for k in sorted(set(ks)):
-            used = [item for item in items if len(item) >= k]
-            sizes = sorted({len(item) for item in used})
+            used = [item for item in items if len(item["ballot"]) >= k]
+            sizes = sorted({len(item["ballot"]) for item in used})
             members = {
                 n: subsets(n, k, n_draws=n_draws, rng=generator(seed, model, f"{n} {k}"))
                 for n in sizes
             }
             every = all(math.comb(n, k) <= n_draws for n in sizes)
             which = "all subsets" if every else f"{n_draws} random subsets"
-            cons = [cons_at_k(i["ballot"], i["correct"], members[len(i)]) for i in used]
-            passed = [pass_at_k(len(i), int(i["correct"].sum()), k) for i in used]
-            clusters = [item["cluster"].iloc[0] for item in used]
-            by_chance = guesses([item["n_options"].iloc[0] for item in used], k)
+            cons = [cons_at_k(i["ballot"], i["correct"], members[len(i["ballot"])]) for i in used]
+            passed = [pass_at_k(len(i["ballot"]), int(i["correct"].sum()), k) for i in used]
+            clusters = [item["cluster"][0] for item in used]
+            by_chance = guesses([item["n_options"][0] for item in used], k)
             accuracy = [item["correct"].mean() for item in used]
             again = k <= 2 and 1 in ks and np.allclose(cons, accuracy, atol=1e-9)
             errors = sum(not item["fits"].all() for item in used)

@@ -6,6 +6,7 @@ import pandas as pd
 from thinkscale.stats.core import frame, sweep
 from thinkscale.stats.core.intervals import Estimate, clustered_share, percent
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", *frame.CONDITION, "n_items", "n_pairs", "errors", "n_excluded", "margin"],
     *["estimate", "lower", "upper", "equivalent", "stepwise", "method"],

@@ -13,6 +13,7 @@ from thinkscale.stats.core.intervals import clustered_mean, clustered_share
 from thinkscale.stats.core.resampling import Draws
 
 COSTS = ["alone_tokens", "new_tokens"]
+READS = [*frame.NEEDED, *COSTS]
 VOTE_DRAWS = 200  # subsets of an item's samples, where there are more
 COLUMNS = [
     *["model", "point", "condition", "k", "n_items", "errors", "n_excluded"],
@@ -35,7 +36,7 @@ def tabulate(graded: pd.DataFrame, ks: Sequence[int] = (4, 8), **options: Any) -
     """
     draws, rows, values = Draws(**options), [], []
     frame.require(graded, COSTS, "graded responses")
-    prepared = frame.prepare(graded[[*frame.NEEDED, *COSTS]])
+    prepared = frame.prepare(graded[READS])
     for model, own in frame.by_model(prepared):
         one = sweep.sweep(model, own, "correct", *COSTS)
         note = one.unfit("count as not correct and have no cost")

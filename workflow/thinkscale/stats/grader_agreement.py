@@ -18,6 +18,7 @@ COLUMNS = [
 ]
 ALL = "all conditions"
 OUTCOME = "outcome_"  # and a grader's name: the column of its outcomes
+READS = [*frame.KEYS, "cluster_id", "excluded", OUTCOME]
 
 
 def tabulate(

@@ -11,6 +11,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
 
 SUMS = [*contracts.LEDGER, "censored"]
+READS = [*frame.KEYS, *frame.CONDITION[1:], *SUMS, "seconds", "error"]
 SCORED = ["scored_new", "scored_alone", "scored_uncached"]
 COLUMNS = [
     *["model", "condition", "search", "n", "n_responses", "errors", *SUMS, "shared_tokens"],
@@ -49,8 +50,7 @@ def tabulate(
     are not known: then there are no FLOPs), chains and peak_memory_bytes. Raises ThinkscaleError if
     a model has none.
     """
-    needed = [*frame.KEYS, *frame.CONDITION[1:], *SUMS, "seconds", "error"]
-    frame.require(graded, needed, "graded responses")
+    frame.require(graded, READS, "graded responses")
     jobs = pd.DataFrame(usage, columns=["model", "parameters", "chains", "peak_memory_bytes"])
     rows = []
     for row, group in frame.cells(graded.assign(fits=graded["error"].isna())):

@@ -9,6 +9,7 @@ from scipy import stats
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.resampling import Draws, holm_within, paired
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", *frame.CONDITION, "n_items", "n_pairs", "errors", "n_excluded", "both_correct"],
     *["wrong_to_right", "right_to_wrong", "both_wrong", "estimate", "lower", "upper"],

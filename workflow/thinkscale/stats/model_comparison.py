@@ -28,6 +28,7 @@ from thinkscale.stats.core.correlations import rank_correlation
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.resampling import Draws, cluster_bootstrap, holm_within, paired
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model_a", "model_b", "measure", "n", "errors", "n_excluded", "value_a", "value_b"],
     *["estimate", "lower", "upper", "p", "p_holm", "method"],

@@ -18,6 +18,7 @@ from thinkscale.stats.core.resampling import (
     permutation_of_pairs,
 )
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", "measure", "n_items", "n_responses", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "method"],

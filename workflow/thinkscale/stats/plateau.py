@@ -8,6 +8,7 @@ from thinkscale.stats.core import frame, sweep
 from thinkscale.stats.core.intervals import percent
 
 STEPS = 100  # between two budgets, of the interval's ends
+READS = frame.NEEDED
 COLUMNS = [
     *["model", "kind", "share", "n_items", "n_budgets", "errors", "n_excluded", "natural"],
     *["estimate", "lower", "upper", "tokens", "status", "method"],

@@ -15,6 +15,7 @@ from scipy import stats
 from thinkscale.stats.core import frame, sweep
 from thinkscale.stats.core.intervals import percent
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", "measure", *frame.CONDITION, "n_items", "samples", "this_study", "errors"],
     *["n_excluded", "power", "between", "within", "observed", "estimate", "lower", "upper"],

@@ -8,6 +8,7 @@ import pandas as pd
 from thinkscale.stats.core import frame, readouts
 from thinkscale.stats.core.intervals import Estimate, clustered_mean, clustered_share
 
+READS = readouts.READS
 COLUMNS = [
     *["model", *frame.CONDITION, "measure", *readouts.COUNTS],
     *["estimate", "lower", "upper", "guessing", "relative_width", "method"],

@@ -6,6 +6,7 @@ from thinkscale.stats.core import frame, readouts
 from thinkscale.stats.core.calibration import equal_mass
 from thinkscale.stats.core.intervals import clustered_share
 
+READS = readouts.READS
 COLUMNS = [
     *["model", *frame.CONDITION, "bin", *readouts.COUNTS],
     *["confidence_mean", "confidence_least", "confidence_most"],

@@ -11,6 +11,7 @@ from thinkscale.stats.core.calibration import calibration_error, equal_mass
 from thinkscale.stats.core.intervals import Estimate, clustered_mean
 from thinkscale.stats.core.resampling import Draws
 
+READS = readouts.READS
 COLUMNS = [
     *["model", *frame.CONDITION, "measure", *readouts.COUNTS, "bins"],
     *["estimate", "lower", "upper", "null_mean", "null_upper", "guessing", "method"],

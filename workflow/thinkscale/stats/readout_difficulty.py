@@ -11,6 +11,7 @@ from thinkscale.stats.core.correlations import rank_correlation
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.resampling import Draws, cluster_bootstrap, cluster_t, holm_within
 
+READS = readouts.READS
 COLUMNS = [
     *["model", *frame.CONDITION, *readouts.COUNTS, "without_difficulty"],
     *["estimate", "lower", "upper", "p", "p_holm", "p_method", "method"],

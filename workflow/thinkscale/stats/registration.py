@@ -21,13 +21,14 @@ from thinkscale.stats.core.correlations import (
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.resampling import Draws, Statistic, across_items, permutation_of_pairs
 
+READS = [*frame.NEEDED, "meta_"]
 COLUMNS = [
     *["model", "criterion", "measure", "n", "without_criterion", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "p_method", "censored", "detectable", "method"],
 ]
 MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
 POWERED = ("spearman", "pearson_log")  # Fisher's z says what they detect
-KENDALL_PERMUTATIONS_UP_TO = 1000  # items; beyond, the normal approximation serves
+KENDALL_PERMUTATIONS_UP_TO = 500  # items; beyond, the normal approximation serves
 CONCORDANCE_ABOVE = 0.05  # share of thoughts that were cut
 
 
@@ -184,15 +185,24 @@ def kendall_correlation(x: np.ndarray, y: np.ndarray) -> Statistic:
     """Kendall's tau-b of x and y (n,) as a function of how often each item was drawn (..., n).
 
     Concordance and ties are quadratic forms in that, of matrices of signs made once, which is what
-    makes thousands of resamples cheap.
+    makes thousands of resamples cheap. Their sums are whole numbers, which 32 bits hold up to 4,096
+    items.
     """
-    sign_x, sign_y = (np.sign(side[:, None] - side[None, :]) for side in (x, y))
-    forms = [sign_x * sign_y, np.abs(sign_x), np.abs(sign_y)]
+    kind = np.float32 if len(x) <= 4096 else np.float64
+    sign_x, sign_y = (np.sign(side[:, None] - side[None, :]).astype(kind) for side in (x, y))
+    # Where nothing is tied, all pairs but those of an item with itself are told apart.
+    tied = [bool((sign == 0).sum() > len(x)) for sign in (sign_x, sign_y)]
+    signs = sign_x * sign_y, np.abs(sign_x), np.abs(sign_y)
+
+    def form(matrix: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return ((times.astype(kind) @ matrix) * times).sum(axis=-1)
 
     def statistic(times: np.ndarray) -> np.ndarray:
-        same, pairs_x, pairs_y = (((times @ form) * times).sum(axis=-1) for form in forms)
+        apart = times.sum(axis=-1) ** 2 - (times**2).sum(axis=-1)
+        same = form(signs[0], times)
+        pairs = [form(m, times) if t else apart for m, t in zip(signs[1:], tied, strict=True)]
         with np.errstate(invalid="ignore", divide="ignore"):
-            return same / np.sqrt(pairs_x * pairs_y)
+            return same / np.sqrt(pairs[0] * pairs[1])
 
     return statistic
 

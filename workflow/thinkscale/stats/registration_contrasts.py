@@ -12,6 +12,7 @@ from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.jackknife import jackknife
 from thinkscale.stats.core.resampling import holm_within
 
+READS = [*frame.NEEDED, "meta_"]
 COLUMNS = [
     *["model", "shared", "first", "second", "n", "errors", "n_excluded", "value_first"],
     *["value_second", "between", "estimate", "lower", "upper", "p", "p_holm"],

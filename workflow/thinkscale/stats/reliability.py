@@ -15,6 +15,7 @@ from thinkscale.stats.core.correlations import pearson
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.jackknife import jackknife
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", "measure", "criterion", "n", "samples", "without_criterion", "errors", "n_excluded"],
     *["raw", "estimate", "lower", "upper", "p", "method"],
@@ -31,8 +32,7 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     `icc_mean`, what r would be with ever more samples; `raw` is r itself. It may exceed 1.
     """
     rows = []
-    for model, own in frame.by_model(frame.prepare(graded)):
-        natural = frame.natural(own)
+    for model, natural in frame.by_model(frame.prepare(frame.natural(graded))):
         items, fits = frame.per_item(natural), natural[natural["fits"]]
         shift = 0 if fits["think_tokens"].min() > 0 else 1
         logs = np.log(fits["think_tokens"] + shift).groupby(fits["item_id"])

@@ -15,6 +15,7 @@ from thinkscale.stats.core import frame, sweep
 from thinkscale.stats.core.intervals import Estimate, clustered_share, percent
 from thinkscale.stats.core.resampling import Draws
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", "kind", "measure", "n_items", "n_conditions", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "conditions", "method"],

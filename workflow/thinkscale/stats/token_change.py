@@ -16,6 +16,7 @@ from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Estimate, clustered_mean, clustered_share
 from thinkscale.stats.core.resampling import Draws, holm_within, sign_flip
 
+READS = frame.NEEDED
 COLUMNS = [
     *["model", *frame.CONDITION, "n_items", "n_pairs", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "changed", "changed_lower", "changed_upper"],

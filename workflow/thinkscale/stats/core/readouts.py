@@ -14,6 +14,7 @@ from thinkscale.stats.core import frame
 GRADER = "outcome_readout"
 LABEL = "readout_label"
 KEY, CONFIDENCE, ENTROPY, BRIER, MASS = READOUT
+READS = [*frame.NEEDED, LABEL, *READOUT, "outcome_"]
 COUNTS = ["n_items", "n_responses", "errors", "unread", "n_excluded"]
 
 
