@@ -29,6 +29,7 @@ FIGURES = [
     "frontier",
     "one_chain",
     "power",
+    "predicted_difficulty",
     "readout_entropy",
     "readout_reliability",
     "readout_vs_budget",

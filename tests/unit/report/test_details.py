@@ -99,3 +99,22 @@ def test_tokens_and_items_are_text():
     [said] = details.overlap(pd.DataFrame(rows), ALPHA)
     assert said.endswith("of 2: `i2` (20.0%), `i1` (10.0%).")
     assert not list(details.overlap(pd.DataFrame(rows[:1]), ALPHA))
+
+
+def test_prediction_and_rasch_say_what_their_tables_do():
+    key = {"features": "all", "learner": "ridge", "measure": "rmse", "n": 90}
+    rows = [
+        {**key, "against": None, "estimate": 0.3, "lower": 0.25, "upper": 0.35},
+        {**key, "against": "dummy", "estimate": -0.1, "lower": -0.15, "upper": -0.05},
+        {**key, "against": "length", "estimate": -0.02, "lower": -0.06, "upper": 0.02},
+    ]
+    [said] = details.prediction(pd.DataFrame(rows), 0.05)
+    assert "(RMSE) of 0.300 [0.250 to 0.350] (n = 90 items): " in said
+    assert "\N{MINUS SIGN}0.100 [" in said and "against length alone" in said
+    none = pd.DataFrame(rows).assign(estimate=float("nan"))
+    assert list(details.prediction(none, 0.05)) == []
+    rho = {"measure": "spearman", "n": 90, "persons": 24, "estimate": 0.5}
+    [said] = details.rasch(pd.DataFrame([{**rho, "lower": 0.3, "upper": 0.7}]), 0.05)
+    assert "hard for people, too: " in said and "0.50 [0.30 to 0.70] (Spearman; n = 90" in said
+    [said] = details.rasch(pd.DataFrame([{**rho, "lower": -0.1, "upper": 0.7}]), 0.05)
+    assert "not clearly harder for people" in said

@@ -49,6 +49,35 @@ def consensus(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         yield f"{text}."
 
 
+def prediction(table: pd.DataFrame, alpha: float) -> Iterator[str]:
+    """How well all features together predict difficulty, beside the mean and beside length."""
+    errors = table[(table["features"] == "all") & (table["measure"] == "rmse")]
+    for learner, own in errors.groupby("learner", sort=False):
+        by = own.set_index(own["against"].fillna("")).to_dict("index")
+        if "" not in by or pd.isna(by[""]["estimate"]):
+            continue
+        row, *less = (pd.Series(by[name]) for name in ("", "dummy", "length"))
+        mean, length = (estimate(each, 3, signed=True) for each in less)
+        yield (
+            f"The difficulty of items that a {named(learner)} had not seen was predicted from what "
+            f"models did with an error (RMSE) of {estimate(row, 3)} (n = {count(row['n'])} items): "
+            f"{mean} against the mean of the others, {length} against length alone."
+        )
+
+
+def rasch(table: pd.DataFrame, alpha: float) -> Iterator[str]:
+    """Whether what is hard for models is hard for people."""
+    found = table[(table["measure"] == "spearman") & table["estimate"].notna()]
+    for row in found.itertuples():
+        words = ("hard for people, too", "easy for people", "not clearly harder for people")
+        yield (
+            f"What is hard for the models is {directions(found, alpha, *words)}: the Rasch "
+            f"difficulties of their answers correlate with human difficulty by {estimate(row)} "
+            f"(Spearman; n = {count(row.n)} items, {count(row.persons)} persons, each a model and "
+            "a sample)."
+        )
+
+
 def readout(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """What was read beside what was sampled, and how much narrower its intervals are."""
     natural = _natural(table)

@@ -18,6 +18,8 @@ from thinkscale.report.words import count
 SECTIONS = [
     ("Items", "items", items.items),
     ("Outcome", "outcome_difficulty", details.outcome_difficulty),
+    ("Prediction", "prediction", details.prediction),
+    ("Models' difficulty", "rasch_difficulty", details.rasch),
     ("Scaling", "sweeps", details.sweeps),
     ("Best condition", "best_condition", details.best_condition),
     ("Equivalence", "equivalence", details.equivalence),
