@@ -15,7 +15,6 @@ FURTHER = {
     "consensus": {"ks": [1, 2]},
     "ledger": {"usage": [dict.fromkeys(["parameters", "chains"], 1) | {"model": "a"}]},
     "model_comparison": {"pairs": [("a", "a")]},
-    "equivalence": {"equivalence_margin": 0.05},
 }
 FEW = {"n_boot": 20, "n_permutations": 20, "seed": 1}
 
