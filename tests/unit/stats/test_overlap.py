@@ -141,7 +141,6 @@ def test_tables_from_files(tmp_path):
         [source],
         items_text="stem_and_options",
         smoothing=[Smoothing(), Smoothing(kind="floor")],
-        n_boot=20,
         n_permutations=20,
     )
     assert list(table.columns) == divergence.COLUMNS and len(table) == 16

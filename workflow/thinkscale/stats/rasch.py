@@ -6,8 +6,7 @@ maximum likelihood: Bock and Aitkin, Psychometrika 46, 1981; with one slope for 
 Psychometrika 47, 1982). No package does this at the size of a study: girth 0.8, unmaintained since
 2021, agrees to three digits on five items, but at 1,000 its likelihoods underflow and its slope
 runs to its bound, and its conditional likelihood takes minutes; py-irt wants torch and an old
-pandas; statsmodels has a Bayesian mixed logit, whose normal prior would draw items together, and
-which needs minutes for 5,000 answers.
+pandas; statsmodels has a Bayesian mixed logit, whose normal prior would draw items together.
 
 Where everyone was asked everything, these difficulties order the items as accuracy does. What they
 add is a scale on which a difference means the same everywhere, and a fair comparison of items that
