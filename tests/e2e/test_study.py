@@ -309,4 +309,4 @@ def test_a_budget_reruns_inference_and_what_follows_but_no_training(run):
     assert not rerun & {"subset_items", "write_corpus", "derive_model", "compare_tokens"}
 
 
-PAGES = {"record_provenance", "render_report", "study", "all"}
+PAGES = {"record_provenance", "render_report", "write_report", "study", "all"}

@@ -83,7 +83,7 @@ def measured(one_thread, tmp_path_factory) -> pd.Series:
         *(ready, items, strategies, [Scorer(**s).model_dump(exclude={"model"}) for s in scorers]),
         *({}, "\n", tmp_path_factory.mktemp("journal") / "base", 0, 1),
     )
-    searches = choices(
+    searches, _ = choices(
         *(found.candidates, found.scores, found.spent, items, strategies),
         grading={"graders": ["choice"], "choice": {}},
         answer_prompts={"base": "\n\nAnswer:"},
