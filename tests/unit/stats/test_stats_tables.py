@@ -219,7 +219,7 @@ def test_one_sample_by_consensus_is_accuracy(seed):
         row = votes.loc[(model, "pass", 1)]
         for bound in ("estimate", "lower", "upper"):
             assert row[bound] == pytest.approx(natural.loc[model, bound])
-        # Where all answered a vote of two is that number once more (and it may be so by chance where
+        # Where all answered a vote of two is that number once more (by chance it may be so where
         # not all did); a vote of one always is.
         answered = (graded["model"] == model) & (graded["condition"] == "natural")
         all_answered = graded.loc[answered, "extracted"].notna().all()
