@@ -57,6 +57,9 @@ def test_difficulty_with_and_without_length():
     text = answer("difficulty", registration=[REGISTRATION, partial])
     assert "longer for harder items (Spearman's ρ: `m` 0.41 [0.20 to 0.60]; n = 60 items)" in text
     assert "with the length of the question and `k` held equal, it was without a clear" in text
+    partial |= {"method": "partial Spearman given stem_chars (k left out: constant); BCa"}
+    text = answer("difficulty", registration=[REGISTRATION, partial])
+    assert "with the length of the question held equal" in text
     assert not answer("response_time", registration=[REGISTRATION])
     timed = REGISTRATION | {"criterion": "response_time", "estimate": -0.4}
     text = answer("response_time", registration=[REGISTRATION, timed])

@@ -62,7 +62,7 @@ def _registered(tables: Tables, alpha: float, criterion: str, items: str) -> str
 
 def _held(partial: pd.DataFrame) -> str:
     """What a partial correlation holds equal, as its table says; empty where that is nothing."""
-    found = re.search(r"given (.+?)(;|$)", partial["method"].iloc[0])
+    found = re.search(r"given (.+?)( \(|;|$)", partial["method"].iloc[0])
     names = re.split(r", | and ", found[1]) if found else ["stem_chars"]
     return " and ".join(CONTROLS.get(name, code(name)) for name in names if name != "nothing")
 
