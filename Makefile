@@ -8,7 +8,7 @@ ARGS ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: study plan inspect test bench calibrate-statistics lint format docs clean help
+.PHONY: study plan inspect test test-dear bench calibrate-statistics lint format docs clean help
 
 study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 	snakemake --cores $(CORES) $(ARGS)
@@ -25,7 +25,10 @@ inspect: $(VENV)-inspect/.installed  ## write the responses as logs for `inspect
 	$(VENV)-inspect/bin/snakemake --cores $(CORES) $(ARGS) -- inspect_logs
 
 test: $(VENV)/.installed  ## run the tests
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile -m "not dear"
+
+test-dear: $(VENV)/.installed  ## run the tests that take long
+	python -m pytest -n 2 --dist loadfile -m dear
 
 # Half an hour on two quiet cores; the tables go to benchmarks/results/. Installs
 # lm-evaluation-harness into an environment of its own, benchmarks/.venv-lm-eval.

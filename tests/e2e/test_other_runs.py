@@ -44,6 +44,7 @@ def test_a_log_of_lm_eval_is_graded_by_our_grader_and_its_own(place):
     assert ledger["chains"].tolist() == [0] and ledger["think_tokens"][0] > 30
 
 
+@pytest.mark.dear
 def test_scores_that_are_there_are_chosen_by(place):
     tables = [f"results/scored/tables/{name}.csv" for name in ("strategies", "accuracy")]
     snakemake(place, SCORED, "--", *tables)

@@ -70,6 +70,7 @@ def test_what_cannot_be_downloaded_is_planned_as_far_as_it_goes(clone):
     assert plan["note"].str.startswith(why)[:2].all() and why in said
 
 
+@pytest.mark.dear
 def test_the_search_with_a_process_reward_model_runs(clone):
     """Random weights in both architectures, and the format that the reward model is given."""
     study = study_with_stand_ins(SEARCH, clone / "models")
