@@ -15,7 +15,7 @@ from scipy import stats as ss
 
 from graded_frames import graded_frame, searches_frame, with_readouts
 from thinkscale import stats
-from thinkscale.stats import registration
+from thinkscale.stats import predicted_difficulty, rasch, registration
 from thinkscale.stats.core.correlations import effective_n, rank_correlation
 from thinkscale.stats.core.resampling import Draws, cluster_bootstrap, cluster_t
 
@@ -88,6 +88,14 @@ def judged(graded):
     return own.assign(correct=right), own.assign(scorer="s", step=0, score=score)
 
 
+@cache
+def of_items(name):
+    """The table of the study's items that another table is made from."""
+    if name == "prediction":
+        return predicted_difficulty.tabulate(study(), repeats=1)
+    return rasch.tabulate(study())
+
+
 PAIR = [("a", "b")]
 GIVEN = {  # what is tabulated of the study and its searches, where it is more than the study
     "registration": BOTH,
@@ -108,6 +116,9 @@ def tabulated(name, graded, searches):
     tabulate = import_module(f"thinkscale.stats.{name}").tabulate
     if name == "overlap_summary":
         return tabulate(**overlapping(graded, searches))
+    if name in ("prediction", "rasch_difficulty"):
+        table = of_items(name)
+        return tabulate(table if graded is study() else copied(table), **BOOT)
     if name == "scorer_quality":
         return tabulate(*judged(graded), graded, **GIVEN[name])
     if name in SEARCHES:
