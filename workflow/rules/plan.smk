@@ -1,27 +1,6 @@
 """What the study will cost, asked for by name: `snakemake plan`."""
 
 
-def registrable(models):
-    """Records of models that are there as files: planning sets off no training and no download."""
-    return [
-        results("models", f"{model.name}.json")
-        for model in models
-        if model.path is not None and not model.path.startswith(RETRAINED)
-    ]
-
-
-def planned(model):
-    """How a model is brought in, and its record where the study has made it."""
-    keys = {"name", "path", "hub", "revision", "derive"}
-    return {
-        "model": model.model_dump(include=keys),
-        "record": results("models", f"{model.name}.json"),
-        "offline": model.inference.offline,
-        "trust_remote_code": model.inference.trust_remote_code,
-        "fingerprint": model.fingerprint,
-    }
-
-
 rule plan:
     """Print what the study will cost, from its items, journal and a calibration of each model.
 
