@@ -85,6 +85,7 @@ def test_the_tests_it_shows_pass_and_so_does_make_lint(project):
     run(project, "snakefmt", "--check", "workflow")
 
 
+@pytest.mark.dear
 def test_a_small_study_has_the_table_the_figure_and_the_graders_column(project):
     study = small_study()
     study["models"] = study["models"][:1]

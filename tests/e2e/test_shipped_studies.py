@@ -41,6 +41,7 @@ def test_it_can_be_planned(clone, study):
     assert "rule think:" in snakemake(clone, study, "--dry-run")
 
 
+@pytest.mark.dear
 def test_the_first_study_runs(clone):
     study = study_with_stand_ins(REPOSITORY / "config/studies/first-study.yaml", clone / "models")
     study["items"]["n"] = 6
