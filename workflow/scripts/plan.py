@@ -109,12 +109,11 @@ with job(snakemake):
             )
             notes = [why(name)] if journal is None else []
             notes += [f"{model}: {reason}" for model, reason in missing.items()]
-            side = max(search.n for search in searching.wanted)  # an item fills so much of a batch
             with bar(f"searches of {name}") as watch:
                 yield plan_searches(
                     *(name, searching, journal, judges),
                     rows=batch,
-                    in_flight=max(1, batch // side),
+                    in_flight=max(1, batch // searching.side),
                     seconds=SECONDS,
                     note="; ".join(notes),
                     watch=watch,

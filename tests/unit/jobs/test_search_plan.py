@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from thinkscale.jobs.plan import text as printed
 from thinkscale.jobs.scoring import Scorers
 from thinkscale.jobs.search_plan import (
     Searching,
+    _from_journal,
     plan_searches,
     plan_searches_unknown,
     survey_searches,
@@ -322,3 +324,20 @@ def test_the_total_is_of_thinking_and_of_searches(opened):
     assert "to be read" in printed(frame, "s") and "to be read" not in printed(
         table(lines[:1]), "s"
     )
+
+
+def test_what_is_recalled_has_the_value_that_its_reader_makes(tmp_path):
+    """A readout or a judge makes another value of what was read than a likelihood does."""
+    judge = Reader(Steps(), verdict(as_given, CONTEXT), value=max, reflection=object())
+    recalled = _from_journal(judge, SimpleNamespace(find=lambda request: None))
+    assert (recalled.ask, recalled.value, recalled.reflection) == (
+        judge.ask,
+        judge.value,
+        judge.reflection,
+    )
+
+
+def test_items_in_flight_are_those_whose_requests_fill_a_batch():
+    """What is asked side by side counts, and not the number that a strategy is compared by."""
+    assert searching(search("rejection", 900, max_tries=4), BEAM).side == 4
+    assert searching(search("majority", 8)).side == 8

@@ -23,6 +23,7 @@ from thinkscale.stats import (
     sweeps,
 )
 from thinkscale.stats.core import sweep
+from thinkscale.stats.core.jackknife import left_out
 from thinkscale.stats.core.resampling import Draws
 
 FEW = {"n_boot": 200, "seed": 3}
@@ -197,7 +198,7 @@ def test_intervals_of_budgets_and_slopes_hold_the_truth():
         held[0] += found["lower"] <= truth and not found["upper"] < truth
         doublings = np.log2(tokens)
         values = [sweeps.scaling(100 * m, doublings) for m in (correct.means, correct.without())]
-        interval = sweep.jackknife(*values, 0.95)
+        interval = left_out(*values)
         held[1] += interval.lower <= slope <= interval.upper
     assert (held / studies >= 0.93).all() and (held / studies <= 0.98).all()
 

@@ -71,6 +71,12 @@ class Searching:
             for item_id, task in self.tasks.items()
         }
 
+    @property
+    def side(self) -> int:
+        """Requests of one item that are asked side by side, at most."""
+        extents = [search.settings.extent for search in self.wanted]
+        return max(max(extent.rows, extent.side) for extent in extents)
+
     def ask(self, item_ids: Iterable[str], taken: dict[str, Taken]) -> Iterator[tuple[str, Asking]]:
         """Begin items; what each takes is counted in `taken`, anew."""
         for item_id in item_ids:
@@ -171,7 +177,8 @@ def _from_journal(scorer: Engine, policy: Journaled) -> Engine:
         return scorer
     # Without a journal of its own it reads through the model that thinks.
     journal = scorer.engine if _has_journal(scorer) else policy
-    return Reader(Recalled(journal.find), scorer.ask, scorer.exact_tokens)
+    own = (scorer.ask, scorer.exact_tokens, scorer.value, scorer.reflection)
+    return Reader(Recalled(journal.find), *own)
 
 
 def open_search(

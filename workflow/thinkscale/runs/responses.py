@@ -23,6 +23,7 @@ from thinkscale.items.cells import scalar, shown
 from thinkscale.items.logs import log_records
 from thinkscale.runs.split import Said, split
 from thinkscale.thinking.conditions import Condition
+from thinkscale.thinking.strategies.search import SAMPLES
 
 Count = Callable[[Sequence[str]], Sequence[int]]
 
@@ -400,7 +401,7 @@ def _scores(model: str, row: _Row, recorded: Recorded, size: int) -> Iterator[di
             if score is not None and (not number or math.isinf(score)):
                 what = f"is {shown(row.cells[column])}; expected a number, or a list of them"
                 raise row.problem(column, what)
-            key = {"model": model, "item_id": row.item, "search": "samples", "n": size}
+            key = {"model": model, "item_id": row.item, "search": SAMPLES, "n": size}
             own = {"candidate": row.sample, "scorer": scorer, "step": step}
             missing = score is None or math.isnan(score)
             yield {**key, **own, "score": None if missing else float(score)}

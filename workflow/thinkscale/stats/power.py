@@ -14,6 +14,7 @@ from scipy import stats
 
 from thinkscale.stats.core import frame, sweep
 from thinkscale.stats.core.intervals import percent
+from thinkscale.stats.core.jackknife import left_out
 
 READS = frame.NEEDED
 COLUMNS = [
@@ -160,7 +161,7 @@ def _differences(
                 continue
             smallest = detectable_difference(n_items, power, confidence)
             without = effect * (parts[0] + np.nan_to_num(parts[1]) / k)
-            error = sweep.jackknife(variance, without, confidence)
+            error = left_out(variance, without, confidence=confidence)
             row["estimate"] = smallest * np.sqrt(variance)
             # The logarithm of a variance is nearer to normal; half of it is that of its root.
             half = np.exp((error.upper - error.estimate) / variance / 2)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from thinkscale.stats.core import frame, sweep
 from thinkscale.stats.core.intervals import Estimate, clustered_share, percent
+from thinkscale.stats.core.jackknife import left_out
 from thinkscale.stats.core.resampling import Draws
 
 READS = frame.NEEDED
@@ -58,7 +59,7 @@ def _metrics(one: sweep.Sweep, places: list[int], draws: Draws) -> dict[str, Est
 
     def mean_slope(statistic: Callable[..., np.ndarray], compute: np.ndarray) -> Estimate:
         values = statistic(100 * accuracy, compute)
-        return sweep.jackknife(values[0], values[1:], draws.confidence)
+        return left_out(values[0], values[1:], confidence=draws.confidence)
 
     with np.errstate(divide="ignore"):
         doublings = np.where(cost > 0, np.log2(cost), np.nan)
