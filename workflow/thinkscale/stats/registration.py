@@ -28,7 +28,7 @@ COLUMNS = [
 ]
 MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
 POWERED = ("spearman", "pearson_log")  # Fisher's z says what they detect
-KENDALL_PERMUTATIONS_UP_TO = 1000  # items; beyond, the normal approximation serves
+KENDALL_PERMUTATIONS_UP_TO = 100  # items; beyond, the normal approximation serves
 CONCORDANCE_ABOVE = 0.05  # share of thoughts that were cut
 
 

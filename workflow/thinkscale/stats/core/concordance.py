@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.jackknife import jackknife
+from thinkscale.stats.core.jackknife import left_out
 
 
 def concordance(
@@ -22,13 +23,23 @@ def concordance(
     items = responses.groupby("item_id").agg(cluster=("cluster", "first"), x=(predictor, "first"))
     longer = known_longer(responses)
     higher = np.sign(np.subtract.outer(items["x"].to_numpy(float), items["x"].to_numpy(float)))
-    agreeing, known = (longer - longer.T) * higher, longer + longer.T
+    codes, found = pd.factorize(items["cluster"])
+    of_cluster = sparse.coo_array((np.ones(len(codes)), (np.arange(len(codes)), codes))).tocsr()
+    agreeing, known = (
+        of_cluster.T @ pairs @ of_cluster
+        for pairs in ((longer - longer.T) * higher, longer + longer.T)
+    )
 
-    def statistic(kept: np.ndarray) -> float:
-        return (kept @ agreeing @ kept) / (kept @ known @ kept)
+    with np.errstate(invalid="ignore"):
+        d = agreeing.sum() / known.sum()
+        without = _without_each(agreeing) / _without_each(known)
+    unit = "items" if len(found) == len(codes) else "clusters"
+    return (1 + d) / 2, left_out(d, without, unit, confidence)
 
-    found = jackknife(items["cluster"], statistic, confidence=confidence)
-    return (1 + found.estimate) / 2, found
+
+def _without_each(pairs: np.ndarray) -> np.ndarray:
+    """What is left of the sum of `pairs` of clusters, symmetric (G, G), without each of them."""
+    return pairs.sum() - 2 * pairs.sum(axis=0) + pairs.diagonal()
 
 
 def known_longer(responses: pd.DataFrame) -> np.ndarray:
