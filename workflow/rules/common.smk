@@ -18,6 +18,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
 from thinkscale.jobs.preflight import (
     check_bank,
+    check_engines,
     check_graders,
     check_levels,
     check_strategies,
@@ -41,6 +42,7 @@ def checked_study():
             refuse_repeated_keys(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
+            check_engines(study, where)
             check_graders(study.grading.graders, where, study.grading.pattern)
             check_strategies(study.strategies, where)
             check_levels(study, where)

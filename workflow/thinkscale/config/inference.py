@@ -155,7 +155,11 @@ class Thinking(Section):
 class Inference(Section):
     """How a model is run."""
 
-    engine: Literal["transformers"] = setting("transformers", "What runs the model.")
+    engine: Literal["transformers", "vllm", "completions"] = setting(
+        "transformers",
+        "What runs the model: `transformers`, embedded; `vllm`, embedded too, for GPUs; "
+        "`completions`, a server that is up already.",
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
         "auto", "Number type of the weights; `auto` takes the checkpoint's."
     )
