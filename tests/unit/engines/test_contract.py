@@ -1,10 +1,14 @@
 """What every engine holds to, asked of each in turn on the calibration model.
 
-An engine is added by its name and its settings in `ENGINES`; a fixture of that name may first
-start what it needs.
+An engine is added by a line in `ENGINES`. Servers that are up with the calibration model are asked
+too, where the environment variable THINKSCALE_TEST_SERVERS names them, as JSON:
+
+    {"a real one": {"url": "http://127.0.0.1:8080", "software": "llama.cpp"}}
 """
 
+import json
 import math
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import servers
 from thinkscale.calibration.bank import generate_bank
 from thinkscale.config.inference import Inference
 from thinkscale.config.sweep import Conditions
@@ -25,7 +30,17 @@ REASONER = Path(__file__).parents[3] / "resources/calibration/reasoner"
 PROMPT = {"template": "{stem}\n{options}", "option": " {label}){text}", "separator": ""}
 THINKING = {"answer_prompt": "\n\nAnswer:", "step_end": "\n"}
 SWEEP = Conditions(max_think=[0, 12, 30], min_think=[40], waits=[1]).model_dump()
-ENGINES = {"transformers": {"dtype": "float32", "device": "cpu"}}
+# By name, the settings of a study's `inference`; of a small server only its kind.
+ENGINES = {
+    "transformers": {"dtype": "float32", "device": "cpu"},
+    "small vllm": "vllm",
+    "small llama.cpp": "llama.cpp",
+    "small ollama": "ollama",
+    **{
+        name: {"engine": "completions", "server": server}
+        for name, server in json.loads(os.environ.get("THINKSCALE_TEST_SERVERS", "{}")).items()
+    },
+}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,12 +48,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module", params=ENGINES)
 def settings(request):
     """How the engine is named in a study."""
-    return {"engine": request.param, **ENGINES[request.param]}
+    engine = ENGINES[request.param]
+    if isinstance(engine, dict):
+        yield engine
+        return
+    with servers.running(engine) as small:
+        yield {"engine": "completions", "server": small.settings()}
 
 
 @pytest.fixture(scope="module")
 def bank():
-    return generate_bank(6, seed=5)
+    return generate_bank(4, seed=5)
 
 
 def prepared(settings, items, temperature=0.0, sweep=SWEEP, **more) -> Prepared:
@@ -192,8 +212,10 @@ def test_a_seed_is_of_the_row_and_of_the_position():
 # ------------------------------------------------------------------ reading
 
 
-def test_what_is_read_are_the_model_s_own_probabilities(greedy, asked, thought):
+def test_what_is_read_are_the_model_s_own_probabilities(ready, greedy, asked, thought):
     """Of continuations of one token and of several; the likeliest token is what greedy takes."""
+    if not ready.engine.reads:
+        pytest.skip("gives no probabilities of given text")
     request = replace(asked[0], stops=(), max_new=0)
     a, b, c = thought[0].ids[:3]
     others = tuple(token for token in range(5, 25) if token not in (a, b, c))

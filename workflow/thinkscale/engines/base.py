@@ -158,6 +158,7 @@ class Openable:
     identity: what decides its tokens apart from the request, the weights and `Sampling`, as JSON
     values: a part of the journal's key. versions: of what computes them, where it is known.
     device: the kind of device the model runs on. open: loads the weights, or calls on the server.
+    reads: whether it answers requests that read.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Openable:
     versions: str
     device: str
     open: Callable[[], Engine]
+    reads: bool = True
 
 
 def noise_key(seed: int, item_id: str, sample: int) -> bytes:
