@@ -91,7 +91,7 @@ def test_labels_that_cannot_be_read_are_named_before_a_model_loads(directory, la
 def test_a_model_that_a_server_runs_needs_no_weights_here(directory, tmp_path):
     bare = shutil.copytree(directory, tmp_path / "bare")
     (bare / "model.safetensors").unlink()
-    with pytest.raises(ThinkscaleError, match="holds no .safetensors weights"):
+    with pytest.raises(ThinkscaleError, match="holds no"):
         register("m", bare)
     record = register("m", bare, weights=False)
     server = {"url": "http://127.0.0.1:1", "software": "vllm"}
