@@ -76,7 +76,8 @@ def tokens(prompt, sampling: Sampling, seed: int, penalty: float = 1.0) -> Itera
 class Small:
     """A server of one kind.
 
-    name: of its model. window: tokens. script: what it says, instead of what the model does.
+    name: of its model. window: in tokens. tokens: how many its model has. script: what it says,
+    instead of what the model does.
     shout: whether its tokenizer reads all in capitals. faults: what befalls the next completions,
     one each: a status, `drop` (in the midst), `close`, `hang`, `slow`, or `replace` (by another
     model). seen: bodies of completions, in their order. keys: what stood in the header that
@@ -86,6 +87,7 @@ class Small:
     software: str
     name: str = "reasoner"
     window: int = 512
+    tokens: int = 645
     key: str | None = None
     url: str = ""
     script: list[int] | None = None
@@ -113,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
                 card = {"id": small.name, "root": str(REASONER), "max_model_len": small.window}
                 self._json({"object": "list", "data": [card]})
             case "llama.cpp", "/v1/models":
-                meta = {"n_vocab": 643, "n_params": 575_000, "size": 2_300_000}
+                meta = {"n_vocab": small.tokens, "n_params": 575_000, "size": 2_300_000}
                 self._json({"object": "list", "data": [{"id": small.name, "meta": meta}]})
             case "llama.cpp", "/props":
                 settings = {"n_ctx": small.window}
@@ -209,10 +211,10 @@ class _Handler(BaseHTTPRequestHandler):
     # ---------------------------------------------------------------- their ways
 
     def _openai(self, body) -> None:
-        prompt, most = body["prompt"], body["max_tokens"]
-        if body["model"] != self.small.name:
+        small, prompt, most = self.small, body["prompt"], body["max_tokens"]
+        if body["model"] != small.name:
             return self._json({"error": {"code": 404, "message": "no such model"}}, 404)
-        if max(prompt) >= model().config.vocab_size or len(prompt) + most > self.small.window:
+        if max(prompt) >= small.tokens or len(prompt) + most > small.window:
             return self._json({"error": {"code": 400, "message": "out of vocabulary"}}, 400)
         penalty = body.get("repetition_penalty", 2.0)
         if body.get("stream"):

@@ -19,6 +19,7 @@ from thinkscale.engines.completions.dialect import (
     cut,
     probe_ids,
 )
+from thinkscale.errors import ThinkscaleError
 
 _PATH = "completion"
 # All other samplers are off, whatever the server was started with. Without its cache of prompts, a
@@ -133,6 +134,11 @@ async def _describe(client: Client, model: Model) -> tuple[str, Mapping[str, Any
         text = (await client.post("detokenize", {"tokens": ids}))["content"]
         check_text(client, model, ids, text)
     meta = cards[name].get("meta") or {}
+    if meta.get("n_vocab", len(model.tokenizer)) < len(model.tokenizer):
+        raise ThinkscaleError(
+            f"{client.server.url}: the server's model has {meta['n_vocab']} tokens, and the "
+            f"tokenizer of {model.path} has {len(model.tokenizer)}; expected the model of the study"
+        )
     sizes = {key: meta.get(key) for key in ("n_vocab", "n_params", "size")}
     return name, {"id": name, "model_path": props.get("model_path"), **sizes}
 
