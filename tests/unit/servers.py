@@ -77,11 +77,10 @@ class Small:
     """A server of one kind.
 
     name: of its model. window: in tokens. tokens: how many its model has. script: what it says,
-    instead of what the model does.
-    shout: whether its tokenizer reads all in capitals. faults: what befalls the next completions,
-    one each: a status, `drop` (in the midst), `close`, `hang`, `slow`, or `replace` (by another
-    model). seen: bodies of completions, in their order. keys: what stood in the header that
-    authorises.
+    instead of what the model does. shout: whether its tokenizer reads all in capitals. faults: what
+    befalls the next completions, one each: a status, `drop` (in the midst), `close`, `hang`, `slow`
+    (until all others have befallen it), or `replace` (by another model). seen: bodies of
+    completions, in their order. keys: what stood in the header that authorises.
     """
 
     software: str
@@ -163,8 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.small.name += " 2" if self.fault == "replace" else ""
             self.close_connection = True
         else:
-            if self.fault == "slow":
-                time.sleep(0.5)
+            while self.fault == "slow" and self.small.faults:
+                time.sleep(0.01)
             answer(body)
 
     def _events(self, events, form="data: {}\n\n") -> None:
@@ -295,7 +294,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _bytes(token: int) -> bytes:
     """The bytes a token stands for, which may be a part of a character."""
-    text = tokenizer().convert_ids_to_tokens(token)
+    text = tokenizer().convert_ids_to_tokens(token) or ""
     known = _byte_of()
     return bytes(known[c] for c in text) if set(text) <= set(known) else text.encode()
 

@@ -114,6 +114,11 @@ def answered(engine, requests) -> list[Completion]:
     return [done[ticket] for ticket in range(len(requests))]
 
 
+def longest(asked, thought) -> tuple[Request, tuple[int, ...]]:
+    """The request with the longest thought, and that."""
+    return max(zip(asked, (t.ids for t in thought), strict=True), key=lambda pair: len(pair[1]))
+
+
 def drawn(completion: Completion) -> tuple[int, ...]:
     return completion.ids + completion.end_ids
 
@@ -139,8 +144,7 @@ def test_thinking_ends_at_its_marker_which_is_told_apart(asked, thought):
 
 
 def test_a_stop_sequence_of_several_tokens_ends_where_all_of_it_stands(greedy, asked, thought):
-    request, ids = asked[0], thought[0].ids
-    assert len(ids) > 12
+    request, ids = longest(asked, thought)
     # Found late, though its first token and its last may come before; the longest counts.
     stop = next(ids[n : n + 3] for n in range(6, len(ids) - 3) if ids[n] in ids[:n])
     first = next(n for n in range(len(ids)) if ids[n : n + 3] == stop)
@@ -186,8 +190,8 @@ def test_forks_of_a_row_do_not_disturb_each_other(greedy, asked, thought):
 # ------------------------------------------------------------------ noise
 
 
-def test_the_same_request_draws_the_same_and_other_rows_draw_otherwise(sampling, asked):
-    request = replace(asked[0], stops=(), max_new=20)
+def test_the_same_request_draws_the_same_and_other_rows_draw_otherwise(sampling, asked, thought):
+    request = replace(longest(asked, thought)[0], stops=(), max_new=20)
     rows = [replace(request, noise=noise_key(1, "a row", sample)) for sample in range(4)]
     first = [answered(sampling, [row])[0] for row in rows]
     assert [answered(sampling, [row])[0] for row in reversed(rows)] == first[::-1]

@@ -20,7 +20,7 @@ from thinkscale.errors import ThinkscaleError
 Result = TypeVar("Result")
 
 _LONGEST = 60.0  # seconds between two attempts, unless the server asks for more
-_BACKOFF = wait_exponential_jitter(initial=0.5, max=_LONGEST)
+_BACKOFF = wait_exponential_jitter(multiplier=0.5, max=_LONGEST)
 _PASSING = {408, 425, 429}  # besides those of 500 and above
 
 

@@ -74,7 +74,7 @@ class Completions:
         self._shares = _Shares()
         self._seen, self._seeing = 0.0, asyncio.Lock()
         self._runner = asyncio.Runner()
-        weakref.finalize(self, self._runner.close)
+        weakref.finalize(self, _close, self._runner)
         name, self._served = self._runner.run(client.repeated(self._described, self._nothing))
         self._asking = Asking(client, model, sampling, name)
 
@@ -167,6 +167,14 @@ class Completions:
                     f"and the run began with {self._served}; expected the same to its end"
                 )
             self._seen = time.monotonic()
+
+
+def _close(runner: asyncio.Runner) -> None:
+    """End what is still under way; but not in another loop, which allows none beside it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        runner.close()
 
 
 @dataclass
