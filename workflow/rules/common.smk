@@ -18,6 +18,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
 from thinkscale.jobs.preflight import (
     check_bank,
+    check_engines,
     check_graders,
     check_levels,
     check_strategies,
@@ -41,6 +42,7 @@ def checked_study():
             refuse_repeated_keys(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
+            check_engines(study, where)
             check_graders(study.grading.graders, where, study.grading.pattern)
             check_strategies(study.strategies, where)
             check_levels(study, where)
@@ -250,6 +252,17 @@ def model_settings(wildcards):
 
 def remote_code_trusted(wildcards):
     return model_config(wildcards.model).inference.trust_remote_code
+
+
+def needs_weights(model):
+    """Whether a model's weights are needed here: a server has its own."""
+    parents = [other.derive.parent for other in STUDY.models if other.derive is not None]
+    rewards = [s.model.name for s in STUDY.scorers if s.kind in ("orm", "prm") and s.model]
+    return model.inference.engine != "completions" or model.name in [*parents, *rewards]
+
+
+def weights_needed(wildcards):
+    return needs_weights(model_config(wildcards.model))
 
 
 def expected_fingerprint(wildcards):
@@ -503,4 +516,5 @@ def planned(model):
         "offline": model.inference.offline,
         "trust_remote_code": model.inference.trust_remote_code,
         "fingerprint": model.fingerprint,
+        "weights": needs_weights(model),
     }

@@ -1,9 +1,10 @@
 """What an engine is asked and what it answers; engines know nothing of budgets."""
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -132,6 +133,43 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """temperature 0 is greedy; top_p in (0, 1]; top_k 0 keeps every token."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+
+
+class Model(Protocol):
+    """A model without its weights. `context` in tokens; `eos`: every id that ends a turn."""
+
+    path: Path
+    tokenizer: Any
+    eos: frozenset[int]
+    context: int
+
+
+@dataclass(frozen=True)
+class Openable:
+    """An engine before anything runs: what is known of it, and how it is opened.
+
+    identity: what decides its tokens apart from the request, the weights and `Sampling`, as JSON
+    values: a part of the journal's key. versions: of what computes them, where it is known.
+    device: the kind of device the model runs on. open: loads the weights, or calls on the server.
+    reads: whether it answers requests that read.
+    """
+
+    name: str
+    exact_tokens: bool
+    identity: Mapping[str, Any]
+    versions: str
+    device: str
+    open: Callable[[], Engine]
+    reads: bool = True
+
+
 def noise_key(seed: int, item_id: str, sample: int) -> bytes:
     """Key a row's noise by what the row is, never by where in a batch or shard it stands."""
     return hashlib.blake2b(f"{seed}\x1f{item_id}\x1f{sample}".encode(), digest_size=16).digest()
@@ -147,6 +185,17 @@ def uniforms(key: bytes, start: int, count: int) -> np.ndarray:
     generator = np.random.Philox(key=int.from_bytes(key, "little"), counter=first)
     words = np.random.Generator(generator).random(start - 4 * first + count)
     return words[start - 4 * first :]
+
+
+def seed(request: Request) -> int:
+    """A request's seed below 2**31, for engines that draw a request's noise from one number.
+
+    It is of the row and of the position, since a request that goes on from another's tokens under
+    the same seed would be given that one's random numbers again.
+    """
+    place = request.position.to_bytes(8, "little")
+    digest = hashlib.blake2b(place, key=request.noise, digest_size=4, person=b"seed")
+    return int.from_bytes(digest.digest(), "little") >> 1
 
 
 def split_at_end(

@@ -12,13 +12,10 @@ from typing import Any
 import pandas as pd
 
 from thinkscale.config.inference import Inference, Thinking
-from thinkscale.engines.base import Engine
+from thinkscale.engines.base import Engine, Openable, Sampling
 from thinkscale.engines.journal import Journaled
-from thinkscale.engines.transformers.engine import SAMPLER_VERSION, open_engine, versions
+from thinkscale.engines.registry import openable
 from thinkscale.engines.transformers.loading import Checkpoint, Loading, open_checkpoint
-from thinkscale.engines.transformers.memory import GIB
-from thinkscale.engines.transformers.sampling import Sampling
-from thinkscale.engines.transformers.stream import Stream
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.plan import Work
 from thinkscale.jobs.progress import Progress, usage_record
@@ -36,21 +33,22 @@ class Prepared:
 
     record: Mapping[str, Any]
     checkpoint: Checkpoint
+    engine: Openable
     work: Work
     identity: dict[str, Any]
     settings: Inference
 
     def open(self) -> Engine:
-        """Load the weights, having seen that they are still those that were registered."""
+        """Open the engine, having seen that the model is still the one that was registered."""
         verify(self.record)
-        memory = self.settings.memory
-        return open_engine(
-            self.checkpoint,
-            _sampling(self.settings),
-            self.settings.batch_size,
-            None if memory is None else int(memory * GIB),
-            self.settings.attention,
-        )
+        return self.engine.open()
+
+    @property
+    def parameters(self) -> int | None:
+        """How many the model has, by its files or by what is said of a server's; else unknown."""
+        server = self.settings.server
+        said = None if server is None else server.parameters
+        return said or parameters(Path(self.record["directory"])) or None
 
     def journal(self, directory: Path, writer: str) -> Journaled:
         return Journaled(
@@ -58,9 +56,9 @@ class Prepared:
             directory,
             writer,
             self.identity,
-            name=Stream.name,
-            exact_tokens=Stream.exact_tokens,
-            versions=versions(),
+            name=self.engine.name,
+            exact_tokens=self.engine.exact_tokens,
+            versions=self.engine.versions,
             others=self.settings.journal == "any",
         )
 
@@ -99,13 +97,13 @@ def prepare(
         max_swaps=conditions["max_swaps"],
         whole_turn=thinking.turn_end == "response",
     )
+    sampling = Sampling(settings.temperature, settings.top_p, settings.top_k)
+    engine = openable(settings.engine, checkpoint, sampling, settings.model_dump())
     identity = {
-        "engine": Stream.name,
-        "sampler": SAMPLER_VERSION,
+        "engine": engine.name,
         "fingerprint": record["fingerprint"],
-        "attention": settings.attention,
-        "sampling": asdict(_sampling(settings)),
-        **checkpoint.identity(),
+        "sampling": asdict(sampling),
+        **engine.identity,
     }
     work = Work(
         prompts,
@@ -117,7 +115,7 @@ def prepare(
         unthinking=unthinking,
         readouts=options_spelled(items, settings, tokenizer) if settings.readout else {},
     )
-    return Prepared(record, checkpoint, work, identity, settings)
+    return Prepared(record, checkpoint, engine, work, identity, settings)
 
 
 def prompts_of(
@@ -203,16 +201,13 @@ def checkpoint_of(record: Mapping[str, Any], settings: Inference) -> Checkpoint:
         settings.quantization,
         settings.trust_remote_code,
     )
-    return open_checkpoint(Path(record["directory"]), loading, settings.context)
+    weights = settings.engine != "completions"
+    return open_checkpoint(Path(record["directory"]), loading, settings.context, weights)
 
 
 def configured_sweep(conditions: Mapping[str, Any]) -> dict[str, Condition]:
     """Return the conditions of a study, by name, from the values of its configuration."""
     return sweep(**{k: v for k, v in conditions.items() if v is not None and k != "max_swaps"})
-
-
-def _sampling(settings: Inference) -> Sampling:
-    return Sampling(settings.temperature, settings.top_p, settings.top_k)
 
 
 def run(
@@ -239,9 +234,9 @@ def run(
         thought,
         journal.usage(),
         recalled=journal.recalled,
-        device=prepared.checkpoint.device_type,
+        device=prepared.engine.device,
         model=model,
-        parameters=parameters(Path(prepared.record["directory"])),
+        parameters=prepared.parameters,
         shard=shard,
     )
     return thought, usage

@@ -1,7 +1,7 @@
 """Checks of the world around a configuration, made before anything is built."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,7 +10,9 @@ import pandas as pd
 
 from thinkscale.calibration.bank import generate_bank
 from thinkscale.config import Study
+from thinkscale.config.models import Model
 from thinkscale.config.strategies import Strategy
+from thinkscale.config.study import judge_model, scorer_models
 from thinkscale.data import contracts
 from thinkscale.data.graded import COUNTED, bank_numbers
 from thinkscale.errors import ThinkscaleError
@@ -29,6 +31,31 @@ def check_writable(directory: Path) -> None:
             f"`results`: cannot write to {existing} ({error.strerror}); expected a directory this "
             "user may write to"
         ) from error
+
+
+def check_engines(study: Study, where: str) -> None:
+    """Raise ThinkscaleError unless every engine that a study, read from `where`, names is there."""
+    from thinkscale.engines.registry import ENGINES
+
+    for key, model in _asked(study):
+        if (found := model.inference.engine) not in ENGINES:
+            raise ThinkscaleError(
+                f"{where}: `{key}inference.engine`: found {found!r}, which is not there; expected "
+                f"one of {', '.join(ENGINES)}"
+            )
+
+
+def _asked(study: Study) -> Iterator[tuple[str, Model]]:
+    """Every model that is run, with the key below which its settings stand."""
+    if (judge := judge_model(study)) is not None:
+        yield "grading.judge.model.", judge
+    scorers = [scorer.name for scorer in study.scorers]
+    for name, model in scorer_models(study).items():
+        yield f"scorers[{scorers.index(name)}].model.", model
+    for index, model in enumerate(study.models):
+        if model.responses is None:
+            shared = model.inference.engine == study.inference.engine
+            yield "" if shared else f"models[{index}].", model
 
 
 def check_graders(graders: Sequence[str], where: str, pattern: str | None = None) -> None:

@@ -66,7 +66,7 @@ def usage_record(
     recalled: int,
     device: str,
     model: str,
-    parameters: int,
+    parameters: int | None,
     shard: int,
 ) -> dict[str, Any]:
     """Return what a job took and gave, as JSON values.
@@ -97,13 +97,11 @@ def usage_record(
 
 def usage_line(record: Mapping[str, Any], verb: str = "think") -> str:
     """Return a job's record as one line to read."""
-    memory = record["peak_memory_bytes"]
-    engine = (
-        "the model was not loaded"
-        if memory is None
-        else f"{record['seconds']:.1f} s, {record['sampled_tokens'] / record['seconds']:,.0f} "
-        f"tokens/s, peak memory {memory / 2**20:,.0f} MiB"
-    )
+    engine, memory = "the model was not loaded", record["peak_memory_bytes"]
+    if seconds := record["seconds"]:
+        engine = f"{seconds:.1f} s, {record['sampled_tokens'] / seconds:,.0f} tokens/s"
+    if memory is not None:
+        engine += f", peak memory {memory / 2**20:,.0f} MiB"
     refused = f"; items that do not fit the context: {record['errors']}" if record["errors"] else ""
     return (
         f"{verb} {record['model']}: "

@@ -1,12 +1,16 @@
 """The embedded engine: a causal language model through transformers, sampled in one stream."""
 
+from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
+from thinkscale.engines.base import Openable, Sampling
 from thinkscale.engines.transformers.attention import ATTENTION
 from thinkscale.engines.transformers.cpu.norms import use_fused_norms
 from thinkscale.engines.transformers.cpu.products import use_onednn
 from thinkscale.engines.transformers.loading import Checkpoint, load_weights
-from thinkscale.engines.transformers.sampling import Sampling
+from thinkscale.engines.transformers.memory import GIB
 from thinkscale.engines.transformers.stream import Settings, Stream
 from thinkscale.engines.transformers.supported import check_supported
 
@@ -20,6 +24,23 @@ SAMPLER_VERSION = 1
 def versions() -> str:
     """The libraries whose versions may change last bits, as each record of the journal has them."""
     return ", ".join(f"{package} {version(package)}" for package in ("torch", "transformers"))
+
+
+def openable(model: Checkpoint, sampling: Sampling, settings: Mapping[str, Any]) -> Openable:
+    """See `registry.openable`; of the settings: `batch_size`, `memory` (GiB) and `attention`."""
+    memory, attention = settings["memory"], settings["attention"]
+    return Openable(
+        name=Stream.name,
+        exact_tokens=Stream.exact_tokens,
+        identity={"sampler": SAMPLER_VERSION, "attention": attention, **model.identity()},
+        versions=versions(),
+        device=model.device_type,
+        open=partial(
+            open_engine,
+            *(model, sampling, settings["batch_size"]),
+            *(None if memory is None else int(memory * GIB), attention),
+        ),
+    )
 
 
 def open_engine(

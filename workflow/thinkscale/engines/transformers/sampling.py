@@ -1,19 +1,10 @@
 """Draw tokens from logits with noise that belongs to the row, not to the batch."""
 
-from dataclasses import dataclass
-
 import torch
 
+from thinkscale.engines.base import Sampling
+
 _HEAD = 256  # tokens that nearly always hold a nucleus
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """temperature 0 is greedy; top_p in (0, 1]; top_k 0 keeps every token."""
-
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
 
 
 def draw(
