@@ -10,19 +10,13 @@ LIBRARY = Path(workflow.current_basedir).parent / "thinkscale"
 
 sys.path.insert(0, str(LIBRARY.parent))
 
-from thinkscale.config import parse_study, refuse_repeated_keys
+from thinkscale.config import parse_study, read_yaml
 from thinkscale.config.corpora import tokenizer_file
 from thinkscale.config.study import judge_model, scorer_models
 from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
-from thinkscale.jobs.preflight import (
-    check_bank,
-    check_graders,
-    check_levels,
-    check_strategies,
-    check_writable,
-)
+from thinkscale.jobs.preflight import check_surroundings
 from thinkscale.thinking.strategies.registry import APPROACHES
 from thinkscale.thinking.strategies.search import samples_drawn
 
@@ -38,14 +32,10 @@ def checked_study():
     where = str(workflow.configfiles[-1]) if workflow.configfiles else "--config"
     try:
         for path in workflow.configfiles:
-            refuse_repeated_keys(Path(path))
+            read_yaml(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
-            check_graders(study.grading.graders, where, study.grading.pattern)
-            check_strategies(study.strategies, where)
-            check_levels(study, where)
-            check_writable(Path(study.results, study.study))
-            check_bank(study, Path(study.results, study.study, "items.parquet"))
+            check_surroundings(study, where, made_here=[RETRAINED])
     except ThinkscaleError as error:
         sys.exit(f"thinkscale: {error}")
     return study

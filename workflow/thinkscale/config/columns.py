@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, field_validator
 from pydantic.types import StrictBool
 
-from thinkscale.config.section import Section, Text, placeholders, setting
+from thinkscale.config.section import NotASwitch, Section, Text, placeholders, setting
 
 
 def _names(value: Any) -> Any:
@@ -31,8 +31,16 @@ def _one_group(pattern: str) -> str:
     return pattern
 
 
-_TEXT_OR_LIST = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-Column = Annotated[list[str | None], BeforeValidator(_names), WithJsonSchema(_TEXT_OR_LIST)]
+_NAME = {"type": ["string", "integer"], "minLength": 1}
+_TEXT_OR_LIST = {
+    "anyOf": [
+        _NAME,
+        {"type": "array", "items": {"anyOf": [_NAME, {"type": "null"}]}, "minItems": 1},
+    ]
+}
+Column = Annotated[
+    list[str | None], BeforeValidator(_names), WithJsonSchema({"anyOf": [_NAME, _NAMES]})
+]
 Pattern = Annotated[str, AfterValidator(_one_group)]
 
 # Ways to say the same: a key that is given takes the place of a preset's others.
@@ -77,7 +85,7 @@ class Columns(Section):
     key: Column | None = setting(
         ["key"], "Column of the right option's label, or of its text; of several, as in `A,C`."
     )
-    key_counts_from: Literal[0, 1] | None = setting(
+    key_counts_from: Annotated[Literal[0, 1], NotASwitch] | None = setting(
         None, "Where the key is the option's number: what the first option counts as."
     )
     correct_option: Column | None = setting(

@@ -12,7 +12,7 @@ from thinkscale.config.grading import Grading
 from thinkscale.config.inference import Inference, Prompt
 from thinkscale.config.items import Items
 from thinkscale.config.models import Model, OtherModel
-from thinkscale.config.section import Name, NonNegative, Section, setting
+from thinkscale.config.section import Name, NonNegative, Section, Text, setting
 from thinkscale.config.strategies import Scorer, Strategy
 from thinkscale.config.sweep import Conditions
 
@@ -22,7 +22,7 @@ class Study(Section):
 
     study: Name = setting(..., "Name of the study and of its directory.")
     seed: NonNegative = setting(0, "Seed of every random choice.")
-    results: str = setting("results", "Directory that holds `<study>/`.")
+    results: Text = setting("results", "Directory that holds `<study>/`.")
     items: Items = setting(..., "The item bank.")
     models: list[Model] = setting(..., "The models, in display order.", min_length=1)
     inference: Inference = setting(

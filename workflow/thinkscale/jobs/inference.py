@@ -20,6 +20,7 @@ from thinkscale.engines.transformers.memory import GIB
 from thinkscale.engines.transformers.sampling import Sampling
 from thinkscale.engines.transformers.stream import Stream
 from thinkscale.errors import ThinkscaleError
+from thinkscale.jobs.job import stopping
 from thinkscale.jobs.plan import Work
 from thinkscale.jobs.progress import Progress, usage_record
 from thinkscale.models.registry import verify
@@ -62,6 +63,7 @@ class Prepared:
             exact_tokens=Stream.exact_tokens,
             versions=versions(),
             others=self.settings.journal == "any",
+            stop=stopping,
         )
 
 
