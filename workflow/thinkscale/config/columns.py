@@ -31,16 +31,8 @@ def _one_group(pattern: str) -> str:
     return pattern
 
 
-_NAME = {"type": ["string", "integer"], "minLength": 1}
-_TEXT_OR_LIST = {
-    "anyOf": [
-        _NAME,
-        {"type": "array", "items": {"anyOf": [_NAME, {"type": "null"}]}, "minItems": 1},
-    ]
-}
-Column = Annotated[
-    list[str | None], BeforeValidator(_names), WithJsonSchema({"anyOf": [_NAME, _NAMES]})
-]
+_TEXT_OR_LIST = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+Column = Annotated[list[str | None], BeforeValidator(_names), WithJsonSchema(_TEXT_OR_LIST)]
 Pattern = Annotated[str, AfterValidator(_one_group)]
 
 # Ways to say the same: a key that is given takes the place of a preset's others.

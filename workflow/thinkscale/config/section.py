@@ -22,6 +22,15 @@ def _no_switch(value: Any) -> Any:
     return value
 
 
+def _at_most(limit: int) -> AfterValidator:
+    def check(value: int) -> int:
+        if value > limit:
+            raise ValueError(f"at most {limit:,}")
+        return value
+
+    return AfterValidator(check)
+
+
 def setting(default: Any, meaning: str, unit: str | None = None, **limits: Any) -> Any:
     """A key of a section: its default (`...`: none, it is needed), its meaning and its unit.
 
@@ -53,8 +62,9 @@ GraderName = Annotated[str, StringConstraints(pattern=GRADER_PATTERN)]
 Colour = Annotated[str, StringConstraints(pattern=COLOUR_PATTERN)]
 Device = Annotated[str, StringConstraints(pattern=_DEVICE_PATTERN)]
 Fingerprint = Annotated[str, StringConstraints(pattern=_FINGERPRINT_PATTERN)]
-Positive = Annotated[StrictInt, Field(ge=1, le=10**9)]
-NonNegative = Annotated[StrictInt, Field(ge=0, lt=2**63)]
+# More cannot be meant, and would be begun: a hang, or all of the memory. A seed may be long.
+Positive = Annotated[StrictInt, Field(ge=1), _at_most(2**31)]
+NonNegative = Annotated[StrictInt, Field(ge=0), _at_most(2**53)]
 NotASwitch = BeforeValidator(_no_switch)
 Number = Annotated[float, NotASwitch]
 Share = Annotated[float, Field(gt=0, lt=1), NotASwitch]

@@ -35,7 +35,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def decoded(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
     """The file as text, its line ends as they are; bytes that are none are named by their line."""
     try:
-        b"".decode(encoding)
+        "a".encode(encoding)
     except (LookupError, UnicodeError) as error:
         raise ThinkscaleError(
             f"{path}: `encoding` is {encoding!r}, which is no encoding of text; expected one as "

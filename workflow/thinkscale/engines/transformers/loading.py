@@ -94,9 +94,11 @@ def open_checkpoint(path: Path, loading: Loading, context: int | None = None) ->
             stacklevel=2,
         )
     local = {"local_files_only": True, "trust_remote_code": loading.trust_remote_code}
-    with _explained(path):
+    with _explained(path / "config.json"):
         config = AutoConfig.from_pretrained(path, **local)
+    with _explained(path):
         tokenizer = AutoTokenizer.from_pretrained(path, **local)
+        tokenizer("")  # some settings are at fault only where they are used
         eos = _eos_ids(path, config, tokenizer)
         dtype = _dtype_name(path, config, loading.dtype)
         window = getattr(config.get_text_config(), "max_position_embeddings", None) or context
