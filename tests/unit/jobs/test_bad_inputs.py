@@ -68,7 +68,7 @@ VALUES = (
 COLUMN_KEYS = ("items.columns.", "models[].derive.reward.bank.columns.")
 NUMBERS = [-1, 10**12, 10**25, [1, 1]]
 TAKEN = {
-    "analyses.divergence.smoothing": [0.5],
+    "analyses.divergence.smoothing": [0.5, 10**12, 10**25],
     **{f"{of}.inference": [None] for of in ("models[]", "scorers[].model", "grading.judge.model")},
 }
 
