@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from thinkscale.config.inference import Inference
 from thinkscale.config.items import Items
 from thinkscale.config.sweep import Conditions
+from thinkscale.engines.transformers import engine
 from thinkscale.engines.transformers.engine import open_engine
 from thinkscale.engines.transformers.loading import Loading, load_weights, open_checkpoint
 from thinkscale.engines.transformers.sampling import Sampling
@@ -257,6 +258,15 @@ def test_a_device_without_room_for_the_weights(monkeypatch, refusal):
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", refuse)
     said = told(load_weights, open_checkpoint(REASONER, CPU), "eager")
     assert "do not fit in the free memory of cpu" in said and "`quantization: 8bit`" in said
+
+
+def test_a_device_with_room_for_the_weights_and_no_more(monkeypatch):
+    def refuse(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(engine, "check_supported", refuse)
+    said = told(open_engine, open_checkpoint(REASONER, CPU), Sampling(1.0, 1.0, 0), 2)
+    assert "do not fit in the free memory of cpu" in said
 
 
 def test_a_gpu_that_fails_otherwise(monkeypatch):

@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,38 +123,47 @@ def load_weights(
     """
     from transformers import AutoModelForCausalLM
 
-    from thinkscale.engines.transformers.memory import is_out_of_memory
-
     path, loading = checkpoint.path, checkpoint.loading
     device = _device(loading.device)
     quantizer = _quantizer(loading.quantization, checkpoint.dtype_name, device.type)
-    try:
-        with _explained(path, but=is_out_of_memory):
-            model, report = (loaded_as or AutoModelForCausalLM).from_pretrained(
-                path,
-                config=checkpoint.config,
-                dtype=checkpoint.dtype_name,
-                device_map=loading.device_map or str(device),
-                quantization_config=quantizer,
-                attn_implementation=attention,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=loading.trust_remote_code,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # told below, by name
-            )
-    except (RuntimeError, MemoryError) as error:
-        raise ThinkscaleError(
-            f"{path}: the weights as {loading.quantization or checkpoint.dtype_name} do not fit "
-            f"in the free memory of {loading.device_map or device}; set `dtype: bfloat16`, "
-            "`quantization: 8bit` or `4bit`, or `device_map: auto` (several GPUs, or a part in "
-            "the CPU's memory)"
-        ) from error
+    with _explained(path), fitting(checkpoint):
+        model, report = (loaded_as or AutoModelForCausalLM).from_pretrained(
+            path,
+            config=checkpoint.config,
+            dtype=checkpoint.dtype_name,
+            device_map=loading.device_map or str(device),
+            quantization_config=quantizer,
+            attn_implementation=attention,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=loading.trust_remote_code,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, by name
+        )
     _check_complete(path, report)
     _check_fits(path, model, report["unexpected_keys"])
     _check_numbers(path, model)
     _tell_placement(path, model)
     return model.eval()
+
+
+@contextmanager
+def fitting(checkpoint: Checkpoint) -> Iterator[None]:
+    """Say what can be done where memory does not suffice for a model."""
+    from thinkscale.engines.transformers.memory import is_out_of_memory
+
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        loading = checkpoint.loading
+        raise ThinkscaleError(
+            f"{checkpoint.path}: the weights as {loading.quantization or checkpoint.dtype_name} do "
+            f"not fit in the free memory of {loading.device_map or _named(loading.device)}; set "
+            "`dtype: bfloat16`, `quantization: 8bit` or `4bit`, or `device_map: auto` (several "
+            "GPUs, or a part in the CPU's memory)"
+        ) from error
 
 
 def _check_complete(path: Path, report: dict[str, Any]) -> None:
@@ -217,18 +226,13 @@ def _some(names: Sequence[str]) -> str:
 
 
 @contextmanager
-def _explained(
-    path: Path, but: Callable[[Exception], bool] = lambda error: False
-) -> Iterator[None]:
-    """Turn what transformers raises over a model's files into one message: it can be anything.
-
-    but: what is left as it is.
-    """
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what transformers raises over a model's files into one message: it can be anything."""
     try:
         yield
+    except ThinkscaleError:
+        raise
     except Exception as error:
-        if isinstance(error, ThinkscaleError) or but(error):
-            raise
         reason = " ".join(str(error).split())
         if "trust_remote_code=True" in reason:
             reason = (
