@@ -39,12 +39,6 @@ class Instruction:
         """The user's message with the instruction."""
         return self.template.format(message=message, length=self.length)
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What it adds to a message, before and behind it."""
-        pieces = self.template.split("{message}")
-        return tuple(piece.format(length=self.length).strip() for piece in pieces)
-
 
 def user_message(item: Mapping[str, Any], template: str | None, option: str, separator: str) -> str:
     """Fill an item's stem and options into the prompt's template.
@@ -143,10 +137,11 @@ def _check_shown(text: str, system: str | None, turns: Sequence[str]) -> None:
     shown = "".join(text.split())  # templates may trim and wrap
     for key, message in (("system", system or ""), *(("template", turn) for turn in turns[::2])):
         if "".join(message.split()) not in shown:
+            lines = (line for line in message.splitlines() if "".join(line.split()) not in shown)
             raise ThinkscaleError(
                 f"`inference.prompt.{key}`: the model's chat template leaves it out or changes it: "
-                f"found no {message[:60]!r} in the prompt it makes; expected a template that shows "
-                "every message"
+                f"found no {next(lines, message)[:60]!r} in the prompt it makes; expected a "
+                "template that shows every message"
             )
 
 
