@@ -11,6 +11,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 .PHONY: study plan inspect test test-dear bench calibrate-statistics lint format docs clean help
 
 study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
+	@python -m thinkscale.config $(ARGS)
 	snakemake --cores $(CORES) $(ARGS)
 
 # Chains, responses, tokens at most and expected, and the time they take here, model by model:
@@ -18,6 +19,7 @@ study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 # what that samples is kept, and the study will not sample it again. Trains nothing.
 #   make plan ARGS="--configfile config/studies/mine.yaml"
 plan: $(VENV)/.installed  ## say what the study will cost
+	@python -m thinkscale.config $(ARGS)
 	snakemake --cores $(CORES) --quiet rules host progress $(ARGS) -- plan
 
 # In an environment of its own: inspect_ai asks for an older fsspec and python-dateutil.

@@ -10,20 +10,13 @@ LIBRARY = Path(workflow.current_basedir).parent / "thinkscale"
 
 sys.path.insert(0, str(LIBRARY.parent))
 
-from thinkscale.config import parse_study, refuse_repeated_keys
+from thinkscale.config import parse_study, read_yaml
 from thinkscale.config.corpora import tokenizer_file
-from thinkscale.config.study import judge_model, scorer_models
+from thinkscale.config.study import judge_model, needs_weights, scorer_models
 from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
-from thinkscale.jobs.preflight import (
-    check_bank,
-    check_engines,
-    check_graders,
-    check_levels,
-    check_strategies,
-    check_writable,
-)
+from thinkscale.jobs.preflight import check_surroundings
 from thinkscale.thinking.strategies.registry import APPROACHES
 from thinkscale.thinking.strategies.search import samples_drawn
 
@@ -39,15 +32,10 @@ def checked_study():
     where = str(workflow.configfiles[-1]) if workflow.configfiles else "--config"
     try:
         for path in workflow.configfiles:
-            refuse_repeated_keys(Path(path))
+            read_yaml(Path(path))
         study = parse_study(config, where, made_here=[RETRAINED])
         if workflow.is_main_process:
-            check_engines(study, where)
-            check_graders(study.grading.graders, where, study.grading.pattern)
-            check_strategies(study.strategies, where)
-            check_levels(study, where)
-            check_writable(Path(study.results, study.study))
-            check_bank(study, Path(study.results, study.study, "items.parquet"))
+            check_surroundings(study, where, made_here=[RETRAINED])
     except ThinkscaleError as error:
         sys.exit(f"thinkscale: {error}")
     return study
@@ -254,15 +242,8 @@ def remote_code_trusted(wildcards):
     return model_config(wildcards.model).inference.trust_remote_code
 
 
-def needs_weights(model):
-    """Whether a model's weights are needed here: a server has its own."""
-    parents = [other.derive.parent for other in STUDY.models if other.derive is not None]
-    rewards = [s.model.name for s in STUDY.scorers if s.kind in ("orm", "prm") and s.model]
-    return model.inference.engine != "completions" or model.name in [*parents, *rewards]
-
-
 def weights_needed(wildcards):
-    return needs_weights(model_config(wildcards.model))
+    return needs_weights(STUDY, model_config(wildcards.model))
 
 
 def expected_fingerprint(wildcards):
@@ -516,5 +497,5 @@ def planned(model):
         "offline": model.inference.offline,
         "trust_remote_code": model.inference.trust_remote_code,
         "fingerprint": model.fingerprint,
-        "weights": needs_weights(model),
+        "weights": needs_weights(STUDY, model),
     }

@@ -21,6 +21,8 @@ rule compare_tokens:
         log_of("compare_tokens.log"),
     benchmark:
         time_of("compare_tokens.tsv")
+    # A corpus at fault is found before models have thought.
+    priority: 45
     conda:
         "../../envs/analysis.yaml"
     threads: 2
@@ -51,6 +53,8 @@ rule measure_overlap:
         log_of("measure_overlap.log"),
     benchmark:
         time_of("measure_overlap.tsv")
+    # A corpus at fault is found before models have thought.
+    priority: 45
     conda:
         "../../envs/analysis.yaml"
     threads: 2

@@ -6,7 +6,11 @@ with job(snakemake):
     import pandas as pd
 
     from thinkscale.data import contracts
+    from thinkscale.jobs.items import check_thought
 
     for name, path in snakemake.output.items():
         frames = [contracts.read(shard, name) for shard in snakemake.input[name]]
-        contracts.write(pd.concat(frames, ignore_index=True), path, name)
+        gathered = pd.concat(frames, ignore_index=True)
+        if name == "responses":
+            check_thought(gathered)
+        contracts.write(gathered, path, name)

@@ -8,7 +8,7 @@ from thinkscale.jobs.job import job, require
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-with job(snakemake) as say:
+with job(snakemake, finishes=True) as say:
     from thinkscale.config.inference import Inference
     from thinkscale.data import contracts
 

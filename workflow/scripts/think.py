@@ -9,7 +9,7 @@ from thinkscale.jobs.job import job, require
 # The model's files are registered by now: nothing is asked of the hub, by any library.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-with job(snakemake) as say:
+with job(snakemake, finishes=True) as say:
     from thinkscale.config.inference import Inference
     from thinkscale.data import contracts
 

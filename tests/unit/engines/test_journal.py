@@ -411,3 +411,37 @@ def test_many_files_are_read_with_few_open(tmp_path):
     if before:
         assert len(os.listdir("/proc/self/fd")) - before <= 64
     read.close()
+
+
+def test_told_to_stop_it_finishes_what_the_engine_has_and_begins_nothing(tmp_path):
+    """Both rows in flight are asked their first request; the next ones are left for another run."""
+    told = []
+    engine = Scripted(passes)
+    step = engine.step
+
+    def stopped_meanwhile():
+        told.append(True)
+        return step()
+
+    engine.step = stopped_meanwhile
+    with (
+        journal(tmp_path, engine, stop=lambda: bool(told)) as journaled,
+        pytest.raises(ThinkscaleError, match="what was in flight is finished and kept"),
+    ):
+        dict(drive(asked(FEW, 5), journaled, 2))
+    assert len(engine.asked) == 2 and not engine.waiting
+    assert only_file(tmp_path).read_text().count("\n") == 2
+    results, again = run(tmp_path, rows=5)
+    assert results == run(tmp_path / "untouched", rows=5)[0]
+    assert all(request not in again.asked for request in engine.asked)
+
+
+def test_told_to_stop_before_it_began_it_loads_nothing(tmp_path):
+    def open_engine():
+        raise AssertionError("opened")
+
+    stopped = Journaled(
+        open_engine, tmp_path, "0", {}, name="m", exact_tokens=True, stop=lambda: True
+    )
+    with pytest.raises(ThinkscaleError, match="stopped as asked"):
+        dict(drive(asked(FEW, 2), stopped, 2))

@@ -277,7 +277,9 @@ def test_wrong_encodings():
     assert "bank.csv, line 3: found bytes that are not utf-8" in said
     assert "name its `items.encoding`" in said
     check("bank.csv", CSV, encoding="latin-1")
-    assert "unknown encoding 'utf-99'" in message("bank.csv", CSV, encoding="utf-99")
+    for name in ("utf-99", "hex", "undefined"):
+        said = message("bank.csv", CSV, encoding=name)
+        assert f"`encoding` is '{name}', which is no encoding of text" in said
     Path("bank.csv").write_bytes((HEAD + rows).encode("utf-16"))
     assert "not utf-8" in message("bank.csv", CSV)
     check("bank.csv", CSV, encoding="utf-16")

@@ -89,7 +89,7 @@ def test_a_template_that_leaves_the_length_out_is_named_before_anything_is_sampl
     model = prepared(items)
     deaf = "{% for m in messages %}{{ m.content.split('\\nTokens')[0] }}{% endfor %}"
     model.checkpoint.tokenizer.chat_template = deaf
-    with pytest.raises(ThinkscaleError, match="chat template leaves 'Tokens: 1' out of the prompt"):
+    with pytest.raises(ThinkscaleError, match=r"chat template leaves it out .* no 'Tokens: 1'"):
         searched(model, items, tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -112,7 +112,8 @@ def test_thinking_is_switched_off_whether_or_not_the_template_opened_it():
     for template in (PLAIN, OPENING, OPENING.replace("<think>\n", "<think>\n\n</think>\n\n")):
         assert render(words(template), "hi", **off) == closed
     assert render(words(OPENING), "hi", start="", opening="<think>").endswith("<think>\n")
-    assert render(words("A:{{ '\\n' }}"), "hi", start="so:", opening="") == "A:\nso:"
+    bare = "{{ messages[0]['content'] }}{{ '\\n' }}"
+    assert render(words(bare), "hi", start="so:", opening="") == "hi\nso:"
 
 
 @pytest.mark.parametrize("closed", ["<think>\n\n</think>\n\n", "</think>", "<think> </t>\n"])

@@ -12,8 +12,8 @@ class Analyses(Section):
     """Settings of the statistics."""
 
     confidence: Share = setting(0.95, "Level of every interval.")
-    n_boot: Positive = setting(2000, "Bootstrap resamples of items.", "times")
-    n_permutations: Positive = setting(5000, "Permutations per test.", "times")
+    n_boot: Positive = setting(2000, "Bootstrap resamples of items.", "times", le=1_000_000)
+    n_permutations: Positive = setting(5000, "Permutations per test.", "times", le=1_000_000)
     consensus_k: list[Positive] = setting(
         [1, 2, 4, 8], "Group sizes k of cons@k and pass@k.", "samples", min_length=1
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, field_validator
 from pydantic.types import StrictBool
 
-from thinkscale.config.section import Section, Text, placeholders, setting
+from thinkscale.config.section import NotASwitch, Section, Text, placeholders, setting
 
 
 def _names(value: Any) -> Any:
@@ -77,7 +77,7 @@ class Columns(Section):
     key: Column | None = setting(
         ["key"], "Column of the right option's label, or of its text; of several, as in `A,C`."
     )
-    key_counts_from: Literal[0, 1] | None = setting(
+    key_counts_from: Annotated[Literal[0, 1], NotASwitch] | None = setting(
         None, "Where the key is the option's number: what the first option counts as."
     )
     correct_option: Column | None = setting(

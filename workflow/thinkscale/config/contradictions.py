@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from os.path import isfile  # unlike Path's, never raises: a name may be too long for any file
 from pathlib import Path
 from typing import Any
 
@@ -337,7 +338,11 @@ def _other_model_faults(study: Study, model: OtherModel, key: str) -> Iterable[s
 
 
 def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
-    """Yield which files the study names and are not there, but for those below `made_here`."""
+    """Yield which files the study names and are not there, but for those below `made_here`.
+
+    Also paths with braces, in which Snakemake would look for wildcards.
+    """
+    yield from _wildcards("`results`", study.results)
     models = {f"models[{index}]": model for index, model in enumerate(study.models)}
     if study.grading.judge is not None:
         models["grading.judge.model"] = study.grading.judge.model
@@ -347,32 +352,44 @@ def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
     for key, model in models.items():
         if model.path is None or model.path.startswith(made_here):
             continue
-        if not Path(model.path, "config.json").is_file():
+        yield from _wildcards(f"`{key}.path` ({model.name})", model.path)
+        if not isfile(Path(model.path, "config.json")):
             yield (
                 f"`{key}.path` ({model.name}): {model.path} holds no config.json; "
                 "expected the directory of a model"
             )
-    files = [("`items.source`", study.items.source, "`calibration` or the path of a bank")]
+    for key, path, expected in _files(study):
+        if path in (None, "calibration"):
+            continue
+        yield from _wildcards(key, str(path))
+        if not isfile(path):
+            yield f"{key}: there is no file {path}; expected {expected}"
+
+
+def _files(study: Study) -> Iterable[tuple[str, str | Path | None, str]]:
+    """(key, path, what is expected) of every file that the study may name."""
+    yield "`items.source`", study.items.source, "`calibration` or the path of a bank"
     for index, model in enumerate(study.models):
         if model.derive is not None and model.derive.reward.bank is not None:
             key = f"`models[{index}].derive.reward.bank.source`"
-            files.append((key, model.derive.reward.bank.source, "the path of a bank"))
-    for index, model in enumerate(study.models):
+            yield key, model.derive.reward.bank.source, "the path of a bank"
         if (recorded := model.responses) is None:
             continue
         key = f"models[{index}].responses"
         for place, log in enumerate(recorded.logs):
-            files.append((f"`{key}.logs[{place}].path` ({model.name})", log.path, "a log"))
+            yield f"`{key}.logs[{place}].path` ({model.name})", log.path, "a log"
         if recorded.tokenizer is not None and recorded.tokenizer.path is not None:
             path = tokenizer_file(recorded.tokenizer.path)
-            files.append((f"`{key}.tokenizer.path` ({model.name})", path, "a tokenizer.json"))
+            yield f"`{key}.tokenizer.path` ({model.name})", path, "a tokenizer.json"
     for index, tokenizer in enumerate(study.analyses.divergence.tokenizers):
         key = f"`analyses.divergence.tokenizers[{index}].path` ({tokenizer.name})"
         path = tokenizer.path and tokenizer_file(tokenizer.path)
-        files.append((key, path, "a tokenizer.json, or the directory that holds it"))
+        yield key, path, "a tokenizer.json, or the directory that holds it"
     for index, corpus in enumerate(study.corpora):
         key = f"`corpora[{index}].source` ({corpus.name})"
-        files.append((key, corpus.source, "`calibration` or the path of a corpus"))
-    for key, path, expected in files:
-        if path not in (None, "calibration") and not Path(path).is_file():
-            yield f"{key}: there is no file {path}; expected {expected}"
+        yield key, corpus.source, "`calibration` or the path of a corpus"
+
+
+def _wildcards(key: str, path: str) -> Iterable[str]:
+    if "{" in path or "}" in path:
+        yield f"{key}: found {path!r}; expected a path without braces, which Snakemake fills in"

@@ -1,13 +1,23 @@
 """Corpora, and what is asked of them."""
 
 from collections.abc import Iterable, Mapping
+from os.path import isdir
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from thinkscale.config import hub_keys
-from thinkscale.config.section import Name, NotASwitch, Positive, Section, Text, repeated, setting
+from thinkscale.config.section import (
+    MOST_GENERATED,
+    Name,
+    NotASwitch,
+    Positive,
+    Section,
+    Text,
+    repeated,
+    setting,
+)
 
 Role = Literal["question", "reasoning", "response"]
 ItemsText = Literal["stem", "stem_and_options", "prompt"]
@@ -156,6 +166,8 @@ def corpus_faults(corpus: Corpus, key: str) -> Iterable[str]:
         )
     if corpus.format == "text" and corpus.hub is not None:
         yield f"`{key}.format` ({corpus.name}): found 'text'; expected rows of a hub data set"
+    if corpus.source == "calibration" and (corpus.n or 0) > MOST_GENERATED:
+        yield f"`{key}.n` ({corpus.name}): found {corpus.n}; expected at most {MOST_GENERATED}"
     if corpus.format != "traces" and corpus.source == "calibration":
         yield f"`{key}.format` ({corpus.name}): found {corpus.format!r}; expected 'traces'"
     for name in ("compare", "columns", "roles"):
@@ -196,4 +208,4 @@ def tokenizer_faults(
 
 def tokenizer_file(path: str) -> Path:
     """The tokenizer.json that a path means: itself, or the one in the directory."""
-    return Path(path, "tokenizer.json") if Path(path).is_dir() else Path(path)
+    return Path(path, "tokenizer.json") if isdir(path) else Path(path)

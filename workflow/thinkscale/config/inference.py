@@ -258,7 +258,7 @@ class Inference(Section):
         4, "CPU threads a job of this model may use; at most what `--cores` allows."
     )
     shards: Positive = setting(
-        1, "Jobs the items of a model are split into; each loads the model once.", "jobs"
+        1, "Jobs the items of a model are split into; each loads the model once.", "jobs", le=10_000
     )
     prompt: Prompt = setting(Prompt(), "How an item becomes the user's turn.")
     thinking: Thinking = setting(Thinking(), "Markers of thinking and forced strings.")

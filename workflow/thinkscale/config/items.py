@@ -11,7 +11,7 @@ from thinkscale.config.cleaning import Cleaning
 from thinkscale.config.columns import Columns, column_faults, default_columns, has_answer, laid_over
 from thinkscale.config.presets.banks import DELIMITED, PRESETS, WORKBOOKS, is_delimited
 from thinkscale.config.responses import RECORDED, LogSource
-from thinkscale.config.section import Positive, Section, Text, setting
+from thinkscale.config.section import MOST_GENERATED, Positive, Section, Text, setting
 
 Delimiter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 
@@ -70,7 +70,7 @@ class Items(Section):
     )
     n: Positive | None = setting(None, "Items to study. Default: all of the bank.", "items")
     bank_size: Positive = setting(
-        1000, "Items to generate; only for source `calibration`.", "items"
+        1000, "Items to generate; only for source `calibration`.", "items", le=MOST_GENERATED
     )
     strata: Positive = setting(
         1, "Difficulty quantile groups to sample evenly from; 1 samples the whole bank.", "groups"

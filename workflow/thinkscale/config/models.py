@@ -10,6 +10,7 @@ from thinkscale.config.inference import Inference
 from thinkscale.config.items import Items
 from thinkscale.config.responses import Recorded
 from thinkscale.config.section import (
+    MOST_GENERATED,
     Fingerprint,
     LengthClasses,
     LengthPrompt,
@@ -31,7 +32,9 @@ class Reward(Section):
         "Items it thinks about, none of them the study's. Default: calibration problems that no "
         "bank holds.",
     )
-    problems: Positive = setting(1000, "Calibration problems, where there is no `bank`.", "items")
+    problems: Positive = setting(
+        1000, "Calibration problems, where there is no `bank`.", "items", le=MOST_GENERATED
+    )
     samples: Positive = setting(2, "Chains thought about each item.", "chains")
     rollouts: Positive = setting(
         8, "Ways in which each beginning of a chain that ends a step is thought to its end."

@@ -5,52 +5,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from thinkscale.config.contradictions import contradictions, missing_files
 from thinkscale.config.section import EXPECTED, Section, block_in, blocks
 from thinkscale.config.study import Study
+from thinkscale.config.yaml_file import dotted, read_yaml
 from thinkscale.errors import ThinkscaleError
 
 
 def load_study(path: Path) -> Study:
-    """Read a YAML file. Raises ThinkscaleError as `parse_study` and `refuse_repeated_keys` do."""
-    refuse_repeated_keys(path)
-    return parse_study(yaml.safe_load(Path(path).read_text(encoding="utf-8")), str(path))
-
-
-def refuse_repeated_keys(path: Path) -> None:
-    """Raise ThinkscaleError if a YAML file cannot be read or has a key twice in one mapping.
-
-    YAML forbids that, but loaders take the last one without a word, and a study would silently
-    run with half of what its file says.
-    """
-    try:
-        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise ThinkscaleError(f"{path}: cannot read the config: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ThinkscaleError(
-            f"{path}: found no valid YAML: {' '.join(str(error).split())}; expected a study file"
-        ) from error
-    if repeated := list(_repeated_keys(root, ())):
-        raise ThinkscaleError("\n".join(f"{path}: {problem}" for problem in repeated))
-
-
-def _repeated_keys(node: yaml.Node | None, location: tuple[str | int, ...]) -> Iterable[str]:
-    if isinstance(node, yaml.SequenceNode):
-        for index, inner in enumerate(node.value):
-            yield from _repeated_keys(inner, (*location, index))
-    if isinstance(node, yaml.MappingNode):
-        first: dict[str, int] = {}
-        for name, inner in node.value:
-            here, line = (*location, str(name.value)), name.start_mark.line + 1
-            if here[-1] in first:
-                where = f"lines {first[here[-1]]} and {line}"
-                yield f"`{_key(here)}`: found twice (on {where}); expected each key once"
-            first[here[-1]] = line
-            yield from _repeated_keys(inner, here)
+    """Read a YAML file. Raises ThinkscaleError as `read_yaml` and `parse_study` do."""
+    return parse_study(read_yaml(Path(path)), str(path))
 
 
 def parse_study(values: Mapping[str, Any], where: str, made_here: Iterable[str] = ()) -> Study:
@@ -109,7 +75,7 @@ def _laid_over(shared: Any, model: Any) -> Any:
     """A model with its own `inference` keys laid over the shared ones."""
     if not isinstance(model, Mapping):
         return model
-    own = model.get("inference") or {}
+    own = {} if model.get("inference") is None else model["inference"]
     thinking = own.get("thinking") if isinstance(own, Mapping) else None
     preset = thinking.get("preset") if isinstance(thinking, Mapping) else None
     if preset is not None and isinstance(shared, Mapping):
@@ -151,7 +117,7 @@ _EXPECTED = {
 def _problem(detail: Mapping[str, Any]) -> str:
     """Say one of pydantic's findings in our words."""
     location, found = detail["loc"], detail["input"]
-    key, kind, limits = _key(location), detail["type"], detail.get("ctx", {})
+    key, kind, limits = dotted(location), detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return f"`{key}`: unknown key; {_suggestion(location)}"
     if kind == "missing":
@@ -179,11 +145,6 @@ def _suggestion(location: tuple[str | int, ...]) -> str:
         return f"did you mean `{key}`? (known here: {', '.join(known)})"
     near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.0)
     return f"did you mean `{near[0]}`? (known: {', '.join(known)})"
-
-
-def _key(location: Iterable[str | int]) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "".join(parts).removeprefix(".")
 
 
 def _section(location: Iterable[str | int]) -> type[Section]:

@@ -22,6 +22,15 @@ def _no_switch(value: Any) -> Any:
     return value
 
 
+def _at_most(limit: int) -> AfterValidator:
+    def check(value: int) -> int:
+        if value > limit:
+            raise ValueError(f"at most {limit:,}")
+        return value
+
+    return AfterValidator(check)
+
+
 def setting(default: Any, meaning: str, unit: str | None = None, **limits: Any) -> Any:
     """A key of a section: its default (`...`: none, it is needed), its meaning and its unit.
 
@@ -31,14 +40,16 @@ def setting(default: Any, meaning: str, unit: str | None = None, **limits: Any) 
 
 
 # The second form is a log's own score.
-GRADER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(:[^\s:/]+)?$"
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+GRADER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(:[^\s:/]+)?$"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 COLOUR_PATTERN = r"^#[0-9a-fA-F]{6}$"
 _DEVICE_PATTERN = r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$"
 URL_PATTERN = r"^https?://[^/\s?#@]+(/[^\s?#]*)?$"
 _FINGERPRINT_PATTERN = r"^[0-9a-f]{64}$"
 EXPECTED = {
-    NAME_PATTERN: "a name: letters, digits, `.`, `_`, `-`, beginning with a letter or digit",
+    NAME_PATTERN: (
+        "a name: letters, digits, `.`, `_`, `-`, beginning with a letter or digit, at most 100"
+    ),
     GRADER_PATTERN: "a grader's name, or a source and a score of a log, as `lm_eval:exact_match`",
     COLOUR_PATTERN: "a colour as '#rrggbb', in quotes",
     _DEVICE_PATTERN: "auto, cpu, cuda, cuda:0 …",
@@ -46,13 +57,16 @@ EXPECTED = {
     _FINGERPRINT_PATTERN: "64 hexadecimal digits",
 }
 
+MOST_GENERATED = 1_000_000  # items or traces of the phantom: more take days
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 GraderName = Annotated[str, StringConstraints(pattern=GRADER_PATTERN)]
 Colour = Annotated[str, StringConstraints(pattern=COLOUR_PATTERN)]
 Device = Annotated[str, StringConstraints(pattern=_DEVICE_PATTERN)]
 Fingerprint = Annotated[str, StringConstraints(pattern=_FINGERPRINT_PATTERN)]
-Positive = Annotated[StrictInt, Field(ge=1)]
-NonNegative = Annotated[StrictInt, Field(ge=0)]
+# More cannot be meant, and would be begun: a hang, or all of the memory. A seed may be long.
+Positive = Annotated[StrictInt, Field(ge=1), _at_most(2**31)]
+NonNegative = Annotated[StrictInt, Field(ge=0), _at_most(2**53)]
 NotASwitch = BeforeValidator(_no_switch)
 Number = Annotated[float, NotASwitch]
 Share = Annotated[float, Field(gt=0, lt=1), NotASwitch]

@@ -12,7 +12,7 @@ from thinkscale.config.grading import Grading
 from thinkscale.config.inference import Inference, Prompt
 from thinkscale.config.items import Items
 from thinkscale.config.models import Model, OtherModel
-from thinkscale.config.section import Name, NonNegative, Section, setting
+from thinkscale.config.section import Name, NonNegative, Section, Text, setting
 from thinkscale.config.strategies import Scorer, Strategy
 from thinkscale.config.sweep import Conditions
 
@@ -22,7 +22,7 @@ class Study(Section):
 
     study: Name = setting(..., "Name of the study and of its directory.")
     seed: NonNegative = setting(0, "Seed of every random choice.")
-    results: str = setting("results", "Directory that holds `<study>/`.")
+    results: Text = setting("results", "Directory that holds `<study>/`.")
     items: Items = setting(..., "The item bank.")
     models: list[Model] = setting(..., "The models, in display order.", min_length=1)
     inference: Inference = setting(
@@ -81,3 +81,10 @@ def _with_inference(study: Study, given: OtherModel, inference: Inference) -> Mo
         found = next(model for model in study.models if model.name == given.name)
         return found.model_copy(update={"inference": inference})
     return Model(**given.model_dump(exclude={"inference"}), inference=inference)
+
+
+def needs_weights(study: Study, model: Model) -> bool:
+    """Whether a model's weights are needed where the study runs: a server has its own."""
+    parents = [other.derive.parent for other in study.models if other.derive is not None]
+    rewards = [s.model.name for s in study.scorers if s.kind in ("orm", "prm") and s.model]
+    return model.inference.engine != "completions" or model.name in [*parents, *rewards]

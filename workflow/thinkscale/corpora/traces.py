@@ -8,7 +8,7 @@ A row is a dict with
   `open` (no end and no response).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -27,12 +27,19 @@ def read_traces(source: CorpusSource, columns: Mapping[str, str] | None = None) 
     ``{"question": "Question", "reasoning": "Complex_CoT", "response": "Response"}``. Raises
     ThinkscaleError that names the place where a row is not as the module describes.
     """
+    found = list(traces(source, columns))
+    if source.n is not None and len(found) < source.n:
+        raise too_few(source.where, source.n, len(found))
+    return found
+
+
+def traces(source: CorpusSource, columns: Mapping[str, str] | None = None) -> Iterator[dict]:
+    """Yield the rows of `read_traces` one by one."""
     names = {name: name for name in COLUMNS} | dict(columns or {})
     if unknown := set(names) - set(COLUMNS):
         raise ThinkscaleError(
             f"Corpus column mapping has {sorted(unknown)}; expected only {sorted(COLUMNS)}."
         )
-    found = []
     for number, record in islice(rows(source, [*names.values(), "ended"]), source.n):
         where = f"{source.where}, row {number}"
         if missing := [name for name in names.values() if name not in record]:
@@ -42,10 +49,7 @@ def read_traces(source: CorpusSource, columns: Mapping[str, str] | None = None) 
         row = {name: record[column] for name, column in names.items()}
         row["ended"] = record["ended"] if record.get("ended") is not None else "natural"
         _check(row, where)
-        found.append(row)
-    if source.n is not None and len(found) < source.n:
-        raise too_few(source.where, source.n, len(found))
-    return found
+        yield row
 
 
 def _check(row: Mapping[str, Any], where: str) -> None:

@@ -1,7 +1,6 @@
 """Text files as they lie: packed or not, and in whatever encoding."""
 
 import bz2
-import codecs
 import gzip
 import io
 import lzma
@@ -36,9 +35,12 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def decoded(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
     """The file as text, its line ends as they are; bytes that are none are named by their line."""
     try:
-        codecs.lookup(encoding)
-    except LookupError as error:
-        raise ThinkscaleError(f"{path}: unknown encoding {encoding!r}.") from error
+        "a".encode(encoding)
+    except (LookupError, UnicodeError) as error:
+        raise ThinkscaleError(
+            f"{path}: `encoding` is {encoding!r}, which is no encoding of text; expected one as "
+            "utf-8, utf-16, latin-1 or cp1252."
+        ) from error
     # A byte-order mark is no part of the first column's name.
     with_mark = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
     codec = "utf-8-sig" if with_mark else encoding

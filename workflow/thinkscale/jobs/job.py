@@ -4,49 +4,92 @@ Scripts import what else they need inside `job`, and this module little, so that
 environment lacks is told like any other failure.
 """
 
+import errno
 import importlib.util
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from thinkscale.errors import ThinkscaleError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+# Signals are the process's, and so is whether one asked it to stop.
+_asked_to_stop = False
+
 
 @contextmanager
-def job(snakemake) -> Iterator[Callable[[str], None]]:
+def job(snakemake, *, finishes: bool = False) -> Iterator[Callable[[str], None]]:
     """Run a rule's work; where it fails, the log says why, the console in one line, and exit 1.
 
-    A ThinkscaleError is a message for the user. Of any other exception the log has the traceback,
-    and the console the log's path. Yields a function that says a line, on the console and in the
-    log.
+    A ThinkscaleError is a message for the user, as are a disk without room and an interruption. Of
+    any other exception the log has the traceback, and the console the log's path. finishes: whether
+    the work asks `stopping`, so that only a second Ctrl-C interrupts it. Yields a function that
+    says a line, on the console and in the log.
     """
     log = Path(snakemake.log[0])
-    log.write_text("", encoding="utf-8")
 
     def note(text: str) -> None:
-        with log.open("a", encoding="utf-8") as file:
+        # Where there is no room for the log, the console still says why.
+        with suppress(OSError), log.open("a", encoding="utf-8") as file:
             file.write(text.rstrip("\n") + "\n")
 
     def say(line: str) -> None:
         print(line, file=sys.stderr)
         note(line)
 
-    try:
-        yield say
-    except ThinkscaleError as error:
-        message = f"thinkscale: {snakemake.rule}: {error}"
+    def end(what: str) -> None:
+        message = f"thinkscale: {snakemake.rule}: {what}"
         note(message)
         sys.exit(message)
+
+    try:
+        log.write_text("", encoding="utf-8")
+        if finishes:
+            signal.signal(signal.SIGINT, _first_interrupt)
+        yield say
+    except ThinkscaleError as error:
+        end(str(error))
+    except KeyboardInterrupt:
+        end("interrupted")
     except Exception as error:
+        if (full := _no_room(error)) is not None:
+            end(full)
         note(traceback.format_exc())
         what = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
         sys.exit(f"thinkscale: {snakemake.rule}: {what} (traceback: {log})")
+
+
+def stopping() -> bool:
+    """Whether a first Ctrl-C asked this job to finish what is in flight, and then to end."""
+    return _asked_to_stop
+
+
+def _first_interrupt(number: int, frame: object) -> None:
+    global _asked_to_stop
+    _asked_to_stop = True
+    signal.signal(number, signal.default_int_handler)
+    # Print could be interrupted in the midst of itself.
+    os.write(2, b"\nthinkscale: finishing what is in flight; Ctrl-C again stops at once\n")
+
+
+def _no_room(error: Exception) -> str | None:
+    """What to say of a full disk, whichever library met it; None of anything else."""
+    for number in _FULL:
+        if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+            where = getattr(error, "filename", None) or "its results"
+            return (
+                f"cannot write {where}: {os.strerror(number)}; make room and run again: what is "
+                "finished is kept"
+            )
+    return None
 
 
 def inputs(given, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Checks of the world around a configuration, made before anything is built."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,10 +12,32 @@ from thinkscale.calibration.bank import generate_bank
 from thinkscale.config import Study
 from thinkscale.config.models import Model
 from thinkscale.config.strategies import Strategy
-from thinkscale.config.study import judge_model, scorer_models
+from thinkscale.config.study import judge_model, needs_weights, scorer_models
+from thinkscale.corpora.source import blocks, source_of
+from thinkscale.corpora.traces import COLUMNS, traces
 from thinkscale.data import contracts
 from thinkscale.data.graded import COUNTED, bank_numbers
+from thinkscale.engines.transformers.directory import check_directory
 from thinkscale.errors import ThinkscaleError
+
+_ROOM = 2**20  # bytes that there must be for results: less and not even logs can be written
+_READ = 64_000_000  # characters of a corpus that are read beforehand; more would take long
+
+
+def check_surroundings(study: Study, where: str, made_here: Sequence[str] = ()) -> None:
+    """All checks of this module; each raises ThinkscaleError.
+
+    where: the study's file, for messages. made_here: below which a rule makes models.
+    """
+    results = Path(study.results, study.study)
+    check_engines(study, where)
+    check_graders(study.grading.graders, where, study.grading.pattern)
+    check_strategies(study.strategies, where)
+    check_levels(study, where)
+    check_writable(results)
+    check_bank(study, results / "items.parquet")
+    check_models(study, made_here)
+    check_corpora(study, results / "tables" / "divergence.csv")
 
 
 def check_writable(directory: Path) -> None:
@@ -24,12 +46,12 @@ def check_writable(directory: Path) -> None:
     try:
         while not existing.exists():
             existing = existing.parent
-        with tempfile.TemporaryFile(dir=existing):
-            return
+        with tempfile.TemporaryFile(dir=existing, buffering=0) as file:
+            file.write(bytes(_ROOM))
     except OSError as error:
         raise ThinkscaleError(
-            f"`results`: cannot write to {existing} ({error.strerror}); expected a directory this "
-            "user may write to"
+            f"`results`: cannot write to {existing} ({error.strerror}); expected a directory with "
+            "room in it that this user may write to"
         ) from error
 
 
@@ -166,6 +188,56 @@ def check_bank(study: Study, items: Path) -> None:
     _check_readout(study, frame)
     _check_graders(study, frame)
     bank_numbers(frame, study.analyses.controls)
+
+
+def check_corpora(study: Study, compared: Path) -> None:
+    """Read the corpora that are files, so that their errors come before hours of thinking.
+
+    Of each the first `_READ` characters. One that is older than the table `compared`, which is made
+    from all of them, was read. Raises ThinkscaleError naming the key and the file, and row and
+    column where there are some.
+    """
+    learned = {model.derive.corpus for model in study.models if model.derive is not None}
+    written = compared.stat().st_mtime if compared.exists() else 0.0
+    for index, corpus in enumerate(study.corpora):
+        path = corpus.source
+        if path in (None, "calibration") or Path(path).stat().st_mtime <= written:
+            continue
+        settings = corpus.model_dump()
+        source = source_of(settings, path)
+        try:
+            if not _texts_of(blocks(source)):
+                raise ThinkscaleError(f"{path}: found no text to compare; expected some")
+            if corpus.name in learned:
+                names = {name: settings[name] for name in COLUMNS}
+                _texts_of([row["question"]] for row in traces(source, names))
+        except ThinkscaleError as error:
+            raise ThinkscaleError(f"`corpora[{index}]` ({corpus.name}): {error}") from error
+
+
+def _texts_of(blocks: Iterable[Iterable[Iterable[str]]]) -> int:
+    """Characters of text, as far as they are counted."""
+    read = 0
+    for block in blocks:
+        read += sum(len(text) for texts in block for text in texts)
+        if read > _READ:
+            break
+    return read
+
+
+def check_models(study: Study, made_here: Sequence[str] = ()) -> None:
+    """Look at the directories of models, but for their weights' content; see `check_directory`.
+
+    made_here: below which a rule makes them. Raises ThinkscaleError naming key, file and fault.
+    """
+    for index, model in enumerate(study.models):
+        if model.path is None or model.path.startswith(tuple(made_here)):
+            continue
+        try:
+            weights = needs_weights(study, model)
+            check_directory(Path(model.path), model.inference.trust_remote_code, weights)
+        except ThinkscaleError as error:
+            raise ThinkscaleError(f"`models[{index}].path` ({model.name}): {error}") from error
 
 
 def _check_graders(study: Study, items: pd.DataFrame) -> None:

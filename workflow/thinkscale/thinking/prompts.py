@@ -39,12 +39,6 @@ class Instruction:
         """The user's message with the instruction."""
         return self.template.format(message=message, length=self.length)
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What it adds to a message, before and behind it."""
-        pieces = self.template.split("{message}")
-        return tuple(piece.format(length=self.length).strip() for piece in pieces)
-
 
 def user_message(item: Mapping[str, Any], template: str | None, option: str, separator: str) -> str:
     """Fill an item's stem and options into the prompt's template.
@@ -81,7 +75,8 @@ def render(
     A tokenizer without a chat template gets the texts as they are: a blank line between turns, and
     each answer on the line after its question.
 
-    Raises ThinkscaleError where the template refuses the messages, or closes thinking.
+    Raises ThinkscaleError where the template refuses the messages, leaves out the system's or a
+    user's, or closes thinking.
     """
     if tokenizer.chat_template is None:
         turns = [f"{example['user']}\n{example['assistant']}" for example in examples]
@@ -111,11 +106,14 @@ def _filled(tokenizer, system: str | None, turns: Sequence[str], options: Mappin
     for role, text in zip(cycle(("user", "assistant")), turns, strict=False):
         messages.append({"role": role, "content": text})
     try:
-        return tokenizer.apply_chat_template(
+        text = tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, **options
         )
-    except TemplateError as error:
-        refused = f"the model's chat template refuses it ({error})"
+    except Exception as error:  # a template is a program: it can fail in any way
+        said = " ".join(str(error).split())[:300]
+        if not isinstance(error, TemplateError):
+            said = f"{type(error).__name__}: {said}"
+        refused = f"the model's chat template refuses it ({said})"
         if system and _takes(tokenizer, None, turns, options):
             raise ThinkscaleError(
                 f"`inference.prompt.system`: {refused}; expected no system message, or "
@@ -127,6 +125,24 @@ def _filled(tokenizer, system: str | None, turns: Sequence[str], options: Mappin
                 "into `inference.prompt.template`"
             ) from error
         raise ThinkscaleError(f"`inference.prompt`: {refused}") from error
+    _check_shown(text, system, turns)
+    return text
+
+
+def _check_shown(text: str, system: str | None, turns: Sequence[str]) -> None:
+    """Raise ThinkscaleError where a prompt lacks a message: the model would answer unasked.
+
+    Of answers templates may leave out the thinking.
+    """
+    shown = "".join(text.split())  # templates may trim and wrap
+    for key, message in (("system", system or ""), *(("template", turn) for turn in turns[::2])):
+        if "".join(message.split()) not in shown:
+            lines = (line for line in message.splitlines() if "".join(line.split()) not in shown)
+            raise ThinkscaleError(
+                f"`inference.prompt.{key}`: the model's chat template leaves it out or changes it: "
+                f"found no {next(lines, message)[:60]!r} in the prompt it makes; expected a "
+                "template that shows every message"
+            )
 
 
 def _takes(tokenizer, *filling: Any) -> bool:

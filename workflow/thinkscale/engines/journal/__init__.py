@@ -27,6 +27,7 @@ from pydantic_core import to_json
 from thinkscale.engines.base import Completion, Engine, Request, Usage
 from thinkscale.engines.journal.files import Kept, Writer
 from thinkscale.engines.journal.record import Record, line
+from thinkscale.errors import ThinkscaleError
 
 _VERSION = 5  # of what a key means
 
@@ -39,10 +40,12 @@ class Journaled:
     are. writer: how the name of this process's file begins. identity: what decides tokens apart
     from the request (the weights' fingerprint, number type, sampling), as JSON values. versions:
     of the libraries that compute it. others: whether records of other versions are used too,
-    where there is none of these. recalled: tokens answered from the journal so far.
+    where there is none of these. stop: asked whether to end: what the engine has is then sampled to
+    its end and written, and nothing more is begun. recalled: tokens answered from the journal so
+    far.
 
-    Use it as a context, or call `close`. Raises ThinkscaleError where the directory cannot be
-    read or written; what it holds stays readable.
+    Use it as a context, or call `close`. Raises ThinkscaleError where it was told to stop, or where
+    the directory cannot be read or written; what it holds stays readable.
     """
 
     def __init__(
@@ -56,11 +59,13 @@ class Journaled:
         exact_tokens: bool,
         versions: str = "",
         others: bool = False,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name = name
         self.exact_tokens = exact_tokens
         self.versions = versions
         self.others = others
+        self.stop = stop
         self.recalled = 0
         self._open_engine = open_engine
         self._engine: Engine | None = None
@@ -80,14 +85,20 @@ class Journaled:
             self.recalled += known.sampled
             self._ready.append((ticket, known))
             return
-        if self._engine is None:
+        if self._engine is None and not self.stop():
             self._engine = self._open_engine()
+        if self.stop():
+            return  # `step` ends the run before anybody waits for this
         self._asked[ticket] = key, request.max_new
         self._rows.add(request.noise)
         self._engine.submit(ticket, request)
 
     def step(self) -> list[tuple[Hashable, Completion]]:
         """See `Engine.step`; the engine rests while there are answers from the journal."""
+        if self.stop() and not self._asked:
+            raise ThinkscaleError(
+                "stopped as asked: what was in flight is finished and kept; run again to go on"
+            )
         if self._ready:
             ended, self._ready = self._ready, []
             return ended

@@ -8,6 +8,8 @@ from typing import Any
 from thinkscale.errors import ThinkscaleError
 
 _SHARD = re.compile(r"[^/\\]+\.safetensors")
+# A tokenizer's vocabulary lies in one of these; beside it are settings, which are none.
+_VOCABULARIES = ("tokenizer.json", "*.model", "vocab.*", "*.tiktoken", "*.spm", "tekken.json")
 
 
 def check_directory(directory: Path, trust_remote_code: bool = False, weights: bool = True) -> None:
@@ -21,8 +23,11 @@ def check_directory(directory: Path, trust_remote_code: bool = False, weights: b
         raise ThinkscaleError(f"{directory} holds no config.json; expected a model's directory")
     if weights:
         weight_files(directory)
-    if not any(directory.glob("tokenizer*")):
-        raise ThinkscaleError(f"{directory} holds no tokenizer")
+    if not any(file for name in _VOCABULARIES for file in directory.glob(name)):
+        raise ThinkscaleError(
+            f"{directory} holds no tokenizer; expected tokenizer.json (or a vocabulary: "
+            f"{', '.join(_VOCABULARIES[1:])})"
+        )
     if (directory / "adapter_config.json").is_file():
         raise ThinkscaleError(
             f"{directory} holds an adapter (adapter_config.json), which would be laid over the "
@@ -50,7 +55,12 @@ def weight_files(directory: Path) -> list[Path]:
         )
     if not name.endswith(".json"):
         return [directory / name]
-    shards = sorted({str(file) for file in _json(directory / name).get("weight_map", {}).values()})
+    listed = _json(directory / name).get("weight_map")
+    if not isinstance(listed, dict) or not listed:
+        raise ThinkscaleError(
+            f"{directory / name}: `weight_map` lists no weights; expected the file of each of them"
+        )
+    shards = sorted({str(file) for file in listed.values()})
     if wrong := [shard for shard in shards if not _SHARD.fullmatch(shard)]:
         raise ThinkscaleError(
             f"{directory / name}: found {wrong[0]!r}; expected names of .safetensors files beside "

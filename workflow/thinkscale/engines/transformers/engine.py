@@ -9,7 +9,7 @@ from thinkscale.engines.base import Openable, Sampling
 from thinkscale.engines.transformers.attention import ATTENTION
 from thinkscale.engines.transformers.cpu.norms import use_fused_norms
 from thinkscale.engines.transformers.cpu.products import use_onednn
-from thinkscale.engines.transformers.loading import Checkpoint, load_weights
+from thinkscale.engines.transformers.loading import Checkpoint, fitting, load_weights
 from thinkscale.engines.transformers.memory import GIB
 from thinkscale.engines.transformers.stream import Settings, Stream
 from thinkscale.engines.transformers.supported import check_supported
@@ -57,9 +57,10 @@ def open_engine(
     Raises ThinkscaleError as `load_weights` does, or if the architecture is not supported.
     """
     model = load_weights(checkpoint, ATTENTION[attention])
-    use_onednn(model)
-    use_fused_norms(model)
     settings = Settings(sampling, checkpoint.eos, len(checkpoint.tokenizer), batch_size, memory)
-    stream = Stream(model, settings)
-    check_supported(model, stream.device)
+    with fitting(checkpoint):
+        use_onednn(model)
+        use_fused_norms(model)
+        stream = Stream(model, settings)
+        check_supported(model, stream.device)
     return stream

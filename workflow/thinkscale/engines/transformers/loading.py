@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,14 +97,16 @@ def open_checkpoint(
             stacklevel=2,
         )
     local = {"local_files_only": True, "trust_remote_code": loading.trust_remote_code}
-    with _explained(path):
+    with _explained(path / "config.json"):
         config = AutoConfig.from_pretrained(path, **local)
+    with _explained(path):
         tokenizer = AutoTokenizer.from_pretrained(path, **local)
+        tokenizer("")  # some settings are at fault only where they are used
         eos = _eos_ids(path, config, tokenizer)
         dtype = _dtype_name(path, config, loading.dtype) if weights else loading.dtype
+        window = getattr(config.get_text_config(), "max_position_embeddings", None) or context
     _check_quantization(path, config, loading.quantization)
-    window = getattr(config.get_text_config(), "max_position_embeddings", None) or context
-    if window is None:
+    if window is None or window < 1:
         raise ThinkscaleError(f"{path}: the model states no window; set `context` in the config")
     if context is not None and context > window:
         raise ThinkscaleError(f"{path}: `context` is {context}, the model's window is {window}")
@@ -118,40 +120,53 @@ def load_weights(
 
     attention: the name of an attention implementation that transformers knows. loaded_as: the
     class, default AutoModelForCausalLM.
-    Raises ThinkscaleError if the device is not there, if it has too little memory, or if the files
-    lack a weight or have it in another shape: transformers would make it up.
+    Raises ThinkscaleError if the device is not there, if it has too little memory, if the files
+    lack a weight or have it in another shape (transformers would make it up), if the config leaves
+    no place for one, or if a weight is no number.
     """
-    import torch
     from transformers import AutoModelForCausalLM
 
     path, loading = checkpoint.path, checkpoint.loading
     device = _device(loading.device)
     quantizer = _quantizer(loading.quantization, checkpoint.dtype_name, device.type)
-    try:
-        with _explained(path):
-            model, report = (loaded_as or AutoModelForCausalLM).from_pretrained(
-                path,
-                config=checkpoint.config,
-                dtype=checkpoint.dtype_name,
-                device_map=loading.device_map or str(device),
-                quantization_config=quantizer,
-                attn_implementation=attention,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=loading.trust_remote_code,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # told below, by name
-            )
-    except torch.OutOfMemoryError as error:
-        raise ThinkscaleError(
-            f"{path}: the weights as {loading.quantization or checkpoint.dtype_name} do not fit "
-            f"in the free memory of {loading.device_map or device}; set `dtype: bfloat16`, "
-            "`quantization: 8bit` or `4bit`, or `device_map: auto` (several GPUs, or a part in "
-            "the CPU's memory)"
-        ) from error
+    with _explained(path), fitting(checkpoint):
+        model, report = (loaded_as or AutoModelForCausalLM).from_pretrained(
+            path,
+            config=checkpoint.config,
+            dtype=checkpoint.dtype_name,
+            device_map=loading.device_map or str(device),
+            quantization_config=quantizer,
+            attn_implementation=attention,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=loading.trust_remote_code,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, by name
+        )
     _check_complete(path, report)
+    _check_fits(path, model, report["unexpected_keys"])
+    _check_numbers(path, model)
     _tell_placement(path, model)
     return model.eval()
+
+
+@contextmanager
+def fitting(checkpoint: Checkpoint) -> Iterator[None]:
+    """Say what can be done where memory does not suffice for a model."""
+    from thinkscale.engines.transformers.memory import is_out_of_memory
+
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        loading = checkpoint.loading
+        raise ThinkscaleError(
+            f"{checkpoint.path}: the weights as {loading.quantization or checkpoint.dtype_name} do "
+            f"not fit in the free memory of {loading.device_map or _named(loading.device)}; set "
+            "`dtype: bfloat16`, `quantization: 8bit` or `4bit`, or `device_map: auto` (several "
+            "GPUs, or a part in the CPU's memory)"
+        ) from error
 
 
 def _check_complete(path: Path, report: dict[str, Any]) -> None:
@@ -163,18 +178,64 @@ def _check_complete(path: Path, report: dict[str, Any]) -> None:
     if missing := sorted(report["missing_keys"]):
         raise ThinkscaleError(
             f"{path}: the weight files lack {len(missing)} of the model's weights "
-            f"({', '.join(missing[:3])}{' …' if missing[3:] else ''}); expected all of them"
+            f"({_some(missing)}); expected all of them"
         )
+
+
+def _check_fits(path: Path, model: "PreTrainedModel", unexpected: Iterable[str]) -> None:
+    """Raise ThinkscaleError where config.json describes only a part of the weights.
+
+    What a model has none of (another head, a second tower) is left aside, and told. But one more of
+    a row of layers, or one more weight of a module that is there, is a number in the config that is
+    wrong: the model would run without them, and worse.
+    """
+    from torch.nn import ModuleList
+
+    modules = dict(model.named_modules())
+    rows = tuple(f"{name}." for name, part in modules.items() if isinstance(part, ModuleList))
+    left = [
+        name
+        for name in sorted(unexpected)
+        if name.startswith(rows) or name.rpartition(".")[0] in modules
+    ]
+    if left:
+        raise ThinkscaleError(
+            f"{path}: config.json leaves no place for {len(left)} of the weights ({_some(left)}); "
+            "expected one that describes them all: is `num_hidden_layers`, or a switch as "
+            "`attention_bias`, another?"
+        )
+    if unused := sorted(unexpected):
+        warnings.warn(
+            f"{path}: {len(unused)} weights are of no part of {type(model).__name__}, and not "
+            f"used ({_some(unused)})",
+            stacklevel=3,
+        )
+
+
+def _check_numbers(path: Path, model: "PreTrainedModel") -> None:
+    """Raise ThinkscaleError where a weight is not finite: every token would be a guess."""
+    for name, weight in model.named_parameters():
+        if weight.is_floating_point() and weight.itemsize > 1 and not weight.is_meta:
+            least, most = weight.detach().aminmax()  # one pass, and NaN is in both
+            if not (least.isfinite() and most.isfinite()):
+                raise ThinkscaleError(
+                    f"{path}: the weights {name} hold NaN or infinity; expected finite numbers "
+                    "(was the model trained, or converted, to its end?)"
+                )
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:3])}{' …' if names[3:] else ''}"
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn what transformers raises into one message; running out of memory has its own."""
+    """Turn what transformers raises over a model's files into one message: it can be anything."""
     try:
         yield
-    except (ImportError, KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
-        if type(error).__name__ == "OutOfMemoryError":
-            raise
+    except ThinkscaleError:
+        raise
+    except Exception as error:
         reason = " ".join(str(error).split())
         if "trust_remote_code=True" in reason:
             reason = (
@@ -182,6 +243,8 @@ def _explained(path: Path) -> Iterator[None]:
                 "`inference.trust_remote_code: true` to run it"
             )
         reason = reason if len(reason) <= 400 else f"{reason[:400]} …"
+        if not isinstance(error, (ImportError, OSError, RuntimeError, SafetensorError, ValueError)):
+            reason = f"{type(error).__name__}: {reason}"  # as in KeyError: 'nope'
         raise ThinkscaleError(f"{path}: cannot load the model: {reason}") from error
 
 
@@ -243,6 +306,10 @@ def _eos_ids(
         listed = config.get_text_config().eos_token_id
     listed = listed if isinstance(listed, list) else [listed]
     eos = frozenset(i for i in [*listed, tokenizer.eos_token_id] if i is not None)
+    if wrong := [i for i in eos if not isinstance(i, int)]:
+        raise ThinkscaleError(
+            f"{path}: `eos_token_id` of generation_config.json is {wrong[0]!r}; expected token ids"
+        )
     if not eos:
         warnings.warn(
             f"{path}: names no token that ends a turn; every answer will run to its limit",

@@ -8,7 +8,8 @@ from transformers import PreTrainedModel
 
 GIB = 2**30
 _SHARE = 0.8  # of what is free; the rest is for activations and for others
-_CPU_REFUSALS = ("can't allocate memory", "not enough memory")
+# Of the CPU's allocator, and of a GPU that has not even room for a context.
+_REFUSALS = ("can't allocate memory", "not enough memory", "error: out of memory")
 
 
 def bytes_per_token(model: PreTrainedModel) -> int:
@@ -38,8 +39,8 @@ def peak(device: torch.device) -> int:
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error of torch says that memory ran out."""
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        words in str(error) for words in _CPU_REFUSALS
-    )
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _REFUSALS)

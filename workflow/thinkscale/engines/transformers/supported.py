@@ -49,6 +49,11 @@ def check_supported(model: PreTrainedModel, device: torch.device) -> None:
     model.set_attn_implementation("eager")
     own = model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits[0, -1]
     model.set_attn_implementation(implementation)
+    if not own.isfinite().all():
+        raise ThinkscaleError(
+            f"{kind}: its logits are not finite in {str(model.dtype).removeprefix('torch.')}; "
+            "expected numbers: set `dtype: bfloat16` or `float32`, or look at the weights"
+        )
     difference = (ours.float() - own.float()).abs().mean() / own.float().std()
     if not difference < _TOLERANCE:
         raise ThinkscaleError(
