@@ -21,9 +21,14 @@ rule compare_tokens:
         log_of("compare_tokens.log"),
     benchmark:
         time_of("compare_tokens.tsv")
+    group:
+        "compare"
     conda:
         "../../envs/analysis.yaml"
     threads: 2
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         corpora=read_corpora(),
         prompts=tokenizer_prompts(),
@@ -51,9 +56,14 @@ rule measure_overlap:
         log_of("measure_overlap.log"),
     benchmark:
         time_of("measure_overlap.tsv")
+    group:
+        "compare"
     conda:
         "../../envs/analysis.yaml"
     threads: 2
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         corpora=read_corpora(),
         prompts=tokenizer_prompts(),
