@@ -3,10 +3,7 @@
 from thinkscale.jobs.job import job
 
 with job(snakemake):
-    import pandas as pd
-
     from thinkscale.data import contracts
 
     for name, path in snakemake.output.items():
-        frames = [contracts.read(shard, name) for shard in snakemake.input[name]]
-        contracts.write(pd.concat(frames, ignore_index=True), path, name)
+        contracts.gather(snakemake.input[name], path, name)

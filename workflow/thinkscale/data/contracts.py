@@ -395,6 +395,28 @@ def write_batches(frames: Iterable[pd.DataFrame], path: str | Path, name: str) -
             writer.write_table(pa.table(arrays, schema=schema))
 
 
+def gather(paths: Iterable[str | Path], path: str | Path, name: str, rows: int = 20_000) -> None:
+    """Put files under contract `name` together, in their order, so many rows at a time.
+
+    Raises ThinkscaleError as `read` does of each file and of all of them together: a key that two
+    files have is a fault, too.
+    """
+    schema, keys = _schema(name), []
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        for source in paths:
+            file = _open(Path(source), name)
+            _check_names(file.schema_arrow.names, schema, name, str(source))
+            for batch in file.iter_batches(rows):
+                table = _check_table(pa.Table.from_batches([batch]), schema, name, str(source))
+                keys.append(table.select(KEYS[name]))
+                writer.write_table(table)
+        if keys:
+            _check_keys(pa.concat_tables(keys), name, str(path))
+
+
 def _open(path: Path, name: str) -> pq.ParquetFile:
     if not path.is_file():
         raise ThinkscaleError(f"{path}: no such file; expected the {name} table.")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from thinkscale.errors import ThinkscaleError
+from thinkscale.jobs.gpus import own_gpus
 
 
 @contextmanager
@@ -38,7 +39,8 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
         note(line)
 
     try:
-        yield say
+        with own_gpus(snakemake.resources.get("gpu", 0)):
+            yield say
     except ThinkscaleError as error:
         message = f"thinkscale: {snakemake.rule}: {error}"
         note(message)
