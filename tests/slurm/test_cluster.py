@@ -6,7 +6,6 @@ goes on after what, and that nothing is sampled twice.
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -129,6 +128,12 @@ def processes(folder: Path) -> list[str]:
     return found
 
 
+def printed_by(folder: Path, job: str) -> str:
+    """The log of a job of the study."""
+    [path] = folder.glob(f"results/*/logs/{job}.log")
+    return path.read_text()
+
+
 def tokens(folder: Path, name: str) -> Counter:
     """What was sampled, and what was found in the journal, over the shards of the reasoner."""
     usage = [
@@ -158,15 +163,13 @@ def undisturbed(tmp_path_factory):
 
 
 def test_disturbed_jobs_go_on_and_others_finish(tmp_path, undisturbed):
-    broken = tmp_path / "broken"
-    shutil.copytree(MODELS / "base", broken)
-    (broken / "chat_template.jinja").write_text("{{ raise_exception('no such turn') }}")
-    values = study(
-        "disturbed",
-        [reasoner(inference={"shards": SHARDS}), {"name": "broken", "path": str(broken)}],
-    )
+    base = {"name": "base", "path": str(MODELS / "base")}
+    values = study("disturbed", [reasoner(inference={"shards": SHARDS}), base])
+    in_the_way = tmp_path / "results/disturbed/journal/base"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("a file where its journal is to be: this model fails")
     shards = [f"results/disturbed/inference/reasoner/{n}.responses.parquet" for n in range(SHARDS)]
-    targets = [*shards, "results/disturbed/inference/broken/0.responses.parquet"]
+    targets = [*shards, "results/disturbed/inference/base/0.responses.parquet"]
     arguments = ("--profile", str(PROFILE), *QUICK, "--retries", "1", "--", *targets)
     disturbances = {
         "cancelled": lambda job, process: subprocess.run(["scancel", job], check=True),
@@ -196,7 +199,7 @@ def test_disturbed_jobs_go_on_and_others_finish(tmp_path, undisturbed):
     ended = {what: states[job] for what, job in disturbed.values()}
     expected = {"cancelled": "CANCELLED", "killed": "FAILED", "out of time": "TIMEOUT"}
     assert ended == expected, printed
-    assert "no such turn" in (tmp_path / "results/disturbed/logs/think/broken/0.log").read_text()
+    assert str(in_the_way.relative_to(tmp_path)) in printed_by(tmp_path, "think/base/0")
 
     answers, spent = undisturbed
     pd.testing.assert_frame_equal(responses(tmp_path, "disturbed"), answers)
