@@ -8,11 +8,13 @@ ARGS ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: study plan inspect test test-dear bench calibrate-statistics lint format docs clean help
+.PHONY: study install plan inspect test test-dear bench calibrate-statistics lint format docs clean help
 
 study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 	@python -m thinkscale.config $(ARGS)
 	snakemake --cores $(CORES) $(ARGS)
+
+install: $(VENV)/.installed  ## set up the environment, and run nothing
 
 # Chains, responses, tokens at most and expected, and the time they take here, model by model:
 # printed, and written to results/<study>/plan.csv. Loads each model that is there for some seconds;

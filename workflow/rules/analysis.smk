@@ -16,8 +16,13 @@ rule tabulate:
         log_of("tabulate", "{name}.log"),
     benchmark:
         time_of("tabulate", "{name}.tsv")
+    group:
+        "tabulate"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         options=analyses("confidence"),
         code=analysis_code,

@@ -23,9 +23,14 @@ rule compare_tokens:
         time_of("compare_tokens.tsv")
     # A corpus at fault is found before models have thought.
     priority: 45
+    group:
+        "compare"
     conda:
         "../../envs/analysis.yaml"
     threads: 2
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         corpora=read_corpora(),
         prompts=tokenizer_prompts(),
@@ -55,9 +60,14 @@ rule measure_overlap:
         time_of("measure_overlap.tsv")
     # A corpus at fault is found before models have thought.
     priority: 45
+    group:
+        "compare"
     conda:
         "../../envs/analysis.yaml"
     threads: 2
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         corpora=read_corpora(),
         prompts=tokenizer_prompts(),

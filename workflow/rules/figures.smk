@@ -14,8 +14,13 @@ rule draw:
         log_of("draw", "{name}.log"),
     benchmark:
         time_of("draw", "{name}.tsv")
+    group:
+        "draw"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=figure_memory,
+        runtime=figure_minutes,
     params:
         style=STUDY.figures.model_dump(),
         models=MODELS,

@@ -15,9 +15,14 @@ rule grade:
         log_of("grade.log"),
     benchmark:
         time_of("grade.tsv")
+    group:
+        "grade"
     conda:
         "../../envs/analysis.yaml"
     threads: STUDY.grading.threads
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         grading=grading_settings(),
         answer_prompts=answer_prompts(),
@@ -41,8 +46,13 @@ rule join_graded:
         log_of("join_graded.log"),
     benchmark:
         time_of("join_graded.tsv")
+    group:
+        "grade"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         grading=grading_settings(),
         exclusion=exclusion(),

@@ -21,6 +21,10 @@ rule think:
     conda:
         "../../envs/inference.yaml"
     threads: inference_threads
+    resources:
+        mem_mb=model_memory,
+        runtime=model_minutes,
+        gpu=model_gpus,
     params:
         inference=inference_settings,
         shards=shard_count,
@@ -57,6 +61,9 @@ rule import_responses:
         model=one_of(RECORDED),
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         recorded=recorded_settings,
         markers=recorded_markers,
@@ -83,7 +90,12 @@ rule gather_responses:
         log_of("gather_responses.log"),
     benchmark:
         time_of("gather_responses.tsv")
+    group:
+        GATHERED
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     script:
         "../scripts/gather.py"

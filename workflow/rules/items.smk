@@ -15,6 +15,9 @@ rule subset_items:
         time_of("subset_items.tsv")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         settings=STUDY.items.model_dump(),
         seed=STUDY.seed,
@@ -33,6 +36,9 @@ rule write_corpus:
         time_of("write_corpus", "{corpus}.tsv")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         n=lambda wildcards: corpus_config(wildcards.corpus).n,
         seed=STUDY.seed,

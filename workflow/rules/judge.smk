@@ -18,6 +18,10 @@ rule judge:
     conda:
         "../../envs/inference.yaml"
     threads: judge_threads
+    resources:
+        mem_mb=judge_memory,
+        runtime=model_minutes,
+        gpu=judge_gpus,
     params:
         judge=judge_settings,
         inference=judge_inference,
@@ -41,7 +45,12 @@ rule gather_verdicts:
         log_of("gather_verdicts.log"),
     benchmark:
         time_of("gather_verdicts.tsv")
+    group:
+        "grade"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     script:
         "../scripts/gather.py"

@@ -22,6 +22,10 @@ rule derive_model:
     conda:
         "../../envs/training.yaml"
     threads: derivation_threads
+    resources:
+        mem_mb=training_memory,
+        runtime=model_minutes,
+        gpu=model_gpus,
     params:
         derive=derivation_settings,
         corpus=corpus_settings,
@@ -61,6 +65,10 @@ rule derive_reward_model:
     conda:
         "../../envs/training.yaml"
     threads: derivation_threads
+    resources:
+        mem_mb=training_memory,
+        runtime=model_minutes,
+        gpu=model_gpus,
     params:
         derive=reward_settings,
         inference=parent_inference,
@@ -92,6 +100,9 @@ rule register_model:
     priority: 50
     conda:
         "../../envs/inference.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         model=model_settings,
         fingerprint=expected_fingerprint,
@@ -118,6 +129,9 @@ rule train_calibration_model:
     conda:
         "../../envs/inference.yaml"
     threads: 1  # with more, sums are taken in another order and the weights differ
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         code=code("calibration", "models/recipes/traces"),
     script:
@@ -138,6 +152,9 @@ rule measure_calibration_models:
         time_of("measure_calibration_models.tsv")
     conda:
         "../../envs/inference.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         study=STUDY.model_dump(mode="json"),
         code=code("calibration", "data", "stats", "jobs/known_effects"),

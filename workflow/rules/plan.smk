@@ -15,6 +15,10 @@ rule plan:
     conda:
         "../../envs/inference.yaml"
     threads: max((model.inference.threads for model in RUN), default=1)
+    resources:
+        mem_mb=plan_memory,
+        runtime=table_minutes,
+        gpu=plan_gpus,
     params:
         study=STUDY.study,
         models={

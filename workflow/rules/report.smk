@@ -13,8 +13,13 @@ rule summarize:
         log_of("summarize.log"),
     benchmark:
         time_of("summarize.tsv")
+    group:
+        "tabulate"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=figure_memory,
+        runtime=figure_minutes,
     params:
         study=STUDY.study,
         models=MODELS,
@@ -44,8 +49,13 @@ rule write_report:
         log_of("write_report.log"),
     benchmark:
         time_of("write_report.tsv")
+    group:
+        "draw"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=figure_memory,
+        runtime=figure_minutes,
     params:
         study=STUDY.model_dump(mode="json"),
         shown=in_order(SHOWN),
@@ -68,8 +78,13 @@ rule record_provenance:
         log_of("record_provenance.log"),
     benchmark:
         time_of("record_provenance.tsv")
+    group:
+        GATHERED
     conda:
         "../../envs/inference.yaml"
+    resources:
+        mem_mb=figure_memory,
+        runtime=figure_minutes,
     params:
         study=STUDY.model_dump(mode="json"),
         config=config,
@@ -95,6 +110,9 @@ rule render_report:
         time_of("render_report.tsv")
     conda:
         "../../envs/report.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         snakefile=workflow.main_snakefile,
         python=sys.executable,
@@ -132,6 +150,9 @@ rule inspect_logs:
         time_of("inspect_logs.tsv")
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         study=STUDY.study,
         answer_prompts=answer_prompts(),

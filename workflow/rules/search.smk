@@ -24,6 +24,10 @@ rule search:
     conda:
         "../../envs/inference.yaml"
     threads: inference_threads
+    resources:
+        mem_mb=search_memory,
+        runtime=model_minutes,
+        gpu=model_gpus,
     params:
         inference=inference_settings,
         shards=shard_count,
@@ -58,8 +62,13 @@ rule gather_searches:
         log_of("gather_searches.log"),
     benchmark:
         time_of("gather_searches.tsv")
+    group:
+        "grade"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     script:
         "../scripts/gather.py"
 
@@ -79,8 +88,13 @@ rule choose:
         log_of("choose.log"),
     benchmark:
         time_of("choose.tsv")
+    group:
+        "grade"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         strategies=[strategy.model_dump() for strategy in STUDY.strategies],
         grading=grading_settings(),

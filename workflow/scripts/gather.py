@@ -3,14 +3,10 @@
 from thinkscale.jobs.job import job
 
 with job(snakemake):
-    import pandas as pd
-
     from thinkscale.data import contracts
     from thinkscale.jobs.items import check_thought
 
     for name, path in snakemake.output.items():
-        frames = [contracts.read(shard, name) for shard in snakemake.input[name]]
-        gathered = pd.concat(frames, ignore_index=True)
+        contracts.gather(snakemake.input[name], path, name)
         if name == "responses":
-            check_thought(gathered)
-        contracts.write(gathered, path, name)
+            check_thought(contracts.read(path, name, ["model", "item_id", "error"]))

@@ -6,7 +6,7 @@ with job(snakemake):
     import pandas as pd
 
     from thinkscale.data import contracts
-    from thinkscale.data.readouts import by_response
+    from thinkscale.data.readouts import read_by_response
     from thinkscale.grading import grade_study
 
     given, beside = snakemake.input, {}
@@ -18,7 +18,7 @@ with job(snakemake):
             before = [beside[name]] if name in beside else []
             beside[name] = pd.concat([*before, own.drop(columns="grader")])
     if "readout" in snakemake.params.grading["graders"]:
-        beside["readouts"] = by_response(contracts.read(given.readouts, "readouts"), items)
+        beside["readouts"] = read_by_response(given.readouts, items)
     grade_study(
         given.responses,
         items,

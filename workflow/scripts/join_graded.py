@@ -8,18 +8,17 @@ with job(snakemake):
     from thinkscale.grading import equality
 
     params, given = snakemake.params, snakemake.input
-    read = given.get("readouts")
     excluded = ()
     if given.overlap:
         excluded = graded.contaminated(read_table(given.overlap), **params.exclusion)
-    frame = graded.join(
-        contracts.read(given.responses, "responses", graded.RESPONSE_COLUMNS),
-        contracts.read(given.grades, "grades"),
+    frames = graded.join_study(
+        given.responses,
+        given.grades,
         contracts.read(given.study_items, "items"),
         params.grading["graders"],
         excluded,
-        readouts=contracts.read(read, "readouts") if read else None,
+        readouts=given.get("readouts"),
         same=equality(first := params.grading["graders"][0], params.grading.get(first)),
         controls=params.controls,
     )
-    contracts.write(frame, snakemake.output.graded, "graded")
+    contracts.write_batches(frames, snakemake.output.graded, "graded")

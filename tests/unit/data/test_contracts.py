@@ -177,3 +177,23 @@ def test_empty_frame(tmp_path):
     back = contracts.read(tmp_path / "g.parquet", "grades")
     assert len(back) == 0
     assert back["sample"].dtype == "int64"
+
+
+def test_files_are_put_together_in_their_order_a_few_rows_at_a_time(tmp_path):
+    rows = {"model": "m", "sample": 0, "continuation": None, "segments": [[]], "natural_end": True}
+    told = pd.DataFrame(rows | {"item_id": ["b"], "prompt_token_ids": [[1, 2]]})
+    untold = pd.DataFrame(rows | {"item_id": ["a"]})
+    contracts.write(told, tmp_path / "0.parquet", "chains")
+    contracts.write(told[:0], tmp_path / "empty.parquet", "chains")
+    contracts.write(untold, tmp_path / "1.parquet", "chains")
+    shards = [tmp_path / f"{name}.parquet" for name in ("1", "empty", "0")]
+    contracts.gather(shards, tmp_path / "all.parquet", "chains", rows=1)
+    both = pd.concat([contracts.read(shard, "chains") for shard in shards], ignore_index=True)
+    pd.testing.assert_frame_equal(contracts.read(tmp_path / "all.parquet", "chains"), both)
+
+
+def test_a_key_in_two_files_is_named(tmp_path):
+    contracts.write(grades(), tmp_path / "0.parquet", "grades")
+    with pytest.raises(ThinkscaleError, match=r"rows 0 and \d of grades have the same key"):
+        contracts.gather([tmp_path / "0.parquet"] * 2, tmp_path / "all.parquet", "grades", rows=1)
+    assert not (tmp_path / "all.parquet").exists()

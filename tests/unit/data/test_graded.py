@@ -159,3 +159,36 @@ def test_a_response_that_was_not_graded_breaks_the_contract(tmp_path):
     frame = joined().assign(outcome_article="maybe")
     with pytest.raises(ThinkscaleError, match="outcome_article, row 0 is 'maybe'"):
         contracts.write(frame, tmp_path / "g.parquet", "graded")
+
+
+def test_a_study_is_joined_a_few_rows_at_a_time_as_all_at_once(tmp_path):
+    of = responses()
+    judged = grades(of)
+    wrong = (judged["grader"] == "choice") & (judged["item_id"] == "q2")
+    spelled = np.where(judged["sample"] == 0, "ab", "AB")
+    judged = judged.assign(
+        outcome=judged["outcome"].mask(wrong, "incorrect"),
+        extracted=judged["extracted"].mask(wrong, spelled),
+    )
+    labels = of.loc[of["item_id"] == "q1", graded.KEYS].merge(
+        pd.Series(["A", "B"], name="label"), how="cross"
+    )
+    labels = labels.assign(logprob=np.linspace(-3, -1, len(labels)), mass=0.9)
+    items = ITEMS.assign(key=["A", None])
+
+    def same(one, other):
+        return one.lower() == other.lower()
+
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("responses", "grades", "readouts")}
+    for name, frame in zip(paths, (of, judged, labels), strict=True):
+        contracts.write(frame, paths[name], name)
+    how = {"items": items, "graders": GRADERS, "excluded": ["q2"], "same": same}
+    parts = graded.join_study(**paths, **how, rows=3)
+    contracts.write_batches(parts, tmp_path / "parts.parquet", "graded")
+    whole = graded.join(of, judged, readouts=labels, **how)
+    contracts.write(whole, tmp_path / "whole.parquet", "graded")
+    found, expected = (
+        contracts.read(tmp_path / f"{name}.parquet", "graded") for name in ("parts", "whole")
+    )
+    pd.testing.assert_frame_equal(found, expected)
+    assert set(found.loc[found["item_id"] == "q2", "extracted"]) == {"AB"}

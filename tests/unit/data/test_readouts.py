@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from thinkscale.data import contracts
-from thinkscale.data.readouts import KEYS, by_response
+from thinkscale.data.readouts import KEYS, by_response, read_by_response
 
 
 def items(**keys) -> pd.DataFrame:
@@ -75,3 +75,15 @@ def test_probabilities_too_small_for_floats_still_compare():
 def test_a_study_in_which_nothing_was_read_is_summed_up_too():
     found = by_response(readouts(q=(1, 0, 0, 0)).iloc[:0], items(q="A"))
     assert len(found) == 0 and {*KEYS, "readout_label", *contracts.READOUT} == {*found.columns}
+
+
+def test_a_file_is_summed_up_a_few_items_at_a_time_as_all_at_once(tmp_path):
+    frame = readouts(q2=(0.1, 0.4, 0.2, 0.1), q1=(0, 0.6, 0, 0), q3=(0.3, 0.3, 0.2, 0.1))
+    bank = items(q2="C", q1="B", q3=None, unread="A")
+    contracts.write(frame.sample(frac=1, random_state=0), tmp_path / "r.parquet", "readouts")
+    found = read_by_response(tmp_path / "r.parquet", bank, step=1)
+    pd.testing.assert_frame_equal(
+        found.sort_values("item_id", ignore_index=True),
+        by_response(frame, bank).sort_values("item_id", ignore_index=True),
+        check_dtype=False,
+    )

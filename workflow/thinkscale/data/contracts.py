@@ -4,7 +4,8 @@ The only place that reads and writes parquet. A frame is checked against its con
 written and again when it is read, so that a step never meets a column it does not know.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -300,10 +301,16 @@ def key_labels(key: str | None, labels: Iterable[str]) -> tuple[str, ...]:
     return (key,) if key in labels else tuple(key.split(","))
 
 
-def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read(
+    path: str | Path,
+    name: str,
+    columns: Sequence[str] | None = None,
+    among: Mapping[str, Iterable[str]] | None = None,
+) -> pd.DataFrame:
     """Read the parquet file at `path` under contract `name`, all columns or those asked for.
 
-    A name that ends in `_` asks for all columns that begin so, if there are any. Raises
+    A name that ends in `_` asks for all columns that begin so, if there are any. among: by column,
+    the values of the rows that are read; default: all rows. Raises
     ThinkscaleError if the file is missing, is not parquet, or breaks the contract; of columns that
     are not asked for, only the names are looked at.
     """
@@ -317,8 +324,9 @@ def read(path: str | Path, name: str, columns: Sequence[str] | None = None) -> p
         families = tuple(column for column in columns if column.endswith("_"))
         wanted = [column for column in columns if column not in families]
         wanted += [column for column in found if column.startswith(families)]
+    kept = [(column, "in", list(values)) for column, values in (among or {}).items()]
     try:
-        table = file.read(wanted)
+        table = pq.read_table(path, columns=wanted, filters=kept) if kept else file.read(wanted)
     except (pa.ArrowException, OSError) as error:
         raise ThinkscaleError(f"{path}: not readable as parquet ({error}).") from error
     if wanted is not None:
@@ -377,22 +385,49 @@ def batches(
 def write_batches(frames: Iterable[pd.DataFrame], path: str | Path, name: str) -> None:
     """Write frames one after another to one file, as `write` does; keys are not compared.
 
-    Row numbers in errors count from the frame's beginning.
+    They have the columns of the first. Row numbers in errors count from the frame's beginning.
     """
-    schema = _schema(name)
+    frames = iter(frames)
+    first = next(frames, None)
+    schema = _schema(name, () if first is None else first.columns)
     with (
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
     ):
-        for frame in frames:
+        for frame in () if first is None else chain([first], frames):
             _check_names(list(frame.columns), schema, name, str(path))
             arrays = []
             for field in schema:
+                if field.name not in frame.columns:
+                    arrays.append(pa.nulls(len(frame), field.type))
+                    continue
                 column = to_arrow(frame[field.name], field, f"{path}, {name}")
                 if isinstance(column, pa.Array):
                     column = pa.chunked_array([column])
                 arrays.append(_checked(column, field, name, str(path)))
             writer.write_table(pa.table(arrays, schema=schema))
+
+
+def gather(paths: Iterable[str | Path], path: str | Path, name: str, rows: int = 20_000) -> None:
+    """Put files under contract `name` together, in their order, so many rows at a time.
+
+    Raises ThinkscaleError as `read` does of each file and of all of them together: a key that two
+    files have is a fault, too.
+    """
+    schema, keys = _schema(name), []
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        for source in paths:
+            file = _open(Path(source), name)
+            _check_names(file.schema_arrow.names, schema, name, str(source))
+            for batch in file.iter_batches(rows):
+                table = _check_table(pa.Table.from_batches([batch]), schema, name, str(source))
+                keys.append(table.select(KEYS[name]))
+                writer.write_table(table)
+        if keys:
+            _check_keys(pa.concat_tables(keys), name, str(path))
 
 
 def _open(path: Path, name: str) -> pq.ParquetFile:

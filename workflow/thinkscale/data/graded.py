@@ -11,7 +11,8 @@ whatever compares them counts them as one; `grades` has them as they were read.
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -20,6 +21,8 @@ from thinkscale.data.readouts import by_response
 from thinkscale.errors import ThinkscaleError
 
 KEYS = list(contracts.KEYS["responses"])
+ROWS = 100_000  # joined at a time
+_ANSWER = ["item_id", "outcome", "extracted"]
 COUNTED = ("stem_chars", "n_options")  # of each item, by `join`
 # What is read of the responses: all of the contract but texts.
 RESPONSE_COLUMNS = [
@@ -47,10 +50,43 @@ def join(
     items analyses hold constant. Adds stem_chars (characters of the stem), n_options, and what else
     the controls name (`bank_numbers`). Raises ThinkscaleError if no item is left.
     """
-    judged = grades.pivot(index=KEYS, columns="grader", values="outcome")[list(graders)]
-    first = grades.loc[grades["grader"] == graders[0], [*KEYS, "outcome", "extracted"]]
+    facts, forms = _facts(items, excluded, controls), {}
     if same is not None:
-        first = in_one_form(first, same)
+        forms = equal_forms(grades.loc[grades["grader"] == graders[0], _ANSWER], same)
+    joined = _joined(responses, grades, facts, graders, forms)
+    return joined if readouts is None else _with_readouts(joined, readouts, items)
+
+
+def join_study(
+    responses: str | Path,
+    grades: str | Path,
+    items: pd.DataFrame,
+    graders: Sequence[str],
+    excluded: Sequence[str] = (),
+    readouts: str | Path | None = None,
+    same: Callable[[str, str], bool] | None = None,
+    controls: Sequence[str] = (),
+    *,
+    rows: int = ROWS,
+) -> Iterator[pd.DataFrame]:
+    """What `join` returns, from files and so many rows at a time, however many there are."""
+    facts, forms = _facts(items, excluded, controls), {}
+    if same is not None:
+        parts = contracts.batches(grades, "grades", ["grader", *_ANSWER], rows)
+        distinct = [part[part["grader"] == graders[0]].drop_duplicates() for part in parts]
+        forms = equal_forms(pd.concat(distinct)[_ANSWER], same)
+    for batch in contracts.batches(responses, "responses", RESPONSE_COLUMNS, rows):
+        among = {name: batch[name].unique() for name in ("model", "item_id")}
+        own = contracts.read(grades, "grades", [*KEYS, "grader", "outcome", "extracted"], among)
+        joined = _joined(batch, own, facts, graders, forms)
+        if readouts is not None:
+            labels = contracts.read(readouts, "readouts", among=among)
+            joined = _with_readouts(joined, labels, items)
+        yield joined
+
+
+def _facts(items: pd.DataFrame, excluded: Sequence[str], controls: Sequence[str]) -> pd.DataFrame:
+    """What analyses need of items; raises as `join` does."""
     facts = items[["item_id", "difficulty", "response_time", "cluster_id"]].assign(
         stem_chars=items["stem"].str.len(),
         n_options=items["options"].map(len),
@@ -62,14 +98,31 @@ def join(
             f"`analyses.contamination.exclude_above` leaves out all {len(facts)} items; raise it, "
             "or look at tables/overlap.csv for what overlaps"
         )
-    joined = (
+    return facts
+
+
+def _joined(
+    responses: pd.DataFrame,
+    grades: pd.DataFrame,
+    facts: pd.DataFrame,
+    graders: Sequence[str],
+    forms: Mapping[tuple[str, str, str], str],
+) -> pd.DataFrame:
+    judged = grades.pivot(index=KEYS, columns="grader", values="outcome")[list(graders)]
+    first = grades.loc[grades["grader"] == graders[0], [*KEYS, "outcome", "extracted"]]
+    if forms:
+        first = first.assign(extracted=_formed(first, forms))
+    return (
         responses[RESPONSE_COLUMNS]
         .merge(first, on=KEYS, how="left", validate="one_to_one")
         .merge(facts, on="item_id", how="left", validate="many_to_one")
         .merge(judged.add_prefix("outcome_").reset_index(), on=KEYS, how="left")
     )
-    if readouts is None:
-        return joined
+
+
+def _with_readouts(
+    joined: pd.DataFrame, readouts: pd.DataFrame, items: pd.DataFrame
+) -> pd.DataFrame:
     return joined.merge(by_response(readouts, items), on=KEYS, how="left", validate="one_to_one")
 
 
@@ -111,24 +164,36 @@ def bank_numbers(items: pd.DataFrame, controls: Sequence[str]) -> dict[str, list
 def in_one_form(grades: pd.DataFrame, same: Callable[[str, str], bool]) -> pd.DataFrame:
     """Grades by one grader in which the equal answers to an item are extracted alike.
 
+    See `equal_forms`. What is ungradable stays as it was read.
+    """
+    return grades.assign(extracted=_formed(grades, equal_forms(grades[_ANSWER], same)))
+
+
+def equal_forms(
+    answers: pd.DataFrame, same: Callable[[str, str], bool]
+) -> dict[tuple[str, str, str], str]:
+    """By item, outcome and answer, the answer that stands for all that are equal to it.
+
     An item's distinct answers are gone through from the shortest on, in alphabetical order: each
     takes the form of the first that it is the `same` as, so that nothing depends on the order of
     the rows. All that are correct are one answer, equal to the reference, and need no comparison;
-    n others in c forms take at most n * c. What is ungradable stays as it was read.
+    n others in c forms take at most n * c. What is ungradable has no form.
     """
-    known = ["item_id", "outcome", "extracted"]
     forms: dict[tuple[str, str, str], str] = {}
-    answers = grades.loc[grades["outcome"] != "ungradable", known].dropna().drop_duplicates()
-    for (item, outcome), own in answers.groupby(known[:2])["extracted"]:
+    answers = answers.loc[answers["outcome"] != "ungradable"].dropna().drop_duplicates()
+    for (item, outcome), own in answers.groupby(_ANSWER[:2])["extracted"]:
         found: list[str] = []
         for answer in sorted(own, key=lambda text: (len(text), text)):
             equal = (form for form in found if outcome == "correct" or same(form, answer))
             forms[item, outcome, answer] = form = next(equal, answer)
             if form is answer:
                 found.append(answer)
-    rows = zip(*(grades[name].tolist() for name in known), strict=True)
-    extracted = pd.Series([forms.get(row, row[2]) for row in rows], grades.index, dtype="str")
-    return grades.assign(extracted=extracted)
+    return forms
+
+
+def _formed(grades: pd.DataFrame, forms: Mapping[tuple[str, str, str], str]) -> pd.Series:
+    rows = zip(*(grades[name].tolist() for name in _ANSWER), strict=True)
+    return pd.Series([forms.get(row, row[2]) for row in rows], grades.index, dtype="str")
 
 
 def contaminated(

@@ -3,6 +3,8 @@
 Everything but the mass is of probabilities among the item's labels, which sum to one.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +12,20 @@ from thinkscale.data import contracts
 from thinkscale.data.contracts import key_labels
 
 KEYS = list(contracts.KEYS["responses"])
+ITEMS = 5_000  # whose readouts are summarised at a time
 _TIE = 1e-6  # of probability among labels: what number types and kernels may make of equals
+
+
+def read_by_response(path: str | Path, items: pd.DataFrame, *, step: int = ITEMS) -> pd.DataFrame:
+    """What `by_response` makes of the file at `path`, so many items at a time, in their order."""
+    parts = (items.iloc[at : at + step] for at in range(0, len(items), step))
+    return pd.concat(
+        [
+            by_response(contracts.read(path, "readouts", among={"item_id": part["item_id"]}), part)
+            for part in parts
+        ],
+        ignore_index=True,
+    )
 
 
 def by_response(readouts: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:

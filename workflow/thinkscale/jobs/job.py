@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from thinkscale.errors import ThinkscaleError
+from thinkscale.jobs.gpus import own_gpus
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -54,7 +55,8 @@ def job(snakemake, *, finishes: bool = False) -> Iterator[Callable[[str], None]]
         log.write_text("", encoding="utf-8")
         if finishes:
             signal.signal(signal.SIGINT, _first_interrupt)
-        yield say
+        with own_gpus(snakemake.resources.get("gpu", 0)):
+            yield say
     except ThinkscaleError as error:
         end(str(error))
     except KeyboardInterrupt:
