@@ -3,8 +3,12 @@
 The one place that knows file names. Functions here replace lambdas in rules.
 """
 
+import os
 import sys
 from pathlib import Path
+
+from snakemake import __version__ as snakemake_version
+from snakemake.settings.types import DeploymentMethod
 
 LIBRARY = Path(workflow.current_basedir).parent / "thinkscale"
 
@@ -288,6 +292,15 @@ def journal_directory(wildcards):
     return results("journal", wildcards.model)
 
 
+def seen_from(folder, path):
+    """What a rule's function `path` says, as seen from a folder: the same in every study."""
+
+    def relative(wildcards):
+        return os.path.relpath(path(wildcards), folder.format(**wildcards))
+
+    return relative
+
+
 def shard_count(wildcards):
     return model_config(wildcards.model).inference.shards
 
@@ -316,6 +329,14 @@ def compared_pairs():
     if STUDY.analyses.compare is not None:
         return {"pairs": [list(pair) for pair in STUDY.analyses.compare]}
     return {"pairs": [[m.derive.parent, m.name] for m in THINKING if m.derive is not None]}
+
+
+def environments():
+    """The conda environments that rules of this study run in; none without conda."""
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        return []
+    models = any(name not in RECORDED for name in REGISTERED)
+    return ["analysis", *(["inference"] if models else []), *(["training"] if DERIVED else [])]
 
 
 def table(name):

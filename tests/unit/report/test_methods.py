@@ -20,7 +20,12 @@ from thinkscale.report.methods import (
 from thinkscale.report.methods import _entries as entries
 
 BASE = Path(__file__).parents[3] / "resources/calibration/base"
-PROVENANCE = {"study": "s", "thinkscale": "9.9", "packages": {"torch": "2.13.0", "trl": None}}
+PROVENANCE = {
+    "study": "s",
+    "thinkscale": "9.9",
+    "snakemake": "9.1",
+    "environments": {"all": {"python": "3.11.1", "packages": {"torch": "2.13.0"}}},
+}
 FACTS = {"items": pd.DataFrame({"measure": ["studied", "in_file"], "n": [200, 1000]})}
 
 

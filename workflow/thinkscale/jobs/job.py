@@ -1,4 +1,4 @@
-"""What every script of the workflow does first: log, read its inputs, and end cleanly.
+"""What every script of the workflow does first: keep to its environment, log, and end cleanly.
 
 Scripts import what else they need inside `job`, and this module little, so that a package that an
 environment lacks is told like any other failure.
@@ -7,6 +7,7 @@ environment lacks is told like any other failure.
 import importlib.util
 import json
 import os
+import site
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,8 +25,9 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
 
     A ThinkscaleError is a message for the user. Of any other exception the log has the traceback,
     and the console the log's path. Yields a function that says a line, on the console and in the
-    log.
+    log. In an environment of its own the job imports from there alone (`keep_to_environment`).
     """
+    keep_to_environment()
     log = Path(snakemake.log[0])
     log.write_text("", encoding="utf-8")
 
@@ -47,6 +49,34 @@ def job(snakemake) -> Iterator[Callable[[str], None]]:
         note(traceback.format_exc())
         what = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
         sys.exit(f"thinkscale: {snakemake.rule}: {what} (traceback: {log})")
+
+
+def keep_to_environment() -> None:
+    """Let a job that runs in another environment than Snakemake import nothing from outside it.
+
+    Snakemake puts its own search path behind that of a script, for the object `snakemake`: what an
+    environment lacks would be taken from there in silence, and so would what the user has
+    installed under their home. The library of this checkout stays.
+    """
+    snakemake = sys.modules.get("snakemake")
+    behind = snakemake and str(Path(snakemake.__file__).parents[1])
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if behind in (None, *site.getsitepackages(), site.getusersitepackages(), *given):
+        return  # Snakemake runs in the same environment
+    library = str(Path(__file__).parents[2])
+    own = [path for path in sys.path[: sys.path.index(behind)] if path != site.USER_SITE]
+    if library not in own:
+        own.append(library)
+    others = set(sys.path).difference(own)
+    sys.path[:] = own
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and _below(file, others) and not _below(file, own):
+            del sys.modules[name]
+
+
+def _below(file: str, folders: Iterable[str]) -> bool:
+    return any(Path(file).is_relative_to(folder) for folder in folders)
 
 
 def inputs(given, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
