@@ -3,16 +3,48 @@
 The one place that knows file names. Functions here replace lambdas in rules.
 """
 
+import io
 import os
+import subprocess
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
 from snakemake import __version__ as snakemake_version
 from snakemake.settings.types import DeploymentMethod
+from snakemake.sourcecache import LocalSourceFile
 
-LIBRARY = Path(workflow.current_basedir).parent / "thinkscale"
 
-sys.path.insert(0, str(LIBRARY.parent))
+def git(repository, *arguments):
+    command = ["git", "-C", str(repository), *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def lying_here(rules):
+    """The directory of the workflow, and its commit where it is read out of a git repository.
+
+    Snakemake reads rules and scripts of a module out of a repository one by one. The library is
+    imported, so such a workflow is laid out whole, once for each commit.
+    """
+    if isinstance(rules, LocalSourceFile):
+        return Path(rules).parent, None
+    repository = getattr(rules, "repo_path", None) or rules.hosted_repo.repo_clone
+    commit = git(repository, "rev-parse", f"{rules.ref}^{{commit}}").decode().strip()
+    copies = Path(".snakemake", "thinkscale").absolute()
+    if not (copies / commit).exists():
+        copies.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=copies) as new:
+            archive = io.BytesIO(git(repository, "archive", commit, "workflow", "envs"))
+            tarfile.open(fileobj=archive).extractall(Path(new, "whole"), filter="data")
+            Path(new, "whole").rename(copies / commit)
+    return copies / commit / "workflow", commit
+
+
+WORKFLOW, COMMIT = lying_here(workflow.current_basedir)
+LIBRARY = WORKFLOW / "thinkscale"
+
+sys.path.insert(0, str(WORKFLOW))
 
 from thinkscale.config import parse_study, refuse_repeated_keys
 from thinkscale.config.corpora import tokenizer_file
@@ -33,7 +65,7 @@ from thinkscale.thinking.strategies.search import samples_drawn
 # Rules import the library from this checkout, in whichever environment they run.
 share_library(LIBRARY)
 
-CAPTIONS = sorted(str(path) for path in (LIBRARY.parent / "report").iterdir())
+CAPTIONS = sorted(str(path) for path in (WORKFLOW / "report").iterdir())
 RETRAINED = "results/calibration-models"
 
 

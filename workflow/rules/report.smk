@@ -91,6 +91,7 @@ rule record_provenance:
         study=STUDY.model_dump(mode="json"),
         config=config,
         snakemake=snakemake_version,
+        commit=COMMIT,
         code=code("report/provenance"),
     script:
         "../scripts/record_provenance.py"
@@ -112,7 +113,7 @@ rule render_report:
     # It hands over to a second Snakemake, the same one, so it needs no environment.
     handover: True
     params:
-        snakefile=str(LIBRARY.parent / "Snakefile"),  # also where this is a module of another
+        snakefile=str(WORKFLOW / "Snakefile"),  # also where this is a module of another
         python=sys.executable,
     shell:
         # The report reads what Snakemake recorded of finished jobs, so the Snakemake that runs

@@ -23,6 +23,8 @@ with job(snakemake):
         environments or {"all": environment()},
         snakemake.params.snakemake,
     )
+    if snakemake.params.commit:
+        found["git"] = {"commit": snakemake.params.commit, "dirty": False}
     Path(snakemake.output.provenance).write_text(json.dumps(found, indent=2) + "\n")
     text = yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True)
     Path(snakemake.output.config).write_text(text, encoding="utf-8")

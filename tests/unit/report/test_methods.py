@@ -50,7 +50,7 @@ def test_sentences_follow_the_configuration():
     assert "200 items of `calibration`" in text
     assert "thought about 4 times (temperature 1, top-p 0.95, answers of at most" in text
     assert "cut at most at 0, 512 or 2,048 tokens" in text and "go on: `Hm`" in text
-    assert "thinkscale 9.9, with torch 2.13.0 [@paszke2019pytorch]." in text
+    assert "thinkscale 9.9, with snakemake 9.1 [@molder2021sustainable], torch 2.13.0 [" in text
     assert "Strategies" not in text and "trl" not in text
     greedy = written(**{"inference.temperature": 0})
     assert "thought about once (greedily, " in greedy and "deepseek" not in greedy
