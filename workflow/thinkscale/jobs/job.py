@@ -60,8 +60,11 @@ def keep_to_environment() -> None:
     """
     snakemake = sys.modules.get("snakemake")
     behind = snakemake and str(Path(snakemake.__file__).parents[1])
+    if behind not in sys.path:  # called by hand
+        return
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if behind in (None, *site.getsitepackages(), site.getusersitepackages(), *given):
+    found = [*site.getsitepackages(), site.getusersitepackages(), *given]
+    if os.path.realpath(behind) in map(os.path.realpath, found):
         return  # Snakemake runs in the same environment
     library = str(Path(__file__).parents[2])
     own = [path for path in sys.path[: sys.path.index(behind)] if path != site.USER_SITE]
