@@ -124,6 +124,8 @@ def main(arguments: list[str]) -> None:
         case ["env", "create", *options]:
             given = dict(pairwise(options))
             create(Path(given["--file"]), Path(given["--prefix"]))
+        case ["clean", *_]:
+            pass  # no tarball is kept
         case _:
             sys.exit(f"local_conda.py: it is not known here what `conda {arguments}` does")
 
