@@ -3,11 +3,10 @@
 The one place that knows file names. Functions here replace lambdas in rules.
 """
 
-import io
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def git(repository, *arguments):
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def lying_here(rules):
+def laid_out(rules):
     """The directory of the workflow, and its commit where it is read out of a git repository.
 
     Snakemake reads rules and scripts of a module out of a repository one by one. The library is
@@ -35,13 +34,13 @@ def lying_here(rules):
     if not (copies / commit).exists():
         copies.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=copies) as new:
-            archive = io.BytesIO(git(repository, "archive", commit, "workflow", "envs"))
-            tarfile.open(fileobj=archive).extractall(Path(new, "whole"), filter="data")
-            Path(new, "whole").rename(copies / commit)
+            git(repository, "archive", "--output", f"{new}/all.tar", commit, "workflow", "envs")
+            shutil.unpack_archive(f"{new}/all.tar", f"{new}/all")
+            Path(new, "all").rename(copies / commit)
     return copies / commit / "workflow", commit
 
 
-WORKFLOW, COMMIT = lying_here(workflow.current_basedir)
+WORKFLOW, COMMIT = laid_out(workflow.current_basedir)
 LIBRARY = WORKFLOW / "thinkscale"
 
 sys.path.insert(0, str(WORKFLOW))
