@@ -255,7 +255,8 @@ def test_summary_speaks_of_the_tables(results):
 
 def test_provenance_names_what_a_rerun_would_need(results):
     found = json.loads((results / "provenance.json").read_text())
-    assert found["packages"]["snakemake"] and found["packages"]["torch"]
+    packages = found["environments"]["all"]["packages"]
+    assert packages["snakemake"] == found["snakemake"] and packages["torch"]
     models = {model["name"]: model for model in found["models"]}
     assert models["calibration-sft"]["parent"] == "calibration-base"
     assert models["calibration-sft"]["fingerprint"] != models["calibration-base"]["fingerprint"]

@@ -3,12 +3,47 @@
 The one place that knows file names. Functions here replace lambdas in rules.
 """
 
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-LIBRARY = Path(workflow.current_basedir).parent / "thinkscale"
+from snakemake import __version__ as snakemake_version
+from snakemake.settings.types import DeploymentMethod
+from snakemake.sourcecache import LocalSourceFile
 
-sys.path.insert(0, str(LIBRARY.parent))
+
+def git(repository, *arguments):
+    command = ["git", "-C", str(repository), *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def laid_out(rules):
+    """The directory of the workflow, and its commit where it is read out of a git repository.
+
+    Snakemake reads rules and scripts of a module out of a repository one by one. The library is
+    imported, so such a workflow is laid out whole, once for each commit.
+    """
+    if isinstance(rules, LocalSourceFile):
+        return Path(rules).parent, None
+    repository = getattr(rules, "repo_path", None) or rules.hosted_repo.repo_clone
+    commit = git(repository, "rev-parse", f"{rules.ref}^{{commit}}").decode().strip()
+    copies = Path(".snakemake", "thinkscale").absolute()
+    if not (copies / commit).exists():
+        copies.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=copies) as new:
+            git(repository, "archive", "--output", f"{new}/all.tar", commit, "workflow", "envs")
+            shutil.unpack_archive(f"{new}/all.tar", f"{new}/all")
+            Path(new, "all").rename(copies / commit)
+    return copies / commit / "workflow", commit
+
+
+WORKFLOW, COMMIT = laid_out(workflow.current_basedir)
+LIBRARY = WORKFLOW / "thinkscale"
+
+sys.path.insert(0, str(WORKFLOW))
 
 from thinkscale.config import parse_study, read_yaml
 from thinkscale.config.corpora import tokenizer_file
@@ -23,7 +58,7 @@ from thinkscale.thinking.strategies.search import samples_drawn
 # Rules import the library from this checkout, in whichever environment they run.
 share_library(LIBRARY)
 
-CAPTIONS = sorted(str(path) for path in (LIBRARY.parent / "report").iterdir())
+CAPTIONS = sorted(str(path) for path in (WORKFLOW / "report").iterdir())
 RETRAINED = "results/calibration-models"
 
 
@@ -282,6 +317,15 @@ def journal_directory(wildcards):
     return results("journal", wildcards.model)
 
 
+def seen_from(folder, path):
+    """What a rule's function `path` says, as seen from a folder: the same in every study."""
+
+    def relative(wildcards):
+        return os.path.relpath(path(wildcards), folder.format(**wildcards))
+
+    return relative
+
+
 def shard_count(wildcards):
     return model_config(wildcards.model).inference.shards
 
@@ -310,6 +354,14 @@ def compared_pairs():
     if STUDY.analyses.compare is not None:
         return {"pairs": [list(pair) for pair in STUDY.analyses.compare]}
     return {"pairs": [[m.derive.parent, m.name] for m in THINKING if m.derive is not None]}
+
+
+def environments():
+    """The conda environments that rules of this study run in; none without conda."""
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        return []
+    models = any(name not in RECORDED for name in REGISTERED)
+    return ["analysis", *(["inference"] if models else []), *(["training"] if DERIVED else [])]
 
 
 def table(name):

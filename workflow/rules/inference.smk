@@ -1,4 +1,9 @@
-"""Thinking: every model, item and sample, under every condition."""
+"""Thinking: every model, item and sample, under every condition.
+
+`think` and the rules that derive models may be taken from a cache between workflows, `--cache`. What
+Snakemake goes by is a rule's parameters and what its inputs came from: so these name no study, and
+all that decides an output. A rule that may be cached has no benchmark.
+"""
 
 
 rule think:
@@ -13,8 +18,6 @@ rule think:
         usage=results("inference", "{model}", "{shard}.usage.json"),
     log:
         log_of("think", "{model}", "{shard}.log"),
-    benchmark:
-        time_of("think", "{model}", "{shard}.tsv")
     wildcard_constraints:
         model=one_of(model.name for model in RUN),
     priority: 40
@@ -27,9 +30,11 @@ rule think:
         gpu=model_gpus,
     params:
         inference=inference_settings,
+        shard="{shard}",
         shards=shard_count,
-        # Not an output: Snakemake would delete it before a job that is to go on from it.
-        journal=journal_directory,
+        # Not an output: Snakemake would delete it before a job that is to go on from it. As seen
+        # from the outputs.
+        journal=seen_from(results("inference", "{model}"), journal_directory),
         conditions=STUDY.conditions.model_dump(),
         seed=STUDY.seed,
         code=code("thinking", "engines", "jobs/inference"),

@@ -6,15 +6,11 @@ rule derive_model:
     input:
         parent=parent_record,
         corpus=parent_corpus,
-        # Training waits for the items: a faulty bank should cost nobody an hour of training.
-        study_items=ancient(results("items.parquet")),
     output:
         model=directory(results("models", "{model}")),
         losses=results("training", "{model}.csv"),
     log:
         log_of("derive_model", "{model}.log"),
-    benchmark:
-        time_of("derive_model", "{model}.tsv")
     wildcard_constraints:
         model=one_of(name for name in DERIVED if name not in REWARDED),
     # A derived model must still think after this: whoever waits longest starts first.
@@ -27,6 +23,7 @@ rule derive_model:
         runtime=model_minutes,
         gpu=model_gpus,
     params:
+        name="{model}",
         derive=derivation_settings,
         corpus=corpus_settings,
         thinking=thinking_settings,
@@ -51,14 +48,11 @@ rule derive_reward_model:
         parent=parent_record,
         bank=reward_bank,
         explored=ancient(earlier_rewards),
-        study_items=ancient(results("items.parquet")),
     output:
         model=directory(results("models", "{model}")),
         losses=results("training", "{model}.csv"),
     log:
         log_of("derive_model", "{model}.log"),
-    benchmark:
-        time_of("derive_model", "{model}.tsv")
     wildcard_constraints:
         model=one_of(REWARDED),
     priority: 50
@@ -70,12 +64,13 @@ rule derive_reward_model:
         runtime=model_minutes,
         gpu=model_gpus,
     params:
+        name="{model}",
         derive=reward_settings,
         inference=parent_inference,
         conditions=STUDY.conditions.model_dump(),
         grader=first_grader(),
         # Not an output, as in `think`: what was explored is not explored again.
-        journal=parent_journal,
+        journal=seen_from(results("models"), parent_journal),
         seed=STUDY.seed,
         code=code(
             *("models/recipes/reward_model", "jobs/rewarding", "jobs/inference"),

@@ -64,6 +64,22 @@ rule write_report:
         "../scripts/write_report.py"
 
 
+rule record_environment:
+    """What is installed in a conda environment, found from inside it."""
+    output:
+        environment=results("environments", "{environment}.json"),
+    log:
+        log_of("record_environment", "{environment}.log"),
+    benchmark:
+        time_of("record_environment", "{environment}.tsv")
+    conda:
+        "../../envs/{environment}.yaml"
+    params:
+        code=code("report/provenance"),
+    script:
+        "../scripts/record_environment.py"
+
+
 rule record_provenance:
     """Versions, commit, configuration, content hashes and hardware behind the results."""
     input:
@@ -71,6 +87,7 @@ rule record_provenance:
         corpora=[corpus_file(name) for name in CORPORA],
         records=[results("models", f"{name}.json") for name in REGISTERED],
         responses=results("responses.parquet"),
+        environments=[results("environments", f"{name}.json") for name in environments()],
     output:
         provenance=results("provenance.json"),
         config=results("config.yaml"),
@@ -81,13 +98,15 @@ rule record_provenance:
     group:
         GATHERED
     conda:
-        "../../envs/inference.yaml"
+        "../../envs/analysis.yaml"
     resources:
         mem_mb=figure_memory,
         runtime=figure_minutes,
     params:
         study=STUDY.model_dump(mode="json"),
         config=config,
+        snakemake=snakemake_version,
+        commit=COMMIT,
         code=code("report/provenance"),
     script:
         "../scripts/record_provenance.py"
@@ -106,19 +125,18 @@ rule render_report:
         html=results("workflow.html"),
     log:
         log_of("render_report.log"),
-    benchmark:
-        time_of("render_report.tsv")
-    conda:
-        "../../envs/report.yaml"
     resources:
         mem_mb=table_memory,
         runtime=table_minutes,
+    # It hands over to a second Snakemake, the same one, so it needs no environment.
+    handover: True
     params:
-        snakefile=workflow.main_snakefile,
+        snakefile=str(WORKFLOW / "Snakefile"),  # also where this is a module of another
         python=sys.executable,
     shell:
         # The report reads what Snakemake recorded of finished jobs, so the Snakemake that runs
-        # makes it. The outer run holds the lock and this one writes no results, hence --nolock.
+        # makes it, without a benchmark, since of a handover it takes none. The outer run holds the
+        # lock and this one writes no results, hence --nolock.
         # With metadata its front shows them and the text of workflow.rst, and no rule graph.
         "{params.python:q} -m snakemake --snakefile {params.snakefile:q}"
         " --configfile {input.config:q}"

@@ -41,5 +41,5 @@ with job(snakemake):
             step_end=thinking["step_end"],
         ),
     )
-    losses.insert(0, "model", snakemake.wildcards.model)
+    losses.insert(0, "model", snakemake.params.name)
     write_table(losses, snakemake.output.losses)

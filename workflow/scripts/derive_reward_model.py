@@ -36,9 +36,9 @@ with job(snakemake) as say:
         items,
         derivation,
         params.grader,
-        Path(params.journal),
+        Path(snakemake.output.model).parent / params.journal,
         Path(snakemake.output.model),
     )
-    say(f"{snakemake.wildcards.model}: " + ", ".join(f"{k} {v:.3g}" for k, v in quality.items()))
-    losses.insert(0, "model", snakemake.wildcards.model)
+    say(f"{params.name}: " + ", ".join(f"{k} {v:.3g}" for k, v in quality.items()))
+    losses.insert(0, "model", params.name)
     write_table(losses, snakemake.output.losses)

@@ -21,20 +21,22 @@ with job(snakemake, finishes=True) as say:
     from thinkscale.jobs.progress import usage_line
 
     torch.set_num_threads(snakemake.threads)
-    shard = int(snakemake.wildcards.shard)
-    settings, shards = Inference(**snakemake.params.inference), snakemake.params.shards
+    params, output = snakemake.params, snakemake.output
+    shard, shards = int(params.shard), params.shards
+    settings = Inference(**params.inference)
     items = contracts.read(snakemake.input.study_items, "items").iloc[shard::shards]
     prepared = prepare(
         json.loads(Path(snakemake.input.record).read_text()),
         items,
         settings,
-        snakemake.params.conditions,
-        seed=snakemake.params.seed,
+        params.conditions,
+        seed=params.seed,
     )
-    thought, usage = run(prepared, Path(snakemake.params.journal), shard, shards)
+    journal = Path(output.chains).parent / params.journal
+    thought, usage = run(prepared, journal, shard, shards)
     say(usage_line(usage))
-    contracts.write(thought.chains, snakemake.output.chains, "chains")
-    contracts.write(thought.responses, snakemake.output.responses, "responses")
-    if path := snakemake.output.get("readouts"):
+    contracts.write(thought.chains, output.chains, "chains")
+    contracts.write(thought.responses, output.responses, "responses")
+    if path := output.get("readouts"):
         contracts.write(thought.readouts, path, "readouts")
-    Path(snakemake.output.usage).write_text(json.dumps(usage, indent=1) + "\n", encoding="utf-8")
+    Path(output.usage).write_text(json.dumps(usage, indent=1) + "\n", encoding="utf-8")

@@ -20,7 +20,12 @@ from thinkscale.report.methods import (
 from thinkscale.report.methods import _entries as entries
 
 BASE = Path(__file__).parents[3] / "resources/calibration/base"
-PROVENANCE = {"study": "s", "thinkscale": "9.9", "packages": {"torch": "2.13.0", "trl": None}}
+PROVENANCE = {
+    "study": "s",
+    "thinkscale": "9.9",
+    "snakemake": "9.1",
+    "environments": {"all": {"python": "3.11.1", "packages": {"torch": "2.13.0"}}},
+}
 FACTS = {"items": pd.DataFrame({"measure": ["studied", "in_file"], "n": [200, 1000]})}
 
 
@@ -45,7 +50,7 @@ def test_sentences_follow_the_configuration():
     assert "200 items of `calibration`" in text
     assert "thought about 4 times (temperature 1, top-p 0.95, answers of at most" in text
     assert "cut at most at 0, 512 or 2,048 tokens" in text and "go on: `Hm`" in text
-    assert "thinkscale 9.9, with torch 2.13.0 [@paszke2019pytorch]." in text
+    assert "thinkscale 9.9, with snakemake 9.1 [@molder2021sustainable], torch 2.13.0 [" in text
     assert "Strategies" not in text and "trl" not in text
     greedy = written(**{"inference.temperature": 0})
     assert "thought about once (greedily, " in greedy and "deepseek" not in greedy

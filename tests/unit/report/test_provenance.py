@@ -11,7 +11,7 @@ import yaml
 
 from thinkscale import __version__
 from thinkscale.config import parse_study
-from thinkscale.report.provenance import PACKAGES, git_state, hardware, installed, provenance
+from thinkscale.report.provenance import environment, git_state, hardware, provenance, versions
 
 STUDY = {"study": "s", "seed": 3, "items": {"n": 5, "source": "bank.csv"}, "models": ["ä"]}
 
@@ -35,17 +35,18 @@ def test_the_record_says_what_a_rerun_must_match(outside):
     data = outside / "items.parquet"
     data.write_bytes(b"items")
     models = [{"name": "one", "fingerprint": "f"}]
-    found = provenance(STUDY, models, [data], outside)
+    ran = {"analysis": environment()}
+    found = provenance(STUDY, models, [data], outside, ran, "9.1")
     assert found["thinkscale"] == __version__
     assert (found["study"], found["seed"], found["models"]) == ("s", 3, models)
     assert found["data"] == {str(data): hashlib.sha256(b"items").hexdigest()}
     assert found["git"] is None
-    assert found["packages"]["pandas"] == importlib.metadata.version("pandas")
+    assert (found["environments"], found["snakemake"]) == (ran, "9.1")
     assert json.loads(json.dumps(found)) == found
 
 
 def digest(study, where) -> str:
-    return provenance(study, [], [], where)["config_sha256"]
+    return provenance(study, [], [], where, {}, "9.1")["config_sha256"]
 
 
 def test_the_config_hash_is_of_the_values_not_their_order(outside):
@@ -90,13 +91,24 @@ def test_no_environment_variable_leaks(outside, monkeypatch):
     secret = "sesame-1234567890"
     for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "THINKSCALE_ANYTHING"):
         monkeypatch.setenv(name, secret)
-    assert secret not in json.dumps(provenance(STUDY, [], [], outside))
+    assert secret not in json.dumps(provenance(STUDY, [], [], outside, {}, "9.1"))
 
 
-def test_packages_that_are_not_installed_are_null():
-    found = installed(["numpy", "no-such-package-here"])
-    assert found == {"numpy": importlib.metadata.version("numpy"), "no-such-package-here": None}
-    assert list(PACKAGES) == sorted(PACKAGES)
+def test_an_environment_is_all_that_is_installed_in_it(outside, monkeypatch):
+    found = environment()["packages"]
+    for name in ("numpy", "scikit-learn", "huggingface-hub"):
+        assert found[name] == importlib.metadata.version(name)
+    monkeypatch.setattr("sys.path", [str(outside)])
+    assert environment()["packages"] == {}
+
+
+def test_versions_are_joined_over_environments():
+    ran = {
+        "analysis": {"python": "3.11.1", "packages": {"numpy": "2.1", "scipy": "1.2"}},
+        "inference": {"python": "3.11.1", "packages": {"numpy": "2.2", "torch": "2.3"}},
+    }
+    found = versions(provenance(STUDY, [], [], Path(), ran, "9.1"))
+    assert found == {"snakemake": "9.1", "numpy": "2.1, 2.2", "scipy": "1.2", "torch": "2.3"}
 
 
 def test_the_hardware_is_described():

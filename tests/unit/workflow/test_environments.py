@@ -17,6 +17,8 @@ RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", flags=re.MULT
 # Of an extra that no environment has: who reads or writes its logs is told what to install.
 OPTIONAL = {"inspect_ai"}
 NAMED_MODULE = re.compile(r'"(thinkscale(?:\.\w+)+)"')  # in a registry
+# Of these Snakemake takes no time: what may come from a cache, and what it hands over.
+UNTIMED = {"think", "derive_model", "derive_reward_model", "render_report", "plan"}
 ANY_MODULE = re.compile(r'import_module\(f"thinkscale\.(\w+)\.')  # whichever a rule's name says
 
 
@@ -89,30 +91,42 @@ def closure(packages: set[str]) -> set[str]:
 
 
 RULES_WITH_SCRIPTS = {
-    name: (re.search(r'"\.\./\.\./(envs/\w+\.yaml)"', text), re.search(r"scripts/(\w+\.py)", text))
+    name: (
+        re.search(r'"\.\./\.\./(envs/[\w{}]+\.yaml)"', text),
+        re.search(r"scripts/(\w+\.py)", text),
+    )
     for name, text in rules().items()
     if "script:" in text
 }
+ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 
 
 def test_every_rule_that_runs_something_has_an_environment_log_and_benchmark():
     for name, text in rules().items():
-        if "script:" in text or "shell:" in text:
-            for directive in ("conda:", "log:", "benchmark:"):
-                assert directive in text, (name, directive)
+        directives = set(re.findall(r"^    (\w+):", text, flags=re.MULTILINE))
+        if directives & {"script", "shell"}:
+            assert "log" in directives, name
+            assert directives & {"conda", "handover"}, name
+            assert ("benchmark" in directives) == (name not in UNTIMED), name
 
 
 @pytest.mark.parametrize("name", sorted(RULES_WITH_SCRIPTS))
 def test_environment_holds_what_the_script_imports(name):
     environment, script = RULES_WITH_SCRIPTS[name]
-    available = closure(set(pins(REPOSITORY / environment[1])))
     distributions = importlib.metadata.packages_distributions()
-    for package in imported(WORKFLOW / "scripts" / script[1], set()) - OPTIONAL:
-        brought_by = {canonical(d) for d in distributions.get(package, [package])}
-        assert brought_by & available, f"{name}: {environment[1]} lacks {package}"
+    for path in REPOSITORY.glob(environment[1].replace("{environment}", "*")):
+        available = closure(set(pins(path)))
+        for package in imported(WORKFLOW / "scripts" / script[1], set()) - OPTIONAL:
+            brought_by = {canonical(d) for d in distributions.get(package, [package])}
+            assert brought_by & available, f"{name}: {path} lacks {package}"
 
 
-@pytest.mark.parametrize("environment", sorted((REPOSITORY / "envs").glob("*.yaml")))
+def test_every_environment_has_rules_that_run_in_it():
+    named = {environment[1] for environment, _ in RULES_WITH_SCRIPTS.values()}
+    assert {f"envs/{path.name}" for path in ENVIRONMENTS} == named - {"envs/{environment}.yaml"}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_environments_pin_the_tested_versions(environment):
     lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
     tested = {

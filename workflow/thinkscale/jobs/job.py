@@ -1,4 +1,4 @@
-"""What every script of the workflow does first: log, read its inputs, and end cleanly.
+"""What every script of the workflow does first: keep to its environment, log, and end cleanly.
 
 Scripts import what else they need inside `job`, and this module little, so that a package that an
 environment lacks is told like any other failure.
@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import signal
+import site
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,8 +34,10 @@ def job(snakemake, *, finishes: bool = False) -> Iterator[Callable[[str], None]]
     A ThinkscaleError is a message for the user, as are a disk without room and an interruption. Of
     any other exception the log has the traceback, and the console the log's path. finishes: whether
     the work asks `stopping`, so that only a second Ctrl-C interrupts it. Yields a function that
-    says a line, on the console and in the log.
+    says a line, on the console and in the log. In an environment of its own the job imports from
+    there alone (`keep_to_environment`).
     """
+    keep_to_environment()
     log = Path(snakemake.log[0])
 
     def note(text: str) -> None:
@@ -92,6 +95,37 @@ def _no_room(error: Exception) -> str | None:
                 "finished is kept"
             )
     return None
+
+
+def keep_to_environment() -> None:
+    """Let a job that runs in another environment than Snakemake import nothing from outside it.
+
+    Snakemake puts its own search path behind that of a script, for the object `snakemake`: what an
+    environment lacks would be taken from there in silence, and so would what the user has
+    installed under their home. The library of this checkout stays.
+    """
+    snakemake = sys.modules.get("snakemake")
+    behind = snakemake and str(Path(snakemake.__file__).parents[1])
+    if behind not in sys.path:  # called by hand
+        return
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    found = [*site.getsitepackages(), site.getusersitepackages(), *given]
+    if os.path.realpath(behind) in map(os.path.realpath, found):
+        return  # Snakemake runs in the same environment
+    library = str(Path(__file__).parents[2])
+    own = [path for path in sys.path[: sys.path.index(behind)] if path != site.USER_SITE]
+    if library not in own:
+        own.append(library)
+    others = set(sys.path).difference(own)
+    sys.path[:] = own
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and _below(file, others) and not _below(file, own):
+            del sys.modules[name]
+
+
+def _below(file: str, folders: Iterable[str]) -> bool:
+    return any(Path(file).is_relative_to(folder) for folder in folders)
 
 
 def inputs(given, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:

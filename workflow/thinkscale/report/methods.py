@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from thinkscale.report.provenance import versions
 from thinkscale.report.words import code, count
 
 CITED = re.compile(r"\[@([\w;@ ]+)\]")
@@ -207,10 +208,9 @@ def _strategies(study: Mapping[str, Any]) -> str:
 
 
 def _software(provenance: Mapping[str, Any]) -> str:
+    found = versions(provenance)
     used = [
-        f"{name} {version} [@{PACKAGES[name]}]"
-        for name, version in provenance["packages"].items()
-        if version and name in PACKAGES
+        f"{name} {found[name]} [@{source}]" for name, source in PACKAGES.items() if name in found
     ]
     return f"**Software.** thinkscale {provenance['thinkscale']}, with {', '.join(used)}."
 

@@ -13,33 +13,32 @@ from typing import Any
 from thinkscale import __version__
 from thinkscale.data.digest import file_sha256
 
-_PACKAGES = """accelerate ftfy matplotlib numpy pandas peft pingouin pyarrow pydantic rapidfuzz
-    safetensors scikit-learn scipy seaborn snakemake statsmodels tokenizers torch transformers
-    trl"""
-PACKAGES = tuple(_PACKAGES.split())
-
 
 def provenance(
     study: Mapping[str, Any],
     records: Sequence[Mapping[str, Any]],
     data: Sequence[Path],
     repository: Path,
+    environments: Mapping[str, Mapping[str, Any]],
+    snakemake: str,
 ) -> dict[str, Any]:
     """Return what a rerun elsewhere would have to match.
 
     study: the resolved configuration. records: of every model. data: files that went in.
+    environments: by name, what `environment` found in each that jobs ran in. snakemake: the version
+    that ran them, from an environment that may be none of these.
     """
     canonical = json.dumps(study, sort_keys=True, ensure_ascii=False)
     return {
         "thinkscale": __version__,
+        "snakemake": snakemake,
         "study": study["study"],
         "seed": study["seed"],
         "config_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
         "git": git_state(repository),
         "models": list(records),
         "data": {str(path): file_sha256(path) for path in data},
-        "python": platform.python_version(),
-        "packages": installed(PACKAGES),
+        "environments": dict(environments),
         "hardware": hardware(),
     }
 
@@ -52,15 +51,22 @@ def git_state(repository: Path) -> dict[str, Any] | None:
     return None if None in (commit, changed) else {"commit": commit, "dirty": bool(changed)}
 
 
-def installed(packages: Sequence[str]) -> dict[str, str | None]:
-    """Return installed versions; None where a package is not installed."""
-    versions: dict[str, str | None] = {}
-    for name in packages:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
+def environment() -> dict[str, Any]:
+    """Return this environment's Python, and the version of every package installed in it."""
+    # The first of a name is the one that an import finds.
+    found: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        found.setdefault(distribution.name.lower().replace("_", "-"), distribution.version)
+    return {"python": platform.python_version(), "packages": dict(sorted(found.items()))}
+
+
+def versions(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Return the packages of a record's environments; a version for each that has one, joined."""
+    packages = {"snakemake": [provenance["snakemake"]]}
+    for one in provenance["environments"].values():
+        for name, version in one["packages"].items():
+            packages.setdefault(name, []).append(version)
+    return {name: ", ".join(dict.fromkeys(found)) for name, found in packages.items()}
 
 
 def hardware() -> dict[str, Any]:
