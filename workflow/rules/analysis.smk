@@ -179,6 +179,13 @@ use rule tabulate as gather_losses with:
         options={},
 
 
+use rule tabulate as count_generated with:
+    input:
+        logs=[results("corpora", f"{name}.csv") for name in GENERATED],
+    output:
+        table=tabulated("generated", "Training", "traces that models wrote", when=GENERATED),
+
+
 use rule tabulate as compare_strategies with:
     input:
         searches=results("searches.parquet"),
