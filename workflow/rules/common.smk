@@ -71,6 +71,7 @@ FORCED = CUT or any(
     getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think")
 )
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
+TRAINED = [model for model in THINKING if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
 # Strategies that draw step by step.
 TREES = [entry.shown for entry in STUDY.strategies if APPROACHES[entry.approach].tree]
