@@ -184,6 +184,36 @@ use rule tabulate as gather_losses with:
         options={},
 
 
+use rule tabulate as count_generated with:
+    input:
+        logs=[results("corpora", f"{name}.csv") for name in GENERATED],
+    output:
+        table=tabulated("generated", "Training", "traces that models wrote", when=GENERATED),
+
+
+use rule tabulate as add_up_training with:
+    input:
+        table("accuracy"),
+        table("ledger"),
+        usage=shards("usage", "json"),
+        losses=[results("training", f"{model.name}.csv") for model in TRAINED],
+        corpora=[results("corpora", f"{name}.usage.json") for name in GENERATED],
+    output:
+        table=tabulated("training_cost", "Training", "cost of training", when=TRAINED),
+    params:
+        options={"made": origins(), "written": GENERATED},
+
+
+use rule tabulate as measure_language_mixing with:
+    input:
+        results("languages.parquet"),
+        graded=results("graded.parquet"),
+    output:
+        table=tabulated(
+            "language_mixing", "Languages", "languages mixed", when=STUDY.analyses.languages
+        ),
+
+
 use rule tabulate as compare_strategies with:
     input:
         searches=results("searches.parquet"),

@@ -96,10 +96,12 @@ FORCED = CUT or any(
     getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think")
 )
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
+TRAINED = [model for model in THINKING if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
 # Strategies that draw step by step.
 TREES = [entry.shown for entry in STUDY.strategies if APPROACHES[entry.approach].tree]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
+GENERATED = [corpus.name for corpus in STUDY.corpora if corpus.generate is not None]
 JUDGE = judge_model(STUDY)
 SCORER_MODELS = scorer_models(STUDY)
 # Models with a record: those of the study, its judge, and those its scorers ask.
@@ -139,9 +141,60 @@ def corpus_file(name):
     corpus = corpus_config(name)
     if corpus.hub is not None:
         return []
-    if corpus.source == "calibration":
+    if corpus.source == "calibration" or corpus.generate is not None:
         return results("corpora", f"{name}.jsonl")
     return corpus.source
+
+
+def generating_model(wildcards):
+    return model_config(corpus_config(wildcards.corpus).generate.model)
+
+
+def generating_record(wildcards):
+    return results("models", f"{generating_model(wildcards).name}.json")
+
+
+def generating_inference(wildcards):
+    """How the model of a corpus is run; how many samples is the corpus's to say."""
+    unused = {"offline", "shards", "threads", "samples", "readout"}
+    return generating_model(wildcards).inference.model_dump(exclude=unused)
+
+
+def generating_threads(wildcards):
+    return generating_model(wildcards).inference.threads
+
+
+def generating_journal(wildcards):
+    return results("journal", generating_model(wildcards).name)
+
+
+def earlier_corpora(wildcards):
+    """The corpus of the same model before one: what it asked is found in the journal."""
+    before = GENERATED[: GENERATED.index(wildcards.corpus)]
+    name = generating_model(wildcards).name
+    same = [corpus for corpus in before if corpus_config(corpus).generate.model == name]
+    return [results("corpora", f"{corpus}.jsonl") for corpus in same[-1:]]
+
+
+def generated_settings(wildcards):
+    return corpus_config(wildcards.corpus).generate.model_dump()
+
+
+def generating_bank(wildcards):
+    """The bank that the model of a corpus thinks about, where it is a file."""
+    bank = corpus_config(wildcards.corpus).generate.bank
+    return [] if bank is None or bank.source is None else bank.source
+
+
+def origins():
+    """What each model that was derived here is made of, where it thinks."""
+    return {m.name: m.derive.model_dump(include={"parent", "corpus"}) for m in TRAINED}
+
+
+def forced_continuations():
+    """What of the sweep decides how a chain goes on past a natural end."""
+    keys = {"continuations", "continuation_choice", "max_swaps"}
+    return STUDY.conditions.model_dump(include=keys)
 
 
 def read_corpora():

@@ -34,6 +34,8 @@ rule write_corpus:
         log_of("write_corpus", "{corpus}.log"),
     benchmark:
         time_of("write_corpus", "{corpus}.tsv")
+    wildcard_constraints:
+        corpus=one_of(name for name in CORPORA if name not in GENERATED),
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -41,6 +43,7 @@ rule write_corpus:
         runtime=table_minutes,
     params:
         n=lambda wildcards: corpus_config(wildcards.corpus).n,
+        han=lambda wildcards: corpus_config(wildcards.corpus).han,
         seed=STUDY.seed,
         code=code("calibration/corpus", "calibration/traces", "calibration/bank"),
     script:

@@ -106,8 +106,9 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
         if derived["recipe"] == "reward_model":
             return f"a reward model of {code(derived['parent'])} [@lightman2023verify]"
         how = "all weights" if derived["method"] == "full" else "LoRA [@hu2021lora]"
+        corpus = _corpus(derived["corpus"], corpora)
         return (
-            f"{code(derived['parent'])} fine-tuned on {code(derived['corpus'])}, {how}, "
+            f"{code(derived['parent'])} fine-tuned on {corpus}, {how}, "
             f"{count(derived['max_steps'])} steps of {count(derived['batch_size'])} traces, peak "
             f"learning rate {derived['learning_rate']:g}"
         )
@@ -143,6 +144,22 @@ def _engines(study: Mapping[str, Any]) -> Iterator[str]:
             "than the model wrote."
         )
     yield text
+
+
+def _corpus(name: str, corpora: Sequence[Mapping[str, Any]]) -> str:
+    """A corpus, and how a model wrote it where one did."""
+    [generate] = [corpus.get("generate") for corpus in corpora if corpus["name"] == name]
+    if generate is None:
+        return code(name)
+    kept = {"all": "all", "consistent": "those most samples agree with"}.get(generate["keep"])
+    of = {"whole": "", "last_pass": ", their last passes", "none": ", their answers alone"}
+    often = "once" if generate["waits"] == 1 else f"{count(generate['waits'])} times"
+    waits = f", made to go on {often}" if generate["waits"] else ""
+    return (
+        f"{code(name)} (traces of {code(generate['model'])}{waits}, "
+        f"{count(generate['samples'])} an item, {kept or 'the ' + generate['keep'] + ' ones'} kept"
+        f"{of[generate['reasoning']]})"
+    )
 
 
 def _items(study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:
