@@ -21,6 +21,7 @@ from thinkscale.jobs.preflight import (
     check_graders,
     check_levels,
     check_strategies,
+    check_teachers,
     check_writable,
 )
 from thinkscale.thinking.strategies.registry import APPROACHES
@@ -43,6 +44,7 @@ def checked_study():
         if workflow.is_main_process:
             check_graders(study.grading.graders, where, study.grading.pattern)
             check_strategies(study.strategies, where)
+            check_teachers(study, where)
             check_levels(study, where)
             check_writable(Path(study.results, study.study))
             check_bank(study, Path(study.results, study.study, "items.parquet"))
@@ -74,6 +76,7 @@ DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
 # Strategies that draw step by step.
 TREES = [entry.shown for entry in STUDY.strategies if APPROACHES[entry.approach].tree]
+EXPORTED = [model.name for model in STUDY.models if model.export.gguf is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 JUDGE = judge_model(STUDY)
 SCORER_MODELS = scorer_models(STUDY)
@@ -203,6 +206,11 @@ def parent_record(wildcards):
     return results("models", f"{model_config(wildcards.model).derive.parent}.json")
 
 
+def teacher_record(wildcards):
+    teacher = model_config(wildcards.model).derive.teacher
+    return [] if teacher is None else results("models", f"{teacher}.json")
+
+
 def parent_corpus(wildcards):
     return corpus_file(model_config(wildcards.model).derive.corpus)
 
@@ -261,13 +269,29 @@ def works_offline(wildcards):
 
 
 def derivation_settings(wildcards):
-    """How a model is fine-tuned; what only a reward model has is none of it."""
-    others = {"threads", "recipe", "reward"}
-    return model_config(wildcards.model).derive.model_dump(exclude=others)
+    """How a model is fine-tuned or distilled; what only another recipe has is none of it."""
+    derive = model_config(wildcards.model).derive
+    others = {"threads", "reward"} | ({"lengths"} if derive.recipe == "gkd" else {"gkd"})
+    return derive.model_dump(exclude=others)
+
+
+def checkpoint_directory(wildcards):
+    return results("checkpoints", wildcards.model)
 
 
 def reward_settings(wildcards):
-    return model_config(wildcards.model).derive.model_dump(exclude={"threads", "lengths"})
+    others = {"threads", "lengths", "teacher", "gkd", "save_steps"}
+    return model_config(wildcards.model).derive.model_dump(exclude=others)
+
+
+def export_settings(wildcards):
+    return model_config(wildcards.model).export.gguf.model_dump()
+
+
+def exports():
+    return [
+        results("gguf", name, file) for name in EXPORTED for file in ("model.gguf", "Modelfile")
+    ]
 
 
 def derivation_threads(wildcards):

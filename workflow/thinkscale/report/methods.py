@@ -15,6 +15,11 @@ from thinkscale.report.words import code, count
 
 CITED = re.compile(r"\[@([\w;@ ]+)\]")
 # What was done for each table, said where the study has it.
+METHODS = {
+    "full": "all weights",
+    "lora": "LoRA [@hu2021lora]",
+    "qlora": "LoRA on weights in four bits [@dettmers2023qlora]",
+}
 STATISTICS = {
     "accuracy": "Accuracy is the mean over responses; its interval takes samples of one item, and "
     "items of one cluster, together [@miller2024adding], and is Wilson's where it must be "
@@ -96,10 +101,17 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
     if (derived := model["derive"]) is not None:
         if derived["recipe"] == "reward_model":
             return f"a reward model of {code(derived['parent'])} [@lightman2023verify]"
-        how = "all weights" if derived["method"] == "full" else "LoRA [@hu2021lora]"
+        how = METHODS[derived["method"]]
+        done, rows = f"fine-tuned on {code(derived['corpus'])}", "traces"
+        if derived["recipe"] == "gkd":
+            done = (
+                f"distilled from the distributions of {code(derived['teacher'])} on its own "
+                f"answers to the questions of {code(derived['corpus'])} [@agarwal2023onpolicy]"
+            )
+            rows = "completions"
         return (
-            f"{code(derived['parent'])} fine-tuned on {code(derived['corpus'])}, {how}, "
-            f"{count(derived['max_steps'])} steps of {count(derived['batch_size'])} traces, peak "
+            f"{code(derived['parent'])} {done}, {how}, "
+            f"{count(derived['max_steps'])} steps of {count(derived['batch_size'])} {rows}, peak "
             f"learning rate {derived['learning_rate']:g}"
         )
     source = model["hub"] or model["path"] or "recorded elsewhere"
