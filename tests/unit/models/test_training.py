@@ -1,15 +1,16 @@
 """What trainings share: four bits, and going on after a kill."""
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainerCallback
+from transformers.trainer import DEFAULT_CALLBACKS
 
 import tiny
 from thinkscale.errors import ThinkscaleError
@@ -49,9 +50,9 @@ def test_adapters_are_merged_into_the_parents_own_weights(parent, tmp_path, meth
         name: torch.float32 for name in before
     }
     for name, value in after.items():
-        # A weight in four bits has at most 16 values in a block of 64, and the parent's are lost.
+        # Weights that were in four bits would differ by more than the adapter's few ranks.
         change = value - before[name]
-        if "proj" in name:
+        if "proj" in name and value.ndim == 2:
             assert 0 < torch.linalg.matrix_rank(change.double(), rtol=1e-5) <= 8, name
         else:
             assert not change.any(), name
@@ -106,7 +107,6 @@ RESUMED = Training("lora", 4, dropout=0.1, max_steps=12, batch_size=4, log_every
 
 def train(recipe: str, parent: Path, directory: Path) -> Path:
     """A training that keeps checkpoints; they stay where they are."""
-    torch.set_num_threads(1)
     out, checkpoints = directory / recipe, directory / f"{recipe}-checkpoints"
     if recipe == "sft":
         log = finetune(parent, ROWS, out, SftSettings(RESUMED), checkpoints)
@@ -117,10 +117,8 @@ def train(recipe: str, parent: Path, directory: Path) -> Path:
     return out
 
 
-def killed(parent: str, directory: str, recipe: str) -> None:
+def killed(recipe: str, parent: Path, directory: Path) -> None:
     """Begin a training in this process, and kill it without warning in its ninth step."""
-    from transformers import TrainerCallback
-    from transformers.trainer import DEFAULT_CALLBACKS
 
     class Kill(TrainerCallback):
         def on_step_begin(self, args, state, control, **others):
@@ -128,20 +126,19 @@ def killed(parent: str, directory: str, recipe: str) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     DEFAULT_CALLBACKS.append(Kill)
-    train(recipe, Path(parent), Path(directory))
+    train(recipe, parent, directory)
 
 
-@pytest.mark.parametrize("recipe", ["sft", pytest.param("gkd", marks=pytest.mark.dear)])
-def test_a_killed_training_ends_as_if_it_had_not_been(tmp_path, recipe):
+@pytest.mark.parametrize("recipe", ["sft", "gkd"])
+def test_a_killed_training_ends_as_if_it_had_not_been(tmp_path, recipe, one_thread):
     parent = tiny.save(tmp_path / "parent", "qwen2")
     (parent / "chat_template.jinja").write_text("{{ messages[0]['content'] }}|")
-    program = (
-        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *filter(None, sys.path)]!r};"
-        f"from test_training import killed; killed({str(parent)!r}, {str(tmp_path / 'killed')!r},"
-        f"{recipe!r})"
+    job = multiprocessing.get_context("fork").Process(
+        target=killed, args=(recipe, parent, tmp_path / "killed")
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    job.start()
+    job.join()
+    assert job.exitcode == -signal.SIGKILL
     left = last_checkpoint(tmp_path / "killed" / f"{recipe}-checkpoints")
     assert left.name == "checkpoint-8"  # save_steps, rounded up to what is logged
 

@@ -167,7 +167,9 @@ def run(trainer: Trainer) -> pd.DataFrame:
     last = last_checkpoint(Path(trainer.args.output_dir))
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     log = pd.DataFrame([entry for entry in trainer.state.log_history if "loss" in entry])
-    log = log.rename(columns={"num_input_tokens_seen": "tokens"})
+    # Trainers that count tokens themselves may begin anew where one goes on.
+    counted = "num_input_tokens_seen" if "num_input_tokens_seen" in log else "num_tokens"
+    log = log.rename(columns={counted: "tokens"})
     return log[["step", "epoch", "loss", "learning_rate", "tokens"]].astype({"tokens": "int64"})
 
 
