@@ -87,8 +87,8 @@ def _model_contradictions(
         yield from _recorded_contradictions(study, model, key)
     if model.derive is None:
         return
-    if model.derive.recipe == "reward_model":
-        yield from _reward_contradictions(study, model, f"{key}.derive")
+    if model.derive.recipe in ("grpo", "reward_model"):
+        yield from _exploring_contradictions(study, model, f"{key}.derive")
     elif model.derive.corpus not in corpora:
         yield (
             f"`{key}.derive.corpus`: found {model.derive.corpus!r}; "
@@ -146,15 +146,22 @@ def _recorded_contradictions(study: Study, model: Model, key: str) -> Iterable[s
             )
 
 
-def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+def _exploring_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    """Of a model that learns from a model's own thoughts, and how they are graded."""
     derive = model.derive
+    own, explored = (
+        ("grpo", derive.grpo) if derive.recipe == "grpo" else ("reward", derive.reward)
+    )
     if derive.corpus is not None:
         yield (
             f"`{key}.corpus` ({model.name}): found {derive.corpus!r}; expected it only with "
             "`recipe: sft`"
         )
     if derive.lengths:
-        yield f"`{key}.lengths` ({model.name}): found with a reward model; expected with `sft`"
+        yield (
+            f"`{key}.lengths` ({model.name}): found with `recipe: {derive.recipe}`; expected with "
+            "`sft`"
+        )
     if any(other.name == derive.parent and not other.thinks for other in study.models):
         yield (
             f"`{key}.parent` ({model.name}): found {derive.parent!r}, a reward model; expected a "
@@ -165,13 +172,20 @@ def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str
             f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
             f"needs no model, since {model.name} learns by it"
         )
-    if derive.reward.bank is not None:
-        for fault in item_faults(derive.reward.bank):
-            yield fault.replace("`items", f"`{key}.reward.bank", 1)
-    elif study.items.source != "calibration":
+    if explored.bank is None and study.items.source != "calibration":
         yield (
-            f"`{key}.reward.bank` ({model.name}): missing; expected a bank of items to learn from "
+            f"`{key}.{own}.bank` ({model.name}): missing; expected a bank of items to learn from "
             "(only with `items.source: calibration` are there problems without one)"
+        )
+    for name, bank in ((own, explored.bank), ("held_out", derive.held_out.bank)):
+        for fault in item_faults(bank) if bank is not None else ():
+            yield fault.replace("`items", f"`{key}.{name}.bank", 1)
+    per_step = derive.batch_size * derive.gradient_accumulation
+    if derive.recipe == "grpo" and per_step % derive.grpo.num_generations:
+        yield (
+            f"`{key}.batch_size` ({model.name}): found {derive.batch_size} by "
+            f"{derive.gradient_accumulation} batches a step, {per_step} completions; expected a "
+            f"multiple of `grpo.num_generations`, {derive.grpo.num_generations}"
         )
 
 
@@ -347,9 +361,10 @@ def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
             )
     files = [("`items.source`", study.items.source, "`calibration` or the path of a bank")]
     for index, model in enumerate(study.models):
-        if model.derive is not None and model.derive.reward.bank is not None:
-            key = f"`models[{index}].derive.reward.bank.source`"
-            files.append((key, model.derive.reward.bank.source, "the path of a bank"))
+        for name in ("grpo", "reward", "held_out") if model.derive is not None else ():
+            if (bank := getattr(model.derive, name).bank) is not None:
+                key = f"`models[{index}].derive.{name}.bank.source`"
+                files.append((key, bank.source, "the path of a bank"))
     for index, model in enumerate(study.models):
         if (recorded := model.responses) is None:
             continue

@@ -31,8 +31,9 @@ COLUMNS = [
 class HeldOut:
     """Items, ready to be thought about.
 
-    prompts, forcing, context, samples, seed: as for `think`. wait: the text that is put in, which
-    `forcing` knows as a continuation. right: which responses, a frame by their contract, are right.
+    prompts, forcing, context, samples, seed: as for `think`. right: which responses, a frame by
+    their contract, are right. wait: the continuation's name that is put in; text: what a model
+    says that says it by itself.
     """
 
     prompts: Mapping[str, Ids]
@@ -41,6 +42,7 @@ class HeldOut:
     decode: Callable[[Ids], str]
     right: Callable[[pd.DataFrame], Sequence[bool]]
     wait: str = "Wait"
+    text: str = "Wait"
     samples: int = 1
     seed: int = 0
 
@@ -73,7 +75,7 @@ def measured(held_out: HeldOut, engine: Stream) -> dict[str, float | None]:
         "held_out_accuracy_wait": float(right[~natural].mean()),
         "held_out_think_right": _mean(tokens[natural & right]),
         "held_out_think_wrong": _mean(tokens[natural & ~right]),
-        "held_out_own_waits": _mean(texts.map(lambda text: own_waits(text, held_out.wait))),
+        "held_out_own_waits": _mean(texts.map(lambda text: own_waits(text, held_out.text))),
     }
 
 
