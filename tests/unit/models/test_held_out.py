@@ -1,11 +1,11 @@
 """Accuracy on held-out items while a model is trained."""
 
 import pytest
-import tiny
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+import tiny
 from thinkscale.engines.base import Request
 from thinkscale.engines.drive import drive
 from thinkscale.engines.transformers.engine import open_engine

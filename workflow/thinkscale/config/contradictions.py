@@ -149,9 +149,7 @@ def _recorded_contradictions(study: Study, model: Model, key: str) -> Iterable[s
 def _exploring_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
     """Of a model that learns from a model's own thoughts, and how they are graded."""
     derive = model.derive
-    own, explored = (
-        ("grpo", derive.grpo) if derive.recipe == "grpo" else ("reward", derive.reward)
-    )
+    own, explored = ("grpo", derive.grpo) if derive.recipe == "grpo" else ("reward", derive.reward)
     if derive.corpus is not None:
         yield (
             f"`{key}.corpus` ({model.name}): found {derive.corpus!r}; expected it only with "

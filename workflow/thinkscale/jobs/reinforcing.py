@@ -6,8 +6,6 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from thinkscale.jobs.watching import Grader, drawn, right_by, watched
 from thinkscale.models.recipes.grpo import GrpoSettings, reinforce
 from thinkscale.models.recipes.held_out import HeldOut
 from thinkscale.models.recipes.rewards import Rollout
+from thinkscale.models.recipes.training import Training, checkpoints_of
 from thinkscale.models.registry import verify
 from thinkscale.thinking.conditions import NATURAL
 
@@ -98,19 +97,17 @@ def derive(
     if not prompts:
         raise ThinkscaleError(f"no item is left to learn on: {counts}")
     how = _settings(prepared, derivation, conditions)
-    directory = checkpoints / _content(prepared, prompts, how, watch, grader)
+    content = _content(prepared, prompts, how, watch, grader)
     log, samples = reinforce(
         Path(prepared.record["directory"]),
         prompts,
         prepared.work.forcing.think_end,
-        lambda rollouts: right(
-            _responses(rollouts, settings.thinking.turn_end == "response")
-        ),
+        lambda rollouts: right(_responses(rollouts, settings.thinking.turn_end == "response")),
         _engine(prepared, own.temperature),
         out_dir,
         how,
         watched=watch,
-        checkpoints=directory,
+        checkpoints=checkpoints_of(checkpoints, content),
     )
     summary = {
         "settings": asdict(how),
@@ -164,18 +161,17 @@ def _settings(
     prepared: Prepared, derivation: Derivation, conditions: Mapping[str, Any]
 ) -> GrpoSettings:
     given = {**derivation.model_dump(), **derivation.grpo.model_dump()}
-    known = {field.name for field in fields(GrpoSettings)}
-    own = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in given.items()
-        if key in known
-    }
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+
+    def known(kind: type) -> dict[str, Any]:
+        return {field.name: given[field.name] for field in fields(kind) if field.name in given}
+
     thinking = prepared.settings.thinking
     return GrpoSettings(
-        **own,
+        Training(**known(Training), log_every=1, seed=prepared.work.seed),
         markers=(thinking.start, *thinking.end),
         wait=conditions["continuations"][0],
-        seed=prepared.work.seed,
+        **known(GrpoSettings),
     )
 
 
@@ -185,10 +181,9 @@ def _content(
     how: GrpoSettings,
     watch: HeldOut | None,
     grader: Grader,
-) -> str:
-    """A name for all that decides what is learned, so that no other training goes on from it."""
-    packages = ("torch", "transformers", "trl", "peft")
-    said = {
+) -> dict[str, Any]:
+    """All that decides what is learned."""
+    return {
         "parent": prepared.record["fingerprint"],
         "identity": prepared.identity,
         "sampler": SAMPLER_VERSION,
@@ -196,9 +191,7 @@ def _content(
         "settings": asdict(how),
         "held_out": None if watch is None else [dict(watch.prompts), watch.samples, watch.wait],
         "grader": list(grader),
-        "packages": {name: version(name) for name in packages},
     }
-    return sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _engine(prepared: Prepared, temperature: float):

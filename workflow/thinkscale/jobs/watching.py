@@ -44,8 +44,8 @@ def watched(
     }
     if not prompts:
         raise ThinkscaleError(
-            f"`derive.held_out`: the prompt of none of {len(items)} items leaves room for an answer "
-            f"within the context of {work.context} tokens"
+            f"`derive.held_out`: of {len(items)} items none has a prompt that leaves room for an "
+            f"answer within the context of {work.context} tokens"
         )
     texts, choice = conditions["continuations"], conditions["continuation_choice"]
     return HeldOut(

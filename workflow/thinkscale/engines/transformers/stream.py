@@ -107,7 +107,8 @@ class Stream:
         What was computed with the weights before is forgotten. Raises ValueError where a request is
         still under way, and RuntimeError where a weight is missing or has another shape.
         """
-        if self.waiting or self._ended or any(row.leaves or row.arrived for row in self.rows.values()):
+        busy = any(row.leaves or row.arrived for row in self.rows.values())
+        if busy or self.waiting or self._ended:
             raise ValueError("weights were to change while requests are under way")
         for noise in [*self.rows]:
             self.release(noise)

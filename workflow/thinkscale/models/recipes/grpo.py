@@ -8,21 +8,18 @@ training that is killed goes on from its last checkpoint as if it had not been.
 
 import json
 import logging
-import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from datasets import Dataset
-from huggingface_hub import constants as hub_constants
-from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from tqdm import tqdm
+from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from thinkscale.engines.base import Completion, Ids, Request, noise_key
@@ -31,6 +28,14 @@ from thinkscale.engines.transformers.stream import Stream
 from thinkscale.models.recipes import held_out, rewards
 from thinkscale.models.recipes.held_out import HeldOut, Watch, own_waits, plain_state
 from thinkscale.models.recipes.rewards import Reward, Rollout
+from thinkscale.models.recipes.training import (
+    Training,
+    adapter,
+    arguments,
+    last_checkpoint,
+    load_parent,
+    save,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -58,23 +63,15 @@ _SHOWN_GROUPS = 2
 
 @dataclass(frozen=True)
 class GrpoSettings:
-    """How to train: keys as in `config.models.Grpo` and `Derivation`.
+    """What to reinforce, by keys as in `config.models.Grpo`, and how weights are trained.
 
-    markers: the strings that open and end thinking. wait: what budget forcing would put in.
+    The learning rate stays as it is. markers: the strings that open and end thinking. wait: what
+    budget forcing would put in.
     """
 
+    training: Training
     markers: tuple[str, ...]
     wait: str = "Wait"
-    method: str = "lora"
-    rank: int = 8
-    alpha: float = 16.0
-    learning_rate: float = 1e-4
-    max_steps: int = 100
-    batch_size: int = 16
-    gradient_accumulation: int = 1
-    gradient_checkpointing: bool = False
-    dtype: str = "float32"
-    save_steps: int | None = None
     eval_steps: int | None = None
     reward_funcs: tuple[str, ...] = ("accuracy", "format")
     reward_weights: tuple[float, ...] | None = None
@@ -86,7 +83,6 @@ class GrpoSettings:
     loss_type: str = "dr_grpo"
     scale_rewards: str = "none"
     beta: float = 0.0
-    seed: int = 0
 
 
 def reinforce(
@@ -105,7 +101,7 @@ def reinforce(
 
     think_end: markers that end thinking. right: which rollouts are. engine: opened on the parent,
     sampling at the settings' temperature alone. watched: measured every `eval_steps`. checkpoints:
-    a directory for these settings on these prompts and no others, gone when all is done.
+    a directory for these settings on these prompts and no others.
 
     Returns the log, a row a step: `step`, what `_LOGGED` renames (lengths in tokens, entropy in
     nats, `no_variance` and `clipped` shares, `seconds` and `tokens` so far), a `reward_<name>` for
@@ -113,93 +109,50 @@ def reinforce(
     0). And samples: step, item, completion, whether it is right, each reward.
     """
     tokenizer = AutoTokenizer.from_pretrained(parent)
-    with _kept(checkpoints) as directory:
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = checkpoints or Path(scratch)
         rollouts = _Rollouts(prompts, think_end, right, engine, tokenizer.decode, settings)
         rollouts.kept = directory / "samples"
         trainer = _trainer(parent, tokenizer, rollouts, settings, directory)
         if watched is not None and settings.eval_steps is not None:
             trainer.add_callback(Watch(watched, engine, settings.eval_steps))
-        trainer.add_callback(_Tell())
-        trainer.train(resume_from_checkpoint=last_checkpoint(directory))
-        model = trainer.model.merge_and_unload() if settings.method == "lora" else trainer.model
-        model.config.use_cache = True  # training turns it off
-        model.save_pretrained(out_dir)
-        tokenizer.save_pretrained(out_dir)
-        log = _table(trainer.state.log_history, settings.reward_funcs)
+        last = last_checkpoint(directory)
+        trainer.train(resume_from_checkpoint=None if last is None else str(last))
+        save(trainer, tokenizer, parent, settings.training, out_dir)
         kept = sorted(rollouts.kept.iterdir(), key=lambda path: int(path.stem))
         samples = [row for path in kept for row in json.loads(path.read_text(encoding="utf-8"))]
-    return log, samples
-
-
-@contextmanager
-def _kept(checkpoints: Path | None):
-    """The directory of checkpoints, or a passing one; removed when all is done."""
-    if checkpoints is None:
-        with tempfile.TemporaryDirectory() as scratch:
-            yield Path(scratch)
-    else:
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        yield checkpoints
-        shutil.rmtree(checkpoints)
-
-
-def last_checkpoint(directory: Path) -> str | None:
-    """The latest whole checkpoint: the trainer writes its own state last."""
-    found = directory.glob("checkpoint-*/trainer_state.json")
-    for state in sorted(found, key=lambda path: -int(path.parent.name.rpartition("-")[2])):
-        with suppress(json.JSONDecodeError):
-            json.loads(state.read_text(encoding="utf-8"))
-            return str(state.parent)
-    return None
+    return _table(trainer.state.log_history, settings.reward_funcs), samples
 
 
 def _trainer(
     parent: Path, tokenizer, rollouts: "_Rollouts", settings: GrpoSettings, directory: Path
 ) -> GRPOTrainer:
-    # TRL reports the start of every training unless this is set; the environment variable of the
-    # same name is read only when huggingface_hub is first imported.
-    hub_constants.HF_HUB_DISABLE_TELEMETRY = True
-    lora = LoraConfig(
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
+    weights = settings.reward_weights
+    shared = arguments(settings.training, directory)
     args = GRPOConfig(
-        output_dir=str(directory),
-        max_steps=settings.max_steps,
-        per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation,
-        gradient_checkpointing=settings.gradient_checkpointing,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="constant",
+        **{**shared, "lr_scheduler_type": "constant", "lr_scheduler_kwargs": {}, "warmup_steps": 0},
         num_generations=settings.num_generations,
         max_completion_length=settings.max_completion_length,
         temperature=settings.temperature,
-        reward_weights=list(settings.reward_weights) if settings.reward_weights else None,
+        reward_weights=None if weights is None else list(weights),
         loss_type=settings.loss_type,
         scale_rewards=settings.scale_rewards,
         beta=settings.beta,
-        bf16=settings.dtype == "bfloat16",
-        logging_steps=1,
-        save_strategy="no" if settings.save_steps is None else "steps",
-        save_steps=settings.save_steps or settings.max_steps,
-        save_total_limit=1,
-        report_to="none",
-        seed=settings.seed,
-        data_seed=settings.seed,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
     )
     # A prompt goes by its item's name: the engine is asked in token ids, as in a study.
-    return GRPOTrainer(
-        model=AutoModelForCausalLM.from_pretrained(parent, dtype=getattr(torch, settings.dtype)),
+    trainer = GRPOTrainer(
+        model=load_parent(parent, settings.training),
         reward_funcs=[_looked_up(name) for name in settings.reward_funcs],
         args=args,
         train_dataset=Dataset.from_dict({"prompt": list(rollouts.prompts)}),
         processing_class=tokenizer,
-        peft_config=lora if settings.method == "lora" else None,
+        peft_config=adapter(settings.training),
         rollout_func=rollouts,
     )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_Tell())
+    return trainer
 
 
 def reward_of(name: str, settings: GrpoSettings) -> Reward:
@@ -237,7 +190,7 @@ class _Rollouts:
         self.engine, self.decode, self.settings = engine, decode, settings
         self.rewards = {name: reward_of(name, settings) for name in settings.reward_funcs}
         self.kept = Path()
-        last = settings.max_steps - 1
+        last = settings.training.max_steps - 1
         self.shown = {round(n * last / (_SHOWN_STEPS - 1)) for n in range(_SHOWN_STEPS)}
 
     def __call__(self, names: Sequence[str], trainer: GRPOTrainer) -> dict[str, Any]:
@@ -261,7 +214,7 @@ class _Rollouts:
         before: Counter[str] = Counter()
         rows = []
         for place, name in enumerate(names):
-            noise = noise_key(self.settings.seed, f"{step}\x1f{name}", before[name])
+            noise = noise_key(self.settings.training.seed, f"{step}\x1f{name}", before[name])
             rows.append((place, self._asking(name, noise)))
             before[name] += 1
         found = dict(drive(rows, self.engine, 2 * self.engine.settings.batch_size))
@@ -312,13 +265,27 @@ def _looked_up(name: str) -> Callable[..., list[float]]:
 
 
 class _Tell(TrainerCallback):
-    """Warn, once for each kind, of what goes wrong while it does."""
+    """A bar of steps; and, once for each kind, a warning of what goes wrong while it does."""
 
     def __init__(self) -> None:
         self.told: set[str] = set()
+        self.bar: tqdm | None = None
+
+    def on_train_begin(self, args, state, control, **others) -> None:
+        interval = 0.5 if sys.stderr.isatty() else 20
+        how = {"desc": "reinforce", "unit": "step", "mininterval": interval}
+        self.bar = tqdm(total=state.max_steps, initial=state.global_step, **how)
+
+    def on_train_end(self, args, state, control, **others) -> None:
+        self.bar.close()
 
     def on_log(self, args, state, control, **others) -> None:
         history = [_row(entry) for entry in state.log_history if "reward" in entry]
+        if not history or history[-1]["step"] != state.global_step:
+            return
+        shown = {name: history[-1][name] for name in ("accuracy", "completion_tokens", "clipped")}
+        self.bar.set_postfix({k: f"{v:.3g}" for k, v in shown.items()}, refresh=False)
+        self.bar.update(state.global_step - self.bar.n)
         for kind, sentence in rewards.faults(history):
             if kind not in self.told:
                 self.told.add(kind)

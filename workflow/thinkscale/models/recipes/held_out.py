@@ -107,7 +107,9 @@ class Watch(TrainerCallback):
 
     def _measure(self, state, model) -> None:
         self.engine.load_state(plain_state(model))
-        state.log_history.append({"step": state.global_step, **measured(self.held_out, self.engine)})
+        state.log_history.append(
+            {"step": state.global_step, **measured(self.held_out, self.engine)}
+        )
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """What completions are rewarded for, and what a step of them says of how training goes.
 
-Names are those of TRL and open-r1; a reward sees all completions of a step and gives one value each.
+Names are those of TRL and open-r1. A reward sees all completions of a step and values each.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,7 +64,7 @@ def well_formed(markers: Sequence[str]) -> Reward:
 
 
 def language_consistency(language: str) -> Reward:
-    """The share of the thought's words in a language (R1, section 2.3.2) or script; 1 without words.
+    """The share of the thought's words in a language or script (R1, section 2.3.2); 1 without any.
 
     language: a code of ISO 639 (`en`), or of ISO 15924 (`Latn`).
     """

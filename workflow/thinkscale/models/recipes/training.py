@@ -57,9 +57,7 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise ThinkscaleError(
-                f"training.method is {self.method!r}; expected one of {METHODS}."
-            )
+            raise ThinkscaleError(f"training.method is {self.method!r}; expected one of {METHODS}.")
         for name in ("rank", "learning_rate", "max_steps", "batch_size", "log_every"):
             if not getattr(self, name) > 0:
                 raise ThinkscaleError(
