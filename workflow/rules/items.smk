@@ -31,6 +31,8 @@ rule write_corpus:
         log_of("write_corpus", "{corpus}.log"),
     benchmark:
         time_of("write_corpus", "{corpus}.tsv")
+    wildcard_constraints:
+        corpus=one_of(name for name in CORPORA if name not in GENERATED),
     conda:
         "../../envs/analysis.yaml"
     params:

@@ -96,6 +96,13 @@ def of_items(name):
     return rasch.tabulate(study())
 
 
+def written(graded):
+    """The log of a corpus of which the right traces are kept."""
+    fate = graded["outcome"].where(graded["outcome"] != "correct", "kept")
+    log = graded.assign(fate=fate, corpus="c", hinted=False, chance=0.2)
+    return log.assign(cluster=log["cluster_id"])
+
+
 PAIR = [("a", "b")]
 GIVEN = {  # what is tabulated of the study and its searches, where it is more than the study
     "registration": BOTH,
@@ -116,6 +123,8 @@ def tabulated(name, graded, searches):
     tabulate = import_module(f"thinkscale.stats.{name}").tabulate
     if name == "overlap_summary":
         return tabulate(**overlapping(graded, searches))
+    if name == "generated":
+        return tabulate([written(graded)])
     if name in ("prediction", "rasch_difficulty"):
         table = of_items(name)
         return tabulate(table if graded is study() else copied(table), **BOOT)

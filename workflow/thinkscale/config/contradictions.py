@@ -1,12 +1,12 @@
 """What is wrong between keys that are each well-formed, and files that are not there."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from thinkscale.config import hub_keys
-from thinkscale.config.corpora import corpus_faults, tokenizer_faults, tokenizer_file
+from thinkscale.config.corpora import Corpus, corpus_faults, tokenizer_faults, tokenizer_file
 from thinkscale.config.items import item_faults
 from thinkscale.config.models import Model, OtherModel
 from thinkscale.config.responses import recorded_faults
@@ -39,6 +39,9 @@ def contradictions(study: Study) -> Iterable[str]:
         yield from _repeated_values(f"analyses.{name}", getattr(study.analyses, name))
     for index, corpus in enumerate(study.corpora):
         yield from corpus_faults(corpus, f"corpora[{index}]")
+        if corpus.generate is not None:
+            yield from _generated_contradictions(study, corpus, f"corpora[{index}].generate")
+    yield from _circles(study)
     yield from tokenizer_faults(
         study.analyses.divergence, study.analyses.contamination, models, corpora
     )
@@ -100,8 +103,7 @@ def _model_contradictions(
                 f"`{key}.derive.corpus`: found {corpus.name!r} with the format {corpus.format!r}; "
                 "expected a corpus of `traces` to fine-tune on"
             )
-    parents = {m.name: m.derive.parent for m in study.models if m.derive is not None}
-    parent, seen = model.derive.parent, [model.name]
+    parent = model.derive.parent
     if parent not in names:
         yield (
             f"`{key}.derive.parent` ({model.name}): there is no model {parent!r}"
@@ -113,14 +115,57 @@ def _model_contradictions(
             f"`{key}.derive.parent` ({model.name}): found {parent!r}, whose responses are "
             "recorded; expected a model with weights"
         )
-    while parent in parents and parent not in seen:
-        seen.append(parent)
-        parent = parents[parent]
-    if parent == model.name:
-        chain = " from ".join([*seen, model.name])
+
+
+def _circles(study: Study) -> Iterable[str]:
+    """Yield the models that derive from themselves, through parents or corpora that they wrote."""
+    made_of = {f"corpus {c.name}": [c.generate.model] for c in study.corpora if c.generate}
+    for model in (model for model in study.models if model.derive is not None):
+        corpus = model.derive.corpus
+        made_of[model.name] = [model.derive.parent, *([f"corpus {corpus}"] if corpus else [])]
+    for index, model in enumerate(study.models):
+        if circle := _circle(made_of, model.name):
+            through = "corpus" if circle[1].startswith("corpus ") else "parent"
+            yield (
+                f"`models[{index}].derive.{through}` ({model.name}): a model cannot derive from "
+                f"itself ({' from '.join(circle)}); expected a chain that begins with a `path` or "
+                "`hub` model"
+            )
+
+
+def _circle(made_of: Mapping[str, list[str]], name: str) -> list[str] | None:
+    """The shortest way from a model back to itself; None where it is not made of itself."""
+    ways, places = {name: [name]}, [name]
+    for place in places:
+        for origin in made_of.get(place, ()):
+            if origin == name:
+                return [*ways[place], name]
+            if origin not in ways:
+                ways[origin] = [*ways[place], origin]
+                places.append(origin)
+    return None
+
+
+def _generated_contradictions(study: Study, corpus: Corpus, key: str) -> Iterable[str]:
+    name, names = corpus.generate.model, [model.name for model in study.models]
+    found = next((model for model in study.models if model.name == name), None)
+    if found is None:
         yield (
-            f"`{key}.derive.parent` ({model.name}): a model cannot derive from itself ({chain}); "
-            "expected a chain that begins with a `path` or `hub` model"
+            f"`{key}.model` ({corpus.name}): there is no model {name!r}{_hint(name, names)} "
+            f"(expected one of {', '.join(names)})"
+        )
+    elif not found.runs:
+        what = "a reward model" if not found.thinks else "whose responses are recorded"
+        yield f"`{key}.model` ({corpus.name}): found {name!r}, {what}; expected a model that thinks"
+    if study.grading.graders[0] in ("judge", "readout") and corpus.generate.keep != "all":
+        yield (
+            f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
+            f"needs no model, since traces of {corpus.name} are kept by it"
+        )
+    if corpus.generate.bank is None and study.items.source != "calibration":
+        yield (
+            f"`{key}.bank` ({corpus.name}): missing; expected a bank of items to think about "
+            "(only with `items.source: calibration` are there problems without one)"
         )
 
 
@@ -363,6 +408,10 @@ def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
             if (bank := getattr(model.derive, name).bank) is not None:
                 key = f"`models[{index}].derive.{name}.bank.source`"
                 files.append((key, bank.source, "the path of a bank"))
+    for index, corpus in enumerate(study.corpora):
+        if corpus.generate is not None and corpus.generate.bank is not None:
+            key = f"`corpora[{index}].generate.bank.source`"
+            files.append((key, corpus.generate.bank.source, "the path of a bank"))
     for index, model in enumerate(study.models):
         if (recorded := model.responses) is None:
             continue

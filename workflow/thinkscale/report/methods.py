@@ -96,6 +96,8 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
     if (derived := model["derive"]) is not None:
         if derived["recipe"] == "reward_model":
             return f"a reward model of {code(derived['parent'])} [@lightman2023verify]"
+        if derived["recipe"] == "grpo":
+            return _reinforced(derived)
         how = "all weights" if derived["method"] == "full" else "LoRA [@hu2021lora]"
         return (
             f"{code(derived['parent'])} fine-tuned on {code(derived['corpus'])}, {how}, "
@@ -106,6 +108,21 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
     revision = f" at revision {code(model['revision'])}" if model.get("revision") else ""
     cited = " [@deepseek2025r1]" if "deepseek-r1" in str(source).lower() else ""
     return f"{code(source)}{revision}{cited}"
+
+
+def _reinforced(derived: Mapping[str, Any]) -> str:
+    own = derived["grpo"]
+    weights = own["reward_weights"] or [1] * len(own["reward_funcs"])
+    rewards = [f"{name} ({w:g})" for name, w in zip(own["reward_funcs"], weights, strict=True)]
+    how = "all weights" if derived["method"] == "full" else "LoRA [@hu2021lora]"
+    per_step = derived["batch_size"] * derived["gradient_accumulation"]
+    groups = per_step // own["num_generations"]
+    return (
+        f"{code(derived['parent'])} reinforced by GRPO [@deepseek2025r1], {how}, "
+        f"{count(derived['max_steps'])} steps of {count(groups)} prompts by "
+        f"{count(own['num_generations'])} completions, loss {code(own['loss_type'])}, rewards "
+        f"{', '.join(rewards)}, learning rate {derived['learning_rate']:g}"
+    )
 
 
 def _items(study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:
