@@ -19,6 +19,7 @@ import pandas as pd
 from graded_frames import graded_frame, with_readouts
 from thinkscale import figures, stats
 from thinkscale.figures.core.style import Look, Style, save
+from thinkscale.stats import language_mixing
 
 MODELS = (
     *("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "Qwen/QwQ-32B", "open-thoughts/OpenThinker-7B"),
@@ -90,6 +91,11 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
         ),
         "overlap": pd.DataFrame({"share": share, "ngram": 13, "ngrams": 20, **corpus}),
     }  # fmt: skip
+    keys = graded[["model", "item_id", "sample", "condition"]].assign(kind="script")
+    latin = 0.9 + 0.01 * (graded["sample"] + graded["think_tokens"] % 9)
+    scripts = [keys.assign(name="Latn", share=latin), keys.assign(name="Hani", share=1 - latin)]
+    spoken = pd.concat([*scripts, keys.assign(kind="language", name="en", share=1.0)])
+    made["language_mixing"] = language_mixing.tabulate(graded, spoken)
     return made | {name: tabulated(name, graded) for name in tables}
 
 

@@ -195,6 +195,16 @@ use rule tabulate as count_generated with:
         table=tabulated("generated", "Training", "traces that models wrote", when=GENERATED),
 
 
+use rule tabulate as measure_language_mixing with:
+    input:
+        results("languages.parquet"),
+        graded=results("graded.parquet"),
+    output:
+        table=tabulated(
+            "language_mixing", "Languages", "languages mixed", when=STUDY.analyses.languages
+        ),
+
+
 use rule tabulate as compare_strategies with:
     input:
         searches=results("searches.parquet"),

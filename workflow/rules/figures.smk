@@ -231,6 +231,13 @@ use rule draw as draw_entropy with:
         **drawn("readout_entropy", "Readout", "entropy and difficulty", when=READOUT),
 
 
+use rule draw as draw_language_mixing with:
+    input:
+        table("language_mixing"),
+    output:
+        **drawn("language_mixing", "Languages", "languages mixed", when=STUDY.analyses.languages),
+
+
 use rule draw as draw_strategies with:
     input:
         table("strategies"),

@@ -37,6 +37,7 @@ rule write_corpus:
         "../../envs/analysis.yaml"
     params:
         n=lambda wildcards: corpus_config(wildcards.corpus).n,
+        han=lambda wildcards: corpus_config(wildcards.corpus).han,
         seed=STUDY.seed,
         code=code("calibration/corpus", "calibration/traces", "calibration/bank"),
     script:

@@ -43,6 +43,10 @@ def test_a_chain_of_models_and_corpora_is_accepted():
             {"corpora": [{**GENERATED, "source": "corpus.jsonl"}]},
             "`corpora[0]` (own): found source, generate; expected exactly one",
         ),
+        (
+            {"corpora": [{"name": "traces", "source": "corpus.jsonl", "han": 0.5}]},
+            "`corpora[0].han` (traces): found 0.5; expected it with `source: calibration`",
+        ),
         ({"corpora": asking(model="onne")}, "no model 'onne'; did you mean 'one'?"),
         (
             {"corpora": asking(hint="{stem} {result}")},

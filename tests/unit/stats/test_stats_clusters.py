@@ -103,6 +103,15 @@ def written(graded):
     return log.assign(cluster=log["cluster_id"])
 
 
+def spoken(graded):
+    """Shares of two scripts in what was thought, by the contract."""
+    number = graded["item_id"].str.removeprefix("i").str.rstrip("~").astype(int)
+    share = 0.5 + 0.04 * ((number + graded["sample"]) % 11)
+    own = graded[["model", "item_id", "sample", "condition"]].assign(kind="script")
+    parts = [own.assign(name="Latn", share=share), own.assign(name="Hani", share=1 - share)]
+    return pd.concat(parts).query("share > 0")
+
+
 PAIR = [("a", "b")]
 GIVEN = {  # what is tabulated of the study and its searches, where it is more than the study
     "registration": BOTH,
@@ -123,6 +132,8 @@ def tabulated(name, graded, searches):
     tabulate = import_module(f"thinkscale.stats.{name}").tabulate
     if name == "overlap_summary":
         return tabulate(**overlapping(graded, searches))
+    if name == "language_mixing":
+        return tabulate(graded, spoken(graded))
     if name == "generated":
         return tabulate([written(graded)])
     if name in ("prediction", "rasch_difficulty"):

@@ -86,6 +86,11 @@ class Corpus(Section):
         ".gz, .bz2 or .xz), Parquet or a workbook, and for the format `text` any file, packed or "
         "not.",
     )
+    han: Annotated[float, Field(ge=0, le=1), NotASwitch] = setting(
+        0.0,
+        "For `calibration`: the share of the values in the traces that are Han numerals, a second "
+        "dialect of digits.",
+    )
     generate: Generate | None = setting(None, "Have a model of the study think the traces.")
     hub: hub_keys.DataSetId = None
     revision: hub_keys.Commit = None
@@ -229,6 +234,11 @@ def corpus_faults(corpus: Corpus, key: str) -> Iterable[str]:
         yield f"`{key}.format` ({corpus.name}): found 'text'; expected rows of a hub data set"
     if corpus.format != "traces" and corpus.source == "calibration":
         yield f"`{key}.format` ({corpus.name}): found {corpus.format!r}; expected 'traces'"
+    if corpus.han and corpus.source != "calibration":
+        yield (
+            f"`{key}.han` ({corpus.name}): found {corpus.han:g}; expected it with "
+            "`source: calibration`"
+        )
     for name in ("compare", "columns", "roles"):
         for value in repeated(getattr(corpus, name) or [])[:1]:
             yield f"`{key}.{name}` ({corpus.name}): {value!r} is repeated; expected each value once"

@@ -15,11 +15,13 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain, groupby
 
+import pandas as pd
 from fontTools.unicodedata import script as script_of
 
+READS = ["model", "item_id", "sample", "condition", "think_text"]  # of responses
 UNKNOWN = "unknown"
 # Below this the detector is as often wrong as right.
 _SURE = 0.4
@@ -77,6 +79,26 @@ def mixing(shares: Mapping[str, float]) -> float:
     return 1.0 - max(shares.values(), default=1.0)
 
 
+def by_response(responses: pd.DataFrame) -> pd.DataFrame:
+    """What every response thought in, by the contract `languages`.
+
+    responses: with the columns of `READS`. One that has no words has no row.
+    """
+    *keys, text = READS
+    told = lru_cache(256)(_both)  # the conditions of a chain share its texts
+    rows = [
+        (*key, kind, name, share)
+        for *key, thought in responses[[*keys, text]].itertuples(index=False)
+        for kind, shares in told(thought)
+        for name, share in shares.items()
+    ]
+    return pd.DataFrame(rows, columns=[*keys, "kind", "name", "share"]).astype({"share": float})
+
+
+def _both(text: str) -> list[tuple[str, dict[str, float]]]:
+    return [("language", language_shares(text)), ("script", script_shares(text))]
+
+
 def _sentences(text: str) -> Iterator[list[tuple[str, str]]]:
     """The sentences' words, each with its script."""
     prose = _MATHEMATICS.sub(" ", unicodedata.normalize("NFC", text))
@@ -113,7 +135,7 @@ def _detector():
     return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
 
-@cache
+@lru_cache(1 << 16)
 def _told(sentence: str) -> str:
     [best] = _detector().detect(sentence)
     return best["lang"] if best["score"] >= _SURE else UNKNOWN

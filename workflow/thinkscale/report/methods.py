@@ -99,8 +99,9 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
         if derived["recipe"] == "grpo":
             return _reinforced(derived)
         how = "all weights" if derived["method"] == "full" else "LoRA [@hu2021lora]"
+        corpus = _corpus(derived["corpus"], corpora)
         return (
-            f"{code(derived['parent'])} fine-tuned on {code(derived['corpus'])}, {how}, "
+            f"{code(derived['parent'])} fine-tuned on {corpus}, {how}, "
             f"{count(derived['max_steps'])} steps of {count(derived['batch_size'])} traces, peak "
             f"learning rate {derived['learning_rate']:g}"
         )
@@ -122,6 +123,22 @@ def _reinforced(derived: Mapping[str, Any]) -> str:
         f"{count(derived['max_steps'])} steps of {count(groups)} prompts by "
         f"{count(own['num_generations'])} completions, loss {code(own['loss_type'])}, rewards "
         f"{', '.join(rewards)}, learning rate {derived['learning_rate']:g}"
+    )
+
+
+def _corpus(name: str, corpora: Sequence[Mapping[str, Any]]) -> str:
+    """A corpus, and how a model wrote it where one did."""
+    [generate] = [corpus.get("generate") for corpus in corpora if corpus["name"] == name]
+    if generate is None:
+        return code(name)
+    kept = {"all": "all", "consistent": "those most samples agree with"}.get(generate["keep"])
+    of = {"whole": "", "last_pass": ", their last passes", "none": ", their answers alone"}
+    often = "once" if generate["waits"] == 1 else f"{count(generate['waits'])} times"
+    waits = f", made to go on {often}" if generate["waits"] else ""
+    return (
+        f"{code(name)} (traces of {code(generate['model'])}{waits}, "
+        f"{count(generate['samples'])} an item, {kept or 'the ' + generate['keep'] + ' ones'} kept"
+        f"{of[generate['reasoning']]})"
     )
 
 
