@@ -21,6 +21,7 @@ from thinkscale.jobs.preflight import (
     check_graders,
     check_levels,
     check_strategies,
+    check_teachers,
     check_writable,
 )
 from thinkscale.thinking.strategies.registry import APPROACHES
@@ -43,6 +44,7 @@ def checked_study():
         if workflow.is_main_process:
             check_graders(study.grading.graders, where, study.grading.pattern)
             check_strategies(study.strategies, where)
+            check_teachers(study, where)
             check_levels(study, where)
             check_writable(Path(study.results, study.study))
             check_bank(study, Path(study.results, study.study, "items.parquet"))
@@ -77,6 +79,7 @@ LEARNED = [m.name for m in STUDY.models if m.derive is not None and m.derive.rec
 REINFORCED = [name for name in DERIVED if name not in LEARNED]
 # Strategies that draw step by step.
 TREES = [entry.shown for entry in STUDY.strategies if APPROACHES[entry.approach].tree]
+EXPORTED = [model.name for model in STUDY.models if model.export.gguf is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 GENERATED = [corpus.name for corpus in STUDY.corpora if corpus.generate is not None]
 JUDGE = judge_model(STUDY)
@@ -252,6 +255,11 @@ def parent_record(wildcards):
     return results("models", f"{model_config(wildcards.model).derive.parent}.json")
 
 
+def teacher_record(wildcards):
+    teacher = model_config(wildcards.model).derive.teacher
+    return [] if teacher is None else results("models", f"{teacher}.json")
+
+
 def parent_corpus(wildcards):
     return corpus_file(model_config(wildcards.model).derive.corpus)
 
@@ -325,19 +333,30 @@ def works_offline(wildcards):
 
 
 def derivation_settings(wildcards):
-    """How a model is fine-tuned; what only a reward model has is none of it."""
-    others = {"threads", "recipe", "reward", "grpo"}
-    return model_config(wildcards.model).derive.model_dump(exclude=others)
+    """How a model is fine-tuned or distilled; what only another recipe has is none of it."""
+    derive = model_config(wildcards.model).derive
+    others = {"threads", "reward", "grpo"} | ({"lengths"} if derive.recipe == "gkd" else {"gkd"})
+    return derive.model_dump(exclude=others)
 
 
 def reward_settings(wildcards):
-    others = {"threads", "lengths", "grpo", "save_steps", "eval_steps", "held_out"}
+    others = {"threads", "lengths", "teacher", "gkd", "grpo", "save_steps", "eval_steps", "held_out"}
     return model_config(wildcards.model).derive.model_dump(exclude=others)
 
 
 def reinforcing_settings(wildcards):
-    others = {"threads", "lengths", "reward"}
+    others = {"threads", "lengths", "teacher", "gkd", "reward"}
     return model_config(wildcards.model).derive.model_dump(exclude=others)
+
+
+def export_settings(wildcards):
+    return model_config(wildcards.model).export.gguf.model_dump()
+
+
+def exports():
+    return [
+        results("gguf", name, file) for name in EXPORTED for file in ("model.gguf", "Modelfile")
+    ]
 
 
 def derivation_threads(wildcards):

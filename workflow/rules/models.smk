@@ -2,9 +2,13 @@
 
 
 rule derive_model:
-    """Fine-tune a parent model on a corpus of traces; merged weights, safetensors."""
+    """Fine-tune a parent model on a corpus of traces, or distil a teacher on its questions.
+
+    Merged weights, safetensors.
+    """
     input:
         parent=parent_record,
+        teacher=teacher_record,
         corpus=parent_corpus,
         # Training waits for the items: a faulty bank should cost nobody an hour of training.
         study_items=ancient(results("items.parquet")),
@@ -27,8 +31,12 @@ rule derive_model:
         corpus=corpus_settings,
         thinking=thinking_settings,
         seed=STUDY.seed,
+        # Not an output, like the journal: from there a training that was killed goes on.
+        checkpoints=checkpoint_directory,
         code=code(
             "models/recipes",
+            "models/vocabulary",
+            "engines/transformers/loading",
             "thinking/prompts",
             "thinking/strategies/prompt_control",
             "corpora/traces",
@@ -139,6 +147,29 @@ rule register_model:
         ),
     script:
         "../scripts/register_model.py"
+
+
+rule export_gguf:
+    """Write a model as GGUF for llama.cpp, and a Modelfile that has Ollama ask as the study does."""
+    input:
+        record=results("models", "{model}.json"),
+    output:
+        gguf=results("gguf", "{model}", "model.gguf"),
+        modelfile=results("gguf", "{model}", "Modelfile"),
+    log:
+        log_of("export_gguf", "{model}.log"),
+    benchmark:
+        time_of("export_gguf", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(EXPORTED),
+    conda:
+        "../../envs/training.yaml"
+    params:
+        export=export_settings,
+        inference=inference_settings,
+        code=code("models/recipes/export", "thinking/prompts"),
+    script:
+        "../scripts/export_gguf.py"
 
 
 rule train_calibration_model:

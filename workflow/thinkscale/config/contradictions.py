@@ -88,6 +88,12 @@ def _model_contradictions(
     if model.responses is not None:
         yield from recorded_faults(model.responses, f"{key}.responses")
         yield from _recorded_contradictions(study, model, key)
+    if model.export.gguf is not None and not model.runs:
+        yield (
+            f"`{key}.export.gguf` ({model.name}): found with "
+            f"{'recorded responses' if model.thinks else 'a reward model'}; expected a model that "
+            "thinks, and whose weights are here"
+        )
     if model.derive is None:
         return
     if model.derive.recipe in ("grpo", "reward_model"):
@@ -97,6 +103,7 @@ def _model_contradictions(
             f"`{key}.derive.corpus`: found {model.derive.corpus!r}; "
             f"expected one of `corpora` ({', '.join(corpora) or 'none given'})"
         )
+    yield from _teacher_contradictions(study, model, f"{key}.derive")
     for corpus in study.corpora:
         if corpus.name == model.derive.corpus and corpus.format != "traces":
             yield (
@@ -166,6 +173,38 @@ def _generated_contradictions(study: Study, corpus: Corpus, key: str) -> Iterabl
         yield (
             f"`{key}.bank` ({corpus.name}): missing; expected a bank of items to think about "
             "(only with `items.source: calibration` are there problems without one)"
+        )
+
+
+def _teacher_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    """Of a model that learns a teacher's distributions."""
+    teacher, recipe = model.derive.teacher, model.derive.recipe
+    if recipe != "gkd":
+        if teacher is not None:
+            yield (
+                f"`{key}.teacher` ({model.name}): found {teacher!r} with `recipe: {recipe}`; "
+                "expected it only with `gkd`"
+            )
+        return
+    if model.derive.lengths:
+        yield f"`{key}.lengths` ({model.name}): found with `recipe: gkd`; expected with `sft`"
+    able = [m.name for m in study.models if m.runs and m.name != model.name]
+    if teacher not in able:
+        yield (
+            f"`{key}.teacher` ({model.name}): found {teacher!r}{_hint(teacher or '', able)}; "
+            f"expected another model of the study that thinks ({', '.join(able)})"
+        )
+        return
+    made = {m.name: (m.derive.parent, m.derive.teacher) for m in study.models if m.derive}
+    before, open_ = set(), [teacher]
+    while open_:
+        if (name := open_.pop()) not in before:
+            before.add(name)
+            open_ += filter(None, made.get(name, ()))
+    if model.name in before:
+        yield (
+            f"`{key}.teacher` ({model.name}): {teacher!r} is itself made from {model.name!r}; "
+            "expected a teacher that is there before"
         )
 
 

@@ -29,8 +29,8 @@ class Reward(Section):
 
     bank: Items | None = setting(
         None,
-        "Items it thinks about, none of them the study's, by keys as in `items`. Default: "
-        "calibration problems that no bank holds.",
+        "Items it thinks about, none of them the study's. Default: calibration problems that no "
+        "bank holds.",
     )
     problems: Positive = setting(1000, "Calibration problems, where there is no `bank`.", "items")
     samples: Positive = setting(2, "Chains thought about each item.", "chains")
@@ -85,6 +85,27 @@ class NamedLength(Section):
         if None in bounded or last is not None:
             raise ValueError("a bound for each of `length_classes` but the last")
         return self
+
+
+class Gkd(Section):
+    """Distillation of a teacher's distributions, with TRL's names (GKD, arXiv 2306.13649).
+
+    The model answers the questions of its corpus itself, and learns at each of its tokens what the
+    teacher would have written.
+    """
+
+    beta: Number = setting(
+        1.0,
+        "The divergence that falls: 0 is forward Kullback-Leibler, 1 reverse, 0.5 Jensen-Shannon.",
+        ge=0,
+        le=1,
+    )
+    temperature: Number = setting(
+        1.0, "Temperature of its completions and of both distributions.", gt=0
+    )
+    max_completion_length: Positive = setting(
+        512, "Longest completion, thinking and answer together; longer ones are cut.", "tokens"
+    )
 
 
 class PassRate(Section):
@@ -195,13 +216,18 @@ class Derivation(Section):
     """Training of another model of the study: on traces, by rewards, or to judge its thought."""
 
     parent: Name = setting(..., "Name of the model it starts from.")
-    recipe: Literal["sft", "grpo", "reward_model"] = setting(
+    recipe: Literal["sft", "grpo", "gkd", "reward_model"] = setting(
         "sft",
         "`sft`: supervised fine-tuning on a corpus. `grpo`: reinforcement learning on its own "
-        "completions. `reward_model`: what it learns is whether the parent's thought leads to the "
-        "right answer; such a model judges (`scorers`) and does not think.",
+        "completions. `gkd`: distillation of a teacher's distributions, on the questions of a "
+        "corpus. `reward_model`: what it learns is whether the parent's thought leads to the right "
+        "answer; such a model judges (`scorers`) and does not think.",
     )
-    corpus: Name | None = setting(None, "Name of the corpus it learns from; for `sft`.")
+    corpus: Name | None = setting(None, "Name of the corpus it learns from; for `sft` and `gkd`.")
+    teacher: Name | None = setting(
+        None, "For `gkd`: name of the model it learns from, with the parent's vocabulary."
+    )
+    gkd: Gkd = setting(Gkd(), "Of `gkd`.")
     lengths: list[NamedLength] = setting(
         [],
         "For `sft`: what the question of a trace says of the length of its thinking; of several, "
@@ -210,10 +236,11 @@ class Derivation(Section):
     )
     grpo: Grpo = setting(Grpo(), "Of `grpo`.")
     reward: Reward = setting(Reward(), "Of a `reward_model`.")
-    method: Literal["lora", "full"] = setting(
+    method: Literal["lora", "qlora", "full"] = setting(
         "lora",
-        "`lora` trains an adapter and merges it; `full` trains all weights, as a `reward_model` "
-        "does in any case.",
+        "`lora` trains an adapter and merges it; `qlora` does so on weights in four bits, through "
+        "bitsandbytes, and merges it into those in `dtype`; `full` trains all weights, as a "
+        "`reward_model` does in any case.",
     )
     rank: Positive = setting(8, "Rank of the LoRA adapter.")
     alpha: Positive = setting(16, "Scale of the LoRA adapter (alpha / rank).")
@@ -234,12 +261,15 @@ class Derivation(Section):
         "float32", "Number type of weights and gradients while training."
     )
     max_length: Positive = setting(
-        4096, "Longest trace; longer ones are left out, counted and reported.", "tokens"
+        4096,
+        "Longest trace, or for `gkd` question and completion together; longer ones are left out, "
+        "counted and reported.",
+        "tokens",
     )
     save_steps: Positive | None = setting(
         None,
-        "For `grpo`: optimizer steps between checkpoints, from which a training that was killed "
-        "goes on as if it had not been. Default: none are kept.",
+        "Optimizer steps between checkpoints, from which a training that was killed goes on as if "
+        "it had not been; rounded up to a multiple of 5 but for `grpo`. Default: none are kept.",
         "steps",
     )
     eval_steps: Positive | None = setting(
@@ -249,6 +279,31 @@ class Derivation(Section):
         "steps",
     )
     held_out: HeldOutItems = setting(HeldOutItems(), "Items measured on while it is trained.")
+
+
+class Gguf(Section):
+    """A model as GGUF, llama.cpp's format, with a Modelfile for Ollama."""
+
+    outtype: Literal["auto", "f32", "f16", "bf16", "q8_0"] = setting(
+        "auto",
+        "Number type of the weights; `auto` is the 16-bit type that is nearest to the model's own.",
+    )
+    pre_tokenizer: Text | None = setting(
+        None,
+        "llama.cpp's name of the way in which the tokenizer cuts a text first, where the converter "
+        "does not know it: `default` or another. Token ids then mean the same, but llama.cpp may "
+        "cut a text into others. Default: what the converter finds.",
+    )
+
+
+class Export(Section):
+    """In which other forms a model is written."""
+
+    gguf: Gguf | None = setting(
+        None,
+        "Write `results/<study>/gguf/<model>/model.gguf` and a `Modelfile` with the study's "
+        "prompt, stops and sampling; `gguf: {}` takes the defaults. Needs the extra `gguf`.",
+    )
 
 
 class OtherModel(Section):
@@ -293,6 +348,7 @@ class Model(Section):
     responses: Recorded | None = setting(
         None, "Take its responses from finished logs; the model is not run."
     )
+    export: Export = setting(Export(), "Other forms in which the model is written.")
     inference: Inference = setting(Inference(), "Keys given here override the study's `inference`.")
 
     @property

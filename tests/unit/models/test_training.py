@@ -1,0 +1,151 @@
+"""What trainings share: four bits, and going on after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import tiny
+from thinkscale.errors import ThinkscaleError
+from thinkscale.models.recipes.gkd import GkdSettings, distil
+from thinkscale.models.recipes.sft import SftSettings, finetune
+from thinkscale.models.recipes.training import Training, checkpoints_of, last_checkpoint
+
+ROWS = [
+    {"question": f"What is {n}?", "reasoning": f"It is {n} and no more.", "response": f"{n}."}
+    for n in range(12)
+]
+
+
+@pytest.fixture(scope="module", params=["qwen2", "llama"])
+def parent(request, tmp_path_factory):
+    directory = tiny.save(tmp_path_factory.mktemp(request.param), request.param, hidden_size=64)
+    template = "{{ messages[0]['content'] }}|"
+    (directory / "chat_template.jinja").write_text(template)
+    return directory
+
+
+def weights(directory: Path) -> dict[str, torch.Tensor]:
+    return load_file(directory / "model.safetensors")
+
+
+def quickly(method: str, **how) -> Training:
+    return Training(method, max_steps=3, batch_size=4, log_every=1, learning_rate=1e-2, **how)
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_adapters_are_merged_into_the_parents_own_weights(parent, tmp_path, method):
+    log = finetune(parent, ROWS, tmp_path / "out", SftSettings(quickly(method)))
+    assert log["step"].tolist() == [1, 2, 3] and log["loss"].iloc[-1] < log["loss"].iloc[0]
+    before, after = weights(parent), weights(tmp_path / "out")
+    assert after.keys() == before.keys()
+    assert {name: value.dtype for name, value in after.items()} == {
+        name: torch.float32 for name in before
+    }
+    for name, value in after.items():
+        # A weight in four bits has at most 16 values in a block of 64, and the parent's are lost.
+        change = value - before[name]
+        if "proj" in name:
+            assert 0 < torch.linalg.matrix_rank(change.double(), rtol=1e-5) <= 8, name
+        else:
+            assert not change.any(), name
+
+
+def test_gkd_teaches_what_the_teacher_would_write(parent, tmp_path):
+    """Of itself a model has nothing to learn, of another it has."""
+    how = quickly("full")
+    kind = json.loads((parent / "config.json").read_text())["model_type"]
+    other = tiny.save(tmp_path / "other", kind, hidden_size=64, seed=1)
+    questions = [row["question"] for row in ROWS]
+    losses = {}
+    for name, teacher in {"itself": parent, "other": other}.items():
+        settings = GkdSettings(how, beta=0.0, max_completion_length=8)
+        losses[name] = distil(parent, teacher, questions, tmp_path / name, settings)["loss"]
+    with pytest.raises(ThinkscaleError, match="No question is left"):
+        settings = GkdSettings(how, max_completion_length=8, max_length=10)
+        distil(parent, parent, questions, tmp_path / "none", settings)
+    assert losses["itself"].abs().max() < 1e-5
+    assert losses["other"].iloc[-1] < losses["other"].iloc[0]
+
+
+def test_a_teacher_of_another_vocabulary_is_refused_before_anything_loads(tmp_path):
+    student = tiny.save(tmp_path / "student", "llama")
+    padded = tiny.save(tmp_path / "padded", "llama", vocab_size=400)
+    other = tiny.save(tmp_path / "other", "llama")
+    words = json.loads((other / "tokenizer.json").read_text())
+    vocabulary = words["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    (other / "tokenizer.json").write_text(json.dumps(words))
+    for directory in (student, padded, other):
+        (directory / "model.safetensors").unlink()
+    for teacher, said in ((padded, r"over 285 ids .* over 400"), (other, "other vocabularies")):
+        with pytest.raises(ThinkscaleError, match=said):
+            distil(student, teacher, ["Why?"], tmp_path / "out", GkdSettings())
+
+
+def test_checkpoints_lie_by_content_and_half_a_one_is_none(tmp_path):
+    assert checkpoints_of(tmp_path, {"rows": [1]}) == checkpoints_of(tmp_path, {"rows": [1]})
+    assert checkpoints_of(tmp_path, {"rows": [1]}) != checkpoints_of(tmp_path, {"rows": [2]})
+    assert last_checkpoint(tmp_path / "none") is None
+    for step, state in ((5, '{"global_step": 5}'), (10, '{"global_step": 10}'), (15, "{")):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}/trainer_state.json").write_text(state)
+    (tmp_path / "checkpoint-20").mkdir()
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-5"]
+
+
+RESUMED = Training("lora", 4, dropout=0.1, max_steps=12, batch_size=4, log_every=2, save_steps=3)
+
+
+def train(recipe: str, parent: Path, directory: Path) -> Path:
+    """A training that keeps checkpoints; they stay where they are."""
+    torch.set_num_threads(1)
+    out, checkpoints = directory / recipe, directory / f"{recipe}-checkpoints"
+    if recipe == "sft":
+        log = finetune(parent, ROWS, out, SftSettings(RESUMED), checkpoints)
+    else:
+        settings = GkdSettings(RESUMED, max_completion_length=6)
+        log = distil(parent, parent, [r["question"] for r in ROWS], out, settings, checkpoints)
+    log.to_csv(out / "log.csv")
+    return out
+
+
+def killed(parent: str, directory: str, recipe: str) -> None:
+    """Begin a training in this process, and kill it without warning in its ninth step."""
+    from transformers import TrainerCallback
+    from transformers.trainer import DEFAULT_CALLBACKS
+
+    class Kill(TrainerCallback):
+        def on_step_begin(self, args, state, control, **others):
+            if state.global_step == 9:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    DEFAULT_CALLBACKS.append(Kill)
+    train(recipe, Path(parent), Path(directory))
+
+
+@pytest.mark.parametrize("recipe", ["sft", pytest.param("gkd", marks=pytest.mark.dear)])
+def test_a_killed_training_ends_as_if_it_had_not_been(tmp_path, recipe):
+    parent = tiny.save(tmp_path / "parent", "qwen2")
+    (parent / "chat_template.jinja").write_text("{{ messages[0]['content'] }}|")
+    program = (
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *filter(None, sys.path)]!r};"
+        f"from test_training import killed; killed({str(parent)!r}, {str(tmp_path / 'killed')!r},"
+        f"{recipe!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = last_checkpoint(tmp_path / "killed" / f"{recipe}-checkpoints")
+    assert left.name == "checkpoint-8"  # save_steps, rounded up to what is logged
+
+    resumed = train(recipe, parent, tmp_path / "killed")
+    undisturbed = train(recipe, parent, tmp_path / "undisturbed")
+    for name in ("model.safetensors", "log.csv"):
+        assert (resumed / name).read_bytes() == (undisturbed / name).read_bytes(), name
