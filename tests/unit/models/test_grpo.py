@@ -6,10 +6,10 @@ import signal
 
 import pandas as pd
 import pytest
-import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
+import tiny
 from thinkscale.engines.transformers.engine import open_engine
 from thinkscale.engines.transformers.loading import Loading, open_checkpoint
 from thinkscale.engines.transformers.sampling import Sampling

@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tqdm import tqdm
 from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from thinkscale.data.seeds import generator
 from thinkscale.engines.base import Completion, Ids, Request, noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.engines.transformers.stream import Stream
@@ -40,7 +42,6 @@ from thinkscale.models.recipes.training import (
 logger = logging.getLogger(__name__)
 
 _LOGGED = {
-    "epoch": "epoch",
     "loss": "loss",
     "learning_rate": "learning_rate",
     "reward": "reward",
@@ -138,6 +139,7 @@ def _trainer(
         loss_type=settings.loss_type,
         scale_rewards=settings.scale_rewards,
         beta=settings.beta,
+        shuffle_dataset=False,
         disable_tqdm=True,
     )
     # A prompt goes by its item's name: the engine is asked in token ids, as in a study.
@@ -145,7 +147,7 @@ def _trainer(
         model=load_parent(parent, settings.training),
         reward_funcs=[_looked_up(name) for name in settings.reward_funcs],
         args=args,
-        train_dataset=Dataset.from_dict({"prompt": list(rollouts.prompts)}),
+        train_dataset=Dataset.from_dict({"prompt": _order(list(rollouts.prompts), settings)}),
         processing_class=tokenizer,
         peft_config=adapter(settings.training),
         rollout_func=rollouts,
@@ -153,6 +155,19 @@ def _trainer(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Tell())
     return trainer
+
+
+def _order(names: list[str], settings: GrpoSettings) -> list[str]:
+    """The items of all steps, one round after another, each in an order of its own.
+
+    All of them are one epoch to the trainer: it would forget the order of a later one where it goes
+    on from a checkpoint.
+    """
+    how = settings.training
+    needed = how.max_steps * how.batch_size * how.gradient_accumulation // settings.num_generations
+    random = generator(how.seed, "order")
+    rounds = (random.permutation(names).tolist() for _ in range(-(-needed // len(names))))
+    return list(chain.from_iterable(rounds))[:needed]
 
 
 def reward_of(name: str, settings: GrpoSettings) -> Reward:
