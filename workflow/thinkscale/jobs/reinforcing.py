@@ -95,7 +95,12 @@ def derive(
         }
     counts["items_used"] = len(prompts)
     if not prompts:
-        raise ThinkscaleError(f"no item is left to learn on: {counts}")
+        found = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise ThinkscaleError(
+            f"`derive.grpo`: no item is left to learn on ({found}); expected some whose prompt and "
+            f"`max_completion_length` {own.max_completion_length} fit into the context of "
+            f"{prepared.work.context} tokens, with a pass rate within `pass_rate` if there is one"
+        )
     how = _settings(prepared, derivation, conditions)
     content = _content(prepared, prompts, how, watch, grader)
     log, samples = reinforce(

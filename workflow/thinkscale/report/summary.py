@@ -33,6 +33,7 @@ SECTIONS = [
     ("Entropy", "readout_difficulty", details.entropy),
     ("Graders", "grader_agreement", details.agreement),
     ("Training", "training_loss", details.training_loss),
+    ("Reinforcement", "training_rewards", details.training_rewards),
     ("Corpus", "divergence_tokens", details.divergence_tokens),
     ("Overlap", "overlap", details.overlap),
 ]
