@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from transformers import AutoConfig
 
 from thinkscale.calibration.bank import problem_of
 from thinkscale.config.inference import Inference
@@ -14,6 +15,7 @@ from thinkscale.config.sweep import Conditions
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.inference import prepare
 from thinkscale.jobs.reinforcing import derive, pass_rates, training_items
+from thinkscale.jobs.training_plan import training_plan
 from thinkscale.jobs.watching import right_by
 from thinkscale.models.recipes.held_out import COLUMNS
 from thinkscale.models.registry import register
@@ -108,6 +110,21 @@ def test_a_reference_that_cannot_be_read_is_an_error(tmp_path):
 def test_what_cannot_be_reinforced_is_told(tmp_path):
     with pytest.raises(ThinkscaleError, match=r"no item is left.*items_overlong 40"):
         reinforced(asked(grpo={"max_completion_length": 1000}), tmp_path)
+
+
+def test_a_plan_counts_the_copy_that_samples():
+    """Beside what is trained: the engine's weights; and the parent's, if to leave it costs."""
+    config = AutoConfig.from_pretrained(BASE)
+
+    def others(**changes):
+        derive = asked(max_length=128, **changes).model_dump()
+        [line] = training_plan({"zero": derive}, lambda name: config).to_dict("records")
+        assert line["note"] == ""
+        return line["others_gib"] / line["weights_gib"]
+
+    assert others() == pytest.approx(1)
+    assert others(grpo={"beta": 0.1}) == pytest.approx(2)
+    assert others(method="lora", grpo={"beta": 0.1}) < 1
 
 
 @pytest.mark.dear

@@ -262,8 +262,8 @@ class Derivation(Section):
     )
     max_length: Positive = setting(
         4096,
-        "Longest trace, or for `gkd` question and completion together; longer ones are left out, "
-        "counted and reported.",
+        "Longest trace, or for `gkd` and `grpo` question and completion together; longer ones are "
+        "left out, counted and reported.",
         "tokens",
     )
     save_steps: Positive | None = setting(

@@ -82,7 +82,7 @@ def derive(
     watch = None
     if len(apart):
         watch = watched(prepared, apart, derivation.held_out, conditions, grader)
-    room = prepared.work.context - own.max_completion_length
+    room = min(prepared.work.context, derivation.max_length) - own.max_completion_length
     prompts = {i: p for i in items["item_id"] if len(p := prepared.work.prompts[i]) <= room}
     counts = {"items": len(items), "items_overlong": len(items) - len(prompts)}
     if own.pass_rate is not None:
@@ -98,8 +98,9 @@ def derive(
         found = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise ThinkscaleError(
             f"`derive.grpo`: no item is left to learn on ({found}); expected some whose prompt and "
-            f"`max_completion_length` {own.max_completion_length} fit into the context of "
-            f"{prepared.work.context} tokens, with a pass rate within `pass_rate` if there is one"
+            f"`max_completion_length` {own.max_completion_length} fit into `max_length` "
+            f"{derivation.max_length} and the context of {prepared.work.context} tokens, with a "
+            "pass rate within `pass_rate` if there is one"
         )
     how = _settings(prepared, derivation, conditions)
     content = _content(prepared, prompts, how, watch, grader)
