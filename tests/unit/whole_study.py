@@ -105,7 +105,13 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
     scripts = [keys.assign(name="Latn", share=latin), keys.assign(name="Hani", share=1 - latin)]
     spoken = pd.concat([*scripts, keys.assign(kind="language", name="en", share=1.0)])
     made["language_mixing"] = language_mixing.tabulate(graded, spoken)
-    return made | {name: tabulated(name, graded) for name in tables}
+    made |= {name: tabulated(name, graded) for name in tables}
+    if "accuracy" in made:
+        natural = made["accuracy"].query("condition == 'natural'")
+        places = np.arange(len(natural))
+        took = np.where(places, 3e12 * 2.0**places, 0)
+        made["training_cost"] = natural.assign(flops_made=took, flops_response=1e8 * 1.5**places)
+    return made
 
 
 def read(results: Path) -> dict[str, pd.DataFrame]:

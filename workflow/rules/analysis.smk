@@ -195,6 +195,24 @@ use rule tabulate as count_generated with:
         table=tabulated("generated", "Training", "traces that models wrote", when=GENERATED),
 
 
+use rule tabulate as add_up_training with:
+    input:
+        table("accuracy"),
+        table("ledger"),
+        usage=shards("usage", "json"),
+        losses=[results("training", f"{model.name}.csv") for model in TRAINED],
+        corpora=[results("corpora", f"{name}.usage.json") for name in GENERATED],
+    output:
+        table=tabulated("training_cost", "Training", "cost of training", when=TRAINED),
+    params:
+        options={
+            "made": {
+                m.name: {"parent": m.derive.parent, "corpus": m.derive.corpus} for m in TRAINED
+            },
+            "written": GENERATED,
+        },
+
+
 use rule tabulate as measure_language_mixing with:
     input:
         results("languages.parquet"),

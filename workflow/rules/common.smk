@@ -73,6 +73,7 @@ FORCED = CUT or any(
     getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think")
 )
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
+TRAINED = [model for model in THINKING if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
 # Derived models that learn by their losses, and those that do by rewards.
 LEARNED = [m.name for m in STUDY.models if m.derive is not None and m.derive.recipe != "grpo"]

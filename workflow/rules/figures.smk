@@ -231,6 +231,13 @@ use rule draw as draw_entropy with:
         **drawn("readout_entropy", "Readout", "entropy and difficulty", when=READOUT),
 
 
+use rule draw as draw_training_cost with:
+    input:
+        table("training_cost"),
+    output:
+        **drawn("training_cost", "Training", "accuracy and cost of training", when=TRAINED),
+
+
 use rule draw as draw_language_mixing with:
     input:
         table("language_mixing"),

@@ -14,39 +14,20 @@ from transformers import AutoTokenizer
 
 from thinkscale.calibration.corpus import write_corpus
 from thinkscale.config.corpora import Corpus, Generate
-from thinkscale.config.inference import Inference
 from thinkscale.corpora.source import source_of
 from thinkscale.corpora.traces import COLUMNS, read_traces
 from thinkscale.errors import ThinkscaleError
-from thinkscale.jobs.generating import fates, generate, last_pass, trace
-from thinkscale.jobs.rewarding import training_items
+from thinkscale.jobs.generating import fates, last_pass, trace
 from thinkscale.models.recipes.traces import TraceFormat, encode_row
-from thinkscale.models.registry import register
 from thinkscale.stats import generated
-
-MODELS = Path(__file__).parents[3] / "resources/calibration"
-PROMPT = {"template": "{stem}\n{options}", "option": " {label}){text}", "separator": ""}
-SETTINGS = Inference(
-    dtype="float32", device="cpu", temperature=1.0, top_p=1.0, max_answer_tokens=8,
-    prompt=PROMPT, thinking={"answer_prompt": "\n\nAnswer:"},
-)  # fmt: skip
-CHOICE = ("choice", None, None)
-
-
-def made(directory: Path, model="reasoner", settings=SETTINGS, **asked):
-    """What a calibration model writes, with a journal in `directory`."""
-    asked = Generate(model=model, **{"problems": 10, "samples": 3} | asked)
-    return generate(
-        "traces", register(model, MODELS / model), training_items(asked, 1), settings, asked,
-        {"continuations": ["Wait", "Hmm"]}, CHOICE, directory, seed=1,
-    )  # fmt: skip
+from writing import MODELS, SETTINGS, written
 
 
 @pytest.fixture(scope="module")
 def journeys(tmp_path_factory, one_thread):
     """Traces with a Wait, and the journal they were thought with."""
     journal = tmp_path_factory.mktemp("journal")
-    return made(journal, waits=1), journal
+    return written(journal, waits=1), journal
 
 
 def responses(*rows):
@@ -161,7 +142,7 @@ def tokenizer_of(model):
 
 def test_corpora_of_the_same_traces_are_thought_once(journeys):
     corpus, journal = journeys
-    again = made(journal, waits=1, reasoning="last_pass")
+    again = written(journal, waits=1, reasoning="last_pass")
     assert [usage["sampled_tokens"] for usage in again.usage] == [0]
     assert len(again.rows) == len(corpus.rows)
     for row, full in zip(again.rows, corpus.rows, strict=True):
@@ -170,14 +151,14 @@ def test_corpora_of_the_same_traces_are_thought_once(journeys):
             piece["text"]
         )
     # The first pass of each is a natural sample.
-    natural = made(journal, keep="all")
+    natural = written(journal, keep="all")
     assert sum(usage["sampled_tokens"] for usage in natural.usage) == 0
     assert set(natural.log["fate"]) == {"kept"} and len(natural.rows) == 30
 
 
 def test_items_of_which_nothing_is_right_are_asked_once_more_with_a_hint(tmp_path, one_thread):
     told = "{stem}\n{options}\n#~ paper {answer}"
-    corpus = made(tmp_path, "base", problems=20, samples=1, hint=told)
+    corpus = written(tmp_path, "base", problems=20, samples=1, hint=told)
     log = corpus.log
     first = log[~log["hinted"]]
     failed = set(first.loc[first["fate"] != "kept", "item_id"])
@@ -194,7 +175,7 @@ def test_items_of_which_nothing_is_right_are_asked_once_more_with_a_hint(tmp_pat
 def test_a_corpus_of_nothing_says_what_became_of_all(tmp_path, one_thread):
     short = SETTINGS.model_copy(update={"context": 40, "max_answer_tokens": 1})
     with pytest.raises(ThinkscaleError) as raised:
-        made(tmp_path, settings=short, problems=2, samples=1)
+        written(tmp_path, settings=short, problems=2, samples=1)
     assert "corpus traces: none of 2 traces of reasoner is kept (2 " in str(raised.value)
 
 
@@ -204,14 +185,14 @@ sys.path[:0] = {paths!r}
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from test_generating import made
-made(Path({journal!r}), "base", problems=24, samples=4, waits=1)
+from writing import written
+written(Path({journal!r}), "base", problems=24, samples=4, waits=1)
 """
 
 
 def test_a_generation_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, one_thread):
     journal = tmp_path / "killed"
-    paths = [str(Path(__file__).parent), *filter(None, sys.path)]
+    paths = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
     program = KILLED.format(paths=paths, journal=str(journal))
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
     begun = time.monotonic()
@@ -221,7 +202,7 @@ def test_a_generation_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     asked = {"model": "base", "problems": 24, "samples": 4, "waits": 1}
-    after, undisturbed = made(journal, **asked), made(tmp_path / "new", **asked)
+    after, undisturbed = written(journal, **asked), written(tmp_path / "new", **asked)
     assert after.rows == undisturbed.rows
     pd.testing.assert_frame_equal(after.log, undisturbed.log)
     [usage], [whole] = after.usage, undisturbed.usage

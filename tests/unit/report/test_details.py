@@ -125,3 +125,22 @@ def test_prediction_and_rasch_say_what_their_tables_do():
     assert "hard for people, too: " in said and "0.50 [0.30 to 0.70] (Spearman; n = 90" in said
     [said] = details.rasch(pd.DataFrame([{**rho, "lower": -0.1, "upper": 0.7}]), 0.05)
     assert "not clearly harder for people" in said
+
+
+def test_corpora_that_models_wrote_and_languages_that_they_mixed():
+    key = {"corpus": "right", "model": "m", "n_of": 40, "guess": 0.2, "lower": 0.5, "upper": 0.7}
+    rows = [
+        {**key, "hinted": False, "fate": "kept", "n_traces": 24, "estimate": 0.6},
+        {**key, "hinted": False, "fate": "incorrect", "n_traces": 16, "estimate": 0.4},
+        {**key, "hinted": True, "fate": "kept", "n_traces": 40, "estimate": 1.0},
+    ]
+    first, second = details.generated(pd.DataFrame(rows), ALPHA)
+    assert first == (
+        "Of 40 traces of `m` for `right` 60.0% [50.0 to 70.0] were kept; the others: "
+        "incorrect 40.0%."
+    )
+    assert "told the answer" in second and second.endswith("where guessing has 20.0%.")
+    mixed = {"model": "m", "condition": "natural", "kind": "script", "measure": "mixing"}
+    mixed |= {"n_items": 9, "estimate": 0.14, "lower": 0.1, "upper": 0.2}
+    [said] = details.language_mixing(pd.DataFrame([mixed]), ALPHA)
+    assert said.startswith("Words of natural thinking in another script: ") and "14.0%" in said

@@ -20,8 +20,9 @@ from thinkscale.stats.core.correlations import effective_n, rank_correlation
 from thinkscale.stats.core.resampling import Draws, cluster_bootstrap, cluster_t
 
 SAID = ("estimate", "lower", "upper", "gain", "changed", "tokens", "null", "p")
-# Divergence resamples documents, and power plans for items that are not there: see their tests.
-ELSEWHERE = {"divergence", "power"}
+# Divergence resamples documents, power plans for items that are not there, and the cost of training
+# stands beside the intervals of accuracy: see their tests.
+ELSEWHERE = {"divergence", "power", "training_cost"}
 BOOT = {"n_boot": 100, "seed": 3}
 BOTH = {**BOOT, "n_permutations": 100}
 

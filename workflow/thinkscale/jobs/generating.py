@@ -26,7 +26,7 @@ from thinkscale.thinking.prompts import user_message
 
 KEPT = "kept"
 LOG = [
-    *["corpus", "model", "item_id", "sample", "hinted", "fate", "think_tokens", "new_tokens"],
+    *["corpus", "model", "item_id", "sample", "hinted", "fate", "think_tokens"],
     *["cluster", "chance"],
 ]
 
@@ -126,7 +126,7 @@ def _thought(
         prompt = settings.thinking.answer_prompt
         grades = grade(responses, items, name, own, answer_prompt=prompt, pattern=pattern)
         same = equality(name, own)
-    log = responses[["item_id", "sample", "think_tokens", "new_tokens"]].assign(
+    log = responses[["item_id", "sample", "think_tokens"]].assign(
         fate=fates(responses, grades, asked.keep, same)
     )
     chains = thought.chains.set_index(["item_id", "sample"])["segments"]
