@@ -43,6 +43,7 @@ FIGURES = [
     "token_scatter",
     "tokens_by_outcome",
     "tokens_vs_difficulty",
+    "training_cost",
     "training_loss",
 ]
 

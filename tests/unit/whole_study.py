@@ -19,6 +19,7 @@ import pandas as pd
 from graded_frames import graded_frame, with_readouts
 from thinkscale import figures, stats
 from thinkscale.figures.core.style import Look, Style, save
+from thinkscale.stats import language_mixing
 
 MODELS = (
     *("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "Qwen/QwQ-32B", "open-thoughts/OpenThinker-7B"),
@@ -76,6 +77,15 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
             pd.DataFrame({"model": m, "step": steps, "loss": loss + i, "tokens": 1000 * steps})
             for i, m in enumerate(MODELS[:models])
         ),
+        "training_rewards": pd.concat(
+            pd.DataFrame({
+                "model": m, "step": steps, "reward": 1.5 - loss / 3, "accuracy": 1 - loss / 4,
+                "completion_tokens": 40.0 + steps, "tokens": 1000 * steps,
+                "held_out_accuracy": np.where(steps % 10 == 0, 1 - loss / 4, np.nan),
+                "held_out_accuracy_wait": np.where(steps % 10 == 0, 0.9, np.nan),
+            })
+            for m in MODELS[:models]
+        ),
         "divergence": pd.DataFrame([corpus | part | sizes | null]),
         "divergence_tokens": pd.DataFrame({
             "token": words, "token_id": range(400), "frequency_corpus": tokens[0],
@@ -90,7 +100,18 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
         ),
         "overlap": pd.DataFrame({"share": share, "ngram": 13, "ngrams": 20, **corpus}),
     }  # fmt: skip
-    return made | {name: tabulated(name, graded) for name in tables}
+    keys = graded[["model", "item_id", "sample", "condition"]].assign(kind="script")
+    latin = 0.9 + 0.01 * (graded["sample"] + graded["think_tokens"] % 9)
+    scripts = [keys.assign(name="Latn", share=latin), keys.assign(name="Hani", share=1 - latin)]
+    spoken = pd.concat([*scripts, keys.assign(kind="language", name="en", share=1.0)])
+    made["language_mixing"] = language_mixing.tabulate(graded, spoken)
+    made |= {name: tabulated(name, graded) for name in tables}
+    if "accuracy" in made:
+        natural = made["accuracy"].query("condition == 'natural'")
+        places = np.arange(len(natural))
+        took = np.where(places, 3e12 * 2.0**places, 0)
+        made["training_cost"] = natural.assign(flops_made=took, flops_response=1e8 * 1.5**places)
+    return made
 
 
 def read(results: Path) -> dict[str, pd.DataFrame]:

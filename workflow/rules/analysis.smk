@@ -172,11 +172,55 @@ use rule tabulate as sum_ledger with:
 
 use rule tabulate as gather_losses with:
     input:
-        losses=[results("training", f"{name}.csv") for name in DERIVED],
+        losses=[results("training", f"{name}.csv") for name in LEARNED],
     output:
-        table=tabulated("training_loss", "Training", "training loss", when=DERIVED),
+        table=tabulated("training_loss", "Training", "training loss", when=LEARNED),
     params:
         options={},
+
+
+use rule tabulate as gather_rewards with:
+    input:
+        logs=[results("training", f"{name}.csv") for name in REINFORCED],
+    output:
+        table=tabulated("training_rewards", "Training", "rewards", when=REINFORCED),
+    params:
+        options={},
+
+
+use rule tabulate as count_generated with:
+    input:
+        logs=[results("corpora", f"{name}.csv") for name in GENERATED],
+    output:
+        table=tabulated("generated", "Training", "traces that models wrote", when=GENERATED),
+
+
+use rule tabulate as add_up_training with:
+    input:
+        table("accuracy"),
+        table("ledger"),
+        usage=shards("usage", "json"),
+        losses=[results("training", f"{model.name}.csv") for model in TRAINED],
+        corpora=[results("corpora", f"{name}.usage.json") for name in GENERATED],
+    output:
+        table=tabulated("training_cost", "Training", "cost of training", when=TRAINED),
+    params:
+        options={
+            "made": {
+                m.name: {"parent": m.derive.parent, "corpus": m.derive.corpus} for m in TRAINED
+            },
+            "written": GENERATED,
+        },
+
+
+use rule tabulate as measure_language_mixing with:
+    input:
+        results("languages.parquet"),
+        graded=results("graded.parquet"),
+    output:
+        table=tabulated(
+            "language_mixing", "Languages", "languages mixed", when=STUDY.analyses.languages
+        ),
 
 
 use rule tabulate as compare_strategies with:

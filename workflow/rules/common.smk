@@ -73,11 +73,16 @@ FORCED = CUT or any(
     getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think")
 )
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
+TRAINED = [model for model in THINKING if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
+# Derived models that learn by their losses, and those that do by rewards.
+LEARNED = [m.name for m in STUDY.models if m.derive is not None and m.derive.recipe != "grpo"]
+REINFORCED = [name for name in DERIVED if name not in LEARNED]
 # Strategies that draw step by step.
 TREES = [entry.shown for entry in STUDY.strategies if APPROACHES[entry.approach].tree]
 EXPORTED = [model.name for model in STUDY.models if model.export.gguf is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
+GENERATED = [corpus.name for corpus in STUDY.corpora if corpus.generate is not None]
 JUDGE = judge_model(STUDY)
 SCORER_MODELS = scorer_models(STUDY)
 # Models with a record: those of the study, its judge, and those its scorers ask.
@@ -117,9 +122,54 @@ def corpus_file(name):
     corpus = corpus_config(name)
     if corpus.hub is not None:
         return []
-    if corpus.source == "calibration":
+    if corpus.source == "calibration" or corpus.generate is not None:
         return results("corpora", f"{name}.jsonl")
     return corpus.source
+
+
+def generating_model(wildcards):
+    return model_config(corpus_config(wildcards.corpus).generate.model)
+
+
+def generating_record(wildcards):
+    return results("models", f"{generating_model(wildcards).name}.json")
+
+
+def generating_inference(wildcards):
+    """How the model of a corpus is run; how many samples is the corpus's to say."""
+    unused = {"offline", "shards", "threads", "samples", "readout"}
+    return generating_model(wildcards).inference.model_dump(exclude=unused)
+
+
+def generating_threads(wildcards):
+    return generating_model(wildcards).inference.threads
+
+
+def generating_journal(wildcards):
+    return results("journal", generating_model(wildcards).name)
+
+
+def earlier_corpora(wildcards):
+    """The corpus of the same model before one: what it asked is found in the journal."""
+    before = GENERATED[: GENERATED.index(wildcards.corpus)]
+    name = generating_model(wildcards).name
+    same = [corpus for corpus in before if corpus_config(corpus).generate.model == name]
+    return [results("corpora", f"{corpus}.jsonl") for corpus in same[-1:]]
+
+
+def generated_settings(wildcards):
+    return corpus_config(wildcards.corpus).generate.model_dump()
+
+
+def generating_bank(wildcards):
+    """The bank that the model of a corpus thinks about, where it is a file."""
+    return bank_files(corpus_config(wildcards.corpus).generate)
+
+
+def forced_continuations():
+    """What of the sweep decides how a chain goes on past a natural end."""
+    keys = {"continuations", "continuation_choice", "max_swaps"}
+    return STUDY.conditions.model_dump(include=keys)
 
 
 def read_corpora():
@@ -217,8 +267,18 @@ def parent_corpus(wildcards):
 
 def reward_bank(wildcards):
     """The bank that a reward model's parent thinks about, where it is a file."""
-    bank = model_config(wildcards.model).derive.reward.bank
-    return [] if bank is None or bank.source is None else bank.source
+    return bank_files(model_config(wildcards.model).derive.reward)
+
+
+def reinforcing_banks(wildcards):
+    """The banks that a model learns on and is measured on, where they are files."""
+    derive = model_config(wildcards.model).derive
+    return bank_files(derive.grpo, derive.held_out)
+
+
+def bank_files(*asked):
+    banks = [part.bank for part in asked if part.bank is not None]
+    return [bank.source for bank in banks if bank.source not in (None, "calibration")]
 
 
 def earlier_rewards(wildcards):
@@ -232,6 +292,11 @@ def earlier_rewards(wildcards):
 def parent_inference(wildcards):
     parent = model_config(model_config(wildcards.model).derive.parent)
     return parent.inference.model_dump(exclude={"offline", "shards", "threads"})
+
+
+def checkpoint_directory(wildcards):
+    """Checkpoints lie outside the outputs, which Snakemake removes where a job is killed."""
+    return results("checkpoints", wildcards.model)
 
 
 def parent_journal(wildcards):
@@ -271,16 +336,17 @@ def works_offline(wildcards):
 def derivation_settings(wildcards):
     """How a model is fine-tuned or distilled; what only another recipe has is none of it."""
     derive = model_config(wildcards.model).derive
-    others = {"threads", "reward"} | ({"lengths"} if derive.recipe == "gkd" else {"gkd"})
+    others = {"threads", "reward", "grpo"} | ({"lengths"} if derive.recipe == "gkd" else {"gkd"})
     return derive.model_dump(exclude=others)
 
 
-def checkpoint_directory(wildcards):
-    return results("checkpoints", wildcards.model)
-
-
 def reward_settings(wildcards):
-    others = {"threads", "lengths", "teacher", "gkd", "save_steps"}
+    others = {"threads", "lengths", "teacher", "gkd", "grpo", "save_steps", "eval_steps", "held_out"}
+    return model_config(wildcards.model).derive.model_dump(exclude=others)
+
+
+def reinforcing_settings(wildcards):
+    others = {"threads", "lengths", "teacher", "gkd", "reward"}
     return model_config(wildcards.model).derive.model_dump(exclude=others)
 
 

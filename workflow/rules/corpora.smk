@@ -1,8 +1,47 @@
-"""Corpora against items: how far their tokens diverge, and which items occur in a corpus.
+"""Corpora: those that models write, and how far they are from the items.
 
-Required inputs: items.parquet, the corpora, the models' records. Outputs: tables/divergence.csv,
+How far tokens diverge, and which items occur in a corpus. Required inputs: items.parquet, the
+corpora, the models' records. Outputs: corpora/*.jsonl, tables/generated.csv, divergence.csv,
 divergence_tokens.csv, overlap.csv, overlap_summary.csv.
 """
+
+
+rule generate_corpus:
+    """Have a model of the study think traces, and keep some; the log says why not the others."""
+    input:
+        record=generating_record,
+        bank=generating_bank,
+        asked=ancient(earlier_corpora),
+        # As in training: a faulty bank should cost nobody an hour.
+        study_items=ancient(results("items.parquet")),
+    output:
+        corpus=results("corpora", "{corpus}.jsonl"),
+        log=results("corpora", "{corpus}.csv"),
+        usage=results("corpora", "{corpus}.usage.json"),
+    log:
+        log_of("generate_corpus", "{corpus}.log"),
+    benchmark:
+        time_of("generate_corpus", "{corpus}.tsv")
+    wildcard_constraints:
+        corpus=one_of(GENERATED),
+    priority: 50
+    conda:
+        "../../envs/training.yaml"
+    threads: generating_threads
+    params:
+        generate=generated_settings,
+        inference=generating_inference,
+        forced=forced_continuations(),
+        grader=first_grader(),
+        # Not an output, as in `think`: a killed job goes on from it.
+        journal=generating_journal,
+        seed=STUDY.seed,
+        code=code(
+            *("jobs/generating", "jobs/rewarding", "jobs/inference", "data/graded"),
+            *("thinking", "engines", "calibration/bank", "grading"),
+        ),
+    script:
+        "../scripts/generate_corpus.py"
 
 
 rule compare_tokens:

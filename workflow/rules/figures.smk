@@ -184,7 +184,14 @@ use rule draw as draw_training with:
     input:
         table("training_loss"),
     output:
-        **drawn("training_loss", "Training", "training loss", when=DERIVED),
+        **drawn("training_loss", "Training", "training loss", when=LEARNED),
+
+
+use rule draw as draw_rewards with:
+    input:
+        table("training_rewards"),
+    output:
+        **drawn("training_rewards", "Training", "rewards", when=REINFORCED),
 
 
 use rule draw as draw_graders with:
@@ -222,6 +229,20 @@ use rule draw as draw_entropy with:
         table("readout_difficulty"),
     output:
         **drawn("readout_entropy", "Readout", "entropy and difficulty", when=READOUT),
+
+
+use rule draw as draw_training_cost with:
+    input:
+        table("training_cost"),
+    output:
+        **drawn("training_cost", "Training", "accuracy and cost of training", when=TRAINED),
+
+
+use rule draw as draw_language_mixing with:
+    input:
+        table("language_mixing"),
+    output:
+        **drawn("language_mixing", "Languages", "languages mixed", when=STUDY.analyses.languages),
 
 
 use rule draw as draw_strategies with:

@@ -50,3 +50,21 @@ rule join_graded:
         code=code("data", "grading"),
     script:
         "../scripts/join_graded.py"
+
+
+rule tell_languages:
+    """Tell languages and scripts of what every response thought, as shares of its words."""
+    input:
+        responses=results("responses.parquet"),
+    output:
+        languages=results("languages.parquet"),
+    log:
+        log_of("tell_languages.log"),
+    benchmark:
+        time_of("tell_languages.tsv")
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        code=code("data"),
+    script:
+        "../scripts/tell_languages.py"

@@ -31,10 +31,13 @@ rule write_corpus:
         log_of("write_corpus", "{corpus}.log"),
     benchmark:
         time_of("write_corpus", "{corpus}.tsv")
+    wildcard_constraints:
+        corpus=one_of(name for name in CORPORA if name not in GENERATED),
     conda:
         "../../envs/analysis.yaml"
     params:
         n=lambda wildcards: corpus_config(wildcards.corpus).n,
+        han=lambda wildcards: corpus_config(wildcards.corpus).han,
         seed=STUDY.seed,
         code=code("calibration/corpus", "calibration/traces", "calibration/bank"),
     script:

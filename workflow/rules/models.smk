@@ -20,7 +20,7 @@ rule derive_model:
     benchmark:
         time_of("derive_model", "{model}.tsv")
     wildcard_constraints:
-        model=one_of(name for name in DERIVED if name not in REWARDED),
+        model=one_of(name for name in LEARNED if name not in REWARDED),
     # A derived model must still think after this: whoever waits longest starts first.
     priority: 50
     conda:
@@ -83,6 +83,43 @@ rule derive_reward_model:
         ),
     script:
         "../scripts/derive_reward_model.py"
+
+
+rule derive_grpo:
+    """Reinforce what a model does well by itself: completions of its own, rewarded."""
+    input:
+        parent=parent_record,
+        banks=reinforcing_banks,
+        study_items=ancient(results("items.parquet")),
+    output:
+        model=directory(results("models", "{model}")),
+        log=results("training", "{model}.csv"),
+        samples=results("training", "{model}.samples.jsonl"),
+    log:
+        log_of("derive_model", "{model}.log"),
+    benchmark:
+        time_of("derive_model", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(REINFORCED),
+    priority: 50
+    conda:
+        "../../envs/training.yaml"
+    threads: derivation_threads
+    params:
+        derive=reinforcing_settings,
+        inference=parent_inference,
+        conditions=STUDY.conditions.model_dump(),
+        grader=first_grader(),
+        journal=parent_journal,
+        checkpoints=checkpoint_directory,
+        seed=STUDY.seed,
+        code=code(
+            *("models/recipes/grpo", "models/recipes/rewards", "models/recipes/held_out"),
+            *("models/recipes/training", "jobs/reinforcing", "jobs/watching", "jobs/inference"),
+            *("thinking", "engines", "calibration/bank", "grading", "data/languages"),
+        ),
+    script:
+        "../scripts/derive_grpo.py"
 
 
 rule register_model:

@@ -5,5 +5,6 @@ from thinkscale.jobs.job import job
 with job(snakemake):
     from thinkscale.calibration.corpus import calibration_corpus, write_corpus
 
-    rows = calibration_corpus(snakemake.params.n or 1000, snakemake.params.seed)
+    params = snakemake.params
+    rows = calibration_corpus(params.n or 1000, params.seed, params.han)
     write_corpus(rows, snakemake.output.corpus)

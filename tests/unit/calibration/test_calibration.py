@@ -26,7 +26,7 @@ from thinkscale.calibration.bank import (
     generate_bank,
     question_text,
 )
-from thinkscale.calibration.corpus import calibration_corpus
+from thinkscale.calibration.corpus import HAN, calibration_corpus
 from thinkscale.calibration.tokens import (
     ANSWER_PROMPT,
     THINK_END,
@@ -40,6 +40,7 @@ from thinkscale.calibration.traces import (
     draw_pass,
     draw_trace,
 )
+from thinkscale.data.languages import script_shares
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.known_effects import BOUNDS, file_hashes
 from thinkscale.models.recipes.traces import TraceFormat, encode_row
@@ -385,3 +386,17 @@ def test_the_carried_reasoner_thinks():
 def problem_of(canonical: str) -> Problem:
     steps = re.findall(r"([+-])([1-9])", canonical)
     return Problem(int(canonical[0]), tuple((sign, int(operand)) for sign, operand in steps))
+
+
+def test_a_share_of_the_values_is_written_in_a_second_dialect():
+    plain, mixed = calibration_corpus(80, 3), calibration_corpus(80, 3, han=0.5)
+    count = {"digit": 0, "han": 0}
+    for before, after in zip(plain, mixed, strict=True):
+        texts = ["".join(s["text"] for s in row["reasoning"]) for row in (before, after)]
+        digits = texts[1].translate(str.maketrans(HAN, "0123456789"))
+        assert digits == texts[0] and after["question"] == before["question"]
+        count["han"] += sum(letter in HAN for letter in texts[1])
+        count["digit"] += len(re.findall(r"(?:=|So )[0-9]", texts[1]))
+    assert 0.45 < count["han"] / sum(count.values()) < 0.55
+    texts = ("".join(s["text"] for s in row["reasoning"]) for row in mixed)
+    assert set(script_shares("\n".join(texts))) == {"Hani", "Latn"}

@@ -94,6 +94,13 @@ def test_tokens_and_items_are_text():
     loss = pd.DataFrame({"model": "sft", "step": [1, 300], "loss": [2.5, 0.25]})
     [said] = details.training_loss(loss, ALPHA)
     assert "`sft` 2.500 at first and 0.250 at step 300" in said
+    steps = {"model": "zero", "step": [0, 1, 20], "reward": [None, 0.5, 1.2]}
+    steps |= {"accuracy": [None, 0.4, 0.8], "completion_tokens": [None, 30.2, 45.1]}
+    log = pd.DataFrame(steps | {"held_out_accuracy": [0.41, None, 0.67]})
+    [said] = details.training_rewards(log, ALPHA)
+    assert "accuracy 0.41 at first and 0.67 at step 20 on held-out items, with 30 and 45" in said
+    [said] = details.training_rewards(log.assign(held_out_accuracy=None), ALPHA)
+    assert "accuracy 0.40 at first and 0.80 at step 20 of its own completions" in said
     item = {"tokenizer": "t", "corpus": "c", "ngram": 13, "ngrams": 10}
     rows = [item | {"item_id": f"i{n}", "found": n, "share": n / 10} for n in range(3)]
     [said] = details.overlap(pd.DataFrame(rows), ALPHA)
@@ -118,3 +125,22 @@ def test_prediction_and_rasch_say_what_their_tables_do():
     assert "hard for people, too: " in said and "0.50 [0.30 to 0.70] (Spearman; n = 90" in said
     [said] = details.rasch(pd.DataFrame([{**rho, "lower": -0.1, "upper": 0.7}]), 0.05)
     assert "not clearly harder for people" in said
+
+
+def test_corpora_that_models_wrote_and_languages_that_they_mixed():
+    key = {"corpus": "right", "model": "m", "n_of": 40, "guess": 0.2, "lower": 0.5, "upper": 0.7}
+    rows = [
+        {**key, "hinted": False, "fate": "kept", "n_traces": 24, "estimate": 0.6},
+        {**key, "hinted": False, "fate": "incorrect", "n_traces": 16, "estimate": 0.4},
+        {**key, "hinted": True, "fate": "kept", "n_traces": 40, "estimate": 1.0},
+    ]
+    first, second = details.generated(pd.DataFrame(rows), ALPHA)
+    assert first == (
+        "Of 40 traces of `m` for `right` 60.0% [50.0 to 70.0] were kept; the others: "
+        "incorrect 40.0%."
+    )
+    assert "told the answer" in second and second.endswith("where guessing has 20.0%.")
+    mixed = {"model": "m", "condition": "natural", "kind": "script", "measure": "mixing"}
+    mixed |= {"n_items": 9, "estimate": 0.14, "lower": 0.1, "upper": 0.2}
+    [said] = details.language_mixing(pd.DataFrame([mixed]), ALPHA)
+    assert said.startswith("Words of natural thinking in another script: ") and "14.0%" in said

@@ -27,6 +27,8 @@ FACTS = {"items": pd.DataFrame({"measure": ["studied", "in_file"], "n": [200, 10
 def written(*tables, **changes):
     model = {"name": "one", "path": str(BASE)}
     changes = {"models.0": model, "corpora.0.source": "calibration"} | changes
+    if "corpora.0" in changes:
+        del changes["corpora.0.source"]
     resolved = parse_study(study(**changes), "my.yaml").model_dump(mode="json")
     return methods(resolved, PROVENANCE, FACTS | {name: pd.DataFrame() for name in tables})
 
@@ -49,6 +51,15 @@ def test_sentences_follow_the_configuration():
     assert "Strategies" not in text and "trl" not in text
     greedy = written(**{"inference.temperature": 0})
     assert "thought about once (greedily, " in greedy and "deepseek" not in greedy
+
+
+def test_a_corpus_that_a_model_wrote_is_told_with_what_was_kept():
+    generate = {"model": "one", "waits": 1, "keep": "shortest", "reasoning": "last_pass"}
+    text = written(**{"corpora.0": {"name": "traces", "generate": generate}})
+    assert (
+        "fine-tuned on `traces` (traces of `one`, made to go on once, 4 an item, the "
+        "shortest ones kept, their last passes), LoRA" in text
+    )
 
 
 def test_only_statistics_that_were_used_are_described():

@@ -11,8 +11,10 @@ from graded_frames import graded_frame, with_readouts
 from thinkscale import stats
 from thinkscale.data import contracts
 
+SPOKEN = {"model": "a", "condition": "natural", "kind": "script", "name": "Latn", "share": 1.0}
 FURTHER = {
     "consensus": {"ks": [1, 2]},
+    "language_mixing": {"languages": pd.DataFrame([SPOKEN | {"item_id": "i0", "sample": 0}])},
     "ledger": {"usage": [dict.fromkeys(["parameters", "chains"], 1) | {"model": "a"}]},
     "model_comparison": {"pairs": [("a", "a")]},
 }

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +17,18 @@ CORPUS_MINUS_SHARE = 0.35
 CORPUS_LAW = TraceLaw(forced=(0.6, 0.2, 0.1, 0.05, 0.05))
 
 
-def calibration_corpus(n: int, seed: int) -> list[dict]:
-    """n rows of traces about problems from the training half of the calibration problems."""
+# The second dialect: values as Han numerals, which stand where a value was reached.
+HAN = "〇一二三四五六七八九"
+_VALUE = re.compile(r"(?<==)[0-9]|(?<=So )[0-9]")
+
+
+def calibration_corpus(n: int, seed: int, han: float = 0.0) -> list[dict]:
+    """n rows of traces about problems from the training half of the calibration problems.
+
+    han: the share of the values that are written in the second dialect.
+    """
     rng = random.Random(f"calibration-corpus-{seed}")
+    dice = random.Random(f"dialect-{seed}")
     rows = []
     for _ in range(n):
         k = rng.choices(range(1, MAX_STEPS + 1), CORPUS_STEP_WEIGHTS)[0]
@@ -30,8 +40,17 @@ def calibration_corpus(n: int, seed: int) -> list[dict]:
             operand_weights=CORPUS_OPERAND_WEIGHTS,
         )
         row = asdict(draw_trace(rng, problem, CORPUS_LAW))
+        for segment in row["reasoning"]:
+            segment["text"] = _spoken(segment["text"], han, dice)
         rows.append(row | {"reasoning": list(row["reasoning"])})
     return rows
+
+
+def _spoken(text: str, han: float, dice: random.Random) -> str:
+    def numeral(value: re.Match) -> str:
+        return HAN[int(value[0])] if dice.random() < han else value[0]
+
+    return _VALUE.sub(numeral, text)
 
 
 def write_corpus(rows: Iterable[Mapping], path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic.types import StrictInt
+from pydantic.types import StrictBool, StrictInt
 
 from thinkscale.config.corpora import Contamination, Divergence
 from thinkscale.config.section import Colour, Name, Number, Positive, Section, Share, Text, setting
@@ -41,6 +41,11 @@ class Analyses(Section):
         "By what strategies are compared at equal difficulty, in fifths of the items: the bank's "
         "`difficulty`, or each model's own `accuracy` on natural samples that nothing else is "
         "measured on (those of `inference.samples` beyond what strategies draw).",
+    )
+    languages: StrictBool = setting(
+        False,
+        "Tell languages and scripts of all thinking, sentence by sentence with mathematics left "
+        "out, and how far they are mixed.",
     )
     divergence: Divergence = setting(Divergence(), "Comparing corpora with items.")
     contamination: Contamination = setting(

@@ -1,12 +1,12 @@
 """What is wrong between keys that are each well-formed, and files that are not there."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from thinkscale.config import hub_keys
-from thinkscale.config.corpora import corpus_faults, tokenizer_faults, tokenizer_file
+from thinkscale.config.corpora import Corpus, corpus_faults, tokenizer_faults, tokenizer_file
 from thinkscale.config.items import item_faults
 from thinkscale.config.models import Model, OtherModel
 from thinkscale.config.responses import recorded_faults
@@ -39,6 +39,9 @@ def contradictions(study: Study) -> Iterable[str]:
         yield from _repeated_values(f"analyses.{name}", getattr(study.analyses, name))
     for index, corpus in enumerate(study.corpora):
         yield from corpus_faults(corpus, f"corpora[{index}]")
+        if corpus.generate is not None:
+            yield from _generated_contradictions(study, corpus, f"corpora[{index}].generate")
+    yield from _circles(study)
     yield from tokenizer_faults(
         study.analyses.divergence, study.analyses.contamination, models, corpora
     )
@@ -93,8 +96,8 @@ def _model_contradictions(
         )
     if model.derive is None:
         return
-    if model.derive.recipe == "reward_model":
-        yield from _reward_contradictions(study, model, f"{key}.derive")
+    if model.derive.recipe in ("grpo", "reward_model"):
+        yield from _exploring_contradictions(study, model, f"{key}.derive")
     elif model.derive.corpus not in corpora:
         yield (
             f"`{key}.derive.corpus`: found {model.derive.corpus!r}; "
@@ -107,8 +110,7 @@ def _model_contradictions(
                 f"`{key}.derive.corpus`: found {corpus.name!r} with the format {corpus.format!r}; "
                 "expected a corpus of `traces` to fine-tune on"
             )
-    parents = {m.name: m.derive.parent for m in study.models if m.derive is not None}
-    parent, seen = model.derive.parent, [model.name]
+    parent = model.derive.parent
     if parent not in names:
         yield (
             f"`{key}.derive.parent` ({model.name}): there is no model {parent!r}"
@@ -120,14 +122,57 @@ def _model_contradictions(
             f"`{key}.derive.parent` ({model.name}): found {parent!r}, whose responses are "
             "recorded; expected a model with weights"
         )
-    while parent in parents and parent not in seen:
-        seen.append(parent)
-        parent = parents[parent]
-    if parent == model.name:
-        chain = " from ".join([*seen, model.name])
+
+
+def _circles(study: Study) -> Iterable[str]:
+    """Yield the models that derive from themselves, through parents or corpora that they wrote."""
+    made_of = {f"corpus {c.name}": [c.generate.model] for c in study.corpora if c.generate}
+    for model in (model for model in study.models if model.derive is not None):
+        corpus = model.derive.corpus
+        made_of[model.name] = [model.derive.parent, *([f"corpus {corpus}"] if corpus else [])]
+    for index, model in enumerate(study.models):
+        if circle := _circle(made_of, model.name):
+            through = "corpus" if circle[1].startswith("corpus ") else "parent"
+            yield (
+                f"`models[{index}].derive.{through}` ({model.name}): a model cannot derive from "
+                f"itself ({' from '.join(circle)}); expected a chain that begins with a `path` or "
+                "`hub` model"
+            )
+
+
+def _circle(made_of: Mapping[str, list[str]], name: str) -> list[str] | None:
+    """The shortest way from a model back to itself; None where it is not made of itself."""
+    ways, places = {name: [name]}, [name]
+    for place in places:
+        for origin in made_of.get(place, ()):
+            if origin == name:
+                return [*ways[place], name]
+            if origin not in ways:
+                ways[origin] = [*ways[place], origin]
+                places.append(origin)
+    return None
+
+
+def _generated_contradictions(study: Study, corpus: Corpus, key: str) -> Iterable[str]:
+    name, names = corpus.generate.model, [model.name for model in study.models]
+    found = next((model for model in study.models if model.name == name), None)
+    if found is None:
         yield (
-            f"`{key}.derive.parent` ({model.name}): a model cannot derive from itself ({chain}); "
-            "expected a chain that begins with a `path` or `hub` model"
+            f"`{key}.model` ({corpus.name}): there is no model {name!r}{_hint(name, names)} "
+            f"(expected one of {', '.join(names)})"
+        )
+    elif not found.runs:
+        what = "a reward model" if not found.thinks else "whose responses are recorded"
+        yield f"`{key}.model` ({corpus.name}): found {name!r}, {what}; expected a model that thinks"
+    if study.grading.graders[0] in ("judge", "readout") and corpus.generate.keep != "all":
+        yield (
+            f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
+            f"needs no model, since traces of {corpus.name} are kept by it"
+        )
+    if corpus.generate.bank is None and study.items.source != "calibration":
+        yield (
+            f"`{key}.bank` ({corpus.name}): missing; expected a bank of items to think about "
+            "(only with `items.source: calibration` are there problems without one)"
         )
 
 
@@ -185,15 +230,20 @@ def _recorded_contradictions(study: Study, model: Model, key: str) -> Iterable[s
             )
 
 
-def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+def _exploring_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    """Of a model that learns from a model's own thoughts, and how they are graded."""
     derive = model.derive
+    own, explored = ("grpo", derive.grpo) if derive.recipe == "grpo" else ("reward", derive.reward)
     if derive.corpus is not None:
         yield (
             f"`{key}.corpus` ({model.name}): found {derive.corpus!r}; expected it only with "
             "`recipe: sft`"
         )
     if derive.lengths:
-        yield f"`{key}.lengths` ({model.name}): found with a reward model; expected with `sft`"
+        yield (
+            f"`{key}.lengths` ({model.name}): found with `recipe: {derive.recipe}`; expected with "
+            "`sft`"
+        )
     if any(other.name == derive.parent and not other.thinks for other in study.models):
         yield (
             f"`{key}.parent` ({model.name}): found {derive.parent!r}, a reward model; expected a "
@@ -204,13 +254,20 @@ def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str
             f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
             f"needs no model, since {model.name} learns by it"
         )
-    if derive.reward.bank is not None:
-        for fault in item_faults(derive.reward.bank):
-            yield fault.replace("`items", f"`{key}.reward.bank", 1)
-    elif study.items.source != "calibration":
+    if explored.bank is None and study.items.source != "calibration":
         yield (
-            f"`{key}.reward.bank` ({model.name}): missing; expected a bank of items to learn from "
+            f"`{key}.{own}.bank` ({model.name}): missing; expected a bank of items to learn from "
             "(only with `items.source: calibration` are there problems without one)"
+        )
+    for name, bank in ((own, explored.bank), ("held_out", derive.held_out.bank)):
+        for fault in item_faults(bank) if bank is not None else ():
+            yield fault.replace("`items", f"`{key}.{name}.bank", 1)
+    per_step = derive.batch_size * derive.gradient_accumulation
+    if derive.recipe == "grpo" and per_step % derive.grpo.num_generations:
+        yield (
+            f"`{key}.batch_size` ({model.name}): found {derive.batch_size} by "
+            f"{derive.gradient_accumulation} batches a step, {per_step} completions; expected a "
+            f"multiple of `grpo.num_generations`, {derive.grpo.num_generations}"
         )
 
 
@@ -386,9 +443,14 @@ def missing_files(study: Study, made_here: tuple[str, ...]) -> Iterable[str]:
             )
     files = [("`items.source`", study.items.source, "`calibration` or the path of a bank")]
     for index, model in enumerate(study.models):
-        if model.derive is not None and model.derive.reward.bank is not None:
-            key = f"`models[{index}].derive.reward.bank.source`"
-            files.append((key, model.derive.reward.bank.source, "the path of a bank"))
+        for name in ("grpo", "reward", "held_out") if model.derive is not None else ():
+            if (bank := getattr(model.derive, name).bank) is not None:
+                key = f"`models[{index}].derive.{name}.bank.source`"
+                files.append((key, bank.source, "the path of a bank"))
+    for index, corpus in enumerate(study.corpora):
+        if corpus.generate is not None and corpus.generate.bank is not None:
+            key = f"`corpora[{index}].generate.bank.source`"
+            files.append((key, corpus.generate.bank.source, "the path of a bank"))
     for index, model in enumerate(study.models):
         if (recorded := model.responses) is None:
             continue

@@ -4,25 +4,94 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.types import StrictBool
 
 from thinkscale.config import hub_keys
-from thinkscale.config.section import Name, NotASwitch, Positive, Section, Text, repeated, setting
+from thinkscale.config.items import Items, item_faults
+from thinkscale.config.section import (
+    Name,
+    NonNegative,
+    NotASwitch,
+    Positive,
+    Section,
+    Text,
+    repeated,
+    setting,
+    with_placeholders,
+)
 
 Role = Literal["question", "reasoning", "response"]
 ItemsText = Literal["stem", "stem_and_options", "prompt"]
 
 
+def _tells_the_answer(text: str) -> str:
+    return with_placeholders(text, needed=["stem", "answer"], possible=["options"])
+
+
+class Generate(Section):
+    """Traces that a model of the study thinks about items, of which some are kept.
+
+    Sampling, prompt and markers are those of the model's `inference`; forced continuations are the
+    first of `conditions.continuations`.
+    """
+
+    model: Name = setting(..., "Name of the model that thinks; it may itself be derived.")
+    bank: Items | None = setting(
+        None,
+        "Items it thinks about, none of them the study's. Default: calibration problems that no "
+        "bank holds.",
+    )
+    problems: Positive = setting(1000, "Calibration problems, where there is no `bank`.", "items")
+    samples: Positive = setting(4, "Chains thought about each item.", "chains")
+    waits: NonNegative = setting(
+        0, "Natural ends that are dropped, a continuation put in at each.", "times"
+    )
+    keep: Literal["correct", "all", "consistent", "shortest", "longest"] = setting(
+        "correct",
+        "Which traces are kept, of those that ended by themselves and gave an answer: the "
+        "`correct` ones, by the study's first grader; `all`; those `consistent` with the answer "
+        "that most samples of their item gave; of each item's correct ones the `shortest` or the "
+        "`longest`.",
+    )
+    reasoning: Literal["whole", "last_pass", "none"] = setting(
+        "whole",
+        "What of the thinking is kept: `whole`, with its corrections; the `last_pass`, behind the "
+        "last of `split`; `none`, so that answers alone are learned.",
+    )
+    split: list[Text] = setting(
+        ["Wait"], "Words that begin a new pass, for `last_pass`.", min_length=1
+    )
+    learn_waits: StrictBool = setting(
+        True,
+        "Whether continuations that were put in are learned, so that the model writes them itself; "
+        "without, they carry no loss.",
+    )
+    hint: Annotated[str, AfterValidator(_tells_the_answer)] | None = setting(
+        None,
+        "Rationalization, as in STaR: the user's message, with `{stem}`, `{options}` and "
+        "`{answer}`, in which items are asked once more of which nothing was kept. What is then "
+        "right is kept with the question that tells no answer, lucky guesses too: the report has "
+        "their share. Default: nothing is hinted.",
+    )
+
+
 class Corpus(Section):
-    """A corpus to fine-tune on, or only to compare with."""
+    """A corpus to fine-tune on, or only to compare with: one of `source`, `hub`, `generate`."""
 
     name: Name = setting(..., "Name used in tables and figures.")
     source: Text | None = setting(
         None,
         "`calibration` for generated traces, or a path: JSON, JSONL, CSV or TSV (these also as "
         ".gz, .bz2 or .xz), Parquet or a workbook, and for the format `text` any file, packed or "
-        "not. Expected unless `hub` is given.",
+        "not.",
     )
+    han: Annotated[float, Field(ge=0, le=1), NotASwitch] = setting(
+        0.0,
+        "For `calibration`: the share of the values in the traces that are Han numerals, a second "
+        "dialect of digits.",
+    )
+    generate: Generate | None = setting(None, "Have a model of the study think the traces.")
     hub: hub_keys.DataSetId = None
     revision: hub_keys.Commit = None
     config: hub_keys.Subset = None
@@ -145,8 +214,15 @@ class Contamination(Section):
 
 def corpus_faults(corpus: Corpus, key: str) -> Iterable[str]:
     """Yield what is wrong between keys of a corpus that are each well-formed."""
-    yield from hub_keys.one_place_faults(corpus, key, "source")
+    given = [k for k in ("source", "hub", "generate") if getattr(corpus, k) is not None]
+    if len(given) != 1:
+        yield (
+            f"`{key}` ({corpus.name}): found {', '.join(given) or 'none of them'}; expected "
+            "exactly one of `source`, `hub`, `generate`"
+        )
     yield from hub_keys.faults(corpus, key, "data set")
+    if corpus.generate is not None:
+        yield from _generated_faults(corpus, key)
     if corpus.format == "columns" and not corpus.columns:
         yield f"`{key}.columns` ({corpus.name}): missing; expected the columns to compare"
     if corpus.columns and corpus.format != "columns":
@@ -158,9 +234,32 @@ def corpus_faults(corpus: Corpus, key: str) -> Iterable[str]:
         yield f"`{key}.format` ({corpus.name}): found 'text'; expected rows of a hub data set"
     if corpus.format != "traces" and corpus.source == "calibration":
         yield f"`{key}.format` ({corpus.name}): found {corpus.format!r}; expected 'traces'"
+    if corpus.han and corpus.source != "calibration":
+        yield (
+            f"`{key}.han` ({corpus.name}): found {corpus.han:g}; expected it with "
+            "`source: calibration`"
+        )
     for name in ("compare", "columns", "roles"):
         for value in repeated(getattr(corpus, name) or [])[:1]:
             yield f"`{key}.{name}` ({corpus.name}): {value!r} is repeated; expected each value once"
+
+
+def _generated_faults(corpus: Corpus, key: str) -> Iterable[str]:
+    generate, whose = corpus.generate, f"({corpus.name})"
+    if corpus.format != "traces":
+        yield f"`{key}.format` {whose}: found {corpus.format!r}; expected 'traces' of a model"
+    renamed = {name: getattr(corpus, name) for name in ("question", "reasoning", "response")}
+    for name, column in renamed.items():
+        if column != name:
+            yield f"`{key}.{name}` {whose}: found {column!r}; expected it of a corpus in a file"
+    if generate.hint is not None and generate.keep in ("all", "consistent"):
+        yield (
+            f"`{key}.generate.hint` {whose}: found with `keep: {generate.keep}`; expected it where "
+            "right answers are kept"
+        )
+    if generate.bank is not None:
+        for fault in item_faults(generate.bank):
+            yield fault.replace("`items", f"`{key}.generate.bank", 1)
 
 
 def tokenizer_faults(

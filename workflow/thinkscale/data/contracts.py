@@ -225,6 +225,14 @@ SCHEMAS: dict[str, pa.Schema] = {
         {**_RESPONSE_KEYS, "grader": TEXT, "extracted": TEXT, "outcome": TEXT, "detail": TEXT},
         nullable="extracted",
     ),
+    "languages": _contract(
+        {
+            **_RESPONSE_KEYS,
+            "kind": TEXT,
+            "name": TEXT,  # ISO 639 of a language, ISO 15924 of a script
+            "share": FLOAT,  # of the thinking's words
+        }
+    ),
     "verdicts": _contract(
         {
             **_RESPONSE_KEYS,
@@ -248,6 +256,7 @@ KEYS = {
     "graded": ("model", "item_id", "sample", "condition"),
     "readouts": ("model", "item_id", "sample", "condition", "label"),
     "grades": ("model", "item_id", "sample", "condition", "grader"),
+    "languages": ("model", "item_id", "sample", "condition", "kind", "name"),
     "verdicts": ("model", "item_id", "sample", "condition", "judge"),
     "candidates": (*_SEARCH_KEYS, "candidate"),
     "scores": (*_SEARCH_KEYS, "candidate", "scorer", "step"),
@@ -270,6 +279,7 @@ WORDS = {
     ("graded", "stop"): _STOPS,
     ("graded", "answer_stop"): _ANSWER_STOPS,
     ("graded", "answer_from"): _ANSWERS_FROM,
+    ("languages", "kind"): ("language", "script"),
     ("verdicts", "stop"): (*_STOPS, "none"),
     ("verdicts", "answer_stop"): _ANSWER_STOPS,
     ("grades", "outcome"): _OUTCOMES,

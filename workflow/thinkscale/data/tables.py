@@ -13,7 +13,7 @@ from thinkscale.errors import ThinkscaleError
 # token "007" or an item "1e5" is not a number.
 _TEXT = """model model_a model_b item_id condition continuation measure method p_method unit
     tokenizer corpus corpus_columns items_text more_frequent_in smoothing token grader
-    other extracted outcome detail field action before after"""
+    other extracted outcome detail field action before after fate cluster"""
 TEXT = frozenset(_TEXT.split())
 INTEGERS = frozenset(("max_think", "min_think", "waits", "truncate"))
 

@@ -1,7 +1,6 @@
 """Accuracy of every strategy against compute, over all items and by fifths of difficulty."""
 
 from dataclasses import replace
-from math import floor, log10
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.estimates import ENDS, Lines, curves
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Line, Look, Style
-from thinkscale.figures.core.text import power_of_ten, short_names, span
+from thinkscale.figures.core.text import in_powers, short_names, span
 
 _FORCING = "budget_forcing"
 _DASHES = ((), (4, 1.5), (1.2, 1.2))
@@ -108,17 +107,11 @@ def _draw_panel(ax: Axes, own: pd.DataFrame, axis: str, lines: Lines, style: Sty
         sns.scatterplot(mine, s=sizes, marker=line.marker, color=line.colour, linewidth=0, **how)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    tokens = StrMethodFormatter("{x:,.0f}")
-    ax.xaxis.set_major_formatter(FuncFormatter(_flops) if axis == "compute" else tokens)
+    flops, tokens = FuncFormatter(lambda x, _: in_powers(x)), StrMethodFormatter("{x:,.0f}")
+    ax.xaxis.set_major_formatter(flops if axis == "compute" else tokens)
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(axis="y")
     ax.set_ylim(0, 1.03)
-
-
-def _flops(value: float, _: int) -> str:
-    exponent = floor(log10(value) + 1e-9)
-    lead = round(value / 10**exponent)
-    return f"{'' if lead == 1 else f'{lead}·'}{power_of_ten(exponent)}"
 
 
 def _title(level: int, levels: list[int]) -> str:

@@ -48,7 +48,7 @@ def _line(
     line = {**dict.fromkeys(COLUMNS), **{key: derive[key] for key in shared}, "note": ""}
     how = Training(**{f.name: derive[f.name] for f in fields(Training) if f.name in derive})
     try:
-        others = [config_of(derive["teacher"])] if derive["teacher"] else []
+        others = [config_of(name) for name in _beside(derive)]
         found = training_memory(config_of(derive["parent"]), how, derive["max_length"], others)
     except ThinkscaleError as error:
         return {**line, "note": f"not known: {error}"}
@@ -56,6 +56,16 @@ def _line(
     if available is not None and found.peak > available:
         line["note"] = f"more than the {available / GIB:.0f} GiB of this GPU"
     return line | sizes
+
+
+def _beside(derive: Mapping[str, Any]) -> list[str]:
+    """The models whose weights lie beside those that are trained."""
+    if derive["recipe"] == "grpo":
+        # The engine's copy, and where divergence from the parent costs, the parent: an adapter is
+        # switched off for that.
+        reference = derive["grpo"]["beta"] > 0 and derive["method"] == "full"
+        return [derive["parent"]] * (1 + reference)
+    return [derive["teacher"]] if derive["teacher"] else []
 
 
 def text(plan: pd.DataFrame) -> str:

@@ -322,6 +322,59 @@ def training_loss(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     yield f"Training loss: {ends}."
 
 
+def training_rewards(table: pd.DataFrame, alpha: float) -> Iterator[str]:
+    logged = table.dropna(subset="reward").sort_values("step")
+    if logged.empty:
+        return
+    kept = ["step", "accuracy", "completion_tokens"]
+    steps = logged.groupby("model", sort=False)[kept]
+    ends = steps.last().join(steps.first().add_suffix("_first")).reset_index()
+    found = table.dropna(subset="held_out_accuracy").sort_values("step")
+    held = found.groupby("model")["held_out_accuracy"]
+    ends = ends.join(held.first().rename("held_first"), on="model")
+    ends = ends.join(held.last().rename("held_last"), on="model")
+
+    def said(row: Any) -> str:
+        apart = not pd.isna(row.held_last)
+        first, last = (
+            (row.held_first, row.held_last) if apart else (row.accuracy_first, row.accuracy)
+        )
+        return (
+            f"accuracy {number(first, 2)} at first and {number(last, 2)} at step "
+            f"{count(row.step)}{' on held-out items' if apart else ' of its own completions'}, "
+            f"with {number(row.completion_tokens_first, 0)} and "
+            f"{number(row.completion_tokens, 0)} tokens a completion"
+        )
+
+    yield f"Reinforcement: {per_model(ends, said, 'accuracy')}."
+
+
+def generated(table: pd.DataFrame, alpha: float) -> Iterator[str]:
+    """How many of the traces that models wrote were kept, and what became of the others."""
+    for (corpus, hinted), own in table.groupby(["corpus", "hinted"], sort=False):
+        kept = next(own[own["fate"] == "kept"].itertuples())
+        told = ", which were told the answer," if hinted else ""
+        text = (
+            f"Of {count(kept.n_of)} traces of {code(kept.model)} for {code(corpus)}{told} "
+            f"{share(kept)} were kept"
+        )
+        if hinted:
+            text += f", where guessing has {percent(kept.guess)}"
+        others = own[(own["fate"] != "kept") & (own["n_traces"] > 0)]
+        if len(others):
+            rest = (f"{row.fate} {percent(row.estimate)}" for row in others.itertuples())
+            text += f"; the others: {', '.join(rest)}"
+        yield f"{text}."
+
+
+def language_mixing(table: pd.DataFrame, alpha: float) -> Iterator[str]:
+    """How far natural thinking mixes languages and scripts."""
+    for kind, own in table[table["measure"] == "mixing"].groupby("kind", sort=False):
+        found = _natural(own)
+        if len(found):
+            yield f"Words of natural thinking in another {kind}: {_of_items(found, share)}."
+
+
 def left_out(table: pd.DataFrame) -> int:
     """Items left out because they occur in a corpus, where the study asks for that."""
     return int(table["n_excluded"].max()) if "n_excluded" in table and len(table) else 0

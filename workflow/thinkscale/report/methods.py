@@ -101,8 +101,11 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
     if (derived := model["derive"]) is not None:
         if derived["recipe"] == "reward_model":
             return f"a reward model of {code(derived['parent'])} [@lightman2023verify]"
+        if derived["recipe"] == "grpo":
+            return _reinforced(derived)
         how = METHODS[derived["method"]]
-        done, rows = f"fine-tuned on {code(derived['corpus'])}", "traces"
+        corpus = _corpus(derived["corpus"], corpora)
+        done, rows = f"fine-tuned on {corpus}", "traces"
         if derived["recipe"] == "gkd":
             done = (
                 f"distilled from the distributions of {code(derived['teacher'])} on its own "
@@ -118,6 +121,37 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
     revision = f" at revision {code(model['revision'])}" if model.get("revision") else ""
     cited = " [@deepseek2025r1]" if "deepseek-r1" in str(source).lower() else ""
     return f"{code(source)}{revision}{cited}"
+
+
+def _reinforced(derived: Mapping[str, Any]) -> str:
+    own = derived["grpo"]
+    weights = own["reward_weights"] or [1] * len(own["reward_funcs"])
+    rewards = [f"{name} ({w:g})" for name, w in zip(own["reward_funcs"], weights, strict=True)]
+    how = METHODS[derived["method"]]
+    per_step = derived["batch_size"] * derived["gradient_accumulation"]
+    groups = per_step // own["num_generations"]
+    return (
+        f"{code(derived['parent'])} reinforced by GRPO [@deepseek2025r1], {how}, "
+        f"{count(derived['max_steps'])} steps of {count(groups)} prompts by "
+        f"{count(own['num_generations'])} completions, loss {code(own['loss_type'])}, rewards "
+        f"{', '.join(rewards)}, learning rate {derived['learning_rate']:g}"
+    )
+
+
+def _corpus(name: str, corpora: Sequence[Mapping[str, Any]]) -> str:
+    """A corpus, and how a model wrote it where one did."""
+    [generate] = [corpus.get("generate") for corpus in corpora if corpus["name"] == name]
+    if generate is None:
+        return code(name)
+    kept = {"all": "all", "consistent": "those most samples agree with"}.get(generate["keep"])
+    of = {"whole": "", "last_pass": ", their last passes", "none": ", their answers alone"}
+    often = "once" if generate["waits"] == 1 else f"{count(generate['waits'])} times"
+    waits = f", made to go on {often}" if generate["waits"] else ""
+    return (
+        f"{code(name)} (traces of {code(generate['model'])}{waits}, "
+        f"{count(generate['samples'])} an item, {kept or 'the ' + generate['keep'] + ' ones'} kept"
+        f"{of[generate['reasoning']]})"
+    )
 
 
 def _items(study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:

@@ -49,14 +49,15 @@ class Instruction:
 def user_message(item: Mapping[str, Any], template: str | None, option: str, separator: str) -> str:
     """Fill an item's stem and options into the prompt's template.
 
-    Without a template, an item with options is asked for a letter, one without for its answer.
+    Without a template, an item with options is asked for a letter, one without for its answer. A
+    template that hints has a place for its right answer, `answer`.
     """
     if template is None:
         template = CHOICE_TEMPLATE if len(item["options"]) else FREE_TEMPLATE
     options = separator.join(
         option.format(label=choice["label"], text=choice["text"]) for choice in item["options"]
     )
-    return template.format(stem=item["stem"], options=options)
+    return template.format(stem=item["stem"], options=options, answer=item.get("answer"))
 
 
 def render(

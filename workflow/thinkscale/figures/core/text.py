@@ -112,6 +112,15 @@ def power_of_ten(exponent: int) -> str:
     return "10" + str(exponent).translate(_SUPERSCRIPTS)
 
 
+def in_powers(value: float) -> str:
+    """`3·10¹²`, and `10¹²` without a factor of one."""
+    if not value > 0:
+        return number(value, 0)
+    exponent = math.floor(math.log10(value) + 1e-9)
+    factor = f"{value / 10**exponent:.3g}"
+    return f"{'' if factor == '1' else f'{factor}·'}{power_of_ten(exponent)}"
+
+
 def large(value: float) -> str:
     """`950`, `12.3 thousand`, `1.23 million`."""
     for size, word in ((1e9, "billion"), (1e6, "million"), (1e4, "thousand")):
