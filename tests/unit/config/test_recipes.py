@@ -44,6 +44,12 @@ def test_keys_of_other_recipes_are_refused():
     assert "beta" in message(distilled(gkd={"beta": 2}))
 
 
+def test_what_is_measured_while_training_has_items_and_a_grader():
+    assert parse_study(distilled(eval_steps=5), "my.yaml").models[2].derive.held_out.n == 100
+    values = distilled(eval_steps=5) | {"items": {"source": "bank.csv"}}
+    assert "`models[2].derive.held_out.bank` (pupil): missing" in message(values)
+
+
 def test_what_is_exported_thinks_and_has_weights():
     read = parse_study(study(**{"models.0.export": {"gguf": {}}}), "my.yaml")
     assert read.models[0].export.gguf.outtype == "auto" and read.models[1].export.gguf is None

@@ -13,11 +13,18 @@ from transformers import TrainerCallback
 from transformers.trainer import DEFAULT_CALLBACKS
 
 import tiny
+from thinkscale.calibration.corpus import calibration_corpus
+from thinkscale.config.inference import Inference
+from thinkscale.config.models import Derivation
+from thinkscale.config.sweep import Conditions
 from thinkscale.errors import ThinkscaleError
+from thinkscale.jobs.watching import watch
 from thinkscale.models.recipes.gkd import GkdSettings, distil
 from thinkscale.models.recipes.sft import SftSettings, finetune
 from thinkscale.models.recipes.training import Training, checkpoints_of, last_checkpoint
+from thinkscale.models.registry import register
 
+CALIBRATION = Path(__file__).parents[3] / "resources/calibration"
 ROWS = [
     {"question": f"What is {n}?", "reasoning": f"It is {n} and no more.", "response": f"{n}."}
     for n in range(12)
@@ -73,6 +80,26 @@ def test_gkd_teaches_what_the_teacher_would_write(parent, tmp_path):
         distil(parent, parent, questions, tmp_path / "none", settings)
     assert losses["itself"].abs().max() < 1e-5
     assert losses["other"].iloc[-1] < losses["other"].iloc[0]
+
+
+def test_held_out_items_are_measured_before_and_while_it_trains(tmp_path, one_thread):
+    """By the job's own way: problems by which no bank is made, asked and graded as in a study."""
+    record = register("base", CALIBRATION / "base")
+    derivation = Derivation(
+        parent="base", corpus="traces", eval_steps=2, held_out={"n": 6}, method="full"
+    )
+    how = (Inference(temperature=1.0, max_answer_tokens=4, context=100), Conditions().model_dump())
+    callback = watch(record, derivation, *how, ("choice", None, None), 0)
+    settings = SftSettings(Training("full", max_steps=3, batch_size=4, log_every=3))
+    log = finetune(
+        CALIBRATION / "base", calibration_corpus(8, 1), tmp_path / "out", settings, None, [callback]
+    )
+    assert log["step"].tolist() == [0, 2, 3] and log["loss"].notna().tolist() == [
+        False,
+        False,
+        True,
+    ]
+    assert log["held_out_accuracy"].between(0, 1).all() and log["tokens"].is_monotonic_increasing
 
 
 def test_a_teacher_of_another_vocabulary_is_refused_before_anything_loads(tmp_path):
