@@ -80,6 +80,10 @@ def test_gkd_teaches_what_the_teacher_would_write(parent, tmp_path):
         distil(parent, parent, questions, tmp_path / "none", settings)
     assert losses["itself"].abs().max() < 1e-5
     assert losses["other"].iloc[-1] < losses["other"].iloc[0]
+    settings = GkdSettings(quickly("qlora"), beta=0.0, max_completion_length=8)
+    log = distil(parent, other, questions, tmp_path / "four bits", settings)
+    assert (log["loss"] > 0).all()
+    assert weights(tmp_path / "four bits").keys() == weights(parent).keys()
 
 
 def test_held_out_items_are_measured_before_and_while_it_trains(tmp_path, one_thread):
