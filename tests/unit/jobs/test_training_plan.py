@@ -30,6 +30,8 @@ def derivation(**changes) -> dict:
 def config_of(name: str) -> Qwen2Config:
     if name == "far":
         raise ThinkscaleError("the hub cannot be reached")
+    if name == "odd":
+        raise ValueError("no known\n architecture")  # as transformers says it
     return SMALL
 
 
@@ -38,15 +40,17 @@ def test_each_training_has_a_line_and_what_is_not_known_is_said():
         "lora": derivation(),
         "taught": derivation(recipe="gkd", teacher="two"),
         "unknown": derivation(parent="far"),
+        "odd": derivation(parent="odd"),
     }
     plan = training_plan(trained, config_of, available=2**20)
     assert list(plan) == list(COLUMNS) and plan["model"].tolist() == list(trained)
-    lora, taught, unknown = plan.to_dict("records")
+    lora, taught, unknown, odd = plan.to_dict("records")
     parts = sum(lora[f"{name}_gib"] for name in ("weights", "optimizer", "activations", "head"))
     assert lora["peak_gib"] == pytest.approx(parts) and lora["others_gib"] == 0
     assert taught["others_gib"] * GIB == 4 * SMALL_WEIGHTS and taught["peak_gib"] > lora["peak_gib"]
-    assert plan["peak_gib"].isna().tolist() == [False, False, True]
+    assert plan["peak_gib"].isna().tolist() == [False, False, True, True]
     assert unknown["note"] == "not known: the hub cannot be reached"
+    assert odd["note"] == "not known: no known architecture"
     assert lora["note"] == "more than the 0 GiB of this GPU"
     said = text(plan)
     assert "unknown: not known" in said and f"{lora['peak_gib']:.2f}" in said

@@ -50,8 +50,9 @@ def _line(
     try:
         others = [config_of(name) for name in _beside(derive)]
         found = training_memory(config_of(derive["parent"]), how, derive["max_length"], others)
-    except ThinkscaleError as error:
-        return {**line, "note": f"not known: {error}"}
+    # Some architectures cannot be built without storage, or choose by values that are not there.
+    except (ThinkscaleError, RuntimeError, ValueError, OSError) as error:
+        return {**line, "note": f"not known: {' '.join(str(error).split())[:300]}"}
     sizes = {f"{part}_gib": getattr(found, part) / GIB for part in (*PARTS, "peak")}
     if available is not None and found.peak > available:
         line["note"] = f"more than the {available / GIB:.0f} GiB of this GPU"
