@@ -77,6 +77,15 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
             pd.DataFrame({"model": m, "step": steps, "loss": loss + i, "tokens": 1000 * steps})
             for i, m in enumerate(MODELS[:models])
         ),
+        "training_rewards": pd.concat(
+            pd.DataFrame({
+                "model": m, "step": steps, "reward": 1.5 - loss / 3, "accuracy": 1 - loss / 4,
+                "completion_tokens": 40.0 + steps, "tokens": 1000 * steps,
+                "held_out_accuracy": np.where(steps % 10 == 0, 1 - loss / 4, np.nan),
+                "held_out_accuracy_wait": np.where(steps % 10 == 0, 0.9, np.nan),
+            })
+            for m in MODELS[:models]
+        ),
         "divergence": pd.DataFrame([corpus | part | sizes | null]),
         "divergence_tokens": pd.DataFrame({
             "token": words, "token_id": range(400), "frequency_corpus": tokens[0],

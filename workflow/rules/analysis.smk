@@ -177,9 +177,18 @@ use rule tabulate as sum_ledger with:
 
 use rule tabulate as gather_losses with:
     input:
-        losses=[results("training", f"{name}.csv") for name in DERIVED],
+        losses=[results("training", f"{name}.csv") for name in LEARNED],
     output:
-        table=tabulated("training_loss", "Training", "training loss", when=DERIVED),
+        table=tabulated("training_loss", "Training", "training loss", when=LEARNED),
+    params:
+        options={},
+
+
+use rule tabulate as gather_rewards with:
+    input:
+        logs=[results("training", f"{name}.csv") for name in REINFORCED],
+    output:
+        table=tabulated("training_rewards", "Training", "rewards", when=REINFORCED),
     params:
         options={},
 

@@ -98,8 +98,12 @@ FORCED = CUT or any(
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 TRAINED = [model for model in THINKING if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
+# Derived models that learn by their losses, and those that do by rewards.
+LEARNED = [m.name for m in STUDY.models if m.derive is not None and m.derive.recipe != "grpo"]
+REINFORCED = [name for name in DERIVED if name not in LEARNED]
 # Strategies that draw step by step.
 TREES = [entry.shown for entry in STUDY.strategies if APPROACHES[entry.approach].tree]
+EXPORTED = [model.name for model in STUDY.models if model.export.gguf is not None]
 CORPORA = [corpus.name for corpus in STUDY.corpora]
 GENERATED = [corpus.name for corpus in STUDY.corpora if corpus.generate is not None]
 JUDGE = judge_model(STUDY)
@@ -182,8 +186,7 @@ def generated_settings(wildcards):
 
 def generating_bank(wildcards):
     """The bank that the model of a corpus thinks about, where it is a file."""
-    bank = corpus_config(wildcards.corpus).generate.bank
-    return [] if bank is None or bank.source is None else bank.source
+    return bank_files(corpus_config(wildcards.corpus).generate)
 
 
 def origins():
@@ -281,14 +284,29 @@ def parent_record(wildcards):
     return results("models", f"{model_config(wildcards.model).derive.parent}.json")
 
 
+def teacher_record(wildcards):
+    teacher = model_config(wildcards.model).derive.teacher
+    return [] if teacher is None else results("models", f"{teacher}.json")
+
+
 def parent_corpus(wildcards):
     return corpus_file(model_config(wildcards.model).derive.corpus)
 
 
 def reward_bank(wildcards):
     """The bank that a reward model's parent thinks about, where it is a file."""
-    bank = model_config(wildcards.model).derive.reward.bank
-    return [] if bank is None or bank.source is None else bank.source
+    return bank_files(model_config(wildcards.model).derive.reward)
+
+
+def reinforcing_banks(wildcards):
+    """The banks that a model learns on and is measured on, where they are files."""
+    derive = model_config(wildcards.model).derive
+    return bank_files(derive.grpo, derive.held_out)
+
+
+def bank_files(*asked):
+    banks = [part.bank for part in asked if part.bank is not None]
+    return [bank.source for bank in banks if bank.source not in (None, "calibration")]
 
 
 def earlier_rewards(wildcards):
@@ -302,6 +320,11 @@ def earlier_rewards(wildcards):
 def parent_inference(wildcards):
     parent = model_config(model_config(wildcards.model).derive.parent)
     return parent.inference.model_dump(exclude={"offline", "shards", "threads"})
+
+
+def checkpoint_directory(wildcards):
+    """Checkpoints lie outside the outputs, which Snakemake removes where a job is killed."""
+    return results("checkpoints", wildcards.model)
 
 
 def parent_journal(wildcards):
@@ -343,13 +366,52 @@ def works_offline(wildcards):
 
 
 def derivation_settings(wildcards):
-    """How a model is fine-tuned; what only a reward model has is none of it."""
-    others = {"threads", "recipe", "reward"}
-    return model_config(wildcards.model).derive.model_dump(exclude=others)
+    """How a model is fine-tuned or distilled; what only another recipe has is none of it."""
+    derive = model_config(wildcards.model).derive
+    others = {"threads", "reward", "grpo"} | ({"lengths"} if derive.recipe == "gkd" else {"gkd"})
+    return derive.model_dump(exclude=others)
+
+
+def held_out_bank(wildcards):
+    """The bank that a model is measured on while it is trained, where it is a file."""
+    derive = model_config(wildcards.model).derive
+    return [] if derive.eval_steps is None else bank_files(derive.held_out)
+
+
+def watching_settings(wildcards):
+    """How a model is measured while it is trained, if it is."""
+    if model_config(wildcards.model).derive.eval_steps is None:
+        return None
+    return [parent_inference(wildcards), STUDY.conditions.model_dump(), first_grader()]
 
 
 def reward_settings(wildcards):
-    return model_config(wildcards.model).derive.model_dump(exclude={"threads", "lengths"})
+    others = {
+        "threads",
+        "lengths",
+        "teacher",
+        "gkd",
+        "grpo",
+        "save_steps",
+        "eval_steps",
+        "held_out",
+    }
+    return model_config(wildcards.model).derive.model_dump(exclude=others)
+
+
+def reinforcing_settings(wildcards):
+    others = {"threads", "lengths", "teacher", "gkd", "reward"}
+    return model_config(wildcards.model).derive.model_dump(exclude=others)
+
+
+def export_settings(wildcards):
+    return model_config(wildcards.model).export.gguf.model_dump()
+
+
+def exports():
+    return [
+        results("gguf", name, file) for name in EXPORTED for file in ("model.gguf", "Modelfile")
+    ]
 
 
 def derivation_threads(wildcards):

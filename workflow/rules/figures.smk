@@ -189,7 +189,14 @@ use rule draw as draw_training with:
     input:
         table("training_loss"),
     output:
-        **drawn("training_loss", "Training", "training loss", when=DERIVED),
+        **drawn("training_loss", "Training", "training loss", when=LEARNED),
+
+
+use rule draw as draw_rewards with:
+    input:
+        table("training_rewards"),
+    output:
+        **drawn("training_rewards", "Training", "rewards", when=REINFORCED),
 
 
 use rule draw as draw_graders with:

@@ -2,17 +2,22 @@
 
 
 rule derive_model:
-    """Fine-tune a parent model on a corpus of traces; merged weights, safetensors."""
+    """Fine-tune a parent model on a corpus of traces, or distil a teacher on its questions.
+
+    Merged weights, safetensors.
+    """
     input:
         parent=parent_record,
+        teacher=teacher_record,
         corpus=parent_corpus,
+        held_out=held_out_bank,
     output:
         model=directory(results("models", "{model}")),
         losses=results("training", "{model}.csv"),
     log:
         log_of("derive_model", "{model}.log"),
     wildcard_constraints:
-        model=one_of(name for name in DERIVED if name not in REWARDED),
+        model=one_of(name for name in LEARNED if name not in REWARDED),
     # A derived model must still think after this: whoever waits longest starts first.
     priority: 50
     conda:
@@ -27,11 +32,16 @@ rule derive_model:
         derive=derivation_settings,
         corpus=corpus_settings,
         thinking=thinking_settings,
+        watching=watching_settings,
         seed=STUDY.seed,
+        # Not an output, like the journal: from there a training that was killed goes on.
+        checkpoints=seen_from(results("models"), checkpoint_directory),
         code=code(
             "models/recipes",
-            "thinking/prompts",
-            "thinking/strategies/prompt_control",
+            "models/vocabulary",
+            "jobs/watching",
+            "engines/transformers",
+            "thinking",
             "corpora/traces",
             "corpora/source",
             "items/json_text",
@@ -80,6 +90,47 @@ rule derive_reward_model:
         "../scripts/derive_reward_model.py"
 
 
+rule derive_grpo:
+    """Reinforce what a model does well by itself: completions of its own, rewarded."""
+    input:
+        parent=parent_record,
+        banks=reinforcing_banks,
+        study_items=ancient(results("items.parquet")),
+    output:
+        model=directory(results("models", "{model}")),
+        log=results("training", "{model}.csv"),
+        samples=results("training", "{model}.samples.jsonl"),
+    log:
+        log_of("derive_model", "{model}.log"),
+    benchmark:
+        time_of("derive_model", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(REINFORCED),
+    priority: 50
+    conda:
+        "../../envs/training.yaml"
+    threads: derivation_threads
+    resources:
+        mem_mb=training_memory,
+        runtime=model_minutes,
+        gpu=model_gpus,
+    params:
+        derive=reinforcing_settings,
+        inference=parent_inference,
+        conditions=STUDY.conditions.model_dump(),
+        grader=first_grader(),
+        journal=parent_journal,
+        checkpoints=checkpoint_directory,
+        seed=STUDY.seed,
+        code=code(
+            *("models/recipes/grpo", "models/recipes/rewards", "models/recipes/held_out"),
+            *("models/recipes/training", "jobs/reinforcing", "jobs/watching", "jobs/inference"),
+            *("thinking", "engines", "calibration/bank", "grading", "data/languages"),
+        ),
+    script:
+        "../scripts/derive_grpo.py"
+
+
 rule register_model:
     """Resolve a model to a directory and fingerprint its weights and tokenizer."""
     input:
@@ -109,6 +160,29 @@ rule register_model:
         ),
     script:
         "../scripts/register_model.py"
+
+
+rule export_gguf:
+    """Write a model as GGUF for llama.cpp, and a Modelfile that has Ollama ask as the study does."""
+    input:
+        record=results("models", "{model}.json"),
+    output:
+        gguf=results("gguf", "{model}", "model.gguf"),
+        modelfile=results("gguf", "{model}", "Modelfile"),
+    log:
+        log_of("export_gguf", "{model}.log"),
+    benchmark:
+        time_of("export_gguf", "{model}.tsv")
+    wildcard_constraints:
+        model=one_of(EXPORTED),
+    conda:
+        "../../envs/training.yaml"
+    params:
+        export=export_settings,
+        inference=inference_settings,
+        code=code("models/recipes/export", "thinking/prompts"),
+    script:
+        "../scripts/export_gguf.py"
 
 
 rule train_calibration_model:

@@ -41,6 +41,12 @@ rule plan:
         },
         seed=STUDY.seed,
         plan=results("plan.csv"),
+        training=results("plan_training.csv"),
+        trained={
+            model.name: model.derive.model_dump()
+            for model in STUDY.models
+            if model.derive is not None and model.thinks
+        },
         judge=None if JUDGE is None else JUDGE.name,
     script:
         "../scripts/plan.py"

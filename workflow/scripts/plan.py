@@ -24,10 +24,11 @@ with job(snakemake):
         require(package, extra="inference")
     import torch
     from tqdm import tqdm
+    from transformers import AutoConfig, PreTrainedConfig
 
     from thinkscale.jobs.inference import configured_sweep, prepare
     from thinkscale.jobs.search_plan import open_search, plan_searches, plan_searches_unknown
-    from thinkscale.models.loading import bring
+    from thinkscale.models.loading import bring, config_file
 
     params = snakemake.params
     items = contracts.read(snakemake.input.study_items, "items")
@@ -119,6 +120,28 @@ with job(snakemake):
                     watch=watch,
                     progress=look_up,
                 )
+
+    def config_of(name: str) -> PreTrainedConfig:
+        """The configuration of a model, which is that of the one it is made from."""
+        given = params.models[name]
+        if (derive := given["model"]["derive"]) is not None:
+            return config_of(derive["parent"])
+        file = config_file(given["model"], given["offline"])
+        return AutoConfig.from_pretrained(file.parent, local_files_only=True)
+
+    def tell_memory(derivations: dict[str, dict]) -> None:
+        """Say what trainings take, where a study has some."""
+        require("peft", extra="train")
+        from thinkscale.jobs.training_plan import text, training_plan
+
+        gpu = torch.cuda.is_available()
+        available = torch.cuda.get_device_properties(0).total_memory if gpu else None
+        training = training_plan(derivations, config_of, available)
+        write_table(training, params.training)
+        print(f"{text(training)}\n\nAlso in {params.training}\n", flush=True)
+
+    if params.trained:
+        tell_memory(params.trained)
 
     made = []
     for name in params.thinking:

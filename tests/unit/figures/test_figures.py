@@ -38,6 +38,7 @@ from thinkscale.figures import (
     token_scatter,
     tokens_vs_difficulty,
     training_loss,
+    training_rewards,
 )
 from thinkscale.figures.core.conditions import condition_names
 from thinkscale.figures.core.style import Look, Style, apply, save
@@ -174,6 +175,21 @@ def losses(models=("calibration-sft",), steps=30):
     )
 
 
+def rewards(model="zero", held_out=(0, 10, 20), steps=20):
+    """A log of GRPO: a row before training where something was measured then."""
+    log = pd.DataFrame({"model": model, "step": range(steps + 1)})
+    log = log.assign(
+        reward=log["step"] / 20, accuracy=0.3, completion_tokens=30.0 + log["step"],
+        tokens=1000 * log["step"],
+    )  # fmt: skip
+    log.loc[0, ["reward", "accuracy", "completion_tokens"]] = np.nan
+    measured = log["step"].isin(held_out)
+    return log.assign(
+        held_out_accuracy=np.where(measured, 0.4 + log["step"] / 50, np.nan),
+        held_out_accuracy_wait=np.where(measured, 0.8, np.nan),
+    )
+
+
 def read(name):
     return readout_tables((*PAIR, LONG[0]))[name]
 
@@ -253,6 +269,7 @@ EVERY = {
     "token_change": lambda **k: token_change.draw(graded(PAIR), changes(), **k),
     "token_scatter": lambda **k: token_scatter.draw(tokens(), divergence(), **k),
     "training_loss": lambda **k: training_loss.draw(losses(), **k),
+    "training_rewards": lambda **k: training_rewards.draw(rewards(), **k),
     "readout_vs_budget": lambda **k: readout_vs_budget.draw(read("readout"), **k),
     "readout_vs_tokens": lambda **k: readout_vs_tokens.draw(read("readout"), **k),
     "readout_reliability": lambda **k: readout_reliability.draw(
@@ -898,6 +915,23 @@ def test_loss_shows_every_step_and_a_running_mean():
     assert "b: n = 29 logged steps" in text and "1 row without a loss left out" in text
     assert "running mean over 3 of them" in text
     assert "nats per token" in figure.axes[0].get_ylabel()
+
+
+def test_rewards_show_reward_accuracy_and_length():
+    frame = pd.concat([rewards(), rewards("other", held_out=())])
+    figure = training_rewards.draw(frame, look=QUICK)
+    reward, accuracy, length = figure.axes
+    assert [len(ax.lines) for ax in figure.axes] == [2, 3, 2]
+    np.testing.assert_allclose(reward.collections[0].get_offsets()[:, 1], np.arange(1, 21) / 20)
+    natural, waited, of_completions = accuracy.lines
+    np.testing.assert_allclose(natural.get_xydata(), [[0, 0.4], [10, 0.6], [20, 0.8]])
+    np.testing.assert_allclose(waited.get_ydata(), 0.8)
+    np.testing.assert_allclose(of_completions.get_ydata(), 0.3)
+    np.testing.assert_allclose(length.lines[0].get_ydata()[1], 32)
+    text = words(figure)
+    assert "zero: n = 20 steps, 20.0 thousand tokens, held-out accuracy 0.40 to 0.80" in text
+    assert "other: n = 20 steps" in text and "accuracy of what was rewarded" in text
+    assert "one Wait forced" in text and "running means over 3 of them" in text
 
 
 @pytest.mark.parametrize("count", [1, 4])

@@ -227,7 +227,7 @@ def eight():
     [
         *("accuracy_vs_budget", "accuracy_vs_waits", "accuracy_by_item", "correlations", "flips"),
         *("frontier", "grader_agreement", "power", "readout_vs_tokens", "reliability"),
-        *("thinking_lengths", "training_loss"),
+        *("thinking_lengths", "training_loss", "training_rewards"),
     ],
 )
 def test_eight_models_have_room(name):

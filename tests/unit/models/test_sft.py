@@ -9,6 +9,7 @@ from thinkscale.calibration.tokens import build_tokenizer
 from thinkscale.errors import ThinkscaleError
 from thinkscale.models.recipes.sft import SftSettings, encode_rows, finetune
 from thinkscale.models.recipes.traces import TraceFormat, encode_row
+from thinkscale.models.recipes.training import Training
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +86,12 @@ def test_overlong_rows_are_counted(tokenizer, caplog):
 
 
 def test_bad_settings_name_the_key():
-    with pytest.raises(ThinkscaleError, match=r"training\.method is 'qlora'"):
-        SftSettings(method="qlora")
+    with pytest.raises(ThinkscaleError, match=r"training\.method is 'dora'"):
+        Training(method="dora")
     with pytest.raises(ThinkscaleError, match=r"training\.batch_size"):
-        SftSettings(batch_size=0)
+        Training(batch_size=0)
+    with pytest.raises(ThinkscaleError, match=r"training\.overlong is 'keep'"):
+        SftSettings(overlong="keep")
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -98,7 +101,7 @@ def test_finetuning_learns_and_saves_a_plain_model(tiny_model, tmp_path, method,
     reports = []
     monkeypatch.setattr("huggingface_hub.utils._telemetry._TELEMETRY_QUEUE.put", reports.append)
     settings = SftSettings(
-        method=method, max_steps=24, batch_size=8, log_every=4, learning_rate=1e-2, rank=4
+        Training(method, max_steps=24, batch_size=8, log_every=4, learning_rate=1e-2, rank=4)
     )
     rows = calibration_corpus(40, seed=1)
     log = finetune(tiny_model, rows, tmp_path, settings)
@@ -130,7 +133,7 @@ def test_loss_is_the_models_own_on_the_masked_tokens(tiny_model, tmp_path):
     tokenizer = build_tokenizer()
     rows = calibration_corpus(4, seed=3)
     settings = SftSettings(
-        method="full", max_steps=1, batch_size=4, log_every=1, learning_rate=1e-12
+        Training("full", max_steps=1, batch_size=4, log_every=1, learning_rate=1e-12)
     )
     log = finetune(tiny_model, rows, tmp_path, settings)
     model = AutoModelForCausalLM.from_pretrained(tiny_model)

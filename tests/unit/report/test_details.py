@@ -94,6 +94,13 @@ def test_tokens_and_items_are_text():
     loss = pd.DataFrame({"model": "sft", "step": [1, 300], "loss": [2.5, 0.25]})
     [said] = details.training_loss(loss, ALPHA)
     assert "`sft` 2.500 at first and 0.250 at step 300" in said
+    steps = {"model": "zero", "step": [0, 1, 20], "reward": [None, 0.5, 1.2]}
+    steps |= {"accuracy": [None, 0.4, 0.8], "completion_tokens": [None, 30.2, 45.1]}
+    log = pd.DataFrame(steps | {"held_out_accuracy": [0.41, None, 0.67]})
+    [said] = details.training_rewards(log, ALPHA)
+    assert "accuracy 0.41 at first and 0.67 at step 20 on held-out items, with 30 and 45" in said
+    [said] = details.training_rewards(log.assign(held_out_accuracy=None), ALPHA)
+    assert "accuracy 0.40 at first and 0.80 at step 20 of its own completions" in said
     item = {"tokenizer": "t", "corpus": "c", "ngram": 13, "ngrams": 10}
     rows = [item | {"item_id": f"i{n}", "found": n, "share": n / 10} for n in range(3)]
     [said] = details.overlap(pd.DataFrame(rows), ALPHA)

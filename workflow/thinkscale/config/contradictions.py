@@ -89,15 +89,24 @@ def _model_contradictions(
     if model.responses is not None:
         yield from recorded_faults(model.responses, f"{key}.responses")
         yield from _recorded_contradictions(study, model, key)
+    if model.export.gguf is not None and not model.runs:
+        yield (
+            f"`{key}.export.gguf` ({model.name}): found with "
+            f"{'recorded responses' if model.thinks else 'a reward model'}; expected a model that "
+            "thinks, and whose weights are here"
+        )
     if model.derive is None:
         return
-    if model.derive.recipe == "reward_model":
-        yield from _reward_contradictions(study, model, f"{key}.derive")
-    elif model.derive.corpus not in corpora:
+    if model.derive.recipe in ("grpo", "reward_model"):
+        yield from _exploring_contradictions(study, model, f"{key}.derive")
+    else:
+        yield from _watching_contradictions(study, model, f"{key}.derive")
+    if model.derive.recipe in ("sft", "gkd") and model.derive.corpus not in corpora:
         yield (
             f"`{key}.derive.corpus`: found {model.derive.corpus!r}; "
             f"expected one of `corpora` ({', '.join(corpora) or 'none given'})"
         )
+    yield from _teacher_contradictions(study, model, f"{key}.derive")
     for corpus in study.corpora:
         if corpus.name == model.derive.corpus and corpus.format != "traces":
             yield (
@@ -170,6 +179,58 @@ def _generated_contradictions(study: Study, corpus: Corpus, key: str) -> Iterabl
         )
 
 
+def _watching_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    """Of items that a model is measured on while it learns from a corpus."""
+    derive = model.derive
+    if derive.eval_steps is None:
+        return
+    if study.grading.graders[0] in ("judge", "readout"):
+        yield (
+            f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
+            f"needs no model, since {model.name} is measured by it while it is trained"
+        )
+    if derive.held_out.bank is not None:
+        for fault in item_faults(derive.held_out.bank):
+            yield fault.replace("`items", f"`{key}.held_out.bank", 1)
+    elif study.items.source != "calibration":
+        yield (
+            f"`{key}.held_out.bank` ({model.name}): missing; expected a bank of items to measure "
+            "on (only with `items.source: calibration` are there problems without one)"
+        )
+
+
+def _teacher_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    """Of a model that learns a teacher's distributions."""
+    teacher, recipe = model.derive.teacher, model.derive.recipe
+    if recipe != "gkd":
+        if teacher is not None:
+            yield (
+                f"`{key}.teacher` ({model.name}): found {teacher!r} with `recipe: {recipe}`; "
+                "expected it only with `gkd`"
+            )
+        return
+    if model.derive.lengths:
+        yield f"`{key}.lengths` ({model.name}): found with `recipe: gkd`; expected with `sft`"
+    able = [m.name for m in study.models if m.runs and m.name != model.name]
+    if teacher not in able:
+        yield (
+            f"`{key}.teacher` ({model.name}): found {teacher!r}{_hint(teacher or '', able)}; "
+            f"expected another model of the study that thinks ({', '.join(able)})"
+        )
+        return
+    made = {m.name: (m.derive.parent, m.derive.teacher) for m in study.models if m.derive}
+    before, open_ = set(), [teacher]
+    while open_:
+        if (name := open_.pop()) not in before:
+            before.add(name)
+            open_ += filter(None, made.get(name, ()))
+    if model.name in before:
+        yield (
+            f"`{key}.teacher` ({model.name}): {teacher!r} is itself made from {model.name!r}; "
+            "expected a teacher that is there before"
+        )
+
+
 def _recorded_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
     kinds = {scorer.name: scorer.kind for scorer in study.scorers}
     for name in model.responses.scores:
@@ -192,15 +253,20 @@ def _recorded_contradictions(study: Study, model: Model, key: str) -> Iterable[s
             )
 
 
-def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+def _exploring_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    """Of a model that learns from a model's own thoughts, and how they are graded."""
     derive = model.derive
+    own, explored = ("grpo", derive.grpo) if derive.recipe == "grpo" else ("reward", derive.reward)
     if derive.corpus is not None:
         yield (
             f"`{key}.corpus` ({model.name}): found {derive.corpus!r}; expected it only with "
             "`recipe: sft`"
         )
     if derive.lengths:
-        yield f"`{key}.lengths` ({model.name}): found with a reward model; expected with `sft`"
+        yield (
+            f"`{key}.lengths` ({model.name}): found with `recipe: {derive.recipe}`; expected with "
+            "`sft`"
+        )
     if any(other.name == derive.parent and not other.thinks for other in study.models):
         yield (
             f"`{key}.parent` ({model.name}): found {derive.parent!r}, a reward model; expected a "
@@ -211,13 +277,20 @@ def _reward_contradictions(study: Study, model: Model, key: str) -> Iterable[str
             f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
             f"needs no model, since {model.name} learns by it"
         )
-    if derive.reward.bank is not None:
-        for fault in item_faults(derive.reward.bank):
-            yield fault.replace("`items", f"`{key}.reward.bank", 1)
-    elif study.items.source != "calibration":
+    if explored.bank is None and study.items.source != "calibration":
         yield (
-            f"`{key}.reward.bank` ({model.name}): missing; expected a bank of items to learn from "
+            f"`{key}.{own}.bank` ({model.name}): missing; expected a bank of items to learn from "
             "(only with `items.source: calibration` are there problems without one)"
+        )
+    for name, bank in ((own, explored.bank), ("held_out", derive.held_out.bank)):
+        for fault in item_faults(bank) if bank is not None else ():
+            yield fault.replace("`items", f"`{key}.{name}.bank", 1)
+    per_step = derive.batch_size * derive.gradient_accumulation
+    if derive.recipe == "grpo" and per_step % derive.grpo.num_generations:
+        yield (
+            f"`{key}.batch_size` ({model.name}): found {derive.batch_size} by "
+            f"{derive.gradient_accumulation} batches a step, {per_step} completions; expected a "
+            f"multiple of `grpo.num_generations`, {derive.grpo.num_generations}"
         )
 
 
@@ -415,9 +488,10 @@ def _files(study: Study) -> Iterable[tuple[str, str | Path | None, str]]:
     """(key, path, what is expected) of every file that the study may name."""
     yield "`items.source`", study.items.source, "`calibration` or the path of a bank"
     for index, model in enumerate(study.models):
-        if model.derive is not None and model.derive.reward.bank is not None:
-            key = f"`models[{index}].derive.reward.bank.source`"
-            yield key, model.derive.reward.bank.source, "the path of a bank"
+        for name in ("grpo", "reward", "held_out") if model.derive is not None else ():
+            if (bank := getattr(model.derive, name).bank) is not None:
+                key = f"`models[{index}].derive.{name}.bank.source`"
+                yield key, bank.source, "the path of a bank"
     for index, corpus in enumerate(study.corpora):
         if corpus.generate is not None and corpus.generate.bank is not None:
             key = f"`corpora[{index}].generate.bank.source`"

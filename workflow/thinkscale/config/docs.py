@@ -34,6 +34,8 @@ def readme(page: str) -> str:
     banks += "".join(_preset(name, preset) for name, preset in PRESETS.items())
     keys = []
     for path, section in blocks(Study):
+        if ".bank" in path:  # the keys of `items`, which are there by themselves
+            continue
         title = f"`{path}`" if path else "The study"
         keys.append(f"### {title}\n\n{inspect.getdoc(section)}\n\n{_table(path, section)}")
     return _filled(_filled(page, "banks", banks), "keys", "\n".join(keys))

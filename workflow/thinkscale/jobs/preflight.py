@@ -33,6 +33,7 @@ def check_surroundings(study: Study, where: str, made_here: Sequence[str] = ()) 
     check_engines(study, where)
     check_graders(study.grading.graders, where, study.grading.pattern)
     check_strategies(study.strategies, where)
+    check_teachers(study, where)
     check_levels(study, where)
     check_writable(results)
     check_bank(study, results / "items.parquet")
@@ -136,6 +137,35 @@ def check_strategies(strategies: Sequence[Strategy], where: str) -> None:
                 approach.of(n, strategy.model_dump())
             except ThinkscaleError as error:
                 raise ThinkscaleError(f"{key}.{size}`: {error}") from error
+
+
+def check_teachers(study: Study, where: str) -> None:
+    """Raise ThinkscaleError where a teacher at hand has another vocabulary than its student.
+
+    Of models of the hub only the job can tell, before it loads any weights.
+    """
+    from thinkscale.models.vocabulary import check_same_vocabulary
+
+    models = {model.name: model for model in study.models}
+
+    def directory(name: str) -> Path | None:
+        """Where the tokenizer of a model lies, which is that of what it derives from."""
+        while (derive := models[name].derive) is not None:
+            name = derive.parent
+        path = models[name].path
+        return Path(path) if path is not None and Path(path, "config.json").is_file() else None
+
+    for index, model in enumerate(study.models):
+        if model.derive is None or model.derive.teacher is None:
+            continue
+        pair = directory(model.derive.parent), directory(model.derive.teacher)
+        if None not in pair:
+            try:
+                check_same_vocabulary(*pair)
+            except ThinkscaleError as error:
+                raise ThinkscaleError(
+                    f"{where}: `models[{index}]` ({model.name}): {error}"
+                ) from error
 
 
 def check_levels(study: Study, where: str) -> None:

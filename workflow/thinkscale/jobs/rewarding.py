@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from thinkscale.calibration.bank import generate_bank
 from thinkscale.config.corpora import Generate
-from thinkscale.config.models import Derivation, Reward
+from thinkscale.config.models import Derivation, Grpo, Reward
 from thinkscale.data.seeds import generator
 from thinkscale.engines.base import Completion, Ids, Request, noise_key
 from thinkscale.engines.drive import drive
@@ -43,7 +43,7 @@ from thinkscale.thinking.strategies.sampling import Samples, samples
 _LUCK = 0.05  # how often guessing may pass for knowing
 
 
-def training_items(asked: Reward | Generate, seed: int) -> pd.DataFrame:
+def training_items(asked: Reward | Grpo | Generate, seed: int) -> pd.DataFrame:
     """The items that a model thinks about for others to learn. Raises as `prepare_items` does."""
     if asked.bank is not None:
         return prepare_items(asked.bank, seed).items

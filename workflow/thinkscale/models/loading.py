@@ -41,6 +41,22 @@ def bring(
     )
 
 
+def config_file(model: Mapping[str, Any], offline: bool) -> Path:
+    """Return a model's config.json: what is known without its weights, and all that is fetched.
+
+    model: as the configuration names it, by path or hub. Raises ThinkscaleError as `fetch` does.
+    """
+    if model["hub"] is None:
+        return Path(model["path"], "config.json")
+    from huggingface_hub import hf_hub_download
+
+    hub, revision = model["hub"], model["revision"]
+    with refusals(f"hub model {hub} at revision {revision}", hub, revision, offline=offline):
+        return Path(
+            hf_hub_download(hub, "config.json", revision=revision, local_files_only=offline)
+        )
+
+
 def fetch(
     hub: str,
     revision: str,

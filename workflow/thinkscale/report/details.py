@@ -322,6 +322,33 @@ def training_loss(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     yield f"Training loss: {ends}."
 
 
+def training_rewards(table: pd.DataFrame, alpha: float) -> Iterator[str]:
+    logged = table.dropna(subset="reward").sort_values("step")
+    if logged.empty:
+        return
+    kept = ["step", "accuracy", "completion_tokens"]
+    steps = logged.groupby("model", sort=False)[kept]
+    ends = steps.last().join(steps.first().add_suffix("_first")).reset_index()
+    found = table.dropna(subset="held_out_accuracy").sort_values("step")
+    held = found.groupby("model")["held_out_accuracy"]
+    ends = ends.join(held.first().rename("held_first"), on="model")
+    ends = ends.join(held.last().rename("held_last"), on="model")
+
+    def said(row: Any) -> str:
+        apart = not pd.isna(row.held_last)
+        first, last = (
+            (row.held_first, row.held_last) if apart else (row.accuracy_first, row.accuracy)
+        )
+        return (
+            f"accuracy {number(first, 2)} at first and {number(last, 2)} at step "
+            f"{count(row.step)}{' on held-out items' if apart else ' of its own completions'}, "
+            f"with {number(row.completion_tokens_first, 0)} and "
+            f"{number(row.completion_tokens, 0)} tokens a completion"
+        )
+
+    yield f"Reinforcement: {per_model(ends, said, 'accuracy')}."
+
+
 def generated(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """How many of the traces that models wrote were kept, and what became of the others."""
     for (corpus, hinted), own in table.groupby(["corpus", "hinted"], sort=False):

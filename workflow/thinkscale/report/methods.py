@@ -16,6 +16,11 @@ from thinkscale.report.words import code, count
 
 CITED = re.compile(r"\[@([\w;@ ]+)\]")
 # What was done for each table, said where the study has it.
+METHODS = {
+    "full": "all weights",
+    "lora": "LoRA [@hu2021lora]",
+    "qlora": "LoRA on weights in four bits [@dettmers2023qlora]",
+}
 STATISTICS = {
     "accuracy": "Accuracy is the mean over responses; its interval takes samples of one item, and "
     "items of one cluster, together [@miller2024adding], and is Wilson's where it must be "
@@ -105,11 +110,20 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
     if (derived := model["derive"]) is not None:
         if derived["recipe"] == "reward_model":
             return f"a reward model of {code(derived['parent'])} [@lightman2023verify]"
-        how = "all weights" if derived["method"] == "full" else "LoRA [@hu2021lora]"
+        if derived["recipe"] == "grpo":
+            return _reinforced(derived)
+        how = METHODS[derived["method"]]
         corpus = _corpus(derived["corpus"], corpora)
+        done, rows = f"fine-tuned on {corpus}", "traces"
+        if derived["recipe"] == "gkd":
+            done = (
+                f"distilled from the distributions of {code(derived['teacher'])} on its own "
+                f"answers to the questions of {code(derived['corpus'])} [@agarwal2023onpolicy]"
+            )
+            rows = "completions"
         return (
-            f"{code(derived['parent'])} fine-tuned on {corpus}, {how}, "
-            f"{count(derived['max_steps'])} steps of {count(derived['batch_size'])} traces, peak "
+            f"{code(derived['parent'])} {done}, {how}, "
+            f"{count(derived['max_steps'])} steps of {count(derived['batch_size'])} {rows}, peak "
             f"learning rate {derived['learning_rate']:g}"
         )
     source = model["hub"] or model["path"] or "recorded elsewhere"
@@ -144,6 +158,21 @@ def _engines(study: Mapping[str, Any]) -> Iterator[str]:
             "than the model wrote."
         )
     yield text
+
+
+def _reinforced(derived: Mapping[str, Any]) -> str:
+    own = derived["grpo"]
+    weights = own["reward_weights"] or [1] * len(own["reward_funcs"])
+    rewards = [f"{name} ({w:g})" for name, w in zip(own["reward_funcs"], weights, strict=True)]
+    how = METHODS[derived["method"]]
+    per_step = derived["batch_size"] * derived["gradient_accumulation"]
+    groups = per_step // own["num_generations"]
+    return (
+        f"{code(derived['parent'])} reinforced by GRPO [@deepseek2025r1], {how}, "
+        f"{count(derived['max_steps'])} steps of {count(groups)} prompts by "
+        f"{count(own['num_generations'])} completions, loss {code(own['loss_type'])}, rewards "
+        f"{', '.join(rewards)}, learning rate {derived['learning_rate']:g}"
+    )
 
 
 def _corpus(name: str, corpora: Sequence[Mapping[str, Any]]) -> str:

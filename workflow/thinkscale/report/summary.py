@@ -34,6 +34,7 @@ SECTIONS = [
     ("Graders", "grader_agreement", details.agreement),
     ("Written corpora", "generated", details.generated),
     ("Training", "training_loss", details.training_loss),
+    ("Reinforcement", "training_rewards", details.training_rewards),
     ("Languages", "language_mixing", details.language_mixing),
     ("Corpus", "divergence_tokens", details.divergence_tokens),
     ("Overlap", "overlap", details.overlap),

@@ -7,7 +7,7 @@ prompt or a forced end where it begins. A row that is released makes room for th
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -100,6 +100,19 @@ class Stream:
         self.waiting.pop(noise, None)
         if row := self.rows.pop(noise, None):
             row.vacated(self.tree)
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Copy a model's weights in, in place, under the names that it has for them.
+
+        What was computed with the weights before is forgotten. Raises ValueError where a request is
+        still under way, and RuntimeError where a weight is missing or has another shape.
+        """
+        busy = any(row.leaves or row.arrived for row in self.rows.values())
+        if busy or self.waiting or self._ended:
+            raise ValueError("weights were to change while requests are under way")
+        for noise in [*self.rows]:
+            self.release(noise)
+        self.model.load_state_dict(state)
 
     def usage(self) -> Usage:
         peak = memory.peak(self.device)

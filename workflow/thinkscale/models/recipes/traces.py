@@ -39,11 +39,7 @@ def encode_row(tokenizer, row: Mapping, form: TraceFormat | None = None) -> Exam
     the template's.
     """
     form = form or TraceFormat()
-    prompt = tokenizer.apply_chat_template(
-        [{"role": "user", "content": row["question"]}], add_generation_prompt=True, tokenize=False
-    )
-    if not prompt.rstrip().endswith(form.think_start.rstrip()):
-        prompt += form.think_start
+    prompt = prompt_of(tokenizer, row["question"], form)
     ids = tokenizer.encode(prompt, add_special_tokens=False)
     prompt_tokens, mask = len(ids), [0] * len(ids)
 
@@ -55,6 +51,15 @@ def encode_row(tokenizer, row: Mapping, form: TraceFormat | None = None) -> Exam
         ids.append(tokenizer.eos_token_id)
         mask.append(1)
     return Example(ids, mask, prompt_tokens)
+
+
+def prompt_of(tokenizer, question: str, form: TraceFormat) -> str:
+    """A question in the chat template, so that it opens thinking."""
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": question}], add_generation_prompt=True, tokenize=False
+    )
+    opened = prompt.rstrip().endswith(form.think_start.rstrip())
+    return prompt if opened else prompt + form.think_start
 
 
 def thinking_pieces(row: Mapping, form: TraceFormat) -> list[str]:
