@@ -107,8 +107,8 @@ rule derive_grpo:
     threads: derivation_threads
     params:
         derive=reinforcing_settings,
-        inference=parent_inference,
-        conditions=STUDY.conditions.model_dump(),
+        inference=reinforcing_inference,
+        forced=forced_continuations(),
         grader=first_grader(),
         journal=parent_journal,
         checkpoints=checkpoint_directory,
