@@ -348,7 +348,16 @@ def derivation_settings(wildcards):
 
 
 def reward_settings(wildcards):
-    others = {"threads", "lengths", "teacher", "gkd", "grpo", "save_steps", "eval_steps", "held_out"}
+    others = {
+        "threads",
+        "lengths",
+        "teacher",
+        "gkd",
+        "grpo",
+        "save_steps",
+        "eval_steps",
+        "held_out",
+    }
     return model_config(wildcards.model).derive.model_dump(exclude=others)
 
 
