@@ -205,12 +205,7 @@ use rule tabulate as add_up_training with:
     output:
         table=tabulated("training_cost", "Training", "cost of training", when=TRAINED),
     params:
-        options={
-            "made": {
-                m.name: {"parent": m.derive.parent, "corpus": m.derive.corpus} for m in TRAINED
-            },
-            "written": GENERATED,
-        },
+        options={"made": origins(), "written": GENERATED},
 
 
 use rule tabulate as measure_language_mixing with:

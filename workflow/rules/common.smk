@@ -166,6 +166,11 @@ def generating_bank(wildcards):
     return bank_files(corpus_config(wildcards.corpus).generate)
 
 
+def origins():
+    """What each model that was derived here is made of, where it thinks."""
+    return {m.name: m.derive.model_dump(include={"parent", "corpus"}) for m in TRAINED}
+
+
 def forced_continuations():
     """What of the sweep decides how a chain goes on past a natural end."""
     keys = {"continuations", "continuation_choice", "max_swaps"}

@@ -130,7 +130,7 @@ def test_a_trace_is_learned_as_it_was_thought(journeys, tmp_path):
         example = encode_row(tokenizer, row, TraceFormat(answer_prompt="\n\nAnswer:"))
         text = tokenizer.decode(example.input_ids)
         thought = "".join(piece["text"] for piece in full["reasoning"])
-        assert thought.count("Wait") == 1 and "#0" in thought and "@0" in thought
+        assert "Wait" in thought and "#0" in thought and "@0" in thought
         assert text.endswith(f"{thought}</think>\n\n{full['response']}<|eos|>")
         assert sum(example.mask) == len(example.input_ids) - example.prompt_tokens
 
@@ -146,10 +146,9 @@ def test_corpora_of_the_same_traces_are_thought_once(journeys):
     assert [usage["sampled_tokens"] for usage in again.usage] == [0]
     assert len(again.rows) == len(corpus.rows)
     for row, full in zip(again.rows, corpus.rows, strict=True):
+        thought = "".join(piece["text"] for piece in full["reasoning"])
         [piece] = row["reasoning"]
-        assert piece["text"].startswith("@0") and full["reasoning"][-1]["text"].endswith(
-            piece["text"]
-        )
+        assert piece["text"] == thought.split("Wait\n")[-1] and piece["text"][1:4] == "0 ="
     # The first pass of each is a natural sample.
     natural = written(journal, keep="all")
     assert sum(usage["sampled_tokens"] for usage in natural.usage) == 0
@@ -167,7 +166,7 @@ def test_items_of_which_nothing_is_right_are_asked_once_more_with_a_hint(tmp_pat
     assert not any("paper" in row["question"].split("\n")[-1] for row in corpus.rows)
     table = generated.tabulate([log]).set_index(["hinted", "fate"])
     assert table.loc[(True, "kept"), "n_of"] == len(failed)
-    assert table["guess"].eq(0.2).all()
+    assert table["guess"].tolist() == pytest.approx([0.2] * len(table))
     assert table.loc[(False, "kept"), "estimate"] == pytest.approx(1 - len(failed) / 20)
     assert table.groupby("hinted")["n_traces"].sum().tolist() == [20, len(failed)]
 
@@ -186,7 +185,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from writing import written
-written(Path({journal!r}), "base", problems=24, samples=4, waits=1)
+written(Path({journal!r}), "base", problems=12, samples=4, waits=1)
 """
 
 
@@ -201,7 +200,7 @@ def test_a_generation_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    asked = {"model": "base", "problems": 24, "samples": 4, "waits": 1}
+    asked = {"model": "base", "problems": 12, "samples": 4, "waits": 1}
     after, undisturbed = written(journal, **asked), written(tmp_path / "new", **asked)
     assert after.rows == undisturbed.rows
     pd.testing.assert_frame_equal(after.log, undisturbed.log)
