@@ -327,6 +327,13 @@ def checkpoint_directory(wildcards):
     return results("checkpoints", wildcards.model)
 
 
+def reinforcing_inference(wildcards):
+    """How the parent is run; how often, and what is read of it, is training's to say."""
+    parent = model_config(model_config(wildcards.model).derive.parent)
+    unused = {"offline", "shards", "threads", "samples", "readout"}
+    return parent.inference.model_dump(exclude=unused)
+
+
 def parent_journal(wildcards):
     return results("journal", model_config(wildcards.model).derive.parent)
 

@@ -116,8 +116,8 @@ rule derive_grpo:
         gpu=model_gpus,
     params:
         derive=reinforcing_settings,
-        inference=parent_inference,
-        conditions=STUDY.conditions.model_dump(),
+        inference=reinforcing_inference,
+        forced=forced_continuations(),
         grader=first_grader(),
         journal=parent_journal,
         checkpoints=checkpoint_directory,

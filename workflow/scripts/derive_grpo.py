@@ -11,6 +11,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 with job(snakemake) as say:
     from thinkscale.config.inference import Inference
     from thinkscale.config.models import Derivation
+    from thinkscale.config.sweep import Conditions
     from thinkscale.data.tables import write_table
 
     for package in ("torch", "transformers", "trl", "peft"):
@@ -24,12 +25,13 @@ with job(snakemake) as say:
     torch.set_num_threads(snakemake.threads)
     params, model = snakemake.params, snakemake.wildcards.model
     derivation = Derivation(**params.derive)
+    conditions = Conditions(**params.forced).model_dump()
     items, apart = training_items(derivation, params.seed)
     prepared = prepare(
         json.loads(Path(snakemake.input.parent).read_text()),
         pd.concat([items, apart], ignore_index=True),
         Inference(**params.inference),
-        {**params.conditions, "no_think": False},
+        conditions,
         seed=params.seed,
     )
     log, samples, counts = derive(
@@ -37,7 +39,7 @@ with job(snakemake) as say:
         items,
         apart,
         derivation,
-        params.conditions,
+        conditions,
         params.grader,
         Path(params.journal),
         Path(params.checkpoints),

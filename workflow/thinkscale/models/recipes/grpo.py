@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -110,7 +111,10 @@ def reinforce(
     0). And samples: step, item, completion, whether it is right, each reward.
     """
     tokenizer = AutoTokenizer.from_pretrained(parent)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are using 'rollout_func'")
+        # TRL asks for it under this name at every step.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         directory = checkpoints or Path(scratch)
         rollouts = _Rollouts(prompts, think_end, right, engine, tokenizer.decode, settings)
         rollouts.kept = directory / "samples"
