@@ -6,6 +6,9 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 # Anything more for snakemake, e.g. make study ARGS="--configfile config/studies/mine.yaml"
 ARGS ?=
 
+# Tests of a file share fixtures. Whole studies, which take longest, are the first in order.
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
+
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .PHONY: study install plan inspect test test-dear bench calibrate-statistics lint format docs clean help
@@ -29,10 +32,10 @@ inspect: $(VENV)-inspect/.installed  ## write the responses as logs for `inspect
 	$(VENV)-inspect/bin/snakemake --cores $(CORES) $(ARGS) -- inspect_logs
 
 test: $(VENV)/.installed  ## run the tests
-	python -m pytest -n 2 --dist loadfile -m "not dear"
+	python -m pytest $(BESIDE) -m "not dear"
 
 test-dear: $(VENV)/.installed  ## run the tests that take long
-	python -m pytest -n 2 --dist loadfile -m dear
+	python -m pytest $(BESIDE) -m dear
 
 # Half an hour on two quiet cores; the tables go to benchmarks/results/. Installs
 # lm-evaluation-harness into an environment of its own, benchmarks/.venv-lm-eval.

@@ -19,6 +19,8 @@ from test_study import snakemake
 from thinkscale.data import contracts
 from thinkscale.data.tables import read_table
 
+pytestmark = pytest.mark.dear
+
 REPOSITORY = Path(__file__).parents[2]
 ITEMS = 3
 CONDITIONS = ["natural", "max=0", "max=6", "waits=1"]

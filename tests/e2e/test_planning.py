@@ -10,6 +10,8 @@ import pytest
 from test_study import ITEMS, SAMPLES, planned, small_study, snakemake
 from thinkscale.data.tables import read_table
 
+pytestmark = pytest.mark.dear
+
 ROWS = ITEMS * SAMPLES
 
 

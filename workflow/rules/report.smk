@@ -125,11 +125,11 @@ rule render_report:
         html=results("workflow.html"),
     log:
         log_of("render_report.log"),
+    # It hands over to a second Snakemake, the same one, so it needs no environment.
+    handover: True
     resources:
         mem_mb=table_memory,
         runtime=table_minutes,
-    # It hands over to a second Snakemake, the same one, so it needs no environment.
-    handover: True
     params:
         snakefile=str(WORKFLOW / "Snakefile"),  # also where this is a module of another
         python=sys.executable,

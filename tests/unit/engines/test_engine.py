@@ -357,7 +357,7 @@ def test_sharing_a_prompt_changes_nothing(way, tmp_path, monkeypatch):
     attention, lanes = WAYS[way]
     loaded = load(tiny.save(tmp_path, "llama"), attention)
     requests = samples(loaded, PROMPTS, 6)
-    requests = [replace(request, max_new=3 + 17 * n % 120) for n, request in enumerate(requests)]
+    requests = [replace(request, max_new=3 + 17 * n % 60) for n, request in enumerate(requests)]
     whole = loaded.stream(batch_size=18, eos=[-1], lanes=lanes)
     expected = answered(whole, requests)
     for batch_size in (1, 2, 5):
