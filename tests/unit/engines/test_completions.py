@@ -42,7 +42,7 @@ def model():
 
 
 def opened(small, of, *, at_once=2, temperature=0.0, **server):
-    settings = {"model": None, "key_variable": None, "timeout": 5.0}
+    settings = {"model": None, "key_variable": None, "timeout": 60.0}
     settings |= small.settings(**server) if isinstance(small, servers.Small) else small
     asked = {"server": settings, "batch_size": at_once}
     return openable("completions", of, Sampling(temperature), asked).open()
@@ -139,7 +139,7 @@ def test_a_request_that_was_lost_is_sent_again_and_draws_the_same(model, kind, f
 
 def test_a_server_that_hangs_is_asked_again(model):
     with servers.running("vllm", faults=servers.deque(["hang"])) as small:
-        [found] = answers(opened(small, model, timeout=0.5), request(model))
+        [found] = answers(opened(small, model, timeout=2.0), request(model))
     assert found.sampled > 3
 
 
