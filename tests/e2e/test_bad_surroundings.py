@@ -164,10 +164,10 @@ def test_make_looks_at_the_file_before_snakemake_reads_it(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of three megabytes."""
+    """A file system of two megabytes."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("only root can mount a small file system, where it is allowed to")
     yield disk
@@ -176,7 +176,7 @@ def small_disk(tmp_path):
 
 def test_a_full_disk(tmp_path, small_disk):
     """Told by the rule whose output does not fit; with more room it goes on."""
-    words = (os.urandom(1000).hex() for _ in range(3000))  # which no packing makes smaller
+    words = (os.urandom(30_000).hex() for _ in range(100))  # which no packing makes smaller
     rows = "".join(f"{text},yes,no,A,{n}\n" for n, text in enumerate(words))
     (tmp_path / "bank.csv").write_text(f"q,a,b,k,d\n{rows}")
     columns = {"stem": "q", "option_columns": ["a", "b"], "key": "k", "difficulty": "d"}
@@ -186,7 +186,7 @@ def test_a_full_disk(tmp_path, small_disk):
     assert "thinkscale: subset_items: cannot write" in out and "No space left on device" in out
     assert not Path(target).exists() and not list(Path(target).parent.glob(".items*"))
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(2 * 2**20 + 2**19))
+    filler.write_bytes(bytes(2**20 + 2**19))
     out = refused(started(tmp_path, full, target))
     assert "`results`: cannot write to" in out and "No space left on device" in out
     filler.unlink()

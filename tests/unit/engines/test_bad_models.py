@@ -19,7 +19,7 @@ from thinkscale.engines.transformers.sampling import Sampling
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.inference import prepare
 from thinkscale.jobs.items import check_thought, study_items
-from thinkscale.models.registry import register
+from thinkscale.models.loading import bring
 from thinkscale.thinking.think import think
 
 REASONER = Path(__file__).parents[3] / "resources/calibration/reasoner"
@@ -51,6 +51,12 @@ def half(file: Path) -> None:
 
 def sharded(weight_map) -> dict:
     return {"model.safetensors": None, "model.safetensors.index.json": {"weight_map": weight_map}}
+
+
+def brought(model: Path) -> dict:
+    """The record of a model that a study names by its path."""
+    named = {"name": "one", "path": str(model), "hub": None, "revision": None, "derive": None}
+    return bring(named, None, offline=True, trust_remote_code=False, fingerprint=None)
 
 
 # What is done to files of the directory: taken away, or given this content. The file that is named.
@@ -98,7 +104,7 @@ def test_files_are_looked_at_when_the_model_is_registered(model, kind):
     """That is before anything is trained or thinks."""
     files, expected = FILES[kind]
     put(model, files)
-    said = told(register, "one", model)
+    said = told(brought, model)
     assert said.startswith(f"model one: {model}") and expected in said
 
 
@@ -228,7 +234,7 @@ def test_chat_templates(model, items, kind):
     template, expected = TEMPLATES[kind]
     put(model, {"chat_template.jinja": template.encode()})
     settings, conditions = Inference(device="cpu"), Conditions().model_dump()
-    said = told(prepare, register("one", model), items, settings, conditions, seed=0)
+    said = told(prepare, brought(model), items, settings, conditions, seed=0)
     assert said.startswith("`inference.prompt") and expected in said
 
 
@@ -236,7 +242,7 @@ def test_a_system_message_that_the_template_drops(model, items):
     only_users = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
     put(model, {"chat_template.jinja": only_users.encode()})
     settings = Inference(device="cpu", prompt={"system": "Be brief."})
-    said = told(prepare, register("one", model), items, settings, Conditions().model_dump(), seed=0)
+    said = told(prepare, brought(model), items, settings, Conditions().model_dump(), seed=0)
     assert said.startswith("`inference.prompt.system`: the model's chat template leaves it out")
 
 
@@ -280,7 +286,7 @@ def test_a_gpu_that_fails_otherwise(monkeypatch):
 
 def test_items_that_all_exceed_the_context(model, items):
     settings = Inference(device="cpu", context=40, max_answer_tokens=8)
-    prepared = prepare(register("one", model), items, settings, Conditions().model_dump(), seed=0)
+    prepared = prepare(brought(model), items, settings, Conditions().model_dump(), seed=0)
     thought = think(
         "one", engine=prepared.journal(model / "journal", "0"), decode=str, **vars(prepared.work)
     )

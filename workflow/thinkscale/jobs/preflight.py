@@ -47,8 +47,9 @@ def check_writable(directory: Path) -> None:
     try:
         while not existing.exists():
             existing = existing.parent
-        with tempfile.TemporaryFile(dir=existing, buffering=0) as file:
+        with tempfile.TemporaryFile(dir=existing) as file:
             file.write(bytes(_ROOM))
+            file.flush()
     except OSError as error:
         raise ThinkscaleError(
             f"`results`: cannot write to {existing} ({error.strerror}); expected a directory with "

@@ -1,6 +1,6 @@
 """Models brought in from a hub, into its local cache."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,15 @@ def bring(
     """The record of a model as the configuration names it; see `register`.
 
     made: where the model lies that a recipe of the study makes. weights: whether they are needed
-    here. Raises ThinkscaleError as `fetch`
-    and `register` do.
+    here. Raises ThinkscaleError as `fetch` and `register` do, and where weights were cut off or a
+    tokenizer is none.
     """
     hub, revision, derive = model["hub"], model["revision"], model["derive"]
     if hub is not None:
         directory = fetch(hub, revision, trust_remote_code, offline, weights)
     else:
         directory = Path(model["path"]) if derive is None else made
-    return register(
+    record = register(
         model["name"],
         directory,
         hub=hub,
@@ -39,6 +39,30 @@ def bring(
         trust_remote_code=trust_remote_code,
         weights=weights,
     )
+    try:
+        _check_readable(directory / name for name in record["files"])
+    except ThinkscaleError as error:
+        raise ThinkscaleError(f"model {model['name']}: {error}") from error
+    return record
+
+
+def _check_readable(files: Iterable[Path]) -> None:
+    """Look at headers of weights, which say how long they are, and at the tokenizer."""
+    from safetensors import SafetensorError, safe_open
+    from tokenizers import Tokenizer
+
+    for path in files:
+        try:
+            if path.suffix == ".safetensors":
+                with safe_open(path, framework="np"):
+                    pass
+            elif path.name == "tokenizer.json":
+                Tokenizer.from_file(str(path))
+        except Exception as error:  # what tokenizers raises has no class of its own
+            kind = "weights" if isinstance(error, SafetensorError) else "tokenizer"
+            raise ThinkscaleError(
+                f"{path}: found no whole {kind} ({error}); is the copy or download complete?"
+            ) from error
 
 
 def config_file(model: Mapping[str, Any], offline: bool) -> Path:

@@ -38,7 +38,6 @@ def register(
     try:
         check_directory(directory, trust_remote_code, weights)
         files = _content(directory, trust_remote_code)
-        _check_readable(files)
         digests = {path.name: file_sha256(path) for path in files}
         if hub is not None:
             _check_blobs(files, digests)
@@ -111,25 +110,6 @@ def _content(directory: Path, trust_remote_code: bool) -> list[Path]:
     """The files that decide what a model says, by name."""
     found = {path for pattern in wanted(trust_remote_code) for path in directory.glob(pattern)}
     return sorted(path for path in found if path.name not in _NOT_CONTENT)
-
-
-def _check_readable(files: Iterable[Path]) -> None:
-    """Raise ThinkscaleError where weights were cut off, or a tokenizer is none: a second's look."""
-    from safetensors import SafetensorError, safe_open
-    from tokenizers import Tokenizer
-
-    for path in files:
-        try:
-            if path.suffix == ".safetensors":
-                with safe_open(path, framework="np"):
-                    pass
-            elif path.name == "tokenizer.json":
-                Tokenizer.from_file(str(path))
-        except Exception as error:  # what tokenizers raises has no class of its own
-            kind = "weights" if isinstance(error, SafetensorError) else "tokenizer"
-            raise ThinkscaleError(
-                f"{path}: found no whole {kind} ({error}); is the copy or download complete?"
-            ) from error
 
 
 def _check_blobs(files: Iterable[Path], digests: Mapping[str, str]) -> None:
