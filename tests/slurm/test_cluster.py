@@ -94,10 +94,10 @@ def until(found: Callable, what: str, seconds: float = 240):
 
 def queue() -> pd.DataFrame:
     """Slurm's jobs, those that ended among them: id, state, rule and GPUs."""
-    form = "%i|%T|%k|%b"
-    out = subprocess.run(["squeue", "--states=all", "-h", "-o", form], stdout=subprocess.PIPE)
-    rows = [line.split("|") for line in out.stdout.decode().splitlines()]
-    return pd.DataFrame(rows, columns=["id", "state", "comment", "gres"])
+    form = "JobID:20|,State:20|,Comment:100|,tres-per-job:20"
+    out = subprocess.run(["squeue", "--states=all", "-h", "-O", form], stdout=subprocess.PIPE)
+    rows = [map(str.strip, line.split("|")) for line in out.stdout.decode().splitlines()]
+    return pd.DataFrame(rows, columns=["id", "state", "comment", "gpus"])
 
 
 def sampling(folder: Path) -> dict[str, tuple[str, int]]:
@@ -194,6 +194,7 @@ def test_disturbed_jobs_go_on_and_others_finish(tmp_path, undisturbed):
         printed = finished(process, tmp_path, well=False)
 
     assert max(held) == 2, "two GPUs, two jobs"
+    assert set(queue()["gpus"]) == {"gres:gpu:1"}
     assert len(disturbed) == SHARDS and not disturbances
     states = queue().set_index("id")["state"]
     ended = {what: states[job] for what, job in disturbed.values()}
@@ -217,7 +218,7 @@ def test_control_c_leaves_nothing_behind_and_the_study_goes_on(tmp_path, undistu
         until(lambda: sampling(tmp_path), "a job that samples")
         process.send_signal(signal.SIGINT)
         finished(process, tmp_path, well=False)
-    until(lambda: not processes(tmp_path / "results"), "an end of all processes", 30)
+    until(lambda: not processes(tmp_path), "an end of all processes", 30)
     going = queue()["state"].isin(["PENDING", "RUNNING", "COMPLETING"])
     assert not going.any(), queue()
     assert not (tmp_path / targets[-1]).exists(), "it was stopped before its end"
@@ -243,4 +244,4 @@ def test_analyses_are_submitted_in_groups(tmp_path):
     jobs = jobs[~jobs["id"].isin(before)]
     kinds = Counter(comment.split("_")[1] for comment in jobs["comment"])
     assert kinds == {"think": 1, "grade": 1, "tabulate": 2, "draw": 2}
-    assert not jobs["gres"].str.contains("gpu").any(), "the study says `device: cpu`"
+    assert not jobs["gpus"].str.contains("gpu").any(), "the study says `device: cpu`"
