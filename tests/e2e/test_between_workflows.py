@@ -16,13 +16,18 @@ STUDY = {
     "study": "one",
     "items": {"source": "calibration", "bank_size": 40, "n": 6},
     "models": [
-        {"name": "base", "path": str(REPOSITORY / "resources/calibration/base")},
+        {
+            "name": "base",
+            "path": str(REPOSITORY / "resources/calibration/base"),
+            "inference": {"shards": 2},
+        },
         {"name": "tuned", "derive": {"parent": "base", "corpus": "traces", "max_steps": 2}},
     ],
     "corpora": [{"name": "traces", "source": "calibration", "n": 20}],
-    "inference": {"samples": 1, "shards": 2},
+    "inference": {"samples": 1},
     "conditions": {"max_think": [8]},
 }
+SHARDS = [f"inference/{shard}.responses.parquet" for shard in ("base/0", "base/1", "tuned/0")]
 OUTER = """\
 configfile: "outer.yaml"
 
@@ -93,14 +98,12 @@ def test_a_module_takes_models_and_chains_from_the_cache_of_another_workflow(fir
     results = second / "elsewhere/two"
     assert (results / "models/tuned/model.safetensors").resolve().is_relative_to(cache)
     assert len(pd.read_parquet(results / "grades.parquet")) == 2 * 6 * 2
-    for model in ("base", "tuned"):
-        assert not (results / "journal" / model).exists()  # it has thought nothing
-        shards = [f"inference/{model}/{shard}.responses.parquet" for shard in (0, 1)]
-        for shard in shards:
-            assert (results / shard).resolve().is_relative_to(cache)
-            assert (results / shard).samefile(first / shard)
-        one, other = ({*pd.read_parquet(first / shard)["item_id"]} for shard in shards)
-        assert one and other and not one & other
+    assert not (results / "journal").exists()  # it has thought nothing
+    for shard in SHARDS:
+        assert (results / shard).resolve().is_relative_to(cache)
+        assert (results / shard).samefile(first / shard)
+    one, other, whole = ({*pd.read_parquet(first / shard)["item_id"]} for shard in SHARDS)
+    assert one and other and not one & other and one | other == whole
 
 
 @pytest.mark.dear
@@ -112,11 +115,10 @@ def test_what_decides_an_output_is_not_taken_from_the_cache(first, second, cache
     target = "elsewhere/three/responses.parquet"
     what = ["--configfile", "three.yaml", "--cache", *rules, "--", target]
     plan = snakemake(second, cache, "--dry-run", *what)
-    shards = [f"inference/{model}/{shard}" for model in ("base", "tuned") for shard in (0, 1)]
     said = dict(re.findall(r"Output file (\S+) will be (\w+) (?:from|to) global", plan))
     assert {path.removeprefix("elsewhere/three/"): how for path, how in said.items()} == {
         "models/tuned": "obtained",
-        **{f"{shard}.chains.parquet": "written" for shard in shards},
+        **{shard.replace("responses", "chains"): "written" for shard in SHARDS},
     }
 
 
