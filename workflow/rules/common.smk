@@ -352,6 +352,19 @@ def derivation_settings(wildcards):
     return derive.model_dump(exclude=others)
 
 
+def held_out_bank(wildcards):
+    """The bank that a model is measured on while it is trained, where it is a file."""
+    derive = model_config(wildcards.model).derive
+    return [] if derive.eval_steps is None else bank_files(derive.held_out)
+
+
+def watching_settings(wildcards):
+    """How a model is measured while it is trained, if it is."""
+    if model_config(wildcards.model).derive.eval_steps is None:
+        return None
+    return [parent_inference(wildcards), STUDY.conditions.model_dump(), first_grader()]
+
+
 def reward_settings(wildcards):
     others = {
         "threads",

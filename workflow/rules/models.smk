@@ -10,6 +10,7 @@ rule derive_model:
         parent=parent_record,
         teacher=teacher_record,
         corpus=parent_corpus,
+        held_out=held_out_bank,
         # Training waits for the items: a faulty bank should cost nobody an hour of training.
         study_items=ancient(results("items.parquet")),
     output:
@@ -30,15 +31,16 @@ rule derive_model:
         derive=derivation_settings,
         corpus=corpus_settings,
         thinking=thinking_settings,
+        watching=watching_settings,
         seed=STUDY.seed,
         # Not an output, like the journal: from there a training that was killed goes on.
         checkpoints=checkpoint_directory,
         code=code(
             "models/recipes",
             "models/vocabulary",
-            "engines/transformers/loading",
-            "thinking/prompts",
-            "thinking/strategies/prompt_control",
+            "jobs/watching",
+            "engines/transformers",
+            "thinking",
             "corpora/traces",
             "corpora/source",
             "items/json_text",

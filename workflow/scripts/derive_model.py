@@ -22,6 +22,9 @@ with job(snakemake):
         require(package, extra="train")
     import torch
 
+    from thinkscale.config.inference import Inference
+    from thinkscale.config.models import Derivation
+    from thinkscale.jobs.watching import watch
     from thinkscale.models.recipes.gkd import GkdSettings, distil
     from thinkscale.models.recipes.lengths import NamedLength
     from thinkscale.models.recipes.sft import SftSettings, finetune
@@ -50,9 +53,15 @@ with job(snakemake):
         )
         work = (parent, rows)
     content = [[model["fingerprint"] for model in models], rows, asdict(settings), params.code]
+    callbacks = []
+    if params.watching is not None:
+        inference, *how = params.watching
+        given = (Derivation(**derive), Inference(**inference), *how, params.seed)
+        callbacks.append(watch(models[0], *given))
+        content.append([derive["held_out"], params.watching])
     checkpoints = checkpoints_of(Path(params.checkpoints), content)
     train = distil if teacher else finetune
-    losses = train(*work, Path(snakemake.output.model), settings, checkpoints)
+    losses = train(*work, Path(snakemake.output.model), settings, checkpoints, callbacks)
     losses.insert(0, "model", snakemake.wildcards.model)
     write_table(losses, snakemake.output.losses)
     shutil.rmtree(checkpoints, ignore_errors=True)

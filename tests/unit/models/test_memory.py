@@ -46,13 +46,13 @@ def test_activations_are_those_of_a_real_step(kind, dtype):
 
 
 def test_each_way_of_saving_memory_saves_it():
-    config = Qwen2Config(**SHAPE | {"num_hidden_layers": 12})
+    config = Qwen2Config(**SHAPE | {"num_hidden_layers": 6})
     shared = {"batch_size": 8, "dtype": "bfloat16"}
     full, lora, qlora = (training_memory(config, Training(m, **shared), 128) for m in METHODS)
     checkpointed = training_memory(config, Training(gradient_checkpointing=True, **shared), 128)
     assert qlora.weights < 0.6 * lora.weights and full.weights < lora.weights
     assert lora.gradients < 0.5 * full.gradients and qlora.gradients < lora.gradients
-    assert checkpointed.activations < 0.3 * lora.activations
+    assert checkpointed.activations < 0.4 * lora.activations
     assert checkpointed.peak < lora.peak < full.peak
     short = training_memory(config, Training(**shared), 64)
     assert short.activations == pytest.approx(lora.activations / 2, rel=0.05)

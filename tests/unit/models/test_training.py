@@ -1,22 +1,30 @@
 """What trainings share: four bits, and going on after a kill."""
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainerCallback
+from transformers.trainer import DEFAULT_CALLBACKS
 
 import tiny
+from thinkscale.calibration.corpus import calibration_corpus
+from thinkscale.config.inference import Inference
+from thinkscale.config.models import Derivation
+from thinkscale.config.sweep import Conditions
 from thinkscale.errors import ThinkscaleError
+from thinkscale.jobs.watching import watch
 from thinkscale.models.recipes.gkd import GkdSettings, distil
 from thinkscale.models.recipes.sft import SftSettings, finetune
 from thinkscale.models.recipes.training import Training, checkpoints_of, last_checkpoint
+from thinkscale.models.registry import register
 
+CALIBRATION = Path(__file__).parents[3] / "resources/calibration"
 ROWS = [
     {"question": f"What is {n}?", "reasoning": f"It is {n} and no more.", "response": f"{n}."}
     for n in range(12)
@@ -49,9 +57,9 @@ def test_adapters_are_merged_into_the_parents_own_weights(parent, tmp_path, meth
         name: torch.float32 for name in before
     }
     for name, value in after.items():
-        # A weight in four bits has at most 16 values in a block of 64, and the parent's are lost.
+        # Weights that were in four bits would differ by more than the adapter's few ranks.
         change = value - before[name]
-        if "proj" in name:
+        if "proj" in name and value.ndim == 2:
             assert 0 < torch.linalg.matrix_rank(change.double(), rtol=1e-5) <= 8, name
         else:
             assert not change.any(), name
@@ -72,6 +80,30 @@ def test_gkd_teaches_what_the_teacher_would_write(parent, tmp_path):
         distil(parent, parent, questions, tmp_path / "none", settings)
     assert losses["itself"].abs().max() < 1e-5
     assert losses["other"].iloc[-1] < losses["other"].iloc[0]
+    settings = GkdSettings(quickly("qlora"), beta=0.0, max_completion_length=8)
+    log = distil(parent, other, questions, tmp_path / "four bits", settings)
+    assert (log["loss"] > 0).all()
+    assert weights(tmp_path / "four bits").keys() == weights(parent).keys()
+
+
+def test_held_out_items_are_measured_before_and_while_it_trains(tmp_path, one_thread):
+    """By the job's own way: problems by which no bank is made, asked and graded as in a study."""
+    record = register("base", CALIBRATION / "base")
+    derivation = Derivation(
+        parent="base", corpus="traces", eval_steps=2, held_out={"n": 6}, method="full"
+    )
+    how = (Inference(temperature=1.0, max_answer_tokens=4, context=100), Conditions().model_dump())
+    callback = watch(record, derivation, *how, ("choice", None, None), 0)
+    settings = SftSettings(Training("full", max_steps=3, batch_size=4, log_every=3))
+    log = finetune(
+        CALIBRATION / "base", calibration_corpus(8, 1), tmp_path / "out", settings, None, [callback]
+    )
+    assert log["step"].tolist() == [0, 2, 3] and log["loss"].notna().tolist() == [
+        False,
+        False,
+        True,
+    ]
+    assert log["held_out_accuracy"].between(0, 1).all() and log["tokens"].is_monotonic_increasing
 
 
 def test_a_teacher_of_another_vocabulary_is_refused_before_anything_loads(tmp_path):
@@ -106,7 +138,6 @@ RESUMED = Training("lora", 4, dropout=0.1, max_steps=12, batch_size=4, log_every
 
 def train(recipe: str, parent: Path, directory: Path) -> Path:
     """A training that keeps checkpoints; they stay where they are."""
-    torch.set_num_threads(1)
     out, checkpoints = directory / recipe, directory / f"{recipe}-checkpoints"
     if recipe == "sft":
         log = finetune(parent, ROWS, out, SftSettings(RESUMED), checkpoints)
@@ -117,10 +148,8 @@ def train(recipe: str, parent: Path, directory: Path) -> Path:
     return out
 
 
-def killed(parent: str, directory: str, recipe: str) -> None:
+def killed(recipe: str, parent: Path, directory: Path) -> None:
     """Begin a training in this process, and kill it without warning in its ninth step."""
-    from transformers import TrainerCallback
-    from transformers.trainer import DEFAULT_CALLBACKS
 
     class Kill(TrainerCallback):
         def on_step_begin(self, args, state, control, **others):
@@ -128,20 +157,19 @@ def killed(parent: str, directory: str, recipe: str) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     DEFAULT_CALLBACKS.append(Kill)
-    train(recipe, Path(parent), Path(directory))
+    train(recipe, parent, directory)
 
 
-@pytest.mark.parametrize("recipe", ["sft", pytest.param("gkd", marks=pytest.mark.dear)])
-def test_a_killed_training_ends_as_if_it_had_not_been(tmp_path, recipe):
+@pytest.mark.parametrize("recipe", ["sft", "gkd"])
+def test_a_killed_training_ends_as_if_it_had_not_been(tmp_path, recipe, one_thread):
     parent = tiny.save(tmp_path / "parent", "qwen2")
     (parent / "chat_template.jinja").write_text("{{ messages[0]['content'] }}|")
-    program = (
-        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), *filter(None, sys.path)]!r};"
-        f"from test_training import killed; killed({str(parent)!r}, {str(tmp_path / 'killed')!r},"
-        f"{recipe!r})"
+    job = multiprocessing.get_context("fork").Process(
+        target=killed, args=(recipe, parent, tmp_path / "killed")
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    job.start()
+    job.join()
+    assert job.exitcode == -signal.SIGKILL
     left = last_checkpoint(tmp_path / "killed" / f"{recipe}-checkpoints")
     assert left.name == "checkpoint-8"  # save_steps, rounded up to what is logged
 

@@ -98,7 +98,9 @@ def _model_contradictions(
         return
     if model.derive.recipe in ("grpo", "reward_model"):
         yield from _exploring_contradictions(study, model, f"{key}.derive")
-    elif model.derive.corpus not in corpora:
+    else:
+        yield from _watching_contradictions(study, model, f"{key}.derive")
+    if model.derive.recipe in ("sft", "gkd") and model.derive.corpus not in corpora:
         yield (
             f"`{key}.derive.corpus`: found {model.derive.corpus!r}; "
             f"expected one of `corpora` ({', '.join(corpora) or 'none given'})"
@@ -173,6 +175,26 @@ def _generated_contradictions(study: Study, corpus: Corpus, key: str) -> Iterabl
         yield (
             f"`{key}.bank` ({corpus.name}): missing; expected a bank of items to think about "
             "(only with `items.source: calibration` are there problems without one)"
+        )
+
+
+def _watching_contradictions(study: Study, model: Model, key: str) -> Iterable[str]:
+    """Of items that a model is measured on while it learns from a corpus."""
+    derive = model.derive
+    if derive.eval_steps is None:
+        return
+    if study.grading.graders[0] in ("judge", "readout"):
+        yield (
+            f"`grading.graders[0]`: found {study.grading.graders[0]!r}; expected a grader that "
+            f"needs no model, since {model.name} is measured by it while it is trained"
+        )
+    if derive.held_out.bank is not None:
+        for fault in item_faults(derive.held_out.bank):
+            yield fault.replace("`items", f"`{key}.held_out.bank", 1)
+    elif study.items.source != "calibration":
+        yield (
+            f"`{key}.held_out.bank` ({model.name}): missing; expected a bank of items to measure "
+            "on (only with `items.source: calibration` are there problems without one)"
         )
 
 

@@ -274,8 +274,8 @@ class Derivation(Section):
     )
     eval_steps: Positive | None = setting(
         None,
-        "For `grpo`: optimizer steps between measurements of the `held_out` items. Default: they "
-        "are not measured.",
+        "Optimizer steps between measurements of the `held_out` items, but for a `reward_model`. "
+        "Default: they are not measured.",
         "steps",
     )
     held_out: HeldOutItems = setting(HeldOutItems(), "Items measured on while it is trained.")

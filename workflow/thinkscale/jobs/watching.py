@@ -5,12 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from thinkscale.config.models import HeldOutItems
+from thinkscale.calibration.bank import generate_bank
+from thinkscale.config.inference import Inference
+from thinkscale.config.models import Derivation, HeldOutItems
 from thinkscale.data.seeds import generator
 from thinkscale.errors import ThinkscaleError
 from thinkscale.grading.study import COLUMNS, grade
-from thinkscale.jobs.inference import Prepared
-from thinkscale.models.recipes.held_out import HeldOut
+from thinkscale.items.bank import prepare_items
+from thinkscale.jobs.inference import Prepared, prepare
+from thinkscale.models.recipes.held_out import HeldOut, Watch
 from thinkscale.thinking.conditions import continuation_names
 
 Grader = tuple[str, Mapping[str, Any] | None, str | None]
@@ -23,6 +26,34 @@ def drawn(items: pd.DataFrame, n: int, seed: int) -> tuple[pd.DataFrame, pd.Data
     generator(seed, "held-out").shuffle(names)
     held = items["item_id"].isin(names[:n])
     return items[held].reset_index(drop=True), items[~held].reset_index(drop=True)
+
+
+def watch(
+    record: Mapping[str, Any],
+    derivation: Derivation,
+    inference: Inference,
+    conditions: Mapping[str, Any],
+    grader: Grader,
+    seed: int,
+) -> Watch:
+    """What measures held-out items while a model is fine-tuned or distilled.
+
+    record, inference: the parent's, as it thinks in the study. Raises as `watched` does, and for a
+    parent that is quantized.
+    """
+    if inference.quantization is not None:
+        raise ThinkscaleError(
+            f"`inference.quantization` of {record['name']} is {inference.quantization}; expected "
+            "none with `derive.eval_steps`, since the weights that it thinks with change"
+        )
+    asked = derivation.held_out
+    if asked.bank is not None:
+        items, _ = drawn(prepare_items(asked.bank, seed).items, asked.n, seed)
+    else:
+        items = generate_bank(asked.n, seed, for_bank=False)
+    prepared = prepare(record, items, inference, {**conditions, "no_think": False}, seed=seed)
+    held = watched(prepared, items, asked, conditions, grader)
+    return Watch(held, prepared.open(), derivation.eval_steps)
 
 
 def watched(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 from datasets import Dataset
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, TrainerCallback
 from trl import DistillationConfig, DistillationTrainer
 
 from thinkscale.errors import ThinkscaleError
@@ -59,6 +59,7 @@ def distil(
     out_dir: Path,
     settings: GkdSettings,
     checkpoints: Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> pd.DataFrame:
     """Train a model on a teacher's distributions, and save it as `sft.finetune` does.
 
@@ -89,6 +90,7 @@ def distil(
             train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
             processing_class=bare,
             peft_config=adapter(how),
+            callbacks=list(callbacks),
         )
         log = run(trainer)
         save(trainer, tokenizer, parent, how, out_dir)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 from datasets import Dataset
-from transformers import AutoTokenizer, set_seed
+from transformers import AutoTokenizer, TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from thinkscale.errors import ThinkscaleError
@@ -68,14 +68,15 @@ def finetune(
     out_dir: Path,
     settings: SftSettings,
     checkpoints: Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> pd.DataFrame:
     """Fine-tune a model on corpus rows and save it, merged, as safetensors.
 
     `rows` are taken as sound, as `models.recipes.traces` describes them. `out_dir` gets the model,
     its tokenizer and chat template, and `training.json` (settings, rows used and left out, tokens,
     seconds). checkpoints: where they are kept; a training that finds one goes on from there, with
-    the result it would have had. Returns the loss log (`training.run`; mean nats per token with
-    loss).
+    the result it would have had. callbacks: of the trainer, as `held_out.Watch`. Returns the loss
+    log (`training.run`; mean nats per token with loss).
     """
     started = time.perf_counter()
     tokenizer = AutoTokenizer.from_pretrained(parent)
@@ -96,6 +97,7 @@ def finetune(
             train_dataset=_dataset(examples),
             processing_class=tokenizer,
             peft_config=adapter(settings.training),
+            callbacks=list(callbacks),
         )
         log = run(trainer)
         save(trainer, tokenizer, parent, settings.training, out_dir)

@@ -23,6 +23,7 @@ from thinkscale.engines.transformers.loading import Loading, load_weights, open_
 from thinkscale.errors import ThinkscaleError
 
 METHODS = ("full", "lora", "qlora")
+_HELD_OUT = "held_out_"  # begins the names of what is measured of held-out items
 VERSIONS = ("torch", "transformers", "trl", "peft", "bitsandbytes")
 
 
@@ -162,13 +163,22 @@ def last_checkpoint(directory: Path) -> Path | None:
 def run(trainer: Trainer) -> pd.DataFrame:
     """Train, from the last checkpoint where there is one; returns what was logged, a row a step.
 
-    Columns: step, epoch, loss, learning_rate, tokens (seen so far, padding excluded).
+    Columns: step, epoch, loss, learning_rate, tokens (seen so far, padding excluded), and what a
+    `held_out.Watch` among the callbacks has measured.
     """
     last = last_checkpoint(Path(trainer.args.output_dir))
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    log = pd.DataFrame([entry for entry in trainer.state.log_history if "loss" in entry])
-    log = log.rename(columns={"num_input_tokens_seen": "tokens"})
-    return log[["step", "epoch", "loss", "learning_rate", "tokens"]].astype({"tokens": "int64"})
+    history = [entry for entry in trainer.state.log_history if _told(entry)]
+    log = pd.DataFrame(history).groupby("step", as_index=False).first()
+    # Trainers that count tokens themselves may begin anew where one goes on.
+    counted = "num_input_tokens_seen" if "num_input_tokens_seen" in log else "num_tokens"
+    log["tokens"] = log[counted].ffill().fillna(0).astype("int64")
+    measured = [name for name in log if name.startswith(_HELD_OUT)]
+    return log[["step", "epoch", "loss", "learning_rate", "tokens", *measured]]
+
+
+def _told(entry: Mapping[str, Any]) -> bool:
+    return "loss" in entry or any(name.startswith(_HELD_OUT) for name in entry)
 
 
 def save(trainer: Trainer, tokenizer, parent: Path, how: Training, out_dir: Path) -> None:
