@@ -929,7 +929,7 @@ def test_rewards_show_reward_accuracy_and_length():
     np.testing.assert_allclose(of_completions.get_ydata(), 0.3)
     np.testing.assert_allclose(length.lines[0].get_ydata()[1], 32)
     text = words(figure)
-    assert "zero: n = 20 steps, 20.0 thousand tokens, held-out accuracy 0.40 to 0.80" in text
+    assert "zero: n = 20 steps, 20 thousand tokens, held-out accuracy 0.40 to 0.80" in text
     assert "other: n = 20 steps" in text and "accuracy of what was rewarded" in text
     assert "one Wait forced" in text and "running means over 3 of them" in text
 

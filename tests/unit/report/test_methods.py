@@ -80,6 +80,16 @@ def test_a_corpus_that_a_model_wrote_is_told_with_what_was_kept():
     )
 
 
+def test_a_reinforced_model_is_told_with_its_rewards():
+    grpo = {"reward_weights": [1.0, 0.5], "num_generations": 4}
+    derive = {"parent": "one", "recipe": "grpo", "method": "full", "grpo": grpo}
+    text = written(**{"models.1": {"name": "two", "derive": derive}})
+    assert (
+        "`one` reinforced by GRPO [@deepseek2025r1], all weights, 300 steps of 4 prompts by 4 "
+        "completions, loss `dr_grpo`, rewards accuracy (1), format (0.5), learning rate 0.0001"
+    ) in text
+
+
 def test_only_statistics_that_were_used_are_described():
     assert "McNemar" not in written("accuracy") and "cons@k" not in written("accuracy")
     assert "[@mcnemar1947note]" in written("accuracy", "mcnemar")
