@@ -25,7 +25,10 @@ REASONER = Path(__file__).parents[3] / "resources/calibration/reasoner"
 PROMPT = {"template": "{stem}\n{options}", "option": " {label}){text}", "separator": ""}
 THINKING = {"answer_prompt": "\n\nAnswer:", "step_end": "\n"}
 SWEEP = Conditions(max_think=[0, 12, 30], min_think=[40], waits=[1]).model_dump()
-ENGINES = {"transformers": {"dtype": "float32", "device": "cpu"}}
+ENGINES = {
+    "transformers": {"dtype": "float32", "device": "cpu"},
+    "vllm": {"dtype": "float32", "device": "cpu", "vllm": {"sequences": 8}, "memory": 0.05},
+}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,6 +36,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module", params=ENGINES)
 def settings(request):
     """How the engine is named in a study."""
+    if request.param == "vllm":
+        pytest.importorskip("vllm", reason="vLLM has an environment of its own: `make test-vllm`")
     return {"engine": request.param, **ENGINES[request.param]}
 
 

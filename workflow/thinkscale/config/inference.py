@@ -152,6 +152,24 @@ class Thinking(Section):
         return f"{self.start.rstrip()}\n\n{self.end[0]}\n\n" if self.off is None else self.off
 
 
+class Vllm(Section):
+    """How vLLM runs a model, where it is the engine."""
+
+    tensor_parallel: Positive = setting(1, "GPUs that share every layer.", "GPUs")
+    pipeline_parallel: Positive = setting(
+        1, "Groups of GPUs that layers are spread over.", "groups"
+    )
+    memory_share: Annotated[float, Field(gt=0, le=1), NotASwitch] = setting(
+        0.9, "Share of each GPU's memory for weights, keys and values; `memory` goes before."
+    )
+    sequences: Positive = setting(256, "Chains and answers in one pass, at most.", "sequences")
+    options: dict[str, Any] = setting(
+        {},
+        "Other arguments of vLLM's `EngineArgs`, as `{kv_cache_dtype: fp8}`. What was sampled with "
+        "others is not used again.",
+    )
+
+
 class Inference(Section):
     """How a model is run."""
 
@@ -216,6 +234,7 @@ class Inference(Section):
         "probability of every option's label, at temperature 1 and without sampling a token; only "
         "for items with options. Default: nothing is read.",
     )
+    vllm: Vllm = setting(Vllm(), "How vLLM runs it.")
     max_answer_tokens: Positive = setting(64, "Tokens an answer may have.", "tokens")
     threads: Positive = setting(
         4, "CPU threads a job of this model may use; at most what `--cores` allows."

@@ -10,6 +10,7 @@ from thinkscale.errors import ThinkscaleError
 # By name, the module with the engine's `openable`.
 ENGINES = {
     "transformers": "thinkscale.engines.transformers.engine",
+    "vllm": "thinkscale.engines.vllm",
 }
 
 
