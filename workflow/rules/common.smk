@@ -254,6 +254,17 @@ def remote_code_trusted(wildcards):
     return model_config(wildcards.model).inference.trust_remote_code
 
 
+def needs_weights(model):
+    """Whether a model's weights are needed here: a server has its own."""
+    parents = [other.derive.parent for other in STUDY.models if other.derive is not None]
+    rewards = [s.model.name for s in STUDY.scorers if s.kind in ("orm", "prm") and s.model]
+    return model.inference.engine != "completions" or model.name in [*parents, *rewards]
+
+
+def weights_needed(wildcards):
+    return needs_weights(model_config(wildcards.model))
+
+
 def expected_fingerprint(wildcards):
     return model_config(wildcards.model).fingerprint
 
@@ -505,4 +516,5 @@ def planned(model):
         "offline": model.inference.offline,
         "trust_remote_code": model.inference.trust_remote_code,
         "fingerprint": model.fingerprint,
+        "weights": needs_weights(model),
     }

@@ -95,6 +95,7 @@ rule register_model:
     params:
         model=model_settings,
         fingerprint=expected_fingerprint,
+        weights=weights_needed,
         offline=works_offline,
         trust_remote_code=remote_code_trusted,
         code=code(

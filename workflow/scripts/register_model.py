@@ -17,5 +17,6 @@ with job(snakemake):
         offline=params.offline,
         trust_remote_code=params.trust_remote_code,
         fingerprint=params.fingerprint,
+        weights=params.weights,
     )
     Path(snakemake.output.record).write_text(json.dumps(record, indent=2) + "\n")

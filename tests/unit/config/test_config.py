@@ -20,7 +20,38 @@ from thinkscale.thinking.conditions import sweep
 CONFIG = Path(__file__).parents[3] / "config"
 
 
+SERVER = {"url": "http://127.0.0.1:8000", "software": "ollama"}
+SERVED = {"inference.engine": "completions", "inference.server": SERVER}
+
 FAULTS = {
+    "server without a URL": (
+        {"inference.engine": "completions"},
+        ["`inference`", "expected `server` with `engine: completions`: its `url` and `software`"],
+    ),
+    "server of no kind known": (
+        SERVED | {"inference.server": {**SERVER, "software": "tgi"}},
+        ["`inference.server.software`", "found 'tgi'", "'vllm', 'sglang', 'llama.cpp' or 'ollama'"],
+    ),
+    "URL without its scheme": (
+        SERVED | {"inference.server": {**SERVER, "url": "localhost:8000"}},
+        ["`inference.server.url`", "found 'localhost:8000'", "expected a URL as http://127.0.0.1"],
+    ),
+    "key in a URL": (
+        SERVED | {"inference.server": {**SERVER, "url": "http://me:key@host"}},
+        ["`inference.server.url`", "without a name and password in it"],
+    ),
+    "labels read of a server that gives text": (
+        SERVED | {"inference.readout": "options"},
+        ["`inference`", "expected no `readout` with ollama, which gives no probabilities of text"],
+    ),
+    "likelihoods of a server that gives text": (
+        SERVED | {"scorers": [{"name": "own", "kind": "likelihood"}]},
+        ["`scorers[0].kind`", "found 'likelihood'", "the server of one gives no probabilities"],
+    ),
+    "weights of a server quantized here": (
+        SERVED | {"inference.quantization": "4bit"},
+        ["`inference`", "expected no `quantization` or `device_map` with a server"],
+    ),
     "unknown key at the top": (
         {"modles": []},
         ["`modles`", "unknown key", "did you mean `models`?"],

@@ -1,10 +1,14 @@
 """What every engine holds to, asked of each in turn on the calibration model.
 
-An engine is added by its name and its settings in `ENGINES`; a fixture of that name may first
-start what it needs.
+An engine is added by a line in `ENGINES`. Servers that are up with the calibration model are asked
+too, where the environment variable THINKSCALE_TEST_SERVERS names them, as JSON:
+
+    {"a real one": {"url": "http://127.0.0.1:8080", "software": "llama.cpp"}}
 """
 
+import json
 import math
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import servers
 from thinkscale.calibration.bank import generate_bank
 from thinkscale.config.inference import Inference
 from thinkscale.config.sweep import Conditions
@@ -25,9 +30,23 @@ REASONER = Path(__file__).parents[3] / "resources/calibration/reasoner"
 PROMPT = {"template": "{stem}\n{options}", "option": " {label}){text}", "separator": ""}
 THINKING = {"answer_prompt": "\n\nAnswer:", "step_end": "\n"}
 SWEEP = Conditions(max_think=[0, 12, 30], min_think=[40], waits=[1]).model_dump()
+# By name, the settings of a study's `inference`; of a small server only its kind.
 ENGINES = {
     "transformers": {"dtype": "float32", "device": "cpu"},
-    "vllm": {"dtype": "float32", "device": "cpu", "vllm": {"sequences": 8}, "memory": 0.05},
+    "vllm": {
+        "engine": "vllm",
+        "dtype": "float32",
+        "device": "cpu",
+        "memory": 0.05,
+        "vllm": {"sequences": 8},
+    },
+    "small vllm": "vllm",
+    "small llama.cpp": "llama.cpp",
+    "small ollama": "ollama",
+    **{
+        name: {"engine": "completions", "server": server}
+        for name, server in json.loads(os.environ.get("THINKSCALE_TEST_SERVERS", "{}")).items()
+    },
 }
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -36,14 +55,19 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(scope="module", params=ENGINES)
 def settings(request):
     """How the engine is named in a study."""
+    engine = ENGINES[request.param]
     if request.param == "vllm":
         pytest.importorskip("vllm", reason="vLLM has an environment of its own: `make test-vllm`")
-    return {"engine": request.param, **ENGINES[request.param]}
+    if isinstance(engine, dict):
+        yield engine
+        return
+    with servers.running(engine) as small:
+        yield {"engine": "completions", "server": small.settings()}
 
 
 @pytest.fixture(scope="module")
 def bank():
-    return generate_bank(6, seed=5)
+    return generate_bank(4, seed=5)
 
 
 def prepared(settings, items, temperature=0.0, sweep=SWEEP, **more) -> Prepared:
@@ -99,6 +123,11 @@ def answered(engine, requests) -> list[Completion]:
     return [done[ticket] for ticket in range(len(requests))]
 
 
+def longest(asked, thought) -> tuple[Request, tuple[int, ...]]:
+    """The request with the longest thought, and that."""
+    return max(zip(asked, (t.ids for t in thought), strict=True), key=lambda pair: len(pair[1]))
+
+
 def drawn(completion: Completion) -> tuple[int, ...]:
     return completion.ids + completion.end_ids
 
@@ -124,8 +153,7 @@ def test_thinking_ends_at_its_marker_which_is_told_apart(asked, thought):
 
 
 def test_a_stop_sequence_of_several_tokens_ends_where_all_of_it_stands(greedy, asked, thought):
-    request, ids = asked[0], thought[0].ids
-    assert len(ids) > 12
+    request, ids = longest(asked, thought)
     # Found late, though its first token and its last may come before; the longest counts.
     stop = next(ids[n : n + 3] for n in range(6, len(ids) - 3) if ids[n] in ids[:n])
     first = next(n for n in range(len(ids)) if ids[n : n + 3] == stop)
@@ -171,8 +199,8 @@ def test_forks_of_a_row_do_not_disturb_each_other(greedy, asked, thought):
 # ------------------------------------------------------------------ noise
 
 
-def test_the_same_request_draws_the_same_and_other_rows_draw_otherwise(sampling, asked):
-    request = replace(asked[0], stops=(), max_new=20)
+def test_the_same_request_draws_the_same_and_other_rows_draw_otherwise(sampling, asked, thought):
+    request = replace(longest(asked, thought)[0], stops=(), max_new=20)
     rows = [replace(request, noise=noise_key(1, "a row", sample)) for sample in range(4)]
     first = [answered(sampling, [row])[0] for row in rows]
     assert [answered(sampling, [row])[0] for row in reversed(rows)] == first[::-1]
@@ -197,8 +225,10 @@ def test_a_seed_is_of_the_row_and_of_the_position():
 # ------------------------------------------------------------------ reading
 
 
-def test_what_is_read_are_the_model_s_own_probabilities(greedy, asked, thought):
+def test_what_is_read_are_the_model_s_own_probabilities(ready, greedy, asked, thought):
     """Of continuations of one token and of several; the likeliest token is what greedy takes."""
+    if not ready.engine.reads:
+        pytest.skip("gives no probabilities of given text")
     request = replace(asked[0], stops=(), max_new=0)
     a, b, c = thought[0].ids[:3]
     others = tuple(token for token in range(5, 25) if token not in (a, b, c))

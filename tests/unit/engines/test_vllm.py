@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import tiny
 from thinkscale.calibration.bank import generate_bank
@@ -124,3 +125,18 @@ def test_places_to_read_at_are_those_from_which_continuations_go_on(monkeypatch)
     assert list(engine._places(read)) == [
         ((), (1, 3)), ((), (4,)), ((1,), (2,)), ((1, 2), (5,)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"quantization": "8bit"}, "no `quantization` or `device_map` with vllm"),
+        ({"device_map": "auto"}, "no `quantization` or `device_map` with vllm"),
+        ({"device": "cuda:1"}, "CUDA_VISIBLE_DEVICES"),
+        ({"vllm": {"memory_share": 1.5}}, "memory_share"),
+        ({"vllm": {"tensor_parallel": 0}}, "tensor_parallel"),
+    ],
+)
+def test_what_it_does_not_take_is_refused_in_the_study(given, expected):
+    with pytest.raises(ValidationError, match=expected):
+        Inference(engine="vllm", **given)

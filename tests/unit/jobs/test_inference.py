@@ -1,5 +1,7 @@
 """A model's part of a study: its labels spelled, read, and read later from a journal."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,3 +86,21 @@ def test_what_is_read_is_the_label_s_probability_behind_the_answer_prompt(direct
 def test_labels_that_cannot_be_read_are_named_before_a_model_loads(directory, labels, said):
     with pytest.raises(ThinkscaleError, match=said):
         prepared(directory, items(*labels), readout="options")
+
+
+def test_a_model_that_a_server_runs_needs_no_weights_here(directory, tmp_path):
+    bare = shutil.copytree(directory, tmp_path / "bare")
+    (bare / "model.safetensors").unlink()
+    with pytest.raises(ThinkscaleError, match="holds no"):
+        register("m", bare)
+    record = register("m", bare, weights=False)
+    server = {"url": "http://127.0.0.1:1", "software": "vllm"}
+    how = {"engine": "completions", "context": 230, "max_answer_tokens": 6}
+
+    def made(**more):
+        settings = Inference(server={**server, **more}, **how)
+        return prepare(record, items("A"), settings, CONDITIONS, seed=3)
+
+    assert made().work.prompts == prepared(directory, items("A")).work.prompts
+    assert made().parameters is None and made(parameters=7).parameters == 7
+    assert prepared(directory, items("A")).parameters > 1000

@@ -51,6 +51,19 @@ def test_sentences_follow_the_configuration():
     assert "thought about once (greedily, " in greedy and "deepseek" not in greedy
 
 
+def test_engines_are_named_where_one_is_not_the_embedded_one():
+    assert "Engines" not in written()
+    server = {"url": "http://127.0.0.1:1", "software": "ollama"}
+    own = {"engine": "completions", "server": server}
+    text = written(**{"models.0": {"name": "one", "path": str(BASE), "inference": own}})
+    assert "**Engines.** Run were `one` by an Ollama server; `two` by transformers. " in text
+    assert "With `one` text was exchanged and not tokens (`exact_tokens` is false)" in text
+    server = {"url": "http://127.0.0.1:1", "software": "vllm"}
+    text = written(**{"inference.engine": "completions", "inference.server": server})
+    assert "Run were `one` and `two` by a vLLM server [@kwon2023vllm]. " in text
+    assert "a seed for each request" in text and "exact_tokens" not in text
+
+
 def test_only_statistics_that_were_used_are_described():
     assert "McNemar" not in written("accuracy") and "cons@k" not in written("accuracy")
     assert "[@mcnemar1947note]" in written("accuracy", "mcnemar")

@@ -16,6 +16,7 @@ RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", flags=re.MULT
 
 # Of an extra that no environment has: who reads or writes its logs is told what to install.
 OPTIONAL = {"inspect_ai"}
+NAMED_MODULE = re.compile(r'"(thinkscale(?:\.\w+)+)"')  # in a registry
 ANY_MODULE = re.compile(r'import_module\(f"thinkscale\.(\w+)\.')  # whichever a rule's name says
 
 
@@ -44,6 +45,9 @@ def imported(path: Path, seen: set[Path]) -> set[str]:
     text = path.read_text()
     for room in ANY_MODULE.findall(text):
         for module in WORKFLOW.glob(f"thinkscale/{room}/**/*.py"):
+            found |= imported(module, seen)
+    for name in NAMED_MODULE.findall(text):
+        for module in library_files(name):
             found |= imported(module, seen)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

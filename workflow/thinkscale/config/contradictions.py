@@ -243,6 +243,13 @@ def _scorer_contradictions(study: Study, scorer: Scorer, key: str) -> Iterable[s
         which = "reward model of kind" if rewards else "model that is a"
         yield f"`{key}.model`: missing; expected the {which} {scorer.kind!r}"
     running = [model.name for model in study.models if model.runs]
+    asked = [m for m in study.models if m.runs] if scorer.kind in ("likelihood", "readout") else []
+    asked += [scorer.model] if scorer.kind == "judge" and scorer.model is not None else []
+    if deaf := [model.name for model in asked if not model.inference.reads]:
+        yield (
+            f"`{key}.kind`: found {scorer.kind!r}, and the server of {deaf[0]} gives no "
+            "probabilities of text; expected another scorer or server"
+        )
     if scorer.kind == "recorded" and running:
         yield (
             f"`{key}.kind`: found 'recorded', and {running[0]} is run here; expected it in a study "

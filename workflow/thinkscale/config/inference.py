@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic.types import StrictBool
 
 from thinkscale.config import hub_keys
 from thinkscale.config.presets.families import PRESETS
 from thinkscale.config.section import (
+    URL_PATTERN,
     Device,
     NonNegative,
     NotASwitch,
@@ -170,6 +171,41 @@ class Vllm(Section):
     )
 
 
+class Server(Section):
+    """A completion server that is up already; `batch_size` requests are with it at a time."""
+
+    url: Annotated[str, StringConstraints(pattern=URL_PATTERN)] = setting(
+        ..., "Where it is, without the path of what is called, as `http://127.0.0.1:8000`."
+    )
+    software: Literal["vllm", "sglang", "llama.cpp", "ollama"] = setting(
+        ...,
+        "What it is. All but `ollama` are given token ids and give them; `ollama` takes and gives "
+        "text, so that its token counts are those of the text, counted again (`exact_tokens` is "
+        "false).",
+    )
+    model: Text | None = setting(
+        None, "The name it knows the model by. Default: the only model it has."
+    )
+    key_variable: Text | None = setting(
+        None,
+        "Name of the environment variable that holds its key; the key itself is never written "
+        "anywhere. Default: no key is sent.",
+    )
+    parameters: Positive | None = setting(
+        None,
+        "How many parameters the model has, for what is counted in FLOPs. Default: those of the "
+        "weights in the model's directory, where it has some.",
+    )
+    timeout: Annotated[float, Field(gt=0), NotASwitch] = setting(
+        600.0, "How long it may say nothing before a request is sent again.", "seconds"
+    )
+    attempts: Positive = setting(
+        6,
+        "How often a request is sent, at most, where the server is busy or lost; each time after "
+        "a longer pause.",
+    )
+
+
 class Inference(Section):
     """How a model is run."""
 
@@ -178,6 +214,7 @@ class Inference(Section):
         "What runs the model: `transformers`, embedded; `vllm`, embedded too, for GPUs; "
         "`completions`, a server that is up already.",
     )
+    server: Server | None = setting(None, "The server of `completions`.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
         "auto", "Number type of the weights; `auto` takes the checkpoint's."
     )
@@ -244,6 +281,37 @@ class Inference(Section):
     )
     prompt: Prompt = setting(Prompt(), "How an item becomes the user's turn.")
     thinking: Thinking = setting(Thinking(), "Markers of thinking and forced strings.")
+
+    @model_validator(mode="after")
+    def _has_a_server_to_call(self) -> "Inference":
+        if self.engine == "completions" and self.server is None:
+            raise ValueError("`server` with `engine: completions`: its `url` and `software`")
+        if self.engine == "completions" and (self.quantization or self.device_map):
+            raise ValueError("no `quantization` or `device_map` with a server, which decides both")
+        if self.readout and not self.reads:
+            raise ValueError(
+                f"no `readout` with {self.server.software}, which gives no probabilities of text"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_devices_to_vllm(self) -> "Inference":
+        if self.engine == "vllm" and (self.quantization or self.device_map):
+            raise ValueError(
+                "no `quantization` or `device_map` with vllm, which takes a checkpoint as it is "
+                "quantized, and GPUs by `vllm.tensor_parallel` and `vllm.pipeline_parallel`"
+            )
+        if self.engine == "vllm" and ":" in self.device:
+            raise ValueError(
+                f"`device: {self.device.partition(':')[0]}` with vllm, and the GPUs it may see in "
+                "CUDA_VISIBLE_DEVICES"
+            )
+        return self
+
+    @property
+    def reads(self) -> bool:
+        """Whether what runs the model gives probabilities of given text."""
+        return self.engine != "completions" or self.server.software in ("vllm", "llama.cpp")
 
     @field_validator("device_map")
     @classmethod

@@ -35,12 +35,14 @@ GRADER_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*(:[^\s:/]+)?$"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 COLOUR_PATTERN = r"^#[0-9a-fA-F]{6}$"
 _DEVICE_PATTERN = r"^(auto|cpu|mps|(cuda|xpu)(:[0-9]+)?)$"
+URL_PATTERN = r"^https?://[^/\s?#@]+(/[^\s?#]*)?$"
 _FINGERPRINT_PATTERN = r"^[0-9a-f]{64}$"
 EXPECTED = {
     NAME_PATTERN: "a name: letters, digits, `.`, `_`, `-`, beginning with a letter or digit",
     GRADER_PATTERN: "a grader's name, or a source and a score of a log, as `lm_eval:exact_match`",
     COLOUR_PATTERN: "a colour as '#rrggbb', in quotes",
     _DEVICE_PATTERN: "auto, cpu, cuda, cuda:0 …",
+    URL_PATTERN: "a URL as http://127.0.0.1:8000, without a name and password in it",
     _FINGERPRINT_PATTERN: "64 hexadecimal digits",
 }
 

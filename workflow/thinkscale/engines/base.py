@@ -164,6 +164,7 @@ class Openable:
     values: a part of the journal's key. versions: of what computes them, where it is known.
     device: the kind of device the model runs on. open: loads the weights, or calls on the server.
     in_flight: rows that it is to have at a time; None: as many as make a batch, twice.
+    reads: whether it answers requests that read.
     """
 
     name: str
@@ -173,6 +174,7 @@ class Openable:
     device: str
     open: Callable[[], Engine]
     in_flight: int | None = None
+    reads: bool = True
 
 
 def noise_key(seed: int, item_id: str, sample: int) -> bytes:

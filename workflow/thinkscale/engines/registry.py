@@ -9,6 +9,7 @@ from thinkscale.errors import ThinkscaleError
 
 # By name, the module with the engine's `openable`.
 ENGINES = {
+    "completions": "thinkscale.engines.completions.engine",
     "transformers": "thinkscale.engines.transformers.engine",
     "vllm": "thinkscale.engines.vllm",
 }

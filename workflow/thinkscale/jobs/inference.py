@@ -43,6 +43,13 @@ class Prepared:
         verify(self.record)
         return self.engine.open()
 
+    @property
+    def parameters(self) -> int | None:
+        """How many the model has, by its files or by what is said of a server's; else unknown."""
+        server = self.settings.server
+        said = None if server is None else server.parameters
+        return said or parameters(Path(self.record["directory"])) or None
+
     def journal(self, directory: Path, writer: str) -> Journaled:
         return Journaled(
             self.open,
@@ -194,7 +201,8 @@ def checkpoint_of(record: Mapping[str, Any], settings: Inference) -> Checkpoint:
         settings.quantization,
         settings.trust_remote_code,
     )
-    return open_checkpoint(Path(record["directory"]), loading, settings.context)
+    weights = settings.engine != "completions"
+    return open_checkpoint(Path(record["directory"]), loading, settings.context, weights)
 
 
 def configured_sweep(conditions: Mapping[str, Any]) -> dict[str, Condition]:
@@ -228,7 +236,7 @@ def run(
         recalled=journal.recalled,
         device=prepared.engine.device,
         model=model,
-        parameters=parameters(Path(prepared.record["directory"])),
+        parameters=prepared.parameters,
         shard=shard,
     )
     return thought, usage

@@ -66,7 +66,7 @@ def usage_record(
     recalled: int,
     device: str,
     model: str,
-    parameters: int,
+    parameters: int | None,
     shard: int,
 ) -> dict[str, Any]:
     """Return what a job took and gave, as JSON values.

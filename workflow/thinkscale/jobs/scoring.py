@@ -91,7 +91,7 @@ def open_scorers(
     own = [scorer["name"] for scorer in scorers if scorer["kind"] in ("likelihood", "readout")]
     thinker, *shares = share(policy, 1 + len(own)) if own else [policy]
     reads_itself = dict(zip(own, shares, strict=True))
-    size = parameters(Path(part.prepared.record["directory"]))
+    size = part.prepared.parameters
     engines, sizes = {}, {}
     for scorer in scorers:
         name = scorer["name"]

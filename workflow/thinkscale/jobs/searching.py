@@ -18,7 +18,6 @@ from thinkscale.jobs.inference import Prepared, prompts_of
 from thinkscale.jobs.plan import Work, recalled
 from thinkscale.jobs.progress import Progress
 from thinkscale.jobs.scoring import Part, open_scorers
-from thinkscale.models.size import parameters
 from thinkscale.thinking.prompts import Instruction, encode_prompt, step_ends
 from thinkscale.thinking.strategies.candidate import Task, in_steps
 from thinkscale.thinking.strategies.search import Read, Search, Searched, expand, searches
@@ -60,7 +59,7 @@ def search_items(
     ends = step_ends(tokenizer, step_end, work.forcing.think_end)
     instructed = instructed_prompts(prepared, items, wanted)
     tasks = tasks_of(work, instructed, ends)
-    size = parameters(Path(record["directory"]))
+    size = prepared.parameters
     journal = prepared.journal(directory, f"search-{shard}-of-{shards}")
     progress = Progress(record["name"], len(tasks), journal.usage, verb="search")
     cut = partial(in_steps, step_ends=ends)

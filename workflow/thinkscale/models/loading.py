@@ -16,15 +16,17 @@ def bring(
     offline: bool,
     trust_remote_code: bool,
     fingerprint: str | None,
+    weights: bool = True,
 ) -> dict[str, Any]:
     """The record of a model as the configuration names it; see `register`.
 
-    made: where the model lies that a recipe of the study makes. Raises ThinkscaleError as `fetch`
+    made: where the model lies that a recipe of the study makes. weights: whether they are needed
+    here. Raises ThinkscaleError as `fetch`
     and `register` do.
     """
     hub, revision, derive = model["hub"], model["revision"], model["derive"]
     if hub is not None:
-        directory = fetch(hub, revision, trust_remote_code, offline)
+        directory = fetch(hub, revision, trust_remote_code, offline, weights)
     else:
         directory = Path(model["path"]) if derive is None else made
     return register(
@@ -35,10 +37,17 @@ def bring(
         parent=derive and derive["parent"],
         fingerprint=fingerprint,
         trust_remote_code=trust_remote_code,
+        weights=weights,
     )
 
 
-def fetch(hub: str, revision: str, trust_remote_code: bool, offline: bool = False) -> Path:
+def fetch(
+    hub: str,
+    revision: str,
+    trust_remote_code: bool,
+    offline: bool = False,
+    weights: bool = True,
+) -> Path:
     """Return the local directory of a hub model at a commit, downloading what is not cached.
 
     offline: never ask the hub.
@@ -53,7 +62,7 @@ def fetch(hub: str, revision: str, trust_remote_code: bool, offline: bool = Fals
             snapshot_download(
                 hub,
                 revision=revision,
-                allow_patterns=wanted(trust_remote_code),
+                allow_patterns=wanted(trust_remote_code, weights),
                 # Folders hold the same weights in other formats. A model's code may lie in some.
                 ignore_patterns=None if trust_remote_code else ["*/*"],
                 local_files_only=offline,

@@ -11,7 +11,8 @@ from thinkscale.engines.transformers.directory import check_directory
 from thinkscale.errors import ThinkscaleError
 
 # Weights, architecture, tokenizer and chat template; nothing pickled, no code.
-_WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+_WEIGHTS = "*.safetensors"
+_WANTED = (_WEIGHTS, "*.json", "*.jinja", "*.model", "*.txt")
 _CODE = "*.py"  # wanted only where the model's own code is trusted
 _NOT_CONTENT = {"training.json"}  # says how a derived model came about, seconds among it
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -26,15 +27,16 @@ def register(
     parent: str | None = None,
     fingerprint: str | None = None,
     trust_remote_code: bool = False,
+    weights: bool = True,
 ) -> dict[str, Any]:
     """Return the record of a model directory: its files' SHA-256 and their common fingerprint.
 
-    fingerprint: the one it must have, if any.
+    fingerprint: the one it must have, if any. weights: whether they must be among the files.
     Raises ThinkscaleError if the directory is not what `check_directory` expects, if a file of a
     hub model is not what its commit says, or if the fingerprint is another.
     """
     try:
-        check_directory(directory, trust_remote_code)
+        check_directory(directory, trust_remote_code, weights)
         files = _content(directory, trust_remote_code)
         digests = {path.name: file_sha256(path) for path in files}
         if hub is not None:
@@ -98,9 +100,10 @@ def tokenizer_digest(record: Mapping[str, Any]) -> str:
     return combined_sha256((n, d) for n, d in files if n == "tokenizer.json")
 
 
-def wanted(trust_remote_code: bool) -> list[str]:
+def wanted(trust_remote_code: bool, weights: bool = True) -> list[str]:
     """Patterns of the names of files that decide what a model says."""
-    return [*_WANTED, _CODE] if trust_remote_code else list(_WANTED)
+    names = [*_WANTED, _CODE] if trust_remote_code else list(_WANTED)
+    return names if weights else [name for name in names if name != _WEIGHTS]
 
 
 def _content(directory: Path, trust_remote_code: bool) -> list[Path]:

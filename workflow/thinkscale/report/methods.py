@@ -53,6 +53,13 @@ STATISTICS = {
     "overlap_summary": "Items were looked for in the corpora by n-grams of tokens "
     "[@brown2020language].",
 }
+_RUN_BY = {
+    "vllm": "vLLM [@kwon2023vllm]",
+    "vllm server": "a vLLM server [@kwon2023vllm]",
+    "sglang server": "an SGLang server",
+    "llama.cpp server": "llama.cpp's server",
+    "ollama server": "an Ollama server",
+}
 PACKAGES = {  # what is cited of the packages that a study's results may come from
     "snakemake": "molder2021sustainable",
     "torch": "paszke2019pytorch",
@@ -77,6 +84,7 @@ def methods(
     tables : those it has, by name
     """
     parts = [_models(study), _items(study, tables), _thinking(study), _grading(study)]
+    parts[1:1] = _engines(study)
     if study["strategies"]:
         parts.append(_strategies(study))
     if used := [said for name, said in STATISTICS.items() if name in tables]:
@@ -106,6 +114,34 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
     revision = f" at revision {code(model['revision'])}" if model.get("revision") else ""
     cited = " [@deepseek2025r1]" if "deepseek-r1" in str(source).lower() else ""
     return f"{code(source)}{revision}{cited}"
+
+
+def _engines(study: Mapping[str, Any]) -> Iterator[str]:
+    """What ran the models, where that is not this study's own process for all of them."""
+    by: dict[str, list[str]] = {}
+    for model in study["models"]:
+        run = model["inference"]
+        if model["responses"] is None and (model["derive"] or {}).get("recipe") != "reward_model":
+            server = run["engine"] == "completions"
+            who = f"{run['server']['software']} server" if server else run["engine"]
+            by.setdefault(who, []).append(code(model["name"]))
+    if set(by) <= {"transformers"}:
+        return
+    said = [f"{_or(names, 'and')} by {_RUN_BY.get(who, who)}" for who, names in by.items()]
+    text = f"**Engines.** Run were {'; '.join(said)}."
+    if by.keys() - {"transformers"}:
+        text += (
+            " Where transformers was not used, noise comes from a seed for each request, made of "
+            "the study's seed, the item, the sample and the position."
+        )
+    if names := by.get("ollama server"):
+        text += (
+            f" With {_or(names, 'and')} text was exchanged and not tokens (`exact_tokens` is "
+            "false): tokens are those of the text, counted again by the model's tokenizer, and "
+            "where one text was put behind another, the server may have read other tokens there "
+            "than the model wrote."
+        )
+    yield text
 
 
 def _items(study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:

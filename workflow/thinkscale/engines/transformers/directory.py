@@ -10,15 +10,17 @@ from thinkscale.errors import ThinkscaleError
 _SHARD = re.compile(r"[^/\\]+\.safetensors")
 
 
-def check_directory(directory: Path, trust_remote_code: bool = False) -> None:
+def check_directory(directory: Path, trust_remote_code: bool = False, weights: bool = True) -> None:
     """Raise ThinkscaleError unless a directory is a whole model that can be loaded safely.
 
     That is: a config, a tokenizer, safetensors weights with all their shards; nothing that
-    transformers would unpickle, add to the weights by itself, or fetch from elsewhere.
+    transformers would unpickle, add to the weights by itself, or fetch from elsewhere. weights:
+    whether they are needed here; a server has its own.
     """
     if not (directory / "config.json").is_file():
         raise ThinkscaleError(f"{directory} holds no config.json; expected a model's directory")
-    weight_files(directory)
+    if weights:
+        weight_files(directory)
     if not any(directory.glob("tokenizer*")):
         raise ThinkscaleError(f"{directory} holds no tokenizer")
     if (directory / "adapter_config.json").is_file():

@@ -80,14 +80,17 @@ class Checkpoint:
         }
 
 
-def open_checkpoint(path: Path, loading: Loading, context: int | None = None) -> Checkpoint:
+def open_checkpoint(
+    path: Path, loading: Loading, context: int | None = None, weights: bool = True
+) -> Checkpoint:
     """Read everything of a model directory but its weights.
 
     context: tokens that prompt, thinking and answer may have together; default: the model's window.
+    weights: whether they will be loaded; a model that others run needs none here.
     Raises ThinkscaleError if the directory is no whole model (`check_directory`), if `context`
     exceeds its window, or if it cannot be quantized as asked.
     """
-    check_directory(path, loading.trust_remote_code)
+    check_directory(path, loading.trust_remote_code, weights)
     if loading.trust_remote_code:
         warnings.warn(
             f"{path}: running Python code that comes with the model (trust_remote_code)",
@@ -98,7 +101,7 @@ def open_checkpoint(path: Path, loading: Loading, context: int | None = None) ->
         config = AutoConfig.from_pretrained(path, **local)
         tokenizer = AutoTokenizer.from_pretrained(path, **local)
         eos = _eos_ids(path, config, tokenizer)
-        dtype = _dtype_name(path, config, loading.dtype)
+        dtype = _dtype_name(path, config, loading.dtype) if weights else loading.dtype
     _check_quantization(path, config, loading.quantization)
     window = getattr(config.get_text_config(), "max_position_embeddings", None) or context
     if window is None:
