@@ -15,7 +15,8 @@ import numpy as np
 
 import measure
 from measure import Run, Section, in_turns, ratio, seconds, spread, timed
-from thinkscale.engines.base import Engine, Ids, Sampling
+from thinkscale.engines.base import Engine, Ids, Request, Sampling, noise_key
+from thinkscale.engines.drive import Asking, drive
 from thinkscale.engines.transformers.loading import Loading, open_checkpoint
 from thinkscale.engines.vllm import open_engine, versions
 from thinkscale.thinking.budget import Forcing
@@ -44,6 +45,26 @@ class Study:
             context=self.context, samples=1, seed=1, in_flight=len(self.prompts),
         )  # fmt: skip
         return engine.usage().sampled - before
+
+    def alone(self, engine: Engine, condition: Condition) -> int:
+        """Run one condition by itself, its thinking no longer than its budget."""
+        if condition.max_think is None:
+            return self.tokens(engine, {"alone": condition})
+        before = engine.usage().sampled
+        rows = (
+            (item, self._cut(prompt, noise_key(1, item, 0), condition.max_think))
+            for item, prompt in self.prompts.items()
+        )
+        for _ in drive(rows, engine, len(self.prompts)):
+            pass
+        return engine.usage().sampled - before
+
+    def _cut(self, prompt: Ids, noise: bytes, budget: int) -> Asking[None]:
+        forced = self.forcing
+        [said] = yield [Request(prompt, budget, forced.think_end, noise, 0)]
+        cut = said.stop == "length"
+        end = forced.forced_end(said.ids) if cut else forced.think_end[0]
+        yield [Request(prompt + said.ids + end, forced.max_answer, (), noise, said.sampled)]
 
 
 def main() -> None:
@@ -128,7 +149,7 @@ def one_chain(engine: Engine, study: Study, model: str, repetitions: int) -> Sec
         return study.tokens(engine, study.conditions)
 
     def run_by_run() -> int:
-        return sum(study.tokens(engine, {n: c}) for n, c in study.conditions.items())
+        return sum(study.alone(engine, condition) for condition in study.conditions.values())
 
     forget = engine.engine.reset_prefix_cache
     contenders = {"one chain": at_once, "a run per condition": run_by_run}
@@ -159,8 +180,8 @@ def one_chain(engine: Engine, study: Study, model: str, repetitions: int) -> Sec
             f"{device_name()}; {versions()}. Natural thinking, "
             f"{sum(c.max_think is not None for c in study.conditions.values())} equally spaced "
             f"budgets and {len(WAITS)} numbers of waits; all rows in flight.",
-            "A run per condition, as s1 does it: each thinks from the prompt to its own end and "
-            "answers, on the same engine, warm and with prefix caching; the cache is emptied "
+            "A run per condition, as s1 does it: each thinks from the prompt to its budget or its "
+            "end and answers, on the same engine, warm and with prefix caching; the cache is emptied "
             "before each repetition. What a process for each would take to start is not in it.",
             f"Median (range) of {repetitions} repetitions, in turns in one run.",
         ],
