@@ -181,8 +181,8 @@ def one_chain(engine: Engine, study: Study, model: str, repetitions: int) -> Sec
             f"{sum(c.max_think is not None for c in study.conditions.values())} equally spaced "
             f"budgets and {len(WAITS)} numbers of waits; all rows in flight.",
             "A run per condition, as s1 does it: each thinks from the prompt to its budget or its "
-            "end and answers, on the same engine, warm and with prefix caching; the cache is emptied "
-            "before each repetition. What a process for each would take to start is not in it.",
+            "end and answers, on the same engine, warm and with prefix caching; the cache is "
+            "emptied before each repetition. Starting a process for each is not in it.",
             f"Median (range) of {repetitions} repetitions, in turns in one run.",
         ],
     )
