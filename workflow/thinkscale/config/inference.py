@@ -153,6 +153,24 @@ class Thinking(Section):
         return f"{self.start.rstrip()}\n\n{self.end[0]}\n\n" if self.off is None else self.off
 
 
+class Vllm(Section):
+    """How vLLM runs a model, where it is the engine."""
+
+    tensor_parallel: Positive = setting(1, "GPUs that share every layer.", "GPUs")
+    pipeline_parallel: Positive = setting(
+        1, "Groups of GPUs that layers are spread over.", "groups"
+    )
+    memory_share: Annotated[float, Field(gt=0, le=1), NotASwitch] = setting(
+        0.9, "Share of each GPU's memory for weights, keys and values; `memory` goes before."
+    )
+    sequences: Positive = setting(256, "Chains and answers in one pass, at most.", "sequences")
+    options: dict[str, Any] = setting(
+        {},
+        "Other arguments of vLLM's `EngineArgs`, as `{kv_cache_dtype: fp8}`. What was sampled with "
+        "others is not used again.",
+    )
+
+
 class Server(Section):
     """A completion server that is up already; `batch_size` requests are with it at a time."""
 
@@ -253,6 +271,7 @@ class Inference(Section):
         "probability of every option's label, at temperature 1 and without sampling a token; only "
         "for items with options. Default: nothing is read.",
     )
+    vllm: Vllm = setting(Vllm(), "How vLLM runs it.")
     max_answer_tokens: Positive = setting(64, "Tokens an answer may have.", "tokens")
     threads: Positive = setting(
         4, "CPU threads a job of this model may use; at most what `--cores` allows."
@@ -272,6 +291,20 @@ class Inference(Section):
         if self.readout and not self.reads:
             raise ValueError(
                 f"no `readout` with {self.server.software}, which gives no probabilities of text"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_devices_to_vllm(self) -> "Inference":
+        if self.engine == "vllm" and (self.quantization or self.device_map):
+            raise ValueError(
+                "no `quantization` or `device_map` with vllm, which takes a checkpoint as it is "
+                "quantized, and GPUs by `vllm.tensor_parallel` and `vllm.pipeline_parallel`"
+            )
+        if self.engine == "vllm" and ":" in self.device:
+            raise ValueError(
+                f"`device: {self.device.partition(':')[0]}` with vllm, and the GPUs it may see in "
+                "CUDA_VISIBLE_DEVICES"
             )
         return self
 

@@ -143,12 +143,17 @@ class Sampling:
 
 
 class Model(Protocol):
-    """A model without its weights. `context` in tokens; `eos`: every id that ends a turn."""
+    """A model without its weights. `context` in tokens; `eos`: every id that ends a turn.
+
+    dtype_name: of its weights, `auto` resolved. device_type: what it would run on, `cpu`, `cuda` …
+    """
 
     path: Path
     tokenizer: Any
     eos: frozenset[int]
     context: int
+    dtype_name: str
+    device_type: str
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,7 @@ class Openable:
     identity: what decides its tokens apart from the request, the weights and `Sampling`, as JSON
     values: a part of the journal's key. versions: of what computes them, where it is known.
     device: the kind of device the model runs on. open: loads the weights, or calls on the server.
+    in_flight: rows that it is to have at a time; None: as many as make a batch, twice.
     reads: whether it answers requests that read.
     """
 
@@ -167,6 +173,7 @@ class Openable:
     versions: str
     device: str
     open: Callable[[], Engine]
+    in_flight: int | None = None
     reads: bool = True
 
 

@@ -11,6 +11,7 @@ from thinkscale.errors import ThinkscaleError
 ENGINES = {
     "completions": "thinkscale.engines.completions.engine",
     "transformers": "thinkscale.engines.transformers.engine",
+    "vllm": "thinkscale.engines.vllm",
 }
 
 

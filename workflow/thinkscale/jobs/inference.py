@@ -219,7 +219,7 @@ def run(
             model,
             engine=journal,
             decode=prepared.checkpoint.tokenizer.decode,
-            in_flight=2 * prepared.settings.batch_size,
+            in_flight=prepared.engine.in_flight or 2 * prepared.settings.batch_size,
             watch=progress.watch,
             **vars(work),
         )
