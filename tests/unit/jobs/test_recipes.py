@@ -46,12 +46,3 @@ def test_who_learns_answers_alone_guesses(measured):
     right = measured("answers", 40, reasoning="none")["natural"]
     share = clustered_share(right, right.index.get_level_values("item_id"), 0.99)
     assert share.lower < 0.2 < share.upper  # one of five options
-
-
-@pytest.mark.dear
-def test_a_forced_wait_costs_who_learned_the_shortcut_more_than_who_learned_the_journey(measured):
-    lost = {}
-    for name, reasoning in (("journey", "whole"), ("shortcut", "last_pass")):
-        right = measured(name, 60, reasoning=reasoning)
-        lost[name] = (right["natural"] - right["waits=1"]).mean()
-    assert lost["shortcut"] > lost["journey"] + 0.05
