@@ -59,7 +59,7 @@ def test_each_training_has_a_line_and_what_is_not_known_is_said():
 def test_of_a_model_of_the_hub_its_configuration_is_enough(tmp_path, monkeypatch):
     cache = tmp_path / "models--owner--model" / "snapshots" / ("0" * 40)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ThinkscaleError, match=r"hub model owner/model .* `offline` is true"):
+    with pytest.raises(ThinkscaleError, match=r"hub model owner/model .*`offline` is true"):
         config_file(HUB, offline=True)
     SMALL.save_pretrained(cache)
     assert config_file(HUB, offline=True) == cache / "config.json"

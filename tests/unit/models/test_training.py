@@ -92,7 +92,7 @@ def test_held_out_items_are_measured_before_and_while_it_trains(tmp_path, one_th
     derivation = Derivation(
         parent="base", corpus="traces", eval_steps=2, held_out={"n": 6}, method="full"
     )
-    how = (Inference(temperature=1.0, max_answer_tokens=4, context=100), Conditions().model_dump())
+    how = (Inference(temperature=1.0, max_answer_tokens=4), Conditions().model_dump())
     callback = watch(record, derivation, *how, ("choice", None, None), 0)
     settings = SftSettings(Training("full", max_steps=3, batch_size=4, log_every=3))
     log = finetune(
@@ -143,7 +143,8 @@ def train(recipe: str, parent: Path, directory: Path) -> Path:
         log = finetune(parent, ROWS, out, SftSettings(RESUMED), checkpoints)
     else:
         settings = GkdSettings(RESUMED, max_completion_length=6)
-        log = distil(parent, parent, [r["question"] for r in ROWS], out, settings, checkpoints)
+        teacher = tiny.save(directory / "teacher", "qwen2", seed=1)
+        log = distil(parent, teacher, [r["question"] for r in ROWS], out, settings, checkpoints)
     log.to_csv(out / "log.csv")
     return out
 

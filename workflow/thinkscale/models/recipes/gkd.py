@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 from datasets import Dataset
-from transformers import AutoTokenizer, TrainerCallback
+from transformers import AutoTokenizer, TrainerCallback, set_seed
 from trl import DistillationConfig, DistillationTrainer
 
 from thinkscale.errors import ThinkscaleError
@@ -90,7 +90,7 @@ def distil(
             train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
             processing_class=bare,
             peft_config=adapter(how),
-            callbacks=list(callbacks),
+            callbacks=[_SeedOfStep(), *callbacks],
         )
         log = run(trainer)
         save(trainer, tokenizer, parent, how, out_dir)
@@ -104,6 +104,13 @@ def distil(
     }
     (out_dir / "training.json").write_text(json.dumps(summary, indent=2) + "\n")
     return log
+
+
+class _SeedOfStep(TrainerCallback):
+    """What a step draws depends on the seed and its number, so that a training can go on."""
+
+    def on_step_begin(self, args, state, control, **others) -> None:
+        set_seed(args.seed + state.global_step)
 
 
 def _fitting(tokenizer, questions: Sequence[str], settings: GkdSettings) -> list[str]:
