@@ -34,7 +34,8 @@ def test_a_teacher_is_there_before_its_student():
     values = distilled()
     grown = {"parent": "pupil", "corpus": "traces"}
     values["models"][1] = {"name": "expert", "derive": grown}
-    assert "'expert' is itself made from 'pupil'" in message(values)
+    said = "`models[2].derive.teacher` (pupil): a model cannot derive from itself"
+    assert said in message(values)
 
 
 def test_keys_of_other_recipes_are_refused():

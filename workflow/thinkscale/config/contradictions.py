@@ -128,14 +128,16 @@ def _model_contradictions(
 
 
 def _circles(study: Study) -> Iterable[str]:
-    """Yield the models that derive from themselves, through parents or corpora that they wrote."""
+    """Yield the models that derive from themselves: through parents, teachers, corpora they wrote."""
     made_of = {f"corpus {c.name}": [c.generate.model] for c in study.corpora if c.generate}
     for model in (model for model in study.models if model.derive is not None):
-        corpus = model.derive.corpus
-        made_of[model.name] = [model.derive.parent, *([f"corpus {corpus}"] if corpus else [])]
+        derive = model.derive
+        corpus = derive.corpus and f"corpus {derive.corpus}"
+        made_of[model.name] = [*filter(None, (derive.parent, derive.teacher, corpus))]
     for index, model in enumerate(study.models):
         if circle := _circle(made_of, model.name):
-            through = "corpus" if circle[1].startswith("corpus ") else "parent"
+            derive = model.derive
+            through = {derive.parent: "parent", derive.teacher: "teacher"}.get(circle[1], "corpus")
             yield (
                 f"`models[{index}].derive.{through}` ({model.name}): a model cannot derive from "
                 f"itself ({' from '.join(circle)}); expected a chain that begins with a `path` or "
@@ -216,18 +218,6 @@ def _teacher_contradictions(study: Study, model: Model, key: str) -> Iterable[st
         yield (
             f"`{key}.teacher` ({model.name}): found {teacher!r}{_hint(teacher or '', able)}; "
             f"expected another model of the study that thinks ({', '.join(able)})"
-        )
-        return
-    made = {m.name: (m.derive.parent, m.derive.teacher) for m in study.models if m.derive}
-    before, open_ = set(), [teacher]
-    while open_:
-        if (name := open_.pop()) not in before:
-            before.add(name)
-            open_ += filter(None, made.get(name, ()))
-    if model.name in before:
-        yield (
-            f"`{key}.teacher` ({model.name}): {teacher!r} is itself made from {model.name!r}; "
-            "expected a teacher that is there before"
         )
 
 
