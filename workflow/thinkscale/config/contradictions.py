@@ -128,7 +128,7 @@ def _model_contradictions(
 
 
 def _circles(study: Study) -> Iterable[str]:
-    """Yield the models that derive from themselves: through parents, teachers, corpora they wrote."""
+    """Yield the models that derive from themselves: by parents, teachers, or corpora they wrote."""
     made_of = {f"corpus {c.name}": [c.generate.model] for c in study.corpora if c.generate}
     for model in (model for model in study.models if model.derive is not None):
         derive = model.derive
