@@ -37,7 +37,7 @@ def started(folder: Path, content, *arguments: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile")]
     command += ["--directory", str(folder), "--configfile", str(folder / "my.yaml")]
     return subprocess.Popen(
-        [*command, "--cores", "1", *arguments, "--quiet", "all"],
+        [*command, "--cores", "1", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
