@@ -8,7 +8,7 @@ from thinkscale.jobs.job import job, require
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-with job(snakemake) as say:
+with job(snakemake, finishes=True) as say:
     from thinkscale.calibration.corpus import write_corpus
     from thinkscale.config.corpora import Generate
     from thinkscale.config.inference import Inference
