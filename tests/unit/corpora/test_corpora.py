@@ -555,7 +555,7 @@ def test_stretches_by_hand():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({}, "found neither; expected one of `source`, `hub`"),
+        ({}, "found none of them; expected exactly one of `source`, `hub`, `generate`"),
         ({"source": "a.txt", "split": "train"}, "expected it with `hub`"),
         ({"hub": "a/b", "split": "train"}, "revision` (c): missing"),
         ({"hub": "a/b", "revision": "main", "split": "train"}, "40 hexadecimal digits"),

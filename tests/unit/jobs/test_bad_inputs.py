@@ -65,10 +65,14 @@ VALUES = (
 )
 # What the schema leaves out and the reader takes: names of columns in a file without a header, and
 # short forms.
-COLUMN_KEYS = ("items.columns.", "models[].derive.reward.bank.columns.")
+BANKS = [
+    *(f"models[].derive.{of}.bank" for of in ("reward", "grpo", "held_out")),
+    "corpora[].generate.bank",
+]
+COLUMN_KEYS = tuple(f"{bank}.columns." for bank in ("items", *BANKS))
 NUMBERS = [-1, 10**12, 10**25, [1, 1]]
 TAKEN = {
-    "analyses.divergence.smoothing": [0.5, 10**12, 10**25],
+    "analyses.divergence.smoothing": [0.5, 10**12, 10**25, {}],
     **{f"{of}.inference": [None] for of in ("models[]", "scorers[].model", "grading.judge.model")},
 }
 

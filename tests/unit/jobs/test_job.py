@@ -18,7 +18,8 @@ ROOM = os.strerror(errno.ENOSPC)
 
 def ended(log: Path, error: BaseException) -> str:
     """What the console is told where the work of a rule raises an error."""
-    with pytest.raises(SystemExit) as end, job(SimpleNamespace(log=[str(log)], rule="think")):
+    snakemake = SimpleNamespace(log=[str(log)], rule="think", resources={})
+    with pytest.raises(SystemExit) as end, job(snakemake):
         raise error
     assert end.value.code  # a text, which is printed, and then exit code 1
     return str(end.value.code)
@@ -64,7 +65,8 @@ def test_the_first_ctrl_c_is_a_wish_and_the_second_an_order(tmp_path, times):
         import os, signal, sys
         from types import SimpleNamespace
         from thinkscale.jobs.job import job, stopping
-        with job(SimpleNamespace(log=[{str(tmp_path / "log")!r}], rule="think"), finishes=True):
+        of = SimpleNamespace(log=[{str(tmp_path / "log")!r}], rule="think", resources={{}})
+        with job(of, finishes=True):
             assert not stopping()
             for _ in range({times}):
                 os.kill(os.getpid(), signal.SIGINT)

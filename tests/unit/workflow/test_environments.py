@@ -15,7 +15,8 @@ WORKFLOW = REPOSITORY / "workflow"
 RULE = re.compile(r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", flags=re.MULTILINE | re.DOTALL)
 
 # Of an extra that no environment has: who reads or writes its logs is told what to install.
-OPTIONAL = {"inspect_ai"}
+# vLLM has an environment of its own, since it pins other versions.
+OPTIONAL = {"inspect_ai", "vllm"}
 NAMED_MODULE = re.compile(r'"(thinkscale(?:\.\w+)+)"')  # in a registry
 # Of these Snakemake takes no time: what may come from a cache, and what it hands over.
 UNTIMED = {"think", "derive_model", "derive_reward_model", "render_report", "plan"}
