@@ -150,7 +150,8 @@ def test_one_name_stands_for_one_model():
         ({"parent": "judge"}, "a model cannot derive from itself"),
         (
             {"lengths": [{"by": "steps", "instruction": "{message} {length}"}]},
-            "`models[2].derive.lengths` (judge): found with `recipe: reward_model`; expected with `sft`",
+            "`models[2].derive.lengths` (judge): found with `recipe: reward_model`; expected with "
+            "`sft`",
         ),
         ({"reward": {"held_out": 1}}, "`models[2].derive.reward.held_out`: found 1"),
         (

@@ -551,9 +551,9 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from test_engine import asked, answered, load, tiny
-shape = dict(hidden_size=256, head_dim=64, num_hidden_layers=8, num_key_value_heads=4)
+shape = dict(hidden_size=256, head_dim=64, num_hidden_layers=4, num_key_value_heads=4)
 loaded = load(tiny.save(Path(sys.argv[1]), "llama", **shape))
-requests = asked(loaded, [f"row {{n}} " + "words " * 60 for n in range(48)], max_new=4)
+requests = asked(loaded, [f"row {{n}} " + "words " * 15 for n in range(48)], max_new=4)
 expected = answered(loaded.stream(batch_size=4, eos=[-1]), requests)
 used = 4096 * int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (used + {room} * 2**20, resource.RLIM_INFINITY))
@@ -569,7 +569,7 @@ print([str(w.message) for w in told if "out of memory" in str(w.message)])
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a limit on address space")
 def test_out_of_memory_the_batch_shrinks_and_goes_on(tmp_path):
     """A process whose address space is limited for real: allocations fail until half is enough."""
-    script = OUT_OF_MEMORY.format(path=[str(Path(__file__).parent), *sys.path], room=64)
+    script = OUT_OF_MEMORY.format(path=[str(Path(__file__).parent), *sys.path], room=24)
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True
     )

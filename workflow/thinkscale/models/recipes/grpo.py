@@ -14,7 +14,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from tqdm import tqdm
 from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from thinkscale.data.seeds import generator
 from thinkscale.engines.base import Completion, Ids, Request, noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.engines.transformers.stream import Stream
@@ -35,6 +33,7 @@ from thinkscale.models.recipes.training import (
     Training,
     adapter,
     arguments,
+    in_order,
     last_checkpoint,
     load_parent,
     save,
@@ -132,8 +131,8 @@ def reinforce(
 def _trainer(
     parent: Path, tokenizer, rollouts: "_Rollouts", settings: GrpoSettings, directory: Path
 ) -> GRPOTrainer:
-    weights = settings.reward_weights
-    shared = arguments(settings.training, directory)
+    weights, how = settings.reward_weights, settings.training
+    shared = arguments(how, directory)
     args = GRPOConfig(
         **{**shared, "lr_scheduler_type": "constant", "lr_scheduler_kwargs": {}, "warmup_steps": 0},
         num_generations=settings.num_generations,
@@ -147,11 +146,12 @@ def _trainer(
         disable_tqdm=True,
     )
     # A prompt goes by its item's name: the engine is asked in token ids, as in a study.
+    names = in_order([*rollouts.prompts], how, settings.num_generations)
     trainer = GRPOTrainer(
         model=load_parent(parent, settings.training),
         reward_funcs=[_looked_up(name) for name in settings.reward_funcs],
         args=args,
-        train_dataset=Dataset.from_dict({"prompt": _order(list(rollouts.prompts), settings)}),
+        train_dataset=Dataset.from_dict({"prompt": names}),
         processing_class=tokenizer,
         peft_config=adapter(settings.training),
         rollout_func=rollouts,
@@ -159,19 +159,6 @@ def _trainer(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Tell())
     return trainer
-
-
-def _order(names: list[str], settings: GrpoSettings) -> list[str]:
-    """The items of all steps, one round after another, each in an order of its own.
-
-    All of them are one epoch to the trainer: it would forget the order of a later one where it goes
-    on from a checkpoint.
-    """
-    how = settings.training
-    needed = how.max_steps * how.batch_size * how.gradient_accumulation // settings.num_generations
-    random = generator(how.seed, "order")
-    rounds = (random.permutation(names).tolist() for _ in range(-(-needed // len(names))))
-    return list(chain.from_iterable(rounds))[:needed]
 
 
 def reward_of(name: str, settings: GrpoSettings) -> Reward:

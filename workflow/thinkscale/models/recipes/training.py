@@ -8,8 +8,9 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from huggingface_hub import constants as hub_constants
 from peft import LoraConfig, PeftModel
 from transformers import PreTrainedModel, Trainer
 
+from thinkscale.data.seeds import generator
 from thinkscale.engines.transformers.loading import Loading, load_weights, open_checkpoint
 from thinkscale.errors import ThinkscaleError
 
@@ -87,6 +89,18 @@ def adapter(how: Training) -> LoraConfig | None:
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
+
+
+def in_order(rows: Sequence[str], how: Training, copies: int = 1) -> list[str]:
+    """The rows of all steps, one round after another, each in an order of its own.
+
+    copies: how many of a batch a row is. All of them are one epoch to the trainer: it would forget
+    the order of a later one where it goes on from a checkpoint.
+    """
+    needed = how.max_steps * how.batch_size * how.gradient_accumulation // copies
+    random = generator(how.seed, "order")
+    rounds = (random.permutation(rows).tolist() for _ in range(-(-needed // len(rows))))
+    return list(chain.from_iterable(rounds))[:needed]
 
 
 def arguments(how: Training, directory: Path) -> dict[str, Any]:
