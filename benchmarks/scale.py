@@ -173,8 +173,8 @@ def dry_run(directory: Path) -> tuple[float, int]:
     began = time.perf_counter()
     printed = snakemake(directory, study, "--cores", "1", "--dry-run", "--quiet", "rules")
     seconds = time.perf_counter() - began
-    [total] = [line.split()[1] for line in printed.splitlines() if line.startswith("total ")]
-    return seconds, int(total)
+    totals = [line.split()[1] for line in printed.splitlines() if line.startswith("total ")]
+    return seconds, int(totals[0])
 
 
 if __name__ == "__main__":
