@@ -14,8 +14,12 @@ GATHERED = "grade" if JUDGE is None else "gather"
 
 
 def wanted_gpus(model):
-    """None where the study says `device: cpu`: a rule without the resource asks for nothing."""
-    return None if model.inference.device == "cpu" else 1
+    """How many a model is run on; None, so that a rule asks for nothing, where it is on none here."""
+    own = model.inference
+    if own.device == "cpu" or own.engine == "completions":
+        return None
+    over = own.vllm if own.engine == "vllm" else None
+    return over.tensor_parallel * over.pipeline_parallel if over else 1
 
 
 def first_parent(model):
