@@ -124,7 +124,7 @@ def test_what_decides_an_output_is_not_taken_from_the_cache(first, second, cache
 
 def test_a_module_is_the_whole_study(second, cache):
     plan = snakemake(second, cache, "--dry-run")
-    rules = set(re.findall(r"^(?:local)?rule (\w+):$", plan, flags=re.MULTILINE))
+    rules = set(re.findall(r"^ *(?:local)?rule (\w+):$", plan, flags=re.MULTILINE))
     own = {"shard", "count", "everything"}
     assert own <= rules
     assert all(rule.startswith("thinkscale_") for rule in rules - own)
