@@ -31,6 +31,7 @@ rule all:
 rule say:
     output: "{name}.json"
     log: "{name}.log"
+    params: packages={"host": "tqdm", "home": "athome", "path": "onpath", "own": "json"}
     conda: "bare.yaml"
     script: "say.py"
 """
@@ -41,8 +42,7 @@ from thinkscale.jobs.job import job
 with job(snakemake):
     from importlib import import_module
     from thinkscale.data.digest import file_sha256
-    packages = {"host": "tqdm", "home": "athome", "path": "onpath", "own": "json"}
-    found = import_module(packages[snakemake.wildcards.name])
+    found = import_module(snakemake.params.packages[snakemake.wildcards.name])
     with open(snakemake.output[0], "w") as file:
         json.dump({"prefix": sys.prefix, "from": found.__file__}, file)
 """

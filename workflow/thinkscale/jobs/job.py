@@ -5,6 +5,7 @@ environment lacks is told like any other failure.
 """
 
 import errno
+import importlib
 import importlib.util
 import json
 import os
@@ -102,7 +103,7 @@ def keep_to_environment() -> None:
 
     Snakemake puts its own search path behind that of a script, for the object `snakemake`: what an
     environment lacks would be taken from there in silence, and so would what the user has
-    installed under their home. The library of this checkout stays.
+    installed under their home. The library of this checkout stays, and what that object is made of.
     """
     snakemake = sys.modules.get("snakemake")
     behind = snakemake and str(Path(snakemake.__file__).parents[1])
@@ -112,6 +113,8 @@ def keep_to_environment() -> None:
     found = [*site.getsitepackages(), site.getusersitepackages(), *given]
     if os.path.realpath(behind) in map(os.path.realpath, found):
         return  # Snakemake runs in the same environment
+    # The object imports it whenever it is asked for its parameters.
+    importlib.import_module("snakemake.io")
     library = str(Path(__file__).parents[2])
     own = [path for path in sys.path[: sys.path.index(behind)] if path != site.USER_SITE]
     if library not in own:
@@ -120,7 +123,8 @@ def keep_to_environment() -> None:
     sys.path[:] = own
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and _below(file, others) and not _below(file, own):
+        kept = name.startswith("snakemake") or not file or _below(file, own)
+        if not kept and _below(file, others):
             del sys.modules[name]
 
 
