@@ -7,7 +7,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 ARGS ?=
 
 # Tests of a file share fixtures. Whole studies, which take longest, are the first in order.
-BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 

@@ -47,14 +47,14 @@ def test_the_first_study_runs(clone):
     study["items"]["n"] = 6
     config = clone / "study.yaml"
     config.write_text(yaml.safe_dump(study, sort_keys=False))
-    snakemake(clone, config)
+    tables = [f"results/first-study/tables/{name}.csv" for name in ("accuracy", "divergence")]
+    snakemake(clone, config, *tables)
     results = clone / "results" / "first-study"
     accuracy = read_table(results / "tables/accuracy.csv")
     names = [model["name"] for model in study["models"]]
     assert list(dict.fromkeys(accuracy["model"])) == names
     assert (accuracy["n_items"] == 6).all()
     assert set(read_table(results / "tables/divergence.csv")["corpus"]) == {"medical-o1"}
-    assert (results / "report.html").stat().st_size > 100_000
 
 
 SEARCH = REPOSITORY / "config/studies/math500-search.yaml"
