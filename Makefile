@@ -6,7 +6,8 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 # Anything more for snakemake, e.g. make study ARGS="--configfile config/studies/mine.yaml"
 ARGS ?=
 
-# Tests of a file share fixtures. Whole studies, which take longest, are the first in order.
+# Tests of a file share fixtures. Whole studies, which take longest, are the first in order. Two side
+# by side on two cores: with more threads each would wait for the other's.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
@@ -33,10 +34,10 @@ inspect: $(VENV)-inspect/.installed  ## write the responses as logs for `inspect
 	$(VENV)-inspect/bin/snakemake --cores $(CORES) $(ARGS) -- inspect_logs
 
 test: $(VENV)/.installed  ## run the tests
-	python -m pytest $(BESIDE) -m "not dear"
+	OMP_NUM_THREADS=1 python -m pytest $(BESIDE) -m "not dear"
 
 test-dear: $(VENV)/.installed  ## run the tests that take long
-	python -m pytest $(BESIDE) -m dear
+	OMP_NUM_THREADS=1 python -m pytest $(BESIDE) -m dear
 
 # In an environment of its own, of 3.5 GB, with vLLM for CPUs, which pins other versions. What it
 # asks for beside is for pictures and sound, and does not load without their system libraries.
