@@ -94,7 +94,7 @@ def snakemake(directory: Path, study: dict, *arguments: str) -> str:
 def planned(directory: Path, study: dict) -> set[str]:
     """The rules that would run again."""
     plan = snakemake(directory, study, "--dry-run")
-    return set(re.findall(r"^(?:local)?rule (\w+):$", plan, flags=re.MULTILINE))
+    return set(re.findall(r"^ *(?:local)?rule (\w+):$", plan, flags=re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
