@@ -182,7 +182,7 @@ def test_the_judge_is_in_the_provenance(results):
 
 def planned(run) -> set[str]:
     plan = snakemake(*run, "--dry-run", *TARGETS)
-    return set(re.findall(r"^(?:local)?rule (\w+):$", plan, flags=re.MULTILINE))
+    return set(re.findall(r"^ *(?:local)?rule (\w+):$", plan, flags=re.MULTILINE))
 
 
 def test_a_second_run_asks_nothing(run, results):
