@@ -158,10 +158,14 @@ def generating_record(wildcards):
     return results("models", f"{generating_model(wildcards).name}.json")
 
 
-def generating_inference(wildcards):
-    """How the model of a corpus is run; how many samples is the corpus's to say."""
+def run_as(model):
+    """How a model is run to learn from; how often, and what is read of it, is for that to say."""
     unused = {"offline", "shards", "threads", "samples", "readout"}
-    return generating_model(wildcards).inference.model_dump(exclude=unused)
+    return model.inference.model_dump(exclude=unused)
+
+
+def generating_inference(wildcards):
+    return run_as(generating_model(wildcards))
 
 
 def generating_threads(wildcards):
@@ -328,10 +332,7 @@ def checkpoint_directory(wildcards):
 
 
 def reinforcing_inference(wildcards):
-    """How the parent is run; how often, and what is read of it, is training's to say."""
-    parent = model_config(model_config(wildcards.model).derive.parent)
-    unused = {"offline", "shards", "threads", "samples", "readout"}
-    return parent.inference.model_dump(exclude=unused)
+    return run_as(model_config(model_config(wildcards.model).derive.parent))
 
 
 def parent_journal(wildcards):

@@ -28,6 +28,10 @@ rule generate_corpus:
     conda:
         "../../envs/training.yaml"
     threads: generating_threads
+    resources:
+        mem_mb=generating_memory,
+        runtime=model_minutes,
+        gpu=generating_gpus,
     params:
         generate=generated_settings,
         inference=generating_inference,

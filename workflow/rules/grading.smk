@@ -72,8 +72,13 @@ rule tell_languages:
         log_of("tell_languages.log"),
     benchmark:
         time_of("tell_languages.tsv")
+    group:
+        "grade"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=table_memory,
+        runtime=table_minutes,
     params:
         code=code("data"),
     script:

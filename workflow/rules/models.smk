@@ -177,6 +177,9 @@ rule export_gguf:
         model=one_of(EXPORTED),
     conda:
         "../../envs/training.yaml"
+    resources:
+        mem_mb=model_memory,
+        runtime=table_minutes,
     params:
         export=export_settings,
         inference=inference_settings,

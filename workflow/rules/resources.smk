@@ -50,6 +50,14 @@ def model_gpus(wildcards):
     return wanted_gpus(model_config(wildcards.model))
 
 
+def generating_memory(wildcards, attempt):
+    return inference_memory(generating_model(wildcards), attempt)
+
+
+def generating_gpus(wildcards):
+    return wanted_gpus(generating_model(wildcards))
+
+
 def search_memory(wildcards, attempt):
     """All models that a search asks are there at once."""
     asked = [model_config(wildcards.model), *SCORER_MODELS.values()]
@@ -76,7 +84,7 @@ def plan_memory(wildcards, attempt):
 
 
 def plan_gpus(wildcards):
-    return next((1 for model in RUN if wanted_gpus(model)), None)
+    return max(filter(None, map(wanted_gpus, RUN)), default=None)
 
 
 def model_minutes(wildcards, attempt):

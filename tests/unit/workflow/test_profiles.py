@@ -65,7 +65,9 @@ models:
   - {name: slow, path: resources/calibration/base, inference: {device: cpu}}
   - {name: large, hub: a/b, revision: 0123456789012345678901234567890123456789}
   - {name: tuned, derive: {parent: reasoner, corpus: traces}}
-corpora: [{name: traces, source: calibration, n: 10}]
+corpora:
+  - {name: traces, source: calibration, n: 10}
+  - {name: written, generate: {model: reasoner}}
 inference: {temperature: 1.0, max_answer_tokens: 8}
 conditions: {max_think: [8]}
 """
@@ -98,6 +100,7 @@ def test_every_job_is_asked_for_what_it_needs(slurm, tmp_path):
     assert "gpu" not in of("think", "slow"), "the study says `device: cpu`"
     assert of("think", "large")["mem_mb"] == "32000", "not downloaded yet"
     assert of("derive_model", "tuned")["gpu"] == "1"
+    assert asked["generate_corpus", "corpus=written"]["gpu"] == "1"
     del asked["study", ""]  # a name for what is to be made
     assert all({"mem_mb", "runtime"} <= set(own) for own in asked.values())
     for (rule, _), own in asked.items():
