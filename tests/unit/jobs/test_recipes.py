@@ -12,6 +12,7 @@ from thinkscale.grading import grade
 from thinkscale.jobs.inference import prepare, run
 from thinkscale.models.recipes.sft import SftSettings, finetune
 from thinkscale.models.recipes.traces import TraceFormat
+from thinkscale.models.recipes.training import Training
 from thinkscale.models.registry import register
 from thinkscale.stats.core.intervals import clustered_share
 from writing import MODELS, SETTINGS, written
@@ -28,7 +29,8 @@ def measured(tmp_path_factory, one_thread):
     @cache
     def of(name: str, steps: int, **asked) -> pd.DataFrame:
         traces = written(root / "journal", problems=150, samples=2, waits=1, **asked)
-        settings = SftSettings(method="full", learning_rate=1e-3, max_steps=steps, form=FORM)
+        training = Training("full", learning_rate=1e-3, max_steps=steps)
+        settings = SftSettings(training, form=FORM)
         finetune(MODELS / "base", traces.rows, root / name, settings)
         settings = SETTINGS.model_copy(update={"samples": 2})
         conditions = Conditions(waits=[1]).model_dump()

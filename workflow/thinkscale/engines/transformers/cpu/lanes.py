@@ -6,8 +6,9 @@ columns side by side (lanes): each dimension of a row's keys is one run of numbe
 unit reads straight through. Up to four queries that read the same are worked on at a time, and
 rows that hold copies of one prompt all read one of them, which then stays in the cache.
 
-Nothing is padded, gathered or moved for it. What a query finds does not depend on how many threads
-share the work, and on its neighbours only as the products of matrices around it do: in last bits.
+Nothing is padded, gathered or moved for it. What a query finds depends in last bits only on its
+neighbours, as in the products of matrices around it, and on whether one thread works or several:
+what is compiled for either may add in another order. How many several are changes nothing.
 """
 
 from dataclasses import dataclass
