@@ -10,14 +10,11 @@ from typing import Any
 import pandas as pd
 from scipy.stats import binom
 
-from thinkscale.calibration.bank import generate_bank
-from thinkscale.config.corpora import Generate
-from thinkscale.config.models import Derivation, Grpo, Reward
+from thinkscale.config.models import Derivation
 from thinkscale.data.seeds import generator
 from thinkscale.engines.base import Completion, Ids, Request, noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.grading.study import grade
-from thinkscale.items.bank import prepare_items
 from thinkscale.jobs.inference import Prepared
 from thinkscale.jobs.progress import Progress
 from thinkscale.models.recipes.reward_model import (
@@ -41,13 +38,6 @@ from thinkscale.thinking.strategies.candidate import (
 from thinkscale.thinking.strategies.sampling import Samples, samples
 
 _LUCK = 0.05  # how often guessing may pass for knowing
-
-
-def training_items(asked: Reward | Grpo | Generate, seed: int) -> pd.DataFrame:
-    """The items that a model thinks about for others to learn. Raises as `prepare_items` does."""
-    if asked.bank is not None:
-        return prepare_items(asked.bank, seed).items
-    return generate_bank(asked.problems, seed, for_bank=False)
 
 
 def derive(
