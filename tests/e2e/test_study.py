@@ -44,7 +44,9 @@ FIGURES = [
     "tokens_by_outcome",
     "tokens_vs_difficulty",
     "training_cost",
+    "training_effects",
     "training_loss",
+    "training_rounds",
 ]
 
 

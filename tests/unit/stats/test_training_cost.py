@@ -39,6 +39,10 @@ def test_costs_are_added_up_along_parents_and_corpora_each_once():
     assert table.loc["first", "flops_made"] == first
     # The second is made of the first as its parent, and again as who wrote its corpus.
     assert table.loc["second", "flops_made"] == first + 6 * 10 * 300 + 2 * 10 * 70
+    # What the second learned from, the first wrote, which comes from the same base; the teacher of
+    # the first does not.
+    assert table["previous"].tolist()[2:] == ["base", "first"]
+    assert table["round"].tolist() == [0, 0, 1, 2]
     assert table["flops_response"].eq(300).all() and table["estimate"].tolist()[-1] == 0.7
 
 
