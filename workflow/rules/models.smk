@@ -86,6 +86,7 @@ rule derive_reward_model:
         code=code(
             *(
                 "models/recipes/reward_model",
+                "models/recipes/settings",
                 "jobs/rewarding",
                 "jobs/training_items",
                 "jobs/inference",
@@ -130,7 +131,13 @@ rule derive_grpo:
         seed=STUDY.seed,
         code=code(
             *("models/recipes/grpo", "models/recipes/rewards", "models/recipes/held_out"),
-            *("models/recipes/training", "jobs/reinforcing", "jobs/watching", "jobs/inference"),
+            *(
+                "models/recipes/settings",
+                "models/recipes/training",
+                "jobs/reinforcing",
+                "jobs/watching",
+                "jobs/inference",
+            ),
             "jobs/training_items",
             *("thinking", "engines", "calibration/bank", "grading", "data/languages"),
         ),

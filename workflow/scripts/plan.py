@@ -108,16 +108,15 @@ with job(snakemake):
                 torch.set_num_threads(min(inference.threads, snakemake.threads))
                 journal = stack.enter_context(prepared.journal(directory, "plan"))
             with bar(name) as watch:
-                yield plan(
-                    *(name, prepared.work, journal),
-                    rows=BATCHES * batch,
-                    in_flight=2 * batch,
-                    seconds=SECONDS,
-                    watch=watch,
-                    progress=look_up,
+                how = {"rows": BATCHES * batch, "in_flight": 2 * batch, "seconds": SECONDS}
+                how["watch"] = watch
+                line = plan(name, prepared.work, journal, **how, progress=look_up)
+                yield line
+                asker = Asker(record(there), inference, params.forced, params.seed)
+                given = (asker, prepared.work, journal, is_there)
+                yield from lessons(
+                    *(name, *learned, *given), **({} if line["tokens_per_second"] else how)
                 )
-            asker = Asker(record(there), inference, params.forced, params.seed)
-            yield from lessons(name, *learned, asker, prepared.work, journal, is_there)
             if not params.strategies:
                 return
             missing = {model: why(model) for model, _ in scorers.values() if record(model) is None}

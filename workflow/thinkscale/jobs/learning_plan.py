@@ -1,8 +1,8 @@
 """What models will sample so that they, or others, learn from it, before they run.
 
 Corpora that a model writes, the completions that one is rewarded for, the chains by which items are
-chosen, and the held-out items that are measured meanwhile. Nothing of it is calibrated: a row is
-expected to take what rows of the study's items took under the same conditions.
+chosen, and the held-out items that are measured meanwhile. A row is expected to take what rows of
+the study's items took under the same conditions, and time goes by the speed of their calibration.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -55,11 +55,13 @@ def lessons(
     thinking: Work,
     journal: Journaled | None,
     made: Callable[[str], bool],
+    **calibration: Any,
 ) -> Iterator[dict]:
     """The lines of what a model thinks for others to learn, and of what its children sample.
 
     corpora, derivations: of the whole study, by name. thinking: the model's part of the study,
-    journal: its own; None where the model is not there. made: whether a model is.
+    journal: its own; None where the model is not there. made: whether a model is. calibration: as
+    for `plan`, where the model's speed is not known yet: the first rows that are left tell it.
     """
 
     def like(work: Work) -> Known | None:
@@ -68,14 +70,20 @@ def lessons(
     for corpus, asked in corpora.items():
         if asked.model == name:
             for part, work in corpus_works(corpus, asked, asker):
-                line = plan(name, work, journal, part=part, like=like(work))
-                yield _at_most(line) if part.endswith(HINTED) else line
+                if part.endswith(HINTED):  # of few of these items anything will be asked
+                    yield _at_most(plan(name, work, journal, part=part))
+                    continue
+                line = plan(name, work, journal, part=part, like=like(work), **calibration)
+                calibration = {} if line["tokens_per_second"] else calibration
+                yield line
     for child, how in derivations.items():
         if how.parent != name:
             continue
         if how.recipe == "grpo" and how.grpo.pass_rate is not None:
             work, part = pass_rate_work(how, asker), f"pass rates for {child}"
-            yield plan(name, work, journal, part=part, like=like(work))
+            line = plan(name, work, journal, part=part, like=like(work), **calibration)
+            calibration = {} if line["tokens_per_second"] else calibration
+            yield line
         natural = like(replace(thinking, conditions={"natural": NATURAL}))
         own = [completions_line(child, how, natural, made(child))]
         own.append(held_out_line(child, how, asker, like, made(child)))

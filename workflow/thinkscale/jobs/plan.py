@@ -273,6 +273,7 @@ def plan(
             found = calibrate(work.ask(first, read=True), journal, seconds, in_flight, watch)
         except ThinkscaleError as error:
             notes.append(f"not calibrated: {error}")
+        journal.abandon()
         left = survey(work.ask(known.left), journal.find)
     notes += _held(held, journal)
     newly = 0 if left is known else left.sampled
@@ -289,13 +290,13 @@ def plan(
         line["expected_from"] = like.said
     if expected is not None:
         line["left_expected"] = min(max(expected, 0.0), at_most)
-    if not left.left:
-        line |= {"hours_at_most": 0.0, "hours_expected": 0.0}
-    elif found is not None and found.sampled and found.seconds:
+    if found is not None and found.sampled and found.seconds:
         speed = found.sampled / found.seconds
         line |= {"tokens_per_second": speed, "hours_at_most": at_most / speed / 3600}
         if expected is not None:
             line["hours_expected"] = line["left_expected"] / speed / 3600
+    elif not left.left:
+        line |= {"hours_at_most": 0.0, "hours_expected": 0.0}
     return line
 
 

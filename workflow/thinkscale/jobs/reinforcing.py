@@ -21,7 +21,8 @@ from thinkscale.jobs.watching import Grader, right_by, watched
 from thinkscale.models.recipes.grpo import GrpoSettings, reinforce
 from thinkscale.models.recipes.held_out import HeldOut
 from thinkscale.models.recipes.rewards import Rollout
-from thinkscale.models.recipes.training import Training, checkpoints_of
+from thinkscale.models.recipes.settings import Training
+from thinkscale.models.recipes.training import checkpoints_of
 from thinkscale.models.registry import verify
 from thinkscale.thinking.conditions import NATURAL
 

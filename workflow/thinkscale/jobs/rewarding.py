@@ -22,6 +22,7 @@ from thinkscale.models.recipes.reward_model import (
     RewardSettings,
     train_reward_model,
 )
+from thinkscale.models.recipes.settings import Training
 from thinkscale.models.registry import verify
 from thinkscale.thinking.prompts import step_ends
 from thinkscale.thinking.strategies.candidate import (
@@ -65,19 +66,19 @@ def derive(
     names = sorted(learned)
     generator(prepared.work.seed, "held-out").shuffle(names)
     count = round(reward.held_out * len(names))
-    given = derivation.model_dump(include={f.name for f in fields(RewardSettings)})
-    head = "sequence" if reward.objective == "orm" else "token"
+    given = derivation.model_dump(include={f.name for f in fields(Training)})
+    more = {"method": "full", "weight_decay": 0.01, "log_every": 10, "seed": prepared.work.seed}
     return train_reward_model(
         Path(prepared.record["directory"]),
         [example for name in names[count:] for example in learned[name]],
         [example for name in names[:count] for example in attempts[name]],
         out_dir,
         RewardSettings(
-            **given,
-            head=head,
+            Training(**{**given, **more}),
+            head="sequence" if reward.objective == "orm" else "token",
             layers=reward.layers,
             surprise=reward.surprise,
-            seed=prepared.work.seed,
+            max_length=derivation.max_length,
         ),
     )
 
