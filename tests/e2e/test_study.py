@@ -47,6 +47,7 @@ FIGURES = [
     "training_effects",
     "training_loss",
     "training_rounds",
+    "training_vs_thinking",
 ]
 
 

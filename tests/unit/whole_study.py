@@ -114,7 +114,7 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
         before = [None, None, *natural["model"]][: len(natural)]
         made["training_cost"] = natural.assign(
             flops_made=took, flops_response=1e8 * 1.5**places, parent=before, previous=before,
-            round=places // 2,
+            round=places // 2, parameters=10**6,
         )  # fmt: skip
     return made
 

@@ -261,6 +261,14 @@ use rule draw as draw_rounds with:
         **drawn("training_rounds", "Training", "round by round", when=TRAINED),
 
 
+use rule draw as draw_training_vs_thinking with:
+    input:
+        table("training_cost"),
+        table("frontier"),
+    output:
+        **drawn("training_vs_thinking", "Training", "training against thinking", when=TRAINED),
+
+
 use rule draw as draw_language_mixing with:
     input:
         table("language_mixing"),

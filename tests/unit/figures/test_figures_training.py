@@ -6,7 +6,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 
-from thinkscale.figures import training_effects, training_rounds
+from thinkscale.figures import training_effects, training_rounds, training_vs_thinking
 from thinkscale.figures.core.style import Look, Style
 
 QUICK = Look(Style(dpi=60))
@@ -86,3 +86,25 @@ def test_one_model_is_enough(name):
     made = MADE[MADE["model"] == name]
     for module in (training_effects, training_rounds):
         assert name in words(module.draw(made, accuracy(), look=QUICK))
+
+
+def test_a_making_is_shared_by_the_questions_asked():
+    made = pd.DataFrame({"model": ["base", "one"], "parameters": 10, "flops_made": [0.0, 2e6]})
+    frontier = pd.DataFrame({
+        "model": ["base", "base", "one", "one"], "k": [1, 8, 1, 1], "n_items": 30,
+        "alone": [100, 800, 100, np.nan], "estimate": [0.3, 0.5, 0.6, 0.7],
+    })  # fmt: skip
+    frontier = frontier.assign(lower=frontier["estimate"] - 0.1, upper=frontier["estimate"] + 0.1)
+    figure = training_vs_thinking.draw(made, frontier, look=QUICK)
+    # Making takes as much as a thousand questions of 2 000 FLOPs.
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["10\u00b2 questions", "10\u00b3 questions", "10\u2074 questions"]
+    for ax, share in zip(figure.axes, (20_000, 2000, 200), strict=True):
+        best, *points = (line for line in ax.lines if len(line.get_xdata()))
+        found = sorted(tuple(point) for line in points for point in line.get_xydata().tolist())
+        trained = 2000 + share
+        assert found == sorted([(2000, 0.3), (16_000, 0.5), (trained, 0.6)])
+        # Eight votes pay while few questions share the making.
+        votes = [(16_000, 0.5)] if trained > 16_000 else []
+        assert list(map(tuple, best.get_xydata())) == [(2000, 0.3), *votes, (trained, 0.6)]
+    assert "1 without an accuracy or a cost" in words(figure)

@@ -228,7 +228,7 @@ def ten():
         *("accuracy_vs_budget", "accuracy_vs_waits", "accuracy_by_item", "correlations", "flips"),
         *("frontier", "grader_agreement", "power", "readout_vs_tokens", "reliability"),
         *("thinking_lengths", "training_effects", "training_loss", "training_rewards"),
-        "training_rounds",
+        *("training_rounds", "training_vs_thinking"),
     ],
 )
 def test_ten_models_have_room(name):

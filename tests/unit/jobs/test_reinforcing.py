@@ -150,3 +150,19 @@ def test_thinking_grows_where_it_pays(tmp_path, one_thread):
 def _tokens(row):
     right = row["held_out_accuracy"]
     return right * row["held_out_think_right"] + (1 - right) * row["held_out_think_wrong"]
+
+
+@pytest.mark.dear
+def test_a_price_of_tokens_takes_the_growth_away(tmp_path, one_thread):
+    """A hundredth for each: answers become right by fewer slips, and not by a second pass."""
+    derivation = asked(
+        max_steps=16, batch_size=64, eval_steps=16, held_out={"n": 150},
+        grpo={"problems": 600, "num_generations": 8, "max_completion_length": 128,
+              "reward_funcs": ["accuracy", "format", "length"],
+              "reward_weights": [1.0, 0.5, 0.01]},
+    )  # fmt: skip
+    log, _, _ = reinforced(derivation, tmp_path)
+    first, last = log[log[COLUMNS[0]].notna()].iloc[[0, -1]].to_dict("records")
+    assert last["held_out_accuracy"] > first["held_out_accuracy"] + 0.1
+    assert _tokens(last) < 1.05 * _tokens(first)
+    assert last["held_out_own_waits"] < 0.1
