@@ -41,9 +41,7 @@ def draw(training_cost: Frame, frontier: Frame, *, look: Look) -> Figure:
         layout.heading(ax, f"{in_powers(questions)} questions", "", style.ink, style)
     axes[0].set_ylabel(core.LABEL)
     axes[0].set_ylim(max(0, np.floor(10 * drawn["estimate"].min()) / 10), core.top(drawn))
-    vote = Line(style.ink, "o").handle("vote", linestyle="", markerfacecolor="white")
-    joined = Line(style.ink, "").handle("frontier", linewidth=0.8)
-    layout.legend(figure, shown, look, [vote, joined])
+    layout.legend(figure, shown, look, core.frontier_key(style))
     text = f"n = {span(drawn['n_items'])} items a point; bars: {look.confidence:.0%} intervals"
     if left := len(table) - len(drawn):
         text += f"; {left} without an accuracy or a cost not shown"
