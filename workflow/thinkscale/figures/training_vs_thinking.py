@@ -73,7 +73,7 @@ def _panel(ax: Axes, points: pd.DataFrame, shown: dict[str, Line], ink: str) -> 
             markerfacecolor="white" if vote else line.colour, clip_on=False,
         )  # fmt: skip
     ax.set(xscale="log", xlabel="FLOPs a question (log scale)", ylabel="")
-    wide = not layout.comparable(points["cost"], 10.0)
+    wide = not layout.comparable(points["cost"], 100.0)
     ax.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 3)))
     ax.xaxis.set_major_formatter(lambda value, _: in_powers(value))
     ax.xaxis.set_minor_formatter(NullFormatter())
