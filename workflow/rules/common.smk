@@ -195,7 +195,8 @@ def generating_bank(wildcards):
 
 def origins():
     """What each model that was derived here is made of, where it thinks."""
-    return {m.name: m.derive.model_dump(include={"parent", "corpus"}) for m in TRAINED}
+    own = {"recipe": True, "parent": True, "corpus": True, "teacher": True, "grpo": {"beta"}}
+    return {m.name: m.derive.model_dump(include=own) for m in TRAINED}
 
 
 def forced_continuations():

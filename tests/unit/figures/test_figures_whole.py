@@ -218,8 +218,8 @@ def test_tokens_are_compared_within_items_that_have_both():
 
 
 @cache
-def eight():
-    return whole_study.frames(8, 10)
+def ten():
+    return whole_study.frames(len(whole_study.MODELS), 10)
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,12 @@ def eight():
     [
         *("accuracy_vs_budget", "accuracy_vs_waits", "accuracy_by_item", "correlations", "flips"),
         *("frontier", "grader_agreement", "power", "readout_vs_tokens", "reliability"),
-        *("thinking_lengths", "training_loss", "training_rewards"),
+        *("thinking_lengths", "training_effects", "training_loss", "training_rewards"),
+        *("training_rounds", "training_vs_thinking"),
     ],
 )
-def test_eight_models_have_room(name):
-    figure = whole_study.draw(name, eight(), Look(Style(dpi=60), whole_study.MODELS))
+def test_ten_models_have_room(name):
+    figure = whole_study.draw(name, ten(), Look(Style(dpi=60), whole_study.MODELS))
     figure.draw_without_rendering()
     page, high = figure.bbox, min(ax.get_position().height for ax in figure.axes)
     assert high * figure.get_figheight() > 0.12  # of inches: no axes collapses
