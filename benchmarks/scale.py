@@ -62,6 +62,8 @@ def settings(directory: Path, **changes) -> dict:
         "inference": {"device": "cpu", "temperature": 1.0, "threads": 1},
         "conditions": {"max_think": maxima, "min_think": minima, "waits": waits},
         "grading": {"graders": ["choice", "article"]},
+        # More take time, which `analysis.py` measures, and no more memory: they are drawn in turn.
+        "analyses": {"n_boot": 100, "n_permutations": 100},
         **changes,
     }
 
