@@ -128,9 +128,12 @@ BY_NAME = {model.name: model for model in reversed([*STUDY.models, *OTHERS])}
 REGISTERED = list(dict.fromkeys(model.name for model in [*STUDY.models, *OTHERS]))
 
 
+RESULTS = str(Path(STUDY.results, STUDY.study))
+
+
 def results(*parts):
     """A path under this study's results."""
-    return str(Path(STUDY.results, STUDY.study, *parts))
+    return os.path.join(RESULTS, *parts)
 
 
 def log_of(*parts):
