@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,10 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--until", nargs="+", default=[], help="rules to stop at; default: all")
     parser.add_argument("--dry-run", action="store_true", help="the wide dry run alone")
+    parser.add_argument("--directory", help="where a run that is stopped goes on; default: nowhere")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
+    kept = options.directory and nullcontext(options.directory)
+    with kept or tempfile.TemporaryDirectory() as directory:
         rows, notes = [], []
         if not options.dry_run:
             rows = measured(Path(directory), options.items, options.cores, options.until)
@@ -59,6 +62,8 @@ def settings(directory: Path, **changes) -> dict:
         "inference": {"device": "cpu", "temperature": 1.0, "threads": 1},
         "conditions": {"max_think": maxima, "min_think": minima, "waits": waits},
         "grading": {"graders": ["choice", "article"]},
+        # More take time, which `analysis.py` measures, and no more memory: they are drawn in turn.
+        "analyses": {"n_boot": 100, "n_permutations": 100},
         **changes,
     }
 
@@ -75,7 +80,8 @@ def snakemake(directory: Path, study: dict, *arguments: str) -> str:
 
 def measured(directory: Path, items: int, cores: int, until: list[str]) -> list[dict]:
     """Memory and seconds of every rule, the largest memory first."""
-    bank(items, directory).to_csv(directory / "bank.csv", index=False)
+    if not (directory / "bank.csv").exists():
+        bank(items, directory).to_csv(directory / "bank.csv", index=False)
     columns = {"stem": "stem", "option_columns": list("abcde"), "key": "key", "difficulty": "hard"}
     source = {"source": str(directory / "bank.csv"), "columns": columns, "n": items}
     shards = -(-items // SHARD)
@@ -86,7 +92,8 @@ def measured(directory: Path, items: int, cores: int, until: list[str]) -> list[
     snakemake(directory, study, "--cores", str(cores), "--", *first)
     known = contracts.read(first[0], "items")
     for shard in range(shards):
-        write_shard(known.iloc[shard::shards], shard, results / "inference" / MODEL)
+        if not (results / "inference" / MODEL / f"{shard}.usage.json").exists():
+            write_shard(known.iloc[shard::shards], shard, results / "inference" / MODEL)
     rest = ["--cores", str(cores), "--rerun-triggers", "mtime", "--keep-going"]
     snakemake(directory, study, *rest, *(["--until", *until] if until else []))
     return taken(results / "benchmarks")

@@ -15,8 +15,18 @@ pytestmark = pytest.mark.dear
 ROWS = ITEMS * SAMPLES
 
 
+# Steps of 16 completions; 4 items before, after two steps, and after the last; 6 problems, twice.
+LEARNED = {"reinforcement": 4 * 16, "held-out items": 3 * 4, "corpus own": 6 * 2}
+
+
 def study() -> dict:
-    return {**small_study(), "study": "planned"}
+    """One more model learns by rewards, and writes a corpus."""
+    whole = {**small_study(), "study": "planned"}
+    derive = {"parent": "calibration-base", "recipe": "grpo", "max_steps": 4, "eval_steps": 2}
+    derive |= {"batch_size": 16, "grpo": {"problems": 6}, "held_out": {"n": 4}}
+    whole["models"] = [*whole["models"], {"name": "zero", "derive": derive}]
+    own = {"name": "own", "generate": {"model": "zero", "problems": 6, "samples": 2}}
+    return {**whole, "corpora": [*whole["corpora"], own]}
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +49,22 @@ def test_it_says_what_is_there_and_trains_nothing(directory, said):
     assert "Plan of the study planned" in said
     found = plan(directory)
     assert found.index.tolist() == [
-        "calibration-reasoner", "calibration-base", "calibration-sft", "total",
+        "calibration-reasoner", "calibration-base", "calibration-sft", "zero", "total",
     ]  # fmt: skip
-    assert found["responses"].tolist() == [ROWS * 5] * 3 + [ROWS * 15]
-    assert found["note"]["calibration-sft"] == "not made yet"
+    learned = sum(LEARNED.values())
+    total = ROWS * 20 + learned + LEARNED["held-out items"]  # naturally and with a Wait
+    assert found["responses"].tolist() == [ROWS * 5] * 4 + [total]
+    assert found["note"]["calibration-sft"] == "not made yet; timed as calibration-base"
     assert found["sampled_at_most"]["calibration-sft"] == found["sampled_at_most"].iloc[0] > 0
     searches = plan(directory, "search")
     assert searches.index.tolist() == found.index.tolist()
-    assert searches["rows"].tolist() == [ITEMS] * 3 + [3 * (ROWS + ITEMS)]
+    assert searches["rows"].tolist() == [ITEMS] * 4 + [4 * (ROWS + ITEMS) + learned]
     note = searches["note"]["calibration-sft"]
     assert note == "not made yet" and searches["left_at_most"]["calibration-sft"] > 0
+    for part, rows in LEARNED.items():
+        line = plan(directory, part).loc["zero"]
+        assert line["rows"] == rows and line["sampled_at_most"] > rows
+        assert line["tokens_per_second"] == found["tokens_per_second"]["calibration-base"]
     models = directory / "results" / "planned" / "models"
     assert sorted(path.name for path in models.iterdir()) == [
         "calibration-base.json", "calibration-reasoner.json",

@@ -44,7 +44,10 @@ FIGURES = [
     "tokens_by_outcome",
     "tokens_vs_difficulty",
     "training_cost",
+    "training_effects",
     "training_loss",
+    "training_rounds",
+    "training_vs_thinking",
 ]
 
 

@@ -243,5 +243,5 @@ def test_analyses_are_submitted_in_groups(tmp_path):
     jobs = queue()
     jobs = jobs[~jobs["id"].isin(before)]
     kinds = Counter(comment.split("_")[1] for comment in jobs["comment"])
-    assert kinds == {"think": 1, "grade": 1, "tabulate": 2, "draw": 2}
+    assert kinds == {"think": 1, "gather": 1, "grade": 1, "tabulate": 1, "draw": 1}
     assert not jobs["gpus"].str.contains("gpu").any(), "the study says `device: cpu`"

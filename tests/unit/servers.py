@@ -79,7 +79,8 @@ class Small:
     name: of its model. window: in tokens. tokens: how many its model has. script: what it says,
     instead of what the model does. shout: whether its tokenizer reads all in capitals. faults: what
     befalls the next completions, one each: a status, `drop` (in the midst), `close`, `hang`, `slow`
-    (until all others have befallen it), or `replace` (by another model). seen: bodies of
+    (until all others have befallen it), `hold` (until `released` is set), `replace` (by another
+    model), or nothing where it is empty. holding: how many completions are held. seen: bodies of
     completions, in their order. keys: what stood in the header that authorises.
     """
 
@@ -95,6 +96,7 @@ class Small:
     seen: list[dict] = field(default_factory=list)
     keys: set[str | None] = field(default_factory=set)
     released: threading.Event = field(default_factory=threading.Event)
+    holding: int = 0
 
     def settings(self, **more) -> dict:
         return {"url": self.url, "software": self.software, "attempts": 4, **more}
@@ -164,7 +166,16 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             while self.fault == "slow" and self.small.faults:
                 time.sleep(0.01)
+            if self.fault == "hold":
+                self._hold()
             answer(body)
+
+    def _hold(self) -> None:
+        with _LOCK:
+            self.small.holding += 1
+        self.small.released.wait()
+        with _LOCK:
+            self.small.holding -= 1
 
     def _events(self, events, form="data: {}\n\n") -> None:
         """Send events as they come; one that is to be dropped breaks off in the midst."""

@@ -24,7 +24,7 @@ from thinkscale.stats import language_mixing
 MODELS = (
     *("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "Qwen/QwQ-32B", "open-thoughts/OpenThinker-7B"),
     *("simplescaling/s1.1-32B", "calibration-base", "calibration-sft", "nvidia/AceReason-14B"),
-    "microsoft/Phi-4-mini-reasoning",
+    *("microsoft/Phi-4-mini-reasoning", "star-1", "star-2"),
 )
 QUICK = {"n_boot": 100, "n_permutations": 100}
 GRADED = (
@@ -110,7 +110,12 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
         natural = made["accuracy"].query("condition == 'natural'")
         places = np.arange(len(natural))
         took = np.where(places, 3e12 * 2.0**places, 0)
-        made["training_cost"] = natural.assign(flops_made=took, flops_response=1e8 * 1.5**places)
+        # The first two are given; each other one is made of the one two before it.
+        before = [None, None, *natural["model"]][: len(natural)]
+        made["training_cost"] = natural.assign(
+            flops_made=took, flops_response=1e8 * 1.5**places, parent=before, previous=before,
+            round=places // 2, parameters=10**6,
+        )  # fmt: skip
     return made
 
 

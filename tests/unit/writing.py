@@ -5,7 +5,7 @@ from pathlib import Path
 from thinkscale.config.corpora import Generate
 from thinkscale.config.inference import Inference
 from thinkscale.jobs.generating import Generated, generate
-from thinkscale.jobs.rewarding import training_items
+from thinkscale.jobs.training_items import training_items
 from thinkscale.models.registry import register
 
 MODELS = Path(__file__).parents[2] / "resources/calibration"

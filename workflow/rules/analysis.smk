@@ -168,7 +168,7 @@ use rule tabulate as sum_ledger with:
     input:
         **({"spent": results("spent.parquet")} if STUDY.strategies else {}),
         graded=results("graded.parquet"),
-        usage=shards("usage", "json"),
+        usage=results("usage.json"),
     output:
         table=tabulated("ledger", "Compute", "token ledger", caption="ledger"),
     params:
@@ -204,7 +204,7 @@ use rule tabulate as add_up_training with:
     input:
         table("accuracy"),
         table("ledger"),
-        usage=shards("usage", "json"),
+        usage=results("usage.json"),
         losses=[results("training", f"{model.name}.csv") for model in TRAINED],
         corpora=[results("corpora", f"{name}.usage.json") for name in GENERATED],
     output:

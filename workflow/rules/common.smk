@@ -62,21 +62,34 @@ CAPTIONS = sorted(str(path) for path in (WORKFLOW / "report").iterdir())
 RETRAINED = "results/calibration-models"
 
 
-def checked_study():
-    """The study, or the end of the run with a message and no traceback."""
-    where = str(workflow.configfiles[-1]) if workflow.configfiles else "--config"
+def or_end(check, *given):
+    """What a check returns, or the end of the run with a message and no traceback."""
     try:
-        for path in workflow.configfiles:
-            read_yaml(Path(path))
-        study = parse_study(config, where, made_here=[RETRAINED])
-        if workflow.is_main_process:
-            check_surroundings(study, where, made_here=[RETRAINED])
+        return check(*given)
     except ThinkscaleError as error:
         sys.exit(f"thinkscale: {error}")
+
+
+def checked_study():
+    where = str(workflow.configfiles[-1]) if workflow.configfiles else "--config"
+    for path in workflow.configfiles:
+        read_yaml(Path(path))
+    study = parse_study(config, where, made_here=[RETRAINED])
+    if workflow.is_main_process:
+        check_surroundings(study, where, made_here=[RETRAINED])
     return study
 
 
-STUDY = checked_study()
+# A study is one file: a `--configfile` replaces the demo study, it is not laid over it. Of a file
+# that is no YAML Snakemake tells neither name nor line, so it is read here first; what a
+# `--configfile` names Snakemake reads before any rule, and only `make` looks at it before.
+if not workflow.overwrite_configfiles and not workflow.modifier.skip_configfile:
+    or_end(read_yaml, Path("config/config.yaml"))
+
+    configfile: "config/config.yaml"
+
+
+STUDY = or_end(checked_study)
 # Reward models are models of the study too, but judge and do not think.
 THINKING = [model for model in STUDY.models if model.thinks]
 MODELS = [model.name for model in THINKING]
@@ -110,12 +123,17 @@ JUDGE = judge_model(STUDY)
 SCORER_MODELS = scorer_models(STUDY)
 # Models with a record: those of the study, its judge, and those its scorers ask.
 OTHERS = [*([] if JUDGE is None else [JUDGE]), *SCORER_MODELS.values()]
+# By name; one of the study goes before a judge or a scorer that is run otherwise.
+BY_NAME = {model.name: model for model in reversed([*STUDY.models, *OTHERS])}
 REGISTERED = list(dict.fromkeys(model.name for model in [*STUDY.models, *OTHERS]))
+
+
+RESULTS = str(Path(STUDY.results, STUDY.study))
 
 
 def results(*parts):
     """A path under this study's results."""
-    return str(Path(STUDY.results, STUDY.study, *parts))
+    return os.path.join(RESULTS, *parts)
 
 
 def log_of(*parts):
@@ -133,7 +151,7 @@ def code(*modules):
 
 def model_config(name):
     """A model of the study, or a judge or scorer that is none of them."""
-    return next(model for model in [*STUDY.models, *OTHERS] if model.name == name)
+    return BY_NAME[name]
 
 
 def corpus_config(name):
@@ -195,7 +213,8 @@ def generating_bank(wildcards):
 
 def origins():
     """What each model that was derived here is made of, where it thinks."""
-    return {m.name: m.derive.model_dump(include={"parent", "corpus"}) for m in TRAINED}
+    own = {"recipe": True, "parent": True, "corpus": True, "teacher": True, "grpo": {"beta"}}
+    return {m.name: m.derive.model_dump(include=own) for m in TRAINED}
 
 
 def forced_continuations():

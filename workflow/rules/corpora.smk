@@ -41,7 +41,7 @@ rule generate_corpus:
         journal=generating_journal,
         seed=STUDY.seed,
         code=code(
-            *("jobs/generating", "jobs/rewarding", "jobs/inference", "data/graded"),
+            *("jobs/generating", "jobs/training_items", "jobs/inference", "data/graded"),
             *("thinking", "engines", "calibration/bank", "grading"),
         ),
     script:

@@ -243,6 +243,32 @@ use rule draw as draw_training_cost with:
         **drawn("training_cost", "Training", "accuracy and cost of training", when=TRAINED),
 
 
+use rule draw as draw_training_effects with:
+    input:
+        table("training_cost"),
+        table("accuracy"),
+        table("mcnemar"),
+        table("registration"),
+    output:
+        **drawn("training_effects", "Training", "models and their parents", when=TRAINED),
+
+
+use rule draw as draw_rounds with:
+    input:
+        table("training_cost"),
+        table("accuracy"),
+    output:
+        **drawn("training_rounds", "Training", "round by round", when=TRAINED),
+
+
+use rule draw as draw_training_vs_thinking with:
+    input:
+        table("training_cost"),
+        table("frontier"),
+    output:
+        **drawn("training_vs_thinking", "Training", "training against thinking", when=TRAINED),
+
+
 use rule draw as draw_language_mixing with:
     input:
         table("language_mixing"),

@@ -82,21 +82,25 @@ rule import_responses:
 
 
 rule gather_responses:
-    """Put the shards of all models together, in the order of the config."""
+    """Put the shards of all models together, in the order of the config.
+
+    What waits for shards is in no group: at every job that ends, Snakemake counts anew what all of
+    a group wait for, and with thousands of shards that alone would take most of a dry run.
+    """
     input:
         **where_read(shards("readouts")),
         chains=shards("chains"),
         responses=shards("responses"),
+        usage=shards("usage", "json"),
     output:
         **where_read(results("readouts.parquet")),
         chains=results("chains.parquet"),
         responses=results("responses.parquet"),
+        usage=results("usage.json"),
     log:
         log_of("gather_responses.log"),
     benchmark:
         time_of("gather_responses.tsv")
-    group:
-        GATHERED
     conda:
         "../../envs/analysis.yaml"
     resources:

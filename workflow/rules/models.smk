@@ -40,6 +40,7 @@ rule derive_model:
             "models/recipes",
             "models/vocabulary",
             "jobs/watching",
+            "jobs/training_items",
             "engines/transformers",
             "thinking",
             "corpora/traces",
@@ -83,7 +84,13 @@ rule derive_reward_model:
         journal=seen_from(results("models"), parent_journal),
         seed=STUDY.seed,
         code=code(
-            *("models/recipes/reward_model", "jobs/rewarding", "jobs/inference"),
+            *(
+                "models/recipes/reward_model",
+                "models/recipes/settings",
+                "jobs/rewarding",
+                "jobs/training_items",
+                "jobs/inference",
+            ),
             *("thinking", "engines", "calibration/bank", "grading"),
         ),
     script:
@@ -124,7 +131,14 @@ rule derive_grpo:
         seed=STUDY.seed,
         code=code(
             *("models/recipes/grpo", "models/recipes/rewards", "models/recipes/held_out"),
-            *("models/recipes/training", "jobs/reinforcing", "jobs/watching", "jobs/inference"),
+            *(
+                "models/recipes/settings",
+                "models/recipes/training",
+                "jobs/reinforcing",
+                "jobs/watching",
+                "jobs/inference",
+            ),
+            "jobs/training_items",
             *("thinking", "engines", "calibration/bank", "grading", "data/languages"),
         ),
     script:

@@ -34,6 +34,8 @@ rule plan:
             for model in RUN
         },
         conditions=STUDY.conditions.model_dump(),
+        forced=forced_continuations(),
+        corpora={name: corpus_config(name).generate.model_dump() for name in GENERATED},
         strategies=[strategy.model_dump() for strategy in STUDY.strategies],
         scorers=[scorer.model_dump(exclude={"model"}) for scorer in STUDY.scorers],
         scorer_models={
@@ -42,11 +44,8 @@ rule plan:
         seed=STUDY.seed,
         plan=results("plan.csv"),
         training=results("plan_training.csv"),
-        trained={
-            model.name: model.derive.model_dump()
-            for model in STUDY.models
-            if model.derive is not None and model.thinks
-        },
+        trained={model.name: model.derive.model_dump() for model in TRAINED},
+        explored={name: model_config(name).derive.model_dump() for name in REWARDED},
         judge=None if JUDGE is None else JUDGE.name,
     script:
         "../scripts/plan.py"

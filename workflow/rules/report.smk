@@ -13,8 +13,6 @@ rule summarize:
         log_of("summarize.log"),
     benchmark:
         time_of("summarize.tsv")
-    group:
-        "tabulate"
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -49,8 +47,6 @@ rule write_report:
         log_of("write_report.log"),
     benchmark:
         time_of("write_report.tsv")
-    group:
-        "draw"
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -96,7 +92,7 @@ rule record_provenance:
     benchmark:
         time_of("record_provenance.tsv")
     group:
-        GATHERED
+        "grade"
     conda:
         "../../envs/analysis.yaml"
     resources:

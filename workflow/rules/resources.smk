@@ -8,10 +8,6 @@ A model whose weights are files asks for memory by their size; one that is yet t
 trained asks for what one of eight billion weights takes.
 """
 
-# What is short is submitted together: `grade`, `tabulate`, `draw`, and `compare` for the corpora. A
-# judge stands between the responses and their grades, and these are then two jobs.
-GATHERED = "grade" if JUDGE is None else "gather"
-
 
 def wanted_gpus(model):
     """How many a model is run on; None, so that a rule asks for nothing, where it is on none here."""

@@ -47,7 +47,7 @@ rule search:
 
 
 rule gather_searches:
-    """Put the shards of all models together."""
+    """Put the shards of all models together; in no group, as `gather_responses`."""
     input:
         candidates=shards("candidates", room="search"),
         scores=shards("scores", room="search"),
@@ -62,8 +62,6 @@ rule gather_searches:
         log_of("gather_searches.log"),
     benchmark:
         time_of("gather_searches.tsv")
-    group:
-        "grade"
     conda:
         "../../envs/analysis.yaml"
     resources:

@@ -20,13 +20,14 @@ with job(snakemake) as say:
     import torch
 
     from thinkscale.jobs.inference import prepare
-    from thinkscale.jobs.reinforcing import derive, training_items
+    from thinkscale.jobs.reinforcing import derive
+    from thinkscale.jobs.training_items import split_items
 
     torch.set_num_threads(snakemake.threads)
     params, model = snakemake.params, snakemake.wildcards.model
     derivation = Derivation(**params.derive)
     conditions = Conditions(**params.forced).model_dump()
-    items, apart = training_items(derivation, params.seed)
+    items, apart = split_items(derivation, params.seed)
     prepared = prepare(
         json.loads(Path(snakemake.input.parent).read_text()),
         pd.concat([items, apart], ignore_index=True),

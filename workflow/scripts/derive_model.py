@@ -27,8 +27,9 @@ with job(snakemake):
     from thinkscale.jobs.watching import watch
     from thinkscale.models.recipes.gkd import GkdSettings, distil
     from thinkscale.models.recipes.lengths import NamedLength
+    from thinkscale.models.recipes.settings import Training
     from thinkscale.models.recipes.sft import SftSettings, finetune
-    from thinkscale.models.recipes.training import Training, checkpoints_of
+    from thinkscale.models.recipes.training import checkpoints_of
 
     torch.set_num_threads(snakemake.threads)
     records = [snakemake.input.parent, *filter(None, [snakemake.input.teacher])]

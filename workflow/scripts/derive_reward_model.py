@@ -18,7 +18,8 @@ with job(snakemake) as say:
     import torch
 
     from thinkscale.jobs.inference import prepare
-    from thinkscale.jobs.rewarding import derive, training_items
+    from thinkscale.jobs.rewarding import derive
+    from thinkscale.jobs.training_items import training_items
 
     torch.set_num_threads(snakemake.threads)
     params = snakemake.params

@@ -1,5 +1,8 @@
 """Put the shards of each contract together, those of an input under its name."""
 
+import json
+from pathlib import Path
+
 from thinkscale.jobs.job import job
 
 with job(snakemake):
@@ -7,6 +10,11 @@ with job(snakemake):
     from thinkscale.jobs.items import check_thought
 
     for name, path in snakemake.output.items():
-        contracts.gather(snakemake.input[name], path, name)
+        shards = snakemake.input[name]
+        if name == "usage":
+            jobs = [json.loads(Path(shard).read_text(encoding="utf-8")) for shard in shards]
+            Path(path).write_text(json.dumps(jobs, indent=1) + "\n", encoding="utf-8")
+            continue
+        contracts.gather(shards, path, name)
         if name == "responses":
             check_thought(contracts.read(path, name, ["model", "item_id", "error"]))

@@ -20,7 +20,7 @@ with job(snakemake, finishes=True) as say:
 
     from thinkscale.jobs.generating import generate
     from thinkscale.jobs.progress import usage_line
-    from thinkscale.jobs.rewarding import training_items
+    from thinkscale.jobs.training_items import training_items
 
     torch.set_num_threads(snakemake.threads)
     params, asked = snakemake.params, Generate(**snakemake.params.generate)

@@ -14,11 +14,13 @@ SECONDS = 20.0  # of the engines' time for a model's calibration, and for that o
 BATCHES = 4  # rows of a calibration, in batches: enough for rows to begin where others end
 
 with job(snakemake):
+    from thinkscale.config.corpora import Generate
     from thinkscale.config.inference import Inference
+    from thinkscale.config.models import Derivation
     from thinkscale.data import contracts
     from thinkscale.data.tables import write_table
     from thinkscale.errors import ThinkscaleError
-    from thinkscale.jobs.plan import plan, plan_unknown, table, text
+    from thinkscale.jobs.plan import at_speed_of, plan, plan_unknown, table, text
 
     for package in ("torch", "transformers"):
         require(package, extra="inference")
@@ -27,6 +29,13 @@ with job(snakemake):
     from transformers import AutoConfig, PreTrainedConfig
 
     from thinkscale.jobs.inference import configured_sweep, prepare
+    from thinkscale.jobs.learning_plan import (
+        COMPLETIONS,
+        Asker,
+        exploration_line,
+        lessons,
+        lessons_unknown,
+    )
     from thinkscale.jobs.search_plan import open_search, plan_searches, plan_searches_unknown
     from thinkscale.models.loading import bring, config_file
 
@@ -72,8 +81,14 @@ with job(snakemake):
     # By scorer: its model, and how that is run.
     scorers = {own: (name, Inference(**how)) for own, (name, how) in params.scorer_models.items()}
 
+    def is_there(name: str) -> bool:
+        return record(name) is not None
+
+    corpora = {name: Generate(**asked) for name, asked in params.corpora.items()}
+    learned = (corpora, {name: Derivation(**how) for name, how in params.trained.items()})
+
     def lines(name: str) -> Iterator[dict]:
-        """A model's thinking and, where the study has strategies, its searches."""
+        """A model's thinking, what others learn from it, and its searches if there are some."""
         inference, there = Inference(**params.thinking[name]["settings"]), nearest(name)
         if there is None:
             derived = params.models[name]["model"]["derive"] is not None
@@ -82,6 +97,7 @@ with job(snakemake):
             yield plan_unknown(name, rows, configured_sweep(params.conditions), reason)
             if params.strategies:
                 yield plan_searches_unknown(name, len(items), reason)
+            yield from lessons_unknown(name, *learned, reason, params.seed)
             return
         prepared = prepare(record(there), items, inference, params.conditions, seed=params.seed)
         batch = inference.batch_size
@@ -92,13 +108,14 @@ with job(snakemake):
                 torch.set_num_threads(min(inference.threads, snakemake.threads))
                 journal = stack.enter_context(prepared.journal(directory, "plan"))
             with bar(name) as watch:
-                yield plan(
-                    *(name, prepared.work, journal),
-                    rows=BATCHES * batch,
-                    in_flight=2 * batch,
-                    seconds=SECONDS,
-                    watch=watch,
-                    progress=look_up,
+                how = {"rows": BATCHES * batch, "in_flight": 2 * batch, "seconds": SECONDS}
+                how["watch"] = watch
+                line = plan(name, prepared.work, journal, **how, progress=look_up)
+                yield line
+                asker = Asker(record(there), inference, params.forced, params.seed)
+                given = (asker, prepared.work, journal, is_there)
+                yield from lessons(
+                    *(name, *learned, *given), **({} if line["tokens_per_second"] else how)
                 )
             if not params.strategies:
                 return
@@ -149,7 +166,15 @@ with job(snakemake):
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-    found = table(made)
+    made += [
+        exploration_line(name, Derivation(**how), params.seed)
+        for name, how in params.explored.items()
+    ]
+    like = {name: nearest(name) for name in (*params.thinking, *params.explored)}
+    # What is learned is told with who is asked, but is of who learns.
+    order = list(params.models)
+    made.sort(key=lambda line: order.index(line["model"]))
+    found = table(at_speed_of(made, like, apart=("search", COMPLETIONS["gkd"])))
     write_table(found, params.plan)
     print(text(found, params.study), flush=True)
     if params.judge is not None:

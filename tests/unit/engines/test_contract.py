@@ -13,19 +13,23 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import special, stats
 
 import servers
 from thinkscale.calibration.bank import generate_bank
 from thinkscale.config.inference import Inference
 from thinkscale.config.sweep import Conditions
-from thinkscale.engines.base import Completion, Request, noise_key, seed
+from thinkscale.engines.base import Completion, Request, Sampling, noise_key, seed
 from thinkscale.engines.registry import openable
+from thinkscale.engines.transformers.sampling import draw
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.inference import Prepared, prepare, run
 from thinkscale.models.registry import register
 
+TEMPERATURE = 2.0  # flat enough that tokens of the tail are drawn, too
 REASONER = Path(__file__).parents[3] / "resources/calibration/reasoner"
 PROMPT = {"template": "{stem}\n{options}", "option": " {label}){text}", "separator": ""}
 THINKING = {"answer_prompt": "\n\nAnswer:", "step_end": "\n"}
@@ -88,7 +92,7 @@ def greedy(ready):
 
 @pytest.fixture(scope="module")
 def sampling(settings, bank):
-    return prepared(settings, bank, temperature=1.0).open()
+    return prepared(settings, bank, temperature=TEMPERATURE).open()
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +224,61 @@ def test_a_seed_is_of_the_row_and_of_the_position():
     seeds = [seed(one) for one in places + rows]
     assert len(set(seeds)) == len(seeds) and all(0 <= one < 2**31 for one in seeds)
     assert seed(replace(request, prompt=(9,), max_new=1)) == seed(request)
+
+
+# Behind these, the model is in two minds: 13 tokens have a chance above 1 % at that temperature.
+OPEN = " =5 =6 =7"
+CELLS, DRAWS = 20, 400
+
+
+def open_prompt() -> tuple[int, ...]:
+    return tuple(servers.tokenizer().encode(OPEN, add_special_tokens=False))
+
+
+def fit(tokens) -> float:
+    """Pearson's chi-square of tokens drawn behind `OPEN` against the model's own softmax: its p.
+
+    The likeliest tokens come first, in cells of a twentieth each, or of one token where that has
+    more. What is expected is computed by transformers alone.
+    """
+    chances = special.softmax(servers.logprobs(open_prompt()) / TEMPERATURE)
+    order = np.argsort(-chances)
+    chances = chances[order]
+    cells = ((chances.cumsum() - chances) * CELLS).astype(int)
+    counts = np.bincount(tokens, minlength=len(chances))[order]
+    found, expected = (np.bincount(cells, of) for of in (counts, chances * len(tokens)))
+    there = expected > 0
+    assert expected[there].min() >= 5  # as the chi-square wants
+    return stats.chisquare(found[there], expected[there]).pvalue
+
+
+def test_tokens_are_drawn_by_the_model_s_own_softmax(ready, sampling):
+    if not ready.engine.exact_tokens:
+        pytest.skip("gives text, whose tokens may be others than were drawn")
+    rows = [Request(open_prompt(), 1, (), noise_key(1, "a row", n), 0) for n in range(DRAWS)]
+    assert fit([drawn(said)[0] for said in answered(sampling, rows)]) > 1e-3
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [
+        Sampling(0.8 * TEMPERATURE),
+        Sampling(1.2 * TEMPERATURE),
+        Sampling(TEMPERATURE, top_k=40),
+        Sampling(TEMPERATURE, top_p=0.9),
+    ],
+)
+def test_other_distributions_would_be_seen(tampered):
+    """Of defaults that servers have where they are not told otherwise."""
+    import torch
+
+    def drawn_by(sampling):
+        noise = torch.from_numpy(np.random.default_rng(0).random(DRAWS))
+        logits = torch.from_numpy(servers.logprobs(open_prompt())).expand(DRAWS, -1)
+        return draw(logits, noise, sampling, logits.shape[1]).numpy()
+
+    assert fit(drawn_by(Sampling(TEMPERATURE))) > 0.01
+    assert fit(drawn_by(tampered)) < 1e-4
 
 
 # ------------------------------------------------------------------ reading

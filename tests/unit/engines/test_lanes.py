@@ -27,7 +27,9 @@ class Case:
     seen: torch.Tensor
 
     def attend(self, scale=None, homes=None, shared=None):
-        reading = lanes.Reading.of(self.slots.numpy(), self.columns.numpy(), homes, shared)
+        reading = lanes.Reading.of(
+            self.slots.numpy(), self.columns.numpy(), self.seen.numpy(), homes, shared
+        )
         kept = self.keys.clone(), self.values.clone()
         new = [tensor[self.slots, :, self.columns] for tensor in kept]
         for tensor in kept:
@@ -52,15 +54,18 @@ class Case:
         return found.squeeze(2)
 
 
-def random_case(seed, *, tokens, slots, heads, group, size, depth, columns) -> Case:
-    """Tokens lie slot by slot, as they are packed: several to a slot, where there are more."""
+def random_case(seed, *, tokens, slots, heads, group, size, depth, columns, share=0.7) -> Case:
+    """Tokens lie slot by slot, as they are packed: several to a slot, where there are more.
+
+    share: of the columns before its own that a token sees; few of them, where a tree has branches.
+    """
     rng = torch.Generator().manual_seed(seed)
     keys = torch.randn(slots, heads, size, columns, generator=rng).transpose(2, 3)
     values = torch.randn(slots, heads, depth, columns, generator=rng).transpose(2, 3)
     query = torch.randn(tokens, heads * group, size, generator=rng)
     where = torch.randint(slots, (tokens,), generator=rng).sort().values
     own = torch.randint(columns, (tokens,), generator=rng)
-    seen = torch.rand(tokens, columns, generator=rng) < 0.7
+    seen = torch.rand(tokens, columns, generator=rng) < share
     seen &= torch.arange(columns) <= own[:, None]
     seen[torch.arange(tokens), own] = True  # every token sees itself
     return Case(query, keys, values, where, own, seen)
@@ -78,7 +83,8 @@ SHAPE = {"heads": 2, "group": 1, "size": 16, "depth": 16, "columns": 48}
     group=st.sampled_from([1, 2, 4]),
     size=st.sampled_from([4, 8, 12, 32, 33]),
     depth=st.sampled_from([2, 8, 19]),
-    columns=st.sampled_from([1, 5, 16, 48, 100]),
+    columns=st.sampled_from([1, 5, 16, 48, 100, 300]),
+    share=st.sampled_from([0.7, 0.02]),
     scale=st.sampled_from([None, 0.25]),
 )
 def test_it_is_attention(seed, scale, **shape):
@@ -129,6 +135,17 @@ def test_what_lies_behind_a_token_is_not_read():
     assert torch.equal(case.attend(), clean)
 
 
+def test_branches_that_no_token_is_on_are_not_read():
+    case = random_case(4, tokens=6, slots=2, **{**SHAPE, "columns": 160})
+    case.columns[:] = 150
+    case.seen[:] = False
+    case.seen[:, [3, 70, 150]] = True
+    clean = case.attend()
+    for branch in (slice(16, 64), slice(80, 144)):
+        case.keys[:, :, branch], case.values[:, :, branch] = torch.nan, torch.nan
+    assert torch.equal(case.attend(), clean)
+
+
 @pytest.mark.parametrize("size", [16, 128])
 def test_how_many_threads_share_the_work_changes_no_bit_and_neighbours_hardly_one(size):
     case = random_case(3, tokens=23, slots=4, **{**SHAPE, "size": size})
@@ -150,10 +167,11 @@ def test_how_many_threads_share_the_work_changes_no_bit_and_neighbours_hardly_on
 
 def test_new_keys_and_values_are_put_in_their_places_and_nowhere_else():
     slots, columns = torch.tensor([0, 0, 1, 2, 2]), torch.tensor([3, 4, 7, 0, 15])
-    reading = lanes.Reading.of(slots.numpy(), columns.numpy())
+    seen = torch.eye(16)[columns] > 0
+    reading = lanes.Reading.of(slots.numpy(), columns.numpy(), seen.numpy())
     query, key, value = torch.randn(5, 4, 8), torch.randn(5, 2, 8), torch.randn(5, 2, 6)
     keys, values = (torch.zeros(3, 2, size, 16).transpose(2, 3) for size in (8, 6))
-    lanes.attend(query, key, value, keys, values, reading, torch.eye(16)[columns] > 0)
+    lanes.attend(query, key, value, keys, values, reading, seen)
     for kept, new in ((keys, key), (values, value)):
         assert torch.equal(kept[slots, :, columns], new)
         assert kept.count_nonzero() == new.numel()

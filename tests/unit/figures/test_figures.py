@@ -408,11 +408,15 @@ def test_models_left_out_of_the_list_are_drawn_last():
     assert titles == [MODELS[2], MODELS[0], MODELS[1]]
 
 
-def test_names_repeat_colours_and_markers_but_not_both_together():
+@pytest.mark.parametrize("colours", [1, 6, 7, 10])
+def test_no_two_names_look_alike(colours):
     assert Look(Style(palette=["red"]), ["a", "b"]).colours == {"a": "red", "b": "red"}
-    lines = Style().lines([f"m{i}" for i in range(20)]).values()
-    assert len({line.colour for line in lines}) == len({line.marker for line in lines}) == 7
-    assert len({(line.colour, line.marker) for line in lines}) == 20
+    style = Style(palette=[f"#0000{i:02x}" for i in range(colours)])
+    lines = list(style.lines([f"m{i}" for i in range(10 * colours)]).values())
+    assert len({(line.colour, line.marker) for line in lines}) == len(lines)
+    # In grey, by the marker alone; and a line without markers tells the first colour from itself.
+    assert len({line.marker for line in lines[:10]}) == 10
+    assert len({line.dashes for line in lines[: 4 * colours : colours]}) == min(4, len(lines))
 
 
 def test_other_suffixes_are_refused(tmp_path):

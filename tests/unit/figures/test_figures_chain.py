@@ -6,13 +6,17 @@ import pytest
 from matplotlib.colors import same_color
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from snakemake.iocontainers import InputFiles
 from tokenizers import Tokenizer, decoders, models
 
+from thinkscale.data import contracts
 from thinkscale.figures import one_chain
+from thinkscale.figures.core.frames import READS
 from thinkscale.figures.core.style import DEFAULT, Look, Style, save
 from thinkscale.figures.one_chain.ladder import said_of
 from thinkscale.figures.one_chain.ribbon import LINES, set_ribbon, token_text
 from thinkscale.figures.one_chain.thought import the_thought, width_of
+from thinkscale.jobs.job import inputs
 
 QUICK = Look(Style(dpi=60))
 CONDITIONS = ("natural", "max=0", "max=4", "max=99", "waits=1", "waits=2;max=20")
@@ -73,6 +77,33 @@ def test_a_whole_turn_is_a_fork_for_which_nothing_was_written():
     assert (fork.names, fork.end) == (("natural", "max=99"), 10)
     figure = one_chain.draw(chains, responses, graded, look=QUICK)
     assert any("“It is 4, I should" in text.get_text() for text in figure.findobj(Text))
+
+
+def written(frame, name, folder):
+    """A frame by its contract, with nothing in the columns that it lacks."""
+    nothing = {"large_string": "", "int64": 0, "double": 0.0, "bool": False}
+    for field in contracts.SCHEMAS[name]:
+        if field.name not in frame and field.name not in contracts.OPTIONAL.get(name, ()):
+            frame = frame.assign(
+                **{field.name: None if field.nullable else nothing[f"{field.type}"]}
+            )
+    contracts.write(frame, folder / f"{name}.parquet", name)
+    return str(folder / f"{name}.parquet")
+
+
+def test_of_a_large_study_only_the_rows_of_the_chain_are_read(tmp_path):
+    chains, responses, graded = study(lengths=(3, 20, 10, 7), continuations=("Wait", "Hmm"))
+    thought = the_thought(chains, responses, graded, "m")
+    paths = InputFiles(
+        [written(chains, "chains", tmp_path), written(responses, "responses", tmp_path)]
+    )
+    among = one_chain.rows(paths, ["recorded", "m"])
+    assert among == {"model": ["m"], "item_id": ["i3"], "sample": [0]}
+    read = inputs(paths, READS, among)
+    assert set(read["responses"]) == set(READS["responses"])
+    assert read["chains"]["item_id"].tolist() == ["i3", "i3"]
+    assert the_thought(read["chains"], read["responses"], graded, "m") == thought
+    assert one_chain.rows(paths, ["recorded"]) == {}
 
 
 def words_of(ids):

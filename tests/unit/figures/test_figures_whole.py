@@ -1,6 +1,9 @@
 """Figures of a whole study: what its tables of all models say, and that many have room."""
 
+import inspect
+import pkgutil
 from functools import cache
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +15,7 @@ from matplotlib.text import Text
 
 import whole_study
 from graded_frames import graded_frame
+from thinkscale import figures
 from thinkscale.figures import (
     accuracy_by_item,
     allocation,
@@ -23,6 +27,7 @@ from thinkscale.figures import (
     reliability,
     tokens_by_outcome,
 )
+from thinkscale.figures.core.frames import READS
 from thinkscale.figures.core.style import Look, Style
 
 QUICK = Look(Style(dpi=60))
@@ -30,6 +35,22 @@ QUICK = Look(Style(dpi=60))
 
 def words(figure):
     return " ".join(text.get_text().replace("\n", " ") for text in figure.findobj(Text))
+
+
+def of_responses():
+    """Figures that are drawn of the graded responses."""
+    names = [module.name for module in pkgutil.iter_modules(figures.__path__)]
+    modules = [import_module(f"thinkscale.figures.{name}") for name in names if name != "core"]
+    return [m for m in modules if next(iter(inspect.signature(m.draw).parameters)) == "graded"]
+
+
+@pytest.mark.parametrize("module", of_responses(), ids=lambda module: module.__name__)
+def test_columns_of_the_responses_that_are_not_read_are_not_drawn(module):
+    graded = graded_frame(items=8, samples=2).assign(response_time=2.0, seconds=1.0)
+    read = graded[[name for name in graded if name in READS["graded"]]]
+    assert len(read.columns) < len(graded.columns)
+    drawn = words(module.draw(read, look=QUICK))
+    assert drawn == words(module.draw(graded, look=QUICK)) and not drawn.startswith("no data: ")
 
 
 def registration(models=("a", "b")):
@@ -218,8 +239,8 @@ def test_tokens_are_compared_within_items_that_have_both():
 
 
 @cache
-def eight():
-    return whole_study.frames(8, 10)
+def ten():
+    return whole_study.frames(len(whole_study.MODELS), 10)
 
 
 @pytest.mark.parametrize(
@@ -227,11 +248,12 @@ def eight():
     [
         *("accuracy_vs_budget", "accuracy_vs_waits", "accuracy_by_item", "correlations", "flips"),
         *("frontier", "grader_agreement", "power", "readout_vs_tokens", "reliability"),
-        *("thinking_lengths", "training_loss", "training_rewards"),
+        *("thinking_lengths", "training_effects", "training_loss", "training_rewards"),
+        *("training_rounds", "training_vs_thinking"),
     ],
 )
-def test_eight_models_have_room(name):
-    figure = whole_study.draw(name, eight(), Look(Style(dpi=60), whole_study.MODELS))
+def test_ten_models_have_room(name):
+    figure = whole_study.draw(name, ten(), Look(Style(dpi=60), whole_study.MODELS))
     figure.draw_without_rendering()
     page, high = figure.bbox, min(ax.get_position().height for ax in figure.axes)
     assert high * figure.get_figheight() > 0.12  # of inches: no axes collapses

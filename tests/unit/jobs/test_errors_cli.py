@@ -46,8 +46,13 @@ def run(folder: Path, study: dict | str, *arguments: str, **environment: str):
     """Run Snakemake on a study in `folder`; return its exit code and all it said."""
     text = study if isinstance(study, str) else yaml.safe_dump(study)
     (folder / "my.yaml").write_text(text)
-    where = ["--directory", str(folder), "--configfile", str(folder / "my.yaml"), "--cores", "1"]
-    what = arguments or ["--dry-run"]
+    where = ["--configfile", str(folder / "my.yaml")]
+    return snakemake(folder, where, *(arguments or ["--dry-run"]), **environment)
+
+
+def snakemake(folder: Path, study: list[str], *what: str, **environment: str):
+    """The same; study: how it is named, or nothing where it is in its usual place."""
+    where = [*study, "--directory", str(folder), "--cores", "1"]
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile"), *where, *what],
         capture_output=True,
@@ -119,7 +124,15 @@ def test_contradictions_of_the_study_file(folder):
 
 
 def test_a_file_that_is_no_yaml(folder):
-    check(run(folder, "study: [1, 2\nitems: 3\n"), "not valid JSON or YAML")
+    """Snakemake reads what is named behind it before any rule; what is not, we read first."""
+    faulty = "study: s\nitems:\n\tsource: calibration\n"
+    check(run(folder, faulty), "not valid JSON or YAML")
+    (folder / "config").mkdir()
+    (folder / "config/config.yaml").write_text(faulty)
+    check(
+        snakemake(folder, [], "--dry-run"),
+        "thinkscale: config/config.yaml, line 3: found no valid YAML",
+    )
 
 
 BANKS = {

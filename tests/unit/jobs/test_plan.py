@@ -226,7 +226,7 @@ def test_what_is_read_is_no_token_to_be_sampled(journal):
 
 def test_a_calibration_measures_and_its_tokens_are_kept(journal):
     engine, job = Paced(passes), work()
-    line = plan("m", job, journal(engine), rows=3, in_flight=8, seconds=100)
+    line = plan("m", job, journal(engine), rows=3, in_flight=8, seconds=10.5)
     assert engine.sampled == line["sampled_known"] == 3 * ROW
     assert line["tokens_per_second"] == pytest.approx(10)
     assert line["left_expected"] == 5 * ROW
@@ -280,6 +280,26 @@ def test_rows_that_ended_first_do_not_stand_for_all(journal):
     assert line["expected_from"] == "calibration, 1 of 3 rows ended"
     # The short row has 5 tokens; the steps until time is up drew 3, 3, 3, 3, 3, 2, 2 and 2.
     assert line["left_expected"] == 2 * 21
+
+
+class OneByOne(Paced):
+    """Ends one request a step, whoever asked it, so that a calibration leaves some under way."""
+
+    def step(self):
+        ticket, request = self.waiting.pop(0)
+        return [(ticket, self._complete(request))]
+
+
+def test_what_a_calibration_left_under_way_disturbs_nobody(journal):
+    journaled, fresh = journal(OneByOne(passes)), journal(identity="other")
+    cut = plan("m", work(), journaled, rows=8, in_flight=8, seconds=10.5)
+    assert 0 < cut["rows_known"] < 8
+    # The same rows under other conditions: of the same names, and with other answers.
+    more = work(sweep(max_think=[3], waits=[2]))
+    assert finish(more, journaled) == finish(more, fresh)
+    # What was asked before and ended since was kept.
+    again = plan("m", work(), journaled)
+    assert again["sampled_known"] > cut["sampled_known"]
 
 
 def test_known_rows_and_those_of_the_calibration_are_taken_together(journal):
@@ -346,8 +366,8 @@ def test_a_model_that_cannot_be_loaded_is_planned_without_its_speed(journal):
 
 def test_the_table_sums_what_is_known_and_prints(journal):
     lines = [
-        plan("first", work(), journal(), rows=3, in_flight=8, seconds=100),
-        plan("second", work(), None, rows=3, in_flight=8, seconds=100),
+        plan("first", work(), journal(), rows=3, in_flight=8, seconds=10.5),
+        plan("second", work(), None, rows=3, in_flight=8, seconds=10.5),
         plan_unknown("third", 8, SWEEP),
     ]
     frame = table(lines).set_index("model")

@@ -14,7 +14,8 @@ from thinkscale.config.models import Derivation
 from thinkscale.config.sweep import Conditions
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.inference import prepare
-from thinkscale.jobs.reinforcing import derive, pass_rates, training_items
+from thinkscale.jobs.reinforcing import derive, pass_rates
+from thinkscale.jobs.training_items import split_items
 from thinkscale.jobs.training_plan import training_plan
 from thinkscale.jobs.watching import right_by
 from thinkscale.models.recipes.held_out import COLUMNS
@@ -40,7 +41,7 @@ def asked(**changes):
 
 
 def prepared_for(derivation, **changes):
-    items, apart = training_items(derivation, 1)
+    items, apart = split_items(derivation, 1)
     both = pd.concat([items, apart], ignore_index=True)
     settings = SETTINGS.model_copy(update=changes)
     record = register("base", BASE)
@@ -54,11 +55,11 @@ def reinforced(derivation, tmp_path, grader=CHOICE, **changes):
 
 
 def test_what_is_measured_is_not_learned():
-    items, apart = training_items(asked(eval_steps=5, held_out={"n": 10}), 1)
+    items, apart = split_items(asked(eval_steps=5, held_out={"n": 10}), 1)
     assert (len(items), len(apart)) == (40, 10)
     learned, held = (set(map(problem_of, frame["meta"])) for frame in (items, apart))
     assert not learned & held
-    items, apart = training_items(asked(), 1)
+    items, apart = split_items(asked(), 1)
     assert (len(items), len(apart)) == (40, 0)
 
 
@@ -84,17 +85,20 @@ def test_a_model_is_reinforced(tmp_path, one_thread):
 def test_items_are_chosen_by_pass_rate(tmp_path, one_thread):
     rate = {"samples": 4, "at_least": 0.25, "at_most": 0.75}
     derivation = asked(grpo={"problems": 12, "pass_rate": rate})
-    _, samples, counts = reinforced(derivation, tmp_path)
+    log, samples, counts = reinforced(derivation, tmp_path)
     parts = [counts[f"items_{name}"] for name in ("too_easy", "too_hard", "used")]
     assert sum(parts) == 12 and counts["items_used"] < 12
     prepared, items, _ = prepared_for(derivation)
-    again = pass_rates(
+    again, tried = pass_rates(
         replace(prepared, record={**prepared.record, "directory": str(BASE)}),
         prepared.work.prompts, derivation.grpo.pass_rate,
         right_by(items, CHOICE, "\n\nAnswer:"), tmp_path / "journal",
     )  # fmt: skip
     assert sum(0.25 <= value <= 0.75 for value in again.values()) == counts["items_used"]
     assert all(0.25 <= again[row["item_id"]] <= 0.75 for row in samples)
+    # What it learned from are two groups of four; what was tried before counts too.
+    assert log["sampled"].tolist() == [tried + 8 * log["completion_tokens"].iloc[0]]
+    assert tried >= 12 * 4
 
 
 def test_a_reference_that_cannot_be_read_is_an_error(tmp_path):
@@ -146,3 +150,19 @@ def test_thinking_grows_where_it_pays(tmp_path, one_thread):
 def _tokens(row):
     right = row["held_out_accuracy"]
     return right * row["held_out_think_right"] + (1 - right) * row["held_out_think_wrong"]
+
+
+@pytest.mark.dear
+def test_a_price_of_tokens_takes_the_growth_away(tmp_path, one_thread):
+    """A hundredth for each: answers become right by fewer slips, and not by a second pass."""
+    derivation = asked(
+        max_steps=16, batch_size=64, eval_steps=16, held_out={"n": 150},
+        grpo={"problems": 600, "num_generations": 8, "max_completion_length": 128,
+              "reward_funcs": ["accuracy", "format", "length"],
+              "reward_weights": [1.0, 0.5, 0.01]},
+    )  # fmt: skip
+    log, _, _ = reinforced(derivation, tmp_path)
+    first, last = log[log[COLUMNS[0]].notna()].iloc[[0, -1]].to_dict("records")
+    assert last["held_out_accuracy"] > first["held_out_accuracy"] + 0.1
+    assert _tokens(last) < 1.05 * _tokens(first)
+    assert last["held_out_own_waits"] < 0.1

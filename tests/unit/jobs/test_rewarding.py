@@ -13,7 +13,8 @@ from thinkscale.config.models import Reward
 from thinkscale.config.sweep import Conditions
 from thinkscale.engines.drive import drive
 from thinkscale.jobs.inference import prepare
-from thinkscale.jobs.rewarding import examples, explore, explored, training_items, worth
+from thinkscale.jobs.rewarding import examples, explore, explored, worth
+from thinkscale.jobs.training_items import training_items
 from thinkscale.models.registry import register
 from thinkscale.thinking.strategies.candidate import Task
 

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from thinkscale.models.memory import training_memory
-from thinkscale.models.recipes.training import METHODS, Training
+from thinkscale.models.recipes.settings import METHODS, Training
 
 SHAPE = {
     "vocab_size": 300,

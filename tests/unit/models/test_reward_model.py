@@ -22,6 +22,7 @@ from thinkscale.models.recipes.reward_model import (
     measured,
     train_reward_model,
 )
+from thinkscale.models.recipes.settings import Training
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -49,9 +50,8 @@ def parent(tmp_path_factory):
 
 @pytest.mark.parametrize(("head", "kind"), [("token", "prm"), ("sequence", "orm")])
 def test_what_is_learned_is_what_the_engine_reads(parent, tmp_path, head, kind):
-    settings = RewardSettings(
-        head=head, layers=1, max_steps=60, batch_size=16, learning_rate=3e-3, log_every=20
-    )
+    how = Training("full", max_steps=60, batch_size=16, learning_rate=3e-3, log_every=20)
+    settings = RewardSettings(how, head=head, layers=1)
     log, quality = train_reward_model(parent, thoughts(160, 1), thoughts(40, 2), tmp_path, settings)
     assert list(log.columns) == ["step", "epoch", "loss", "learning_rate", "tokens"]
     assert log["step"].tolist() == [20, 40, 60] and log["tokens"].iloc[-1] == 60 * 16 * LENGTH
@@ -76,7 +76,7 @@ def test_what_is_learned_is_what_the_engine_reads(parent, tmp_path, head, kind):
 
 
 def test_fresh_layers_add_nothing_before_they_are_trained(parent, tmp_path):
-    settings = RewardSettings(layers=2, max_steps=1, learning_rate=0.0)
+    settings = RewardSettings(Training("full", max_steps=1, learning_rate=1e-30), layers=2)
     train_reward_model(parent, thoughts(4, 1), [], tmp_path, settings)
     ids = torch.tensor([thoughts(1, 3)[0].ids])
     with torch.inference_mode():
@@ -112,7 +112,7 @@ def test_surprise_is_what_the_parent_makes_of_the_tokens_behind_the_prompt(paren
 def test_surprise_is_learned_beside_and_not_saved(parent, tmp_path):
     said = {}
     for weight in (0.0, 1.0):
-        settings = RewardSettings(max_steps=2, surprise=weight)
+        settings = RewardSettings(Training("full", max_steps=2), surprise=weight)
         log, _ = train_reward_model(parent, thoughts(8, 1), [], tmp_path / str(weight), settings)
         said[weight] = log["loss"].iloc[-1]
     assert said[0.0] != said[1.0] and abs(said[0.0] - said[1.0]) < 0.2  # told without it

@@ -39,6 +39,10 @@ def test_costs_are_added_up_along_parents_and_corpora_each_once():
     assert table.loc["first", "flops_made"] == first
     # The second is made of the first as its parent, and again as who wrote its corpus.
     assert table.loc["second", "flops_made"] == first + 6 * 10 * 300 + 2 * 10 * 70
+    # What the second learned from, the first wrote, which comes from the same base; the teacher of
+    # the first does not.
+    assert table["previous"].tolist()[2:] == ["base", "first"]
+    assert table["round"].tolist() == [0, 0, 1, 2]
     assert table["flops_response"].eq(300).all() and table["estimate"].tolist()[-1] == 0.7
 
 
@@ -51,3 +55,30 @@ def test_what_is_not_known_is_missing():
     made = {"m": {"parent": "p", "corpus": None}}
     [row] = training_cost.tabulate(accuracy, ledger, usage, made).itertuples()
     assert pd.isna(row.flops_made) and pd.isna(row.flops_response) and row.tokens_generated == 0
+
+
+def test_what_is_sampled_and_read_costs_a_third_of_what_is_learned():
+    names = ["teacher", "zero", "held", "taught"]
+    accuracy = pd.DataFrame({"model": names, "condition": "natural", "n_items": 9, "estimate": 0.5,
+                             "lower": 0.3, "upper": 0.8, "method": "mean"})  # fmt: skip
+    ledger = pd.DataFrame({"model": names, "condition": "natural", "n_responses": 1,
+                           "flops_alone": 1.0})  # fmt: skip
+    usage = [{"model": name, "parameters": 10 + 10 * (name == "teacher")} for name in names]
+    rewarded = {"parent": "teacher", "recipe": "grpo", "grpo": {"beta": 0.0}}
+    made = {
+        "zero": rewarded,
+        "held": {**rewarded, "parent": "zero", "grpo": {"beta": 0.1}},
+        "taught": {"parent": "held", "recipe": "gkd", "teacher": "zero", "grpo": {"beta": 0.0}},
+    }
+    losses = [
+        pd.DataFrame({"model": "zero", "tokens": [50, 100], "sampled": [30, 60]}),
+        pd.DataFrame({"model": "held", "tokens": [200], "sampled": [90]}),
+        pd.DataFrame({"model": "taught", "tokens": [400]}),
+    ]
+    table = training_cost.tabulate(accuracy, ledger, usage, made, losses).set_index("model")
+    zero = 6 * 10 * 100 + 2 * 10 * 60
+    held = 6 * 10 * 200 + 2 * 10 * 90 + 2 * 10 * 200  # the parent reads what is learned
+    taught = (6 + 2) * 10 * 400 + 2 * 10 * 400  # the teacher, which the parent was made from too
+    assert table["flops_made"].tolist() == [0, zero, zero + held, zero + held + taught]
+    assert table["tokens_sampled"].tolist() == [0, 60, 90, 400]
+    assert table["tokens_read"].tolist() == [0, 0, 200, 400]

@@ -70,18 +70,36 @@ corpora:
   - {name: written, generate: {model: reasoner}}
 inference: {temperature: 1.0, max_answer_tokens: 8}
 conditions: {max_think: [8]}
+strategies: [{approach: majority, n: [1]}]
 """
 
 
-def test_every_job_is_asked_for_what_it_needs(slurm, tmp_path):
-    """The plugin's own command for every job that a study would submit."""
-    (tmp_path / "study.yaml").write_text(STUDY + f"results: {tmp_path}/results\n")
+@pytest.fixture(scope="module")
+def planned(slurm, tmp_path_factory) -> str:
+    """What Snakemake says it would submit of that study."""
+    folder = tmp_path_factory.mktemp("planned")
+    (folder / "study.yaml").write_text(STUDY + f"results: {folder}/results\n")
     command = [sys.executable, "-m", "snakemake", "--profile", str(PROFILES / "slurm"), "--dry-run"]
-    command += ["--configfile", str(tmp_path / "study.yaml"), "--nolock"]
+    command += ["--configfile", str(folder / "study.yaml"), "--nolock"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_what_is_short_is_submitted_in_four_groups_and_what_waits_for_shards_in_none(planned):
+    """Of a group that waits for many jobs Snakemake counts them all whenever one of them ends."""
+    assert re.findall(r"Group job (\w+) ", planned) == ["compare", "grade", "tabulate", "draw"]
+    alone = set(re.findall(r"^(?:local)?rule (\w+):", planned, flags=re.MULTILINE))
+    where_snakemake_runs = {"register_model", "subset_items", "write_corpus", "summarize"}
+    where_snakemake_runs |= {"write_report", "render_report", "study"}
+    models = {"think", "search", "derive_model", "generate_corpus"}
+    assert alone - where_snakemake_runs - models == {"gather_responses", "gather_searches"}
+
+
+def test_every_job_is_asked_for_what_it_needs(slurm, planned):
+    """The plugin's own command for every job that a study would submit."""
     asked = {}
-    for text in re.split(r"\n\n|\n(?=\[)", done.stdout + done.stderr):
+    for text in re.split(r"\n\n|\n(?=\[)", planned):
         rule = re.search(r"^ *(?:local)?rule (\w+):", text, flags=re.MULTILINE)
         wildcards = re.search(r"wildcards: (.*)", text)
         resources = re.search(r"resources: (.*)", text)

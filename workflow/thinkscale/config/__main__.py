@@ -2,8 +2,8 @@
 
     python -m thinkscale.config --configfile my.yaml [anything else for snakemake]
 
-Snakemake reads these files before any code of ours and tells neither file nor line of what it
-cannot read: `make` looks first.
+Snakemake reads what `--configfile` names before any code of ours, and tells neither file nor line
+of what it cannot read: `make` looks first.
 """
 
 import argparse

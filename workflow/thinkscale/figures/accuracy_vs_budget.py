@@ -25,9 +25,12 @@ def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
     drawn = accuracy[budgets.at(accuracy).notna()]
     cut, style, shown = conditions.is_truncated(drawn), look.style, look.among(drawn)
     figure, (ax,) = layout.panel_grid(1, style, 1.1 * style.height, extra=0.9)
-    budgets.curves(ax, drawn[~cut], shown)
     others = []
-    if cut.any():
+    if not cut.any():
+        budgets.curves(ax, drawn, shown)
+    else:
+        full = {model: replace(line, dashes=()) for model, line in shown.items()}
+        budgets.curves(ax, drawn[~cut], full)
         dashed = {model: replace(line, dashes=(3, 1.5)) for model, line in shown.items()}
         budgets.curves(ax, drawn[cut], dashed)
         others.append(Line(style.ink, "", (3, 1.5)).handle("cut, not asked"))

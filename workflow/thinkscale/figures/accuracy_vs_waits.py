@@ -9,10 +9,9 @@ from thinkscale.figures.core import accuracy as core
 from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, curves
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
+from thinkscale.figures.core.style import DASHES, Line, Look
 from thinkscale.figures.core.text import characters
 
-DASHES = ((), (4, 1.5), (1, 1), (4, 1.5, 1, 1.5))
 TOKENS = ("tokens_mean", "tokens_lower", "tokens_upper")
 
 

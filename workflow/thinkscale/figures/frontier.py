@@ -50,9 +50,7 @@ def draw(frontier: Frame, accuracy: Frame = None, *, look: Look) -> Figure:
     _label(ax, best, names, shown, 72 * height, style)
     ax.set_ylabel(core.LABEL)
     ax.grid(axis="y")
-    vote = Line(style.ink, "o").handle("vote", linestyle="", markerfacecolor="white")
-    joined = Line(style.ink, "").handle("frontier", linewidth=0.8)
-    layout.legend(figure, shown, look, [vote, joined])
+    layout.legend(figure, shown, look, core.frontier_key(style))
     text = f"n = {span(drawn['n_items'])} items a point; bars: {look.confidence:.0%} intervals"
     if left := len(table) - len(drawn):
         text += f"; {left} without an accuracy or a cost not shown"

@@ -1,7 +1,5 @@
 """Accuracy of every strategy against compute, over all items and by fifths of difficulty."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -16,7 +14,6 @@ from thinkscale.figures.core.style import Line, Look, Style
 from thinkscale.figures.core.text import in_powers, short_names, span
 
 _FORCING = "budget_forcing"
-_DASHES = ((), (4, 1.5), (1.2, 1.2))
 _DOTTED = (1, 1)
 _AXES = {"compute": "FLOPs", "sampled": "tokens sampled"}  # what the axis of a column is called
 _COLUMNS = 3
@@ -45,9 +42,7 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
     axis = "sampled" if unknown else "compute"
     models, levels = look.among(rows), sorted(set(rows["level"]))
     names = pd.unique(rows.loc[rows["approach"] != _FORCING, "strategy"])
-    looks = style.lines(names).items()
-    turns = len(style.palette)  # dashes change where colours begin anew
-    lines = {n: replace(line, dashes=_DASHES[i // turns % 3]) for i, (n, line) in enumerate(looks)}
+    lines = style.lines(names)
     short = short_names(look.models, style)
     columns = min(_COLUMNS, len(levels))
     down = -(-len(levels) // columns)

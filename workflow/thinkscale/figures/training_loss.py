@@ -30,7 +30,7 @@ def draw(training_loss: Frame, *, look: Look) -> Figure:
         size = (0.45 * look.style.marker_size) ** 2
         how = {"x": mine["step"], "color": line.colour, "ax": ax, "legend": False}
         sns.scatterplot(y=mine["loss"], marker=line.marker, s=size, linewidth=0, alpha=0.4, **how)
-        sns.lineplot(y=smooth, estimator=None, **how)
+        sns.lineplot(linestyle=line.linestyle, y=smooth, estimator=None, **how)
         tokens = mine["tokens"].dropna()
         seen = f"{large(float(tokens.iloc[-1]))} tokens seen" if len(tokens) else "tokens n/a"
         last = number(float(smooth.iloc[-1]), 3)

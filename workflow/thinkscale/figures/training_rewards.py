@@ -70,7 +70,7 @@ def _smoothed(ax, steps: pd.DataFrame, column: str, window: int, line: Line, loo
     how = {"x": steps["step"], "color": line.colour, "ax": ax, "legend": False}
     size = (0.35 * look.style.marker_size) ** 2
     sns.scatterplot(y=steps[column], marker=line.marker, s=size, linewidth=0, alpha=0.35, **how)
-    sns.lineplot(y=smooth, estimator=None, **how)
+    sns.lineplot(linestyle=line.linestyle, y=smooth, estimator=None, **how)
 
 
 def _said(name: str, steps: pd.DataFrame, held: pd.DataFrame) -> str:

@@ -17,11 +17,10 @@ import pandas as pd
 
 from thinkscale.config.corpora import Generate
 from thinkscale.config.inference import Inference
-from thinkscale.config.sweep import Conditions
 from thinkscale.data.graded import in_one_form
 from thinkscale.errors import ThinkscaleError
 from thinkscale.grading import equality, grade
-from thinkscale.jobs.inference import prepare, run
+from thinkscale.jobs.inference import hinted, ready, run
 from thinkscale.thinking.prompts import user_message
 
 KEPT = "kept"
@@ -63,11 +62,7 @@ def generate(
     answered = parts[0][0].log.query("fate == @KEPT")["item_id"]
     failed = items[~items["item_id"].isin(answered)]
     if asked.hint is not None and len(failed):
-        prompt = settings.prompt.model_copy(update={"template": asked.hint})
-        failed = failed.assign(answer=failed["key"].fillna(failed["answer_text"]))
-        # With the noise of before, the slips of before would be made again.
-        part = ask(failed, settings.model_copy(update={"prompt": prompt}), seed + 1)
-        parts.append((part, True))
+        parts.append((ask(*hinted(failed, settings, asked.hint, seed)), True))
     log = pd.concat([part.log.assign(hinted=hinted) for part, hinted in parts])
     facts = items.set_index("item_id")
     chance = facts["options"].map(lambda options: 1 / len(options) if len(options) else 0.0)
@@ -110,12 +105,8 @@ def _thought(
     seed: int,
 ) -> _Part:
     """Think about items and see what becomes of each trace."""
-    settings = settings.model_copy(update={"samples": asked.samples, "readout": None})
-    conditions = Conditions(**forced, waits=[asked.waits] if asked.waits else None)
-    if conditions.continuation_choice == "each":
-        first = conditions.continuations[:1]
-        conditions = conditions.model_copy(update={"continuations": first})
-    prepared = prepare(record, items, settings, conditions.model_dump(), seed=seed)
+    how = {"samples": asked.samples, "waits": asked.waits, "seed": seed}
+    prepared = ready(record, items, settings, forced, **how)
     thought, usage = run(prepared, directory, 0, 1, verb="generate")
     asked_for = f"waits={asked.waits}" if asked.waits else "natural"
     responses = thought.responses[thought.responses["condition"] == asked_for]

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from thinkscale.config.inference import Inference, Thinking
+from thinkscale.config.sweep import Conditions
 from thinkscale.engines.base import Engine, Openable, Sampling
 from thinkscale.engines.journal import Journaled
 from thinkscale.engines.registry import openable
@@ -118,6 +119,39 @@ def prepare(
         readouts=options_spelled(items, settings, tokenizer) if settings.readout else {},
     )
     return Prepared(record, checkpoint, engine, work, identity, settings)
+
+
+def ready(
+    record: Mapping[str, Any],
+    items: pd.DataFrame,
+    settings: Inference,
+    forced: Mapping[str, Any],
+    *,
+    samples: int,
+    waits: int = 0,
+    seed: int,
+) -> Prepared:
+    """Make ready to think chains that are learned from: natural ones, and on past so many ends.
+
+    forced: of the study's conditions, what is put in at natural ends; of several continuations it
+    is the first. Raises as `prepare` does.
+    """
+    settings = settings.model_copy(update={"samples": samples, "readout": None})
+    conditions = Conditions(**forced, waits=[waits] if waits else None)
+    if conditions.continuation_choice == "each":
+        first = conditions.continuations[:1]
+        conditions = conditions.model_copy(update={"continuations": first})
+    return prepare(record, items, settings, conditions.model_dump(), seed=seed)
+
+
+def hinted(
+    items: pd.DataFrame, settings: Inference, hint: str, seed: int
+) -> tuple[pd.DataFrame, Inference, int]:
+    """With which items, settings and seed a model is asked once more, and told the answers."""
+    told = items.assign(answer=items["key"].fillna(items["answer_text"]))
+    prompt = settings.prompt.model_copy(update={"template": hint})
+    # With the noise of before, the slips of before would be made again.
+    return told, settings.model_copy(update={"prompt": prompt}), seed + 1
 
 
 def prompts_of(

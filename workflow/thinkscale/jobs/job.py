@@ -132,15 +132,20 @@ def _below(file: str, folders: Iterable[str]) -> bool:
     return any(Path(file).is_relative_to(folder) for folder in folders)
 
 
-def inputs(given, columns: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
+def inputs(
+    given,
+    columns: Mapping[str, Sequence[str]] | None = None,
+    among: Mapping[str, Sequence[Any]] | None = None,
+) -> dict[str, Any]:
     """Read a rule's inputs: under their names in the rule, or else under those of their files.
 
     given: `snakemake.input`. Tables and frames by contract become frames, JSON its values; several
     files under one name are a list. columns: of a contract, those that are read; default: all.
+    among: by column, the values of the rows that are read of contracts that have it; default: all.
     """
     named = dict(given.items())
     taken = {path for paths in named.values() for path in _several(paths)}
-    read = partial(_read, columns=columns or {})
+    read = partial(_read, columns=columns or {}, among=among or {})
     found = {
         name: read(paths) if isinstance(paths, str) else [read(path) for path in paths]
         for name, paths in named.items()
@@ -152,7 +157,9 @@ def _several(paths: str | Iterable[str]) -> Iterable[str]:
     return [paths] if isinstance(paths, str) else paths
 
 
-def _read(path: str, columns: Mapping[str, Sequence[str]]) -> Any:
+def _read(
+    path: str, columns: Mapping[str, Sequence[str]], among: Mapping[str, Sequence[Any]]
+) -> Any:
     from thinkscale.data import contracts
     from thinkscale.data.tables import read_table
 
@@ -161,7 +168,9 @@ def _read(path: str, columns: Mapping[str, Sequence[str]]) -> Any:
             return read_table(path)
         case ".parquet":
             name = Path(path).stem
-            return contracts.read(path, name, columns.get(name))
+            known = contracts.SCHEMAS[name].names if among else ()
+            own = {column: values for column, values in among.items() if column in known}
+            return contracts.read(path, name, columns.get(name), own)
         case ".json":
             return json.loads(Path(path).read_text(encoding="utf-8"))
         case suffix:

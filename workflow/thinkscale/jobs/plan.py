@@ -2,7 +2,7 @@
 and, from a short calibration on the machine, how long the rest takes."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -117,6 +117,15 @@ class Known:
         """Tokens already drawn for rows that are not complete."""
         return sum(self.left.values())
 
+    @property
+    def per_row(self) -> float:
+        """Mean tokens of a complete row."""
+        return self.sampled / self.complete
+
+    @property
+    def said(self) -> str:
+        return f"{self.complete} known rows of the study's items"
+
 
 def survey(
     rows: Iterable[tuple[Hashable, Asking]], find: Callable[[Request], Completion | None]
@@ -217,17 +226,21 @@ def plan(
     work: Work,
     journal: Journaled | None,
     *,
-    rows: int,
-    in_flight: int,
-    seconds: float,
+    part: str = "thinking",
+    like: Known | None = None,
+    rows: int = 0,
+    in_flight: int = 1,
+    seconds: float = 0.0,
     watch: Callable[[float], None] = lambda spent: None,
     progress: Callable[[Iterable, int], Iterable] = lambda rows, total: rows,
 ) -> dict:
     """One model's line of the plan, by `COLUMNS`.
 
-    journal: None where the model is not there to be asked. rows, seconds: the most a calibration
-    may take; it takes the first rows that are not known yet, `in_flight` at a time. progress:
-    wraps the rows that the journal is asked about, given their number.
+    part: what the work is for, as the line says it. journal: None where the model is not there to
+    be asked. like: what is known of similar rows, by which these are judged while none of their own
+    is known. rows, seconds: the most a calibration may take; it takes the first rows that are not
+    known yet, `in_flight` at a time. progress: wraps the rows that the journal is asked about,
+    given their number.
 
     left_expected comes from tokens drawn per row that ended, over the rows known before and those
     of the calibration. Tokens of rows that time was up for count too, so that long rows are not
@@ -235,7 +248,7 @@ def plan(
     the plain mean where all rows ended.
     """
     most = work.most()
-    line = thinking_line(model, len(most), work.conditions)
+    line = thinking_line(model, len(most), work.conditions, part)
     line |= dict.fromkeys(("sampled_at_most", "left_at_most"), sum(most.values()))
     notes = []
     if unfit := len(work.prompts) - len(most) // work.samples:
@@ -260,6 +273,7 @@ def plan(
             found = calibrate(work.ask(first, read=True), journal, seconds, in_flight, watch)
         except ThinkscaleError as error:
             notes.append(f"not calibrated: {error}")
+        journal.abandon()
         left = survey(work.ask(known.left), journal.find)
     notes += _held(held, journal)
     newly = 0 if left is known else left.sampled
@@ -271,15 +285,18 @@ def plan(
         "note": "; ".join(notes),
     }
     expected, line["expected_from"] = to_come(known, left, found)
+    if expected is None and like is not None and like.complete:
+        expected = like.per_row * len(left.left) - left.drawn
+        line["expected_from"] = like.said
     if expected is not None:
         line["left_expected"] = min(max(expected, 0.0), at_most)
-    if not left.left:
-        line |= {"hours_at_most": 0.0, "hours_expected": 0.0}
-    elif found is not None and found.sampled and found.seconds:
+    if found is not None and found.sampled and found.seconds:
         speed = found.sampled / found.seconds
         line |= {"tokens_per_second": speed, "hours_at_most": at_most / speed / 3600}
         if expected is not None:
             line["hours_expected"] = line["left_expected"] / speed / 3600
+    elif not left.left:
+        line |= {"hours_at_most": 0.0, "hours_expected": 0.0}
     return line
 
 
@@ -302,15 +319,18 @@ def plan_unknown(
     rows: int,
     conditions: Mapping[str, Condition],
     why: str = "not made yet, nor what it is made from",
+    part: str = "thinking",
 ) -> dict:
     """The line of a model that is not there, nor any whose tokenizer it will have."""
-    return {**thinking_line(model, rows, conditions), "note": why}
+    return {**thinking_line(model, rows, conditions, part), "note": why}
 
 
-def thinking_line(model: str, rows: int, conditions: Mapping[str, Condition]) -> dict:
+def thinking_line(
+    model: str, rows: int, conditions: Mapping[str, Condition], part: str = "thinking"
+) -> dict:
     """A line by `COLUMNS` of which only is said how much there is to be thought."""
     many = {"chains": rows * chains_per_row(conditions), "responses": rows * len(conditions)}
-    return empty_line(model, "thinking", rows) | many
+    return empty_line(model, part, rows) | many
 
 
 def empty_line(model: str, part: str, rows: int) -> dict:
@@ -345,6 +365,38 @@ def to_come(known: Known, now: Known, calibration: Calibration | None) -> tuple[
     return tokens / rows * len(now.left) - drawn, " and ".join(said)
 
 
+def at_speed_of(
+    lines: Sequence[Mapping], like: Mapping[str, str | None], apart: Container[str] = ("search",)
+) -> list[dict]:
+    """Lines whose speed was not measured, timed by that of the model they are most like.
+
+    like: by model the one that is there, itself or what it is made from. apart: parts that take
+    more than sampling, or are sampled by others.
+    """
+    speeds: dict[str, float] = {}
+    for line in lines:
+        if line["part"] not in apart and line["tokens_per_second"]:
+            speeds.setdefault(line["model"], line["tokens_per_second"])
+    return [
+        dict(line) if line["part"] in apart else _timed(line, like[line["model"]], speeds)
+        for line in lines
+    ]
+
+
+def _timed(line: Mapping, like: str | None, speeds: Mapping[str, float]) -> dict:
+    if line["hours_at_most"] is not None or line["left_at_most"] is None or like not in speeds:
+        return dict(line)
+    speed, other = speeds[like], f"timed as {like}" if like != line["model"] else ""
+    expected = line["left_expected"]
+    return {
+        **line,
+        "tokens_per_second": speed,
+        "hours_at_most": line["left_at_most"] / speed / 3600,
+        "hours_expected": None if expected is None else expected / speed / 3600,
+        "note": "; ".join(filter(None, (line["note"], other))),
+    }
+
+
 def table(lines: Sequence[Mapping]) -> pd.DataFrame:
     """The lines of all models and, last, their total; a sum leaves out what is not known."""
     total = {"model": "total", "part": "", "expected_from": "", "note": ""}
@@ -357,10 +409,11 @@ def table(lines: Sequence[Mapping]) -> pd.DataFrame:
 def text(plan: pd.DataFrame, study: str) -> str:
     """The plan as it is printed."""
     searches = (plan["part"] == "search").any()
+    parts = (~plan["part"].isin(["thinking", ""])).any()
     shown = pd.DataFrame(
         {
             "model": plan["model"],
-            **({"part": plan["part"]} if searches else {}),
+            **({"part": plan["part"]} if parts else {}),
             "chains": plan["chains"].map(_whole),
             "responses": plan["responses"].map(_whole),
             "rows known": [
@@ -376,7 +429,7 @@ def text(plan: pd.DataFrame, study: str) -> str:
         }
     )
     notes = [
-        f"{line.model}{', search' if line.part == 'search' else ''}: {said}"
+        f"{line.model}{'' if line.part == 'thinking' else f', {line.part}'}: {said}"
         for line in plan.itertuples()
         if (said := "; ".join(filter(None, (_source(line), line.note))))
     ]

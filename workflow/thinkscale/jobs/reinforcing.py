@@ -16,38 +16,17 @@ from thinkscale.engines.transformers.engine import SAMPLER_VERSION, open_engine
 from thinkscale.engines.transformers.memory import GIB
 from thinkscale.engines.transformers.sampling import Sampling
 from thinkscale.errors import ThinkscaleError
-from thinkscale.items.bank import prepare_items
 from thinkscale.jobs.inference import Prepared, run
-from thinkscale.jobs.rewarding import training_items as explored_items
-from thinkscale.jobs.watching import Grader, drawn, right_by, watched
+from thinkscale.jobs.watching import Grader, right_by, watched
 from thinkscale.models.recipes.grpo import GrpoSettings, reinforce
 from thinkscale.models.recipes.held_out import HeldOut
 from thinkscale.models.recipes.rewards import Rollout
-from thinkscale.models.recipes.training import Training, checkpoints_of
+from thinkscale.models.recipes.settings import Training
+from thinkscale.models.recipes.training import checkpoints_of
 from thinkscale.models.registry import verify
 from thinkscale.thinking.conditions import NATURAL
 
 logger = logging.getLogger(__name__)
-
-
-def training_items(derivation: Derivation, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The items that a model learns on, and those it is measured on (none unless asked for)."""
-    own, held, n = derivation.grpo, derivation.held_out, derivation.held_out.n
-    if derivation.eval_steps is None:
-        items = explored_items(own, seed)
-        return items, items.iloc[:0]
-    if held.bank is not None:
-        apart, _ = drawn(prepare_items(held.bank, seed).items, n, seed)
-        return explored_items(own, seed), apart
-    # Of one draw, so that no problem is among both.
-    more = own.model_copy(update={"problems": own.problems + n})
-    apart, items = drawn(explored_items(more, seed), n, seed)
-    if items.empty:
-        raise ThinkscaleError(
-            f"`derive.held_out.n`: found {n}, and the bank has {len(apart)} items; expected fewer, "
-            "so that some are left to learn on"
-        )
-    return items, apart
 
 
 def derive(
@@ -65,9 +44,10 @@ def derive(
 
     prepared: the parent, with prompts of both. conditions: the study's. journal: directory of the
     parent's, for its pass rates. checkpoints: directory of the model's, emptied when all is done.
-    Writes `training.json` beside the weights. Returns log and samples as `reinforce` does, and what
-    became of the items. Raises ThinkscaleError for a reference that the grader cannot read, for a
-    parent that is quantized, and where no item is left.
+    Writes `training.json` beside the weights. Returns log and samples as `reinforce` does, the log
+    with the tokens `sampled` so far, those for pass rates among them; and what became of the items.
+    Raises ThinkscaleError for a reference that the grader cannot read, for a parent that is
+    quantized, and where no item is left.
     """
     began = time.perf_counter()
     verify(prepared.record)
@@ -85,8 +65,9 @@ def derive(
     room = min(prepared.work.context, derivation.max_length) - own.max_completion_length
     prompts = {i: p for i in items["item_id"] if len(p := prepared.work.prompts[i]) <= room}
     counts = {"items": len(items), "items_overlong": len(items) - len(prompts)}
+    tried = 0
     if own.pass_rate is not None:
-        rates = pass_rates(prepared, prompts, own.pass_rate, right, journal)
+        rates, tried = pass_rates(prepared, prompts, own.pass_rate, right, journal)
         low, high = own.pass_rate.at_least, own.pass_rate.at_most
         prompts = {i: p for i, p in prompts.items() if low <= rates[i] <= high}
         counts |= {
@@ -115,6 +96,9 @@ def derive(
         watched=watch,
         checkpoints=checkpoints_of(checkpoints, content),
     )
+    at_once = how.training.batch_size * how.training.gradient_accumulation
+    drawn = (at_once * log["completion_tokens"].fillna(0)).cumsum()
+    log["sampled"] = (tried + drawn).round().astype("int64")
     summary = {
         "settings": asdict(how),
         **counts,
@@ -132,8 +116,11 @@ def pass_rates(
     asked: PassRate,
     right,
     journal: Path,
-) -> dict[str, float]:
-    """The share of the parent's natural responses that is right, by item; journaled."""
+) -> tuple[dict[str, float], int]:
+    """The share of the parent's natural responses that is right, by item; and tokens sampled.
+
+    Journaled: what was recalled counts as sampled.
+    """
     work = replace(
         prepared.work,
         prompts=prompts,
@@ -142,9 +129,10 @@ def pass_rates(
         unthinking={},
         readouts={},
     )
-    thought, _ = run(replace(prepared, work=work), journal, 0, 1, verb="try")
+    thought, usage = run(replace(prepared, work=work), journal, 0, 1, verb="try")
     found = thought.responses.assign(right=right(thought.responses))
-    return found.groupby("item_id")["right"].mean().to_dict()
+    tokens = usage["sampled_tokens"] + usage["recalled_tokens"]
+    return found.groupby("item_id")["right"].mean().to_dict(), tokens
 
 
 def _responses(rollouts: Sequence[Rollout], whole_turn: bool) -> pd.DataFrame:

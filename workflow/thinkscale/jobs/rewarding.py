@@ -10,14 +10,11 @@ from typing import Any
 import pandas as pd
 from scipy.stats import binom
 
-from thinkscale.calibration.bank import generate_bank
-from thinkscale.config.corpora import Generate
-from thinkscale.config.models import Derivation, Grpo, Reward
+from thinkscale.config.models import Derivation
 from thinkscale.data.seeds import generator
 from thinkscale.engines.base import Completion, Ids, Request, noise_key
 from thinkscale.engines.drive import drive
 from thinkscale.grading.study import grade
-from thinkscale.items.bank import prepare_items
 from thinkscale.jobs.inference import Prepared
 from thinkscale.jobs.progress import Progress
 from thinkscale.models.recipes.reward_model import (
@@ -25,6 +22,7 @@ from thinkscale.models.recipes.reward_model import (
     RewardSettings,
     train_reward_model,
 )
+from thinkscale.models.recipes.settings import Training
 from thinkscale.models.registry import verify
 from thinkscale.thinking.prompts import step_ends
 from thinkscale.thinking.strategies.candidate import (
@@ -41,13 +39,6 @@ from thinkscale.thinking.strategies.candidate import (
 from thinkscale.thinking.strategies.sampling import Samples, samples
 
 _LUCK = 0.05  # how often guessing may pass for knowing
-
-
-def training_items(asked: Reward | Grpo | Generate, seed: int) -> pd.DataFrame:
-    """The items that a model thinks about for others to learn. Raises as `prepare_items` does."""
-    if asked.bank is not None:
-        return prepare_items(asked.bank, seed).items
-    return generate_bank(asked.problems, seed, for_bank=False)
 
 
 def derive(
@@ -75,19 +66,19 @@ def derive(
     names = sorted(learned)
     generator(prepared.work.seed, "held-out").shuffle(names)
     count = round(reward.held_out * len(names))
-    given = derivation.model_dump(include={f.name for f in fields(RewardSettings)})
-    head = "sequence" if reward.objective == "orm" else "token"
+    given = derivation.model_dump(include={f.name for f in fields(Training)})
+    more = {"method": "full", "weight_decay": 0.01, "log_every": 10, "seed": prepared.work.seed}
     return train_reward_model(
         Path(prepared.record["directory"]),
         [example for name in names[count:] for example in learned[name]],
         [example for name in names[:count] for example in attempts[name]],
         out_dir,
         RewardSettings(
-            **given,
-            head=head,
+            Training(**{**given, **more}),
+            head="sequence" if reward.objective == "orm" else "token",
             layers=reward.layers,
             surprise=reward.surprise,
-            seed=prepared.work.seed,
+            max_length=derivation.max_length,
         ),
     )
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedConfig
 from thinkscale.engines.transformers.memory import GIB
 from thinkscale.errors import ThinkscaleError
 from thinkscale.models.memory import training_memory
-from thinkscale.models.recipes.training import Training
+from thinkscale.models.recipes.settings import Training
 
 PARTS = ("weights", "gradients", "optimizer", "activations", "head", "others")
 COLUMNS = {

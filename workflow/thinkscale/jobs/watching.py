@@ -5,27 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from thinkscale.calibration.bank import generate_bank
 from thinkscale.config.inference import Inference
 from thinkscale.config.models import Derivation, HeldOutItems
-from thinkscale.data.seeds import generator
 from thinkscale.errors import ThinkscaleError
 from thinkscale.grading.study import COLUMNS, grade
-from thinkscale.items.bank import prepare_items
 from thinkscale.jobs.inference import Prepared, prepare
+from thinkscale.jobs.training_items import watched_items
 from thinkscale.models.recipes.held_out import HeldOut, Watch
 from thinkscale.thinking.conditions import continuation_names
 
 Grader = tuple[str, Mapping[str, Any] | None, str | None]
 """The study's first grader, its settings, and the pattern it reads by."""
-
-
-def drawn(items: pd.DataFrame, n: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`n` of the items, or as many as there are, at random; and the others."""
-    names = sorted(items["item_id"])
-    generator(seed, "held-out").shuffle(names)
-    held = items["item_id"].isin(names[:n])
-    return items[held].reset_index(drop=True), items[~held].reset_index(drop=True)
 
 
 def watch(
@@ -46,13 +36,9 @@ def watch(
             f"`inference.quantization` of {record['name']} is {inference.quantization}; expected "
             "none with `derive.eval_steps`, since the weights that it thinks with change"
         )
-    asked = derivation.held_out
-    if asked.bank is not None:
-        items, _ = drawn(prepare_items(asked.bank, seed).items, asked.n, seed)
-    else:
-        items = generate_bank(asked.n, seed, for_bank=False)
+    items = watched_items(derivation.held_out, seed)
     prepared = prepare(record, items, inference, {**conditions, "no_think": False}, seed=seed)
-    held = watched(prepared, items, asked, conditions, grader)
+    held = watched(prepared, items, derivation.held_out, conditions, grader)
     return Watch(held, prepared.open(), derivation.eval_steps)
 
 

@@ -12,7 +12,8 @@ import torch
 from peft import get_peft_model
 from transformers import AttentionInterface, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
-from thinkscale.models.recipes.training import Training, adapter
+from thinkscale.models.recipes.settings import Training
+from thinkscale.models.recipes.training import adapter
 
 # NF4 in blocks of 64 weights: half a byte each, and a float32 for each block.
 _BYTES_IN_4_BITS = 0.5 + 4 / 64

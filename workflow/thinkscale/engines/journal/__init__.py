@@ -19,6 +19,7 @@ so that a power cut may cost the last second as well.
 import hashlib
 import json
 from collections.abc import Callable, Hashable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,9 @@ class Journaled:
         self._engine: Engine | None = None
         self._kept = Kept.of(directory)
         self._writer = Writer(directory, writer)
-        self._asked: dict[Hashable, tuple[bytes, int]] = {}  # of the engine: key, limit
+        # By number what the engine is asked: for whom (None: nobody waits), key, limit.
+        self._asked: dict[int, tuple[Hashable | None, bytes, int]] = {}
+        self._numbers = count()
         self._rows: set[bytes] = set()  # noise of rows the engine knows of
         self._ready: list[tuple[Hashable, Completion]] = []
         text = json.dumps([_VERSION, identity], sort_keys=True)
@@ -89,13 +92,14 @@ class Journaled:
             self._engine = self._open_engine()
         if self.stop():
             return  # `step` ends the run before anybody waits for this
-        self._asked[ticket] = key, request.max_new
+        number = next(self._numbers)
+        self._asked[number] = ticket, key, request.max_new
         self._rows.add(request.noise)
-        self._engine.submit(ticket, request)
+        self._engine.submit(number, request)
 
     def step(self) -> list[tuple[Hashable, Completion]]:
         """See `Engine.step`; the engine rests while there are answers from the journal."""
-        if self.stop() and not self._asked:
+        if self.stop() and all(ticket is None for ticket, *_ in self._asked.values()):
             raise ThinkscaleError(
                 "stopped as asked: what was in flight is finished and kept; run again to go on"
             )
@@ -103,22 +107,32 @@ class Journaled:
             ended, self._ready = self._ready, []
             return ended
         ended = self._engine.step()
+        told = []
         if ended:
             keys, lines = [], []
-            for ticket, completion in ended:
-                key, max_new = self._asked.pop(ticket)
+            for number, completion in ended:
+                ticket, key, max_new = self._asked.pop(number)
                 keys.append(key)
                 lines.append(line(key, max_new, completion, self.versions))
+                if ticket is not None:
+                    told.append((ticket, completion))
             offsets = self._writer.append(lines)
             self._kept.add(self._writer.path, zip(keys, offsets, strict=True))
         self._writer.sync_if_due()
-        return ended
+        return told
 
     def release(self, noise: bytes) -> None:
         """See `Engine.release`."""
         if noise in self._rows:
             self._rows.remove(noise)
             self._engine.release(noise)
+
+    def abandon(self) -> None:
+        """Wait for nothing that is under way; what ends of it all the same is kept."""
+        self._asked = {number: (None, *asked) for number, (_, *asked) in self._asked.items()}
+        self._ready.clear()
+        for noise in [*self._rows]:
+            self.release(noise)
 
     def usage(self) -> Usage:
         """What the engine did; nothing, where it was not needed."""

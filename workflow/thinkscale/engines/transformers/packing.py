@@ -95,7 +95,7 @@ def pack(rows: Iterable[Row], tree: Tree, most: int) -> Packed:
         # Tokens of one run do not see those behind them. Along a path columns only ever grow.
         seen &= torch.arange(seen.shape[1], device=tree.device) <= columns.unsqueeze(1)
     if tree.in_lanes:
-        reading = lanes.Reading.of(*entries[:2], *_homes(parts, shared))
+        reading = lanes.Reading.of(*entries[:2], seen.numpy(), *_homes(parts, shared))
         where = Pass(slots, columns, depths, seen, reading=reading)
     else:
         where = Pass(slots, columns, depths, seen, tuple(_panels(parts, tree)))

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from thinkscale.figures.core import conditions, frames
 from thinkscale.figures.core.estimates import ENDS
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core.style import Line, Style
 from thinkscale.figures.core.text import span
 
 LABEL = "accuracy (share correct)"
@@ -28,6 +28,12 @@ def guessing(ax: Axes, height: float, style: Style, label: str = "guessing") -> 
     """Draw a dashed line at what guessing gives; returns it for a legend."""
     how = {"color": style.muted, "linestyle": (0, (2, 2)), "linewidth": 0.9, "zorder": 0}
     return ax.axhline(height, label=label, **how)
+
+
+def frontier_key(style: Style) -> list[Line2D]:
+    """A legend's entries for votes, which are hollow, and for the line that joins a frontier."""
+    vote = Line(style.ink, "o").handle("vote", linestyle="", markerfacecolor="white")
+    return [vote, Line(style.ink, "").handle("frontier", linewidth=0.8)]
 
 
 def top(rows: pd.DataFrame) -> float:

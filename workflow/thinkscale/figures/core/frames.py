@@ -6,6 +6,19 @@ import pandas as pd
 
 from thinkscale.errors import ThinkscaleError
 
+READS = {
+    "graded": [
+        *("model", "item_id", "sample", "condition", "max_think", "min_think", "waits"),
+        *("continuation", "truncate", "no_think", "think_tokens", "censored", "error"),
+        *("outcome", "extracted", "difficulty", "excluded"),
+    ],
+    "responses": [
+        *("model", "item_id", "sample", "condition", "continuation", "no_think", "think_tokens"),
+        *("forced_end_tokens", "answer_tokens", "stop", "answer_from", "answer_text"),
+    ],
+}
+"""By contract, all that figures draw: of a study's millions of responses, no more is read."""
+
 Frame = pd.DataFrame | None
 """What a figure is given: None where the study has none of it."""
 

@@ -5,6 +5,7 @@ the type size. They are made as `Figure`, never through pyplot, so nothing is gl
 has to be closed. `save` writes the same bytes for the same figure.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from thinkscale.errors import ThinkscaleError
 # Okabe and Ito, "Color Universal Design" (2008), ordered so that the first four differ in
 # lightness as well as hue. The yellow is left out: it vanishes on white.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+DASHES = ((), (4, 1.5), (1, 1), (4, 1.5, 1, 1.5))
 _PAPER = 9.6  # type size in points of seaborn's context for paper
 
 
@@ -33,10 +35,15 @@ class Line:
     marker: str
     dashes: Sequence[float] = ()
 
+    @property
+    def linestyle(self) -> tuple[int, Sequence[float] | None]:
+        """The dashes as matplotlib takes them."""
+        return 0, self.dashes or None
+
     def handle(self, label: str, **how: object) -> Line2D:
         """Its entry in a legend."""
         drawn = {"color": self.colour, "marker": self.marker, "label": label}
-        return Line2D([], [], **drawn | {"linestyle": (0, self.dashes or None)} | how)
+        return Line2D([], [], **drawn | {"linestyle": self.linestyle} | how)
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,8 @@ class Style:
     line_width: float = 1.2
     marker_size: float = 4.0
     palette: Sequence[str] = OKABE_ITO
-    """One colour per model, in the order of the models; repeats when there are more."""
-    markers: Sequence[str] = ("o", "s", "^", "D", "v", "P", "X")
+    """One colour per model, in the order of the models; repeats, dashed, when there are more."""
+    markers: Sequence[str] = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "d")
     """One marker per model, so that colour is never the only cue."""
     ink: str = "#222222"
     muted: str = "#666666"
@@ -72,11 +79,17 @@ class Style:
         return 0.85 * self.font_size
 
     def lines(self, names: Sequence[str], **how: object) -> dict[str, Line]:
-        """A colour and marker for each name: no two alike until both lists are used up."""
+        """A colour and marker for each name, and dashes where colours begin anew.
+
+        No two are alike until all pairs of colour and marker are used up.
+        """
         colours, marks = self.palette, self.markers
+        turn = math.lcm(len(colours), len(marks))  # after which the same pairs would come again
         return {
             name: Line(
-                colours[i % len(colours)], marks[(i + i // len(colours)) % len(marks)], **how
+                colours[i % len(colours)],
+                marks[(i + i // turn) % len(marks)],
+                **{"dashes": DASHES[i // len(colours) % len(DASHES)]} | how,
             )
             for i, name in enumerate(names)
         }

@@ -1,6 +1,6 @@
 """One real chain: what was thought once, and where each condition's answer was forked from it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
+from thinkscale.data import contracts
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import OKABE_ITO, Look, Style
 from thinkscale.figures.core.text import characters, fold, plural, short_names, visible
 from thinkscale.figures.one_chain import ladder, ribbon
-from thinkscale.figures.one_chain.thought import Thought, the_thought, width_of
+from thinkscale.figures.one_chain.thought import KEY, Thought, the_key, the_thought, width_of
 
 Texts = Callable[[Sequence[int]], list[str]]
 
@@ -42,6 +43,20 @@ def token_reader(path: str | Path) -> Texts | None:
         return found
 
     return texts
+
+
+def rows(paths: Iterable[str], models: Sequence[str]) -> dict[str, list]:
+    """By column, the values of the rows that are drawn, found in few columns of the files.
+
+    paths: of the frames by contract. models: the study's, in order. Nothing where none is drawn.
+    """
+    at = {Path(path).stem: path for path in paths}
+    chains = contracts.read(at["chains"], "chains", KEY)
+    few = [*KEY, "condition", "think_tokens"]
+    natural = contracts.read(at["responses"], "responses", few, {"condition": ["natural"]})
+    thinking = [model for model in models if model in set(chains["model"])]
+    keys = [the_key(chains, natural, model) for model in thinking[:1]]
+    return {} if not keys or keys[0].empty else keys[0].to_dict("list")
 
 
 @layout.figure

@@ -82,21 +82,28 @@ class Thought:
         return self.trunk[-1].ended
 
 
+def the_key(chains: pd.DataFrame, responses: pd.DataFrame, model: str) -> pd.DataFrame:
+    """The key of the model's chain of median natural length, in a row; no row where it has none.
+
+    With an even number of chains the lower of the two middle lengths counts as the median.
+    """
+    natural = responses[(responses["condition"] == "natural") & (responses["model"] == model)]
+    natural = natural.merge(chains[KEY].drop_duplicates(), on=KEY)
+    lengths = natural["think_tokens"]
+    return natural.loc[lengths == lengths.quantile(0.5, interpolation="lower"), KEY].head(1)
+
+
 def the_thought(
     chains: pd.DataFrame, responses: pd.DataFrame, graded: pd.DataFrame, model: str
 ) -> Thought | None:
     """The model's chain of median natural length, the first of those in study order.
 
-    With an even number of chains the lower of the two middle lengths counts as the median. Answers
-    without thinking are not forked from it, and where nothing was asked there is no fork. None
-    where no natural response of the model has a chain.
+    Answers without thinking are not forked from it, and where nothing was asked there is no fork.
+    None where no natural response of the model has a chain.
     """
-    natural = responses[(responses["condition"] == "natural") & (responses["model"] == model)]
-    natural = natural.merge(chains[KEY].drop_duplicates(), on=KEY)
-    if natural.empty:
+    key = the_key(chains, responses, model)
+    if key.empty:
         return None
-    lengths = natural["think_tokens"]
-    key = natural.loc[lengths == lengths.quantile(0.5, interpolation="lower"), KEY].head(1)
     trunk: tuple[Piece, ...] = ()
     branches, ids = [], {}
     for chain in chains.merge(key, on=KEY).itertuples():

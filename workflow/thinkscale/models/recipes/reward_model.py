@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +31,7 @@ from transformers import (
 )
 
 from thinkscale.errors import ThinkscaleError
+from thinkscale.models.recipes.settings import Training
 
 _POOL = 16  # batches whose examples are sorted by length together, which saves padding
 _BINS = 10
@@ -55,28 +56,18 @@ class Example:
 
 @dataclass(frozen=True)
 class RewardSettings:
-    """How to train: keys as in `SftSettings`. head: for whole sequences, or for tokens.
+    """How to train, all weights whatever the method. head: for whole sequences, or for tokens.
 
     layers: fresh ones on top of the parent's. surprise: weight of a second loss, by which the model
-    learns how likely the parent found each token of the thought (0: without it).
+    learns how likely the parent found each token of the thought (0: without it). Examples of more
+    than `max_length` tokens are left out.
     """
 
+    training: Training = field(default_factory=lambda: Training("full", max_steps=1000))
     head: Literal["sequence", "token"] = "token"
     layers: int = 0
     surprise: float = 0.0
-    learning_rate: float = 1e-3
-    max_steps: int = 1000
-    batch_size: int = 32
-    gradient_accumulation: int = 1
-    gradient_checkpointing: bool = False
-    dtype: str = "float32"
     max_length: int = 4096
-    warmup: float = 0.05
-    decay_from: float = 0.5
-    weight_decay: float = 0.01
-    max_grad_norm: float = 1.0
-    log_every: int = 10
-    seed: int = 0
 
 
 def train_reward_model(
@@ -99,7 +90,7 @@ def train_reward_model(
             f"no example is left to train on: {len(examples)} given, all over `max_length` "
             f"{settings.max_length}"
         )
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.training.seed)
     model = _with_head(parent, settings)
     log = _train(model, Surprise(parent, model) if settings.surprise else None, fitting, settings)
     quality = measured(model, [e for e in held_out if len(e.ids) <= settings.max_length])
@@ -119,6 +110,7 @@ def train_reward_model(
 
 def _with_head(parent: Path, settings: RewardSettings) -> PreTrainedModel:
     """The parent with a fresh head, and fresh layers that add nothing yet."""
+    how = settings.training
     config = AutoConfig.from_pretrained(parent, num_labels=1, local_files_only=True)
     layers = config.num_hidden_layers
     config.num_hidden_layers = layers + settings.layers
@@ -128,14 +120,14 @@ def _with_head(parent: Path, settings: RewardSettings) -> PreTrainedModel:
     model = _HEADS[settings.head].from_pretrained(
         parent,
         config=config,
-        dtype=getattr(torch, settings.dtype),
+        dtype=getattr(torch, how.dtype),
         use_safetensors=True,
         local_files_only=True,
     )
     for layer in model.base_model.layers[layers:]:
         for last in (layer.self_attn.o_proj, layer.mlp.down_proj):
             torch.nn.init.zeros_(last.weight)
-    if settings.gradient_checkpointing:
+    if how.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -174,50 +166,50 @@ def _train(
     examples: Sequence[Example],
     settings: RewardSettings,
 ) -> pd.DataFrame:
-    surprise = surprise and surprise.to(model.device)
+    how, surprise = settings.training, surprise and surprise.to(model.device)
     optimizer = torch.optim.AdamW(
         [*model.parameters(), *(surprise.head.parameters() if surprise else ())],
-        lr=settings.learning_rate,
+        lr=how.learning_rate,
         betas=(0.9, 0.98),
-        weight_decay=settings.weight_decay,
+        weight_decay=how.weight_decay,
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share(step, settings))
-    drawn = _batches(examples, settings)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share(step, how))
+    drawn = _batches(examples, how)
     rows, losses, tokens = [], [], 0
-    per_epoch = len(examples) / (settings.batch_size * settings.gradient_accumulation)
+    per_epoch = len(examples) / (how.batch_size * how.gradient_accumulation)
     model.train()
-    for step in tqdm(range(1, settings.max_steps + 1), desc="reward model", unit="step"):
-        for batch in (next(drawn) for _ in range(settings.gradient_accumulation)):
+    for step in tqdm(range(1, how.max_steps + 1), desc="reward model", unit="step"):
+        for batch in (next(drawn) for _ in range(how.gradient_accumulation)):
             hidden = _hidden(model, batch)
             loss = binary_cross_entropy_with_logits(*_judged(model, hidden, batch))
             losses.append(loss.item())
             if surprise:
                 loss = loss + settings.surprise * surprise(hidden, batch)
-            (loss / settings.gradient_accumulation).backward()
+            (loss / how.gradient_accumulation).backward()
             tokens += sum(len(example.ids) for example in batch)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), how.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         rate = schedule.get_last_lr()[0]
         schedule.step()
-        if step % settings.log_every == 0 or step == settings.max_steps:
+        if step % how.log_every == 0 or step == how.max_steps:
             rows.append((step, step / per_epoch, float(np.mean(losses)), rate, tokens))
             losses = []
     model.eval()
     return pd.DataFrame(rows, columns=["step", "epoch", "loss", "learning_rate", "tokens"])
 
 
-def _share(step: int, settings: RewardSettings) -> float:
+def _share(step: int, how: Training) -> float:
     """Of the peak learning rate: linear warm-up, constant, linear decay to zero."""
-    done = (step + 1) / settings.max_steps
-    if done < settings.warmup:
-        return done / settings.warmup
-    return min(1.0, (1 - done) / (1 - settings.decay_from))
+    done = (step + 1) / how.max_steps
+    if done < how.warmup:
+        return done / how.warmup
+    return min(1.0, (1 - done) / (1 - how.decay_from))
 
 
-def _batches(examples: Sequence[Example], settings: RewardSettings) -> Iterator[list[Example]]:
+def _batches(examples: Sequence[Example], how: Training) -> Iterator[list[Example]]:
     """Batches without end: each example once an epoch, those of like length together."""
-    rng, size = random.Random(settings.seed), settings.batch_size
+    rng, size = random.Random(how.seed), how.batch_size
     while True:
         order = rng.sample(range(len(examples)), len(examples))
         pools = [order[n : n + _POOL * size] for n in range(0, len(order), _POOL * size)]

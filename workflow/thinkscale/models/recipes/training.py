@@ -9,7 +9,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,50 +21,10 @@ from transformers import PreTrainedModel, Trainer
 
 from thinkscale.data.seeds import generator
 from thinkscale.engines.transformers.loading import Loading, load_weights, open_checkpoint
-from thinkscale.errors import ThinkscaleError
+from thinkscale.models.recipes.settings import Training
 
-METHODS = ("full", "lora", "qlora")
 _HELD_OUT = "held_out_"  # begins the names of what is measured of held-out items
 VERSIONS = ("torch", "transformers", "trl", "peft", "bitsandbytes")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How weights are trained.
-
-    `method` is `full`, `lora`, or `qlora`: LoRA on weights in four bits (Dettmers et al., arXiv
-    2305.14314). `rank`, `alpha` and `dropout` are LoRA's; all linear layers are adapted. `warmup`
-    and `decay_from` are shares of all steps: the learning rate climbs linearly to its peak, stays,
-    and falls linearly to zero from `decay_from` on. `log_every` and `save_steps` (None: no
-    checkpoints) are in optimizer steps.
-    """
-
-    method: str = "lora"
-    rank: int = 8
-    alpha: float = 16.0
-    dropout: float = 0.0
-    learning_rate: float = 2e-3
-    warmup: float = 0.05
-    decay_from: float = 0.5
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    max_steps: int = 300
-    batch_size: int = 16
-    gradient_accumulation: int = 1
-    gradient_checkpointing: bool = False
-    dtype: str = "float32"
-    log_every: int = 5
-    save_steps: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ThinkscaleError(f"training.method is {self.method!r}; expected one of {METHODS}.")
-        for name in ("rank", "learning_rate", "max_steps", "batch_size", "log_every"):
-            if not getattr(self, name) > 0:
-                raise ThinkscaleError(
-                    f"training.{name} is {getattr(self, name)!r}; expected a positive number."
-                )
 
 
 def load_parent(directory: Path, how: Training) -> PreTrainedModel:

@@ -6,6 +6,9 @@ columns side by side (lanes): each dimension of a row's keys is one run of numbe
 unit reads straight through. Up to four queries that read the same are worked on at a time, and
 rows that hold copies of one prompt all read one of them, which then stays in the cache.
 
+Of a row's columns only those in reach are read: runs of lanes of which a query sees at least one,
+as a tree has many branches and a query is on one of them.
+
 Nothing is padded, gathered or moved for it. What a query finds depends in last bits only on its
 neighbours, as in the products of matrices around it, and on whether one thread works or several:
 what is compiled for either may add in another order. How many several are changes nothing.
@@ -23,7 +26,6 @@ BLOCK = 4  # queries worked on at a time
 
 _f = np.float32
 _LOG2E, _LN2 = _f(1.4426950408889634), _f(0.6931471805599453)
-_START = np.uint64(0)
 _EXP = tuple(_f(c) for c in (1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720))
 # Sums may be reordered; unlike full "fastmath", nothing is assumed about infinities and NaN.
 _math = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy", "cache": True}
@@ -38,17 +40,18 @@ _parallel = njit(parallel=True, cache=True)
 class Reading:
     """What is read for the N queries of a pass, and in which order.
 
-    slots, columns: (N,), where a query's own token lies; it attends to none behind that. homes,
-    shared: (N,), the slot whose first `shared` columns are read for it, as its own slot's are
-    copies of those. blocks: (B + 1,), where each block of queries begins. parts: the first block
-    of each part of about as much work, and B.
+    slots, columns: (N,), where a query's own token lies. spans: (K, 3), a slot and the columns that
+    are read in it, from and to; those of a query n are firsts[n] to firsts[n + 1], in order.
+    blocks: (B + 1,), where each block of queries begins. alike: (B,), how many spans all queries of
+    a block begin with. parts: the first block of each part of about as much work, and B.
     """
 
     slots: np.ndarray
     columns: np.ndarray
-    homes: np.ndarray
-    shared: np.ndarray
+    spans: np.ndarray
+    firsts: np.ndarray
     blocks: np.ndarray
+    alike: np.ndarray
     parts: np.ndarray
 
     @classmethod
@@ -56,18 +59,26 @@ class Reading:
         cls,
         slots: np.ndarray,
         columns: np.ndarray,
+        seen: np.ndarray,
         homes: np.ndarray | None = None,
         shared: np.ndarray | None = None,
     ) -> "Reading":
         """Cut queries into blocks and parts. Neighbours of one slot or one home stand in a block.
 
-        Without homes nothing is shared. There are as many parts as torch has threads, if there is
-        so much to do.
+        seen: (N, S), the columns that a query may attend to, none behind its own. homes, shared:
+        (N,), the slot whose first `shared` columns are read for a query, as its own slot's are
+        copies of those; without homes nothing is shared. There are as many parts as torch has
+        threads, if there is so much to do.
         """
         homes = slots if homes is None else homes
         shared = np.zeros_like(slots) if shared is None else shared // LANES * LANES
         threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
-        return cls(slots, columns, homes, shared, *_cut(slots, columns, homes, shared, threads))
+        full = np.pad(seen, ((0, 0), (0, -seen.shape[1] % LANES)))
+        words = full.view(np.uint64)  # of eight columns, half a lane
+        lanes = (words[:, ::2] | words[:, 1::2]) > 0
+        spans, *others = _cut(slots, lanes, homes, shared, threads)
+        np.minimum(spans[:, 2], seen.shape[1], out=spans[:, 2])
+        return cls(slots, columns, spans, *others)
 
 
 def attend(
@@ -90,13 +101,15 @@ def attend(
     found = torch.zeros(tokens, heads, values.shape[3])
     new = key.contiguous().numpy(), value.contiguous().numpy()
     kept = keys.transpose(2, 3).numpy(), values.transpose(2, 3).numpy()
-    places = reading.slots, reading.columns, reading.homes, reading.shared, reading.blocks
+    places = reading.slots, reading.columns, reading.blocks
+    spans = reading.spans, reading.firsts, reading.alike
     given = (
         reading.parts,
         query.contiguous().numpy(),
         new,
         kept,
         places,
+        spans,
         seen.contiguous().numpy(),
         _f(size**-0.5 if scale is None else scale),
         found.numpy(),
@@ -110,31 +123,68 @@ def attend(
 
 
 @_compiled
-def _cut(slots, columns, homes, shared, threads):
-    """Where blocks of queries begin, and parts of them for so many threads at most."""
-    blocks, work = np.empty(len(slots) + 1, np.int64), np.empty(len(slots), np.int64)
-    count, done, begin = 0, 0, 0
-    for n in range(1, len(slots) + 1):
-        done += columns[n - 1] + 4 * LANES
-        alike = n < len(slots) and (
+def _cut(slots, lanes, homes, shared, threads):
+    """Spans, blocks of queries, and parts of those for so many threads at most: see `Reading`."""
+    queries, most = len(slots), lanes.shape[1] // 2 + 2  # spans that a query can have
+    spans, firsts = np.empty((queries * most, 3), np.int64), np.empty(queries + 1, np.int64)
+    blocks, alike = np.empty(queries + 1, np.int64), np.empty(queries, np.int64)
+    work = np.empty(queries, np.int64)
+    count, done, begin, known = 0, 0, 0, 0
+    for n in range(1, queries + 1):
+        near = n < queries and (
             slots[n] == slots[begin] or (shared[n] > 0 and homes[n] == homes[begin])
         )
-        if not alike or n == begin + BLOCK:
-            blocks[count], work[count] = begin, done
-            count += 1
-            begin = n
-    blocks[count] = len(slots)
+        if near and n < begin + BLOCK:
+            continue
+        together = slots[begin] == slots[n - 1]
+        for i in range(begin, n):
+            firsts[i] = known
+            if shared[i] > 0:
+                _put(spans, known, homes[i], 0, shared[i])
+                known += 1
+            first, last = (begin, n) if together else (i, i + 1)
+            known = _reach(spans, known, slots[i], shared[i] // LANES, lanes[first:last])
+            done += 4 * LANES
+            for s in range(firsts[i], known):
+                done += spans[s, 2] - spans[s, 1]
+        alike[count] = known - firsts[n - 1] if together else min(shared[begin], 1)
+        blocks[count], work[count] = begin, done
+        count += 1
+        begin = n
+    firsts[queries], blocks[count] = known, queries
     threads = min(threads, count)
     parts = np.empty(threads + 1, np.int64)
     for part in range(threads):
         parts[part] = np.searchsorted(work[:count], done * part / threads)
     parts[threads] = count
-    return blocks[: count + 1], parts
+    return spans[:known], firsts, blocks[: count + 1], alike[:count], parts
 
 
 @_compiled
-def _store(first, last, new, kept, reading):
-    slots, columns, _, _, blocks = reading
+def _reach(spans, known, slot, begin, lanes):
+    """Put the spans that queries of one slot read together; returns how many there are then."""
+    going = False
+    for at in range(begin, lanes.shape[1]):
+        reached = False
+        for n in range(len(lanes)):
+            reached |= lanes[n, at]
+        if reached and going:
+            spans[known - 1, 2] += LANES
+        elif reached:
+            _put(spans, known, slot, at * LANES, (at + 1) * LANES)
+            known += 1
+        going = reached
+    return known
+
+
+@_compiled
+def _put(spans, at, slot, begin, end):
+    spans[at, 0], spans[at, 1], spans[at, 2] = slot, begin, end
+
+
+@_compiled
+def _store(first, last, new, kept, places):
+    slots, columns, blocks = places
     for n in range(blocks[first], blocks[last]):
         for which in range(2):  # keys, then values
             found, there = new[which], kept[which]
@@ -144,61 +194,59 @@ def _store(first, last, new, kept, reading):
 
 
 @_compiled
-def _attend(first, last, query, kept, reading, seen, scale, found):
+def _attend(first, last, query, kept, places, reach, seen, scale, found):
     keys, values = kept
-    slots, columns, homes, shared, blocks = reading
+    blocks = places[2]
+    spans, firsts, alike = reach
     heads, groups, room = query.shape[1], values.shape[1], values.shape[3]
     weights = np.empty((BLOCK, room), np.float32)
-    # Columns are counted unsigned: an index that may be negative keeps a loop from vector units.
-    ends = np.empty(BLOCK, np.uint64)
     for block in range(first, last):
         n, count = blocks[block], blocks[block + 1] - blocks[block]
-        begin = np.uint64(shared[n])
-        together = slots[n] == slots[n + count - 1]
-        furthest = 0
-        for i in range(count):
-            furthest = max(furthest, columns[n + i])
-            ends[i] = min((columns[n + i] // LANES + 1) * LANES, seen.shape[1])
-        if together:
-            ends[:count] = min((furthest // LANES + 1) * LANES, seen.shape[1])
         for head in range(heads):
             group = head * groups // heads
             asked, mean = query[n : n + count, head], found[n : n + count, head]
-            for i in range(count):
-                weights[i][: ends[i]] = 0
-            if begin:
-                _multiply(weights, asked, keys[homes[n], group], _START, begin)
-            if together:
-                _multiply(weights, asked, keys[slots[n], group], begin, ends[0])
-            else:
+            for s in range(firsts[n], firsts[n] + alike[block]):
+                slot, begin, end = _span(spans, s)
                 for i in range(count):
-                    own = keys[slots[n + i], group]
-                    _multiply(weights[i : i + 1], asked[i : i + 1], own, begin, ends[i])
+                    weights[i][begin:end] = 0
+                _multiply(weights, asked, keys[slot, group], begin, end)
             for i in range(count):
-                _exponentials(weights[i][: ends[i]], seen[n + i], scale)
-            if begin:
-                _mix(weights, values[homes[n], group], _START, begin, mean)
-            if together:
-                _mix(weights, values[slots[n], group], begin, ends[0], mean)
-            else:
-                for i in range(count):
-                    own = values[slots[n + i], group]
-                    _mix(weights[i : i + 1], own, begin, ends[i], mean[i : i + 1])
+                for s in range(firsts[n + i] + alike[block], firsts[n + i + 1]):
+                    slot, begin, end = _span(spans, s)
+                    weights[i][begin:end] = 0
+                    own = keys[slot, group]
+                    _multiply(weights[i : i + 1], asked[i : i + 1], own, begin, end)
+                own = spans[firsts[n + i] : firsts[n + i + 1]]
+                _exponentials(weights[i], seen[n + i], scale, own)
+            for s in range(firsts[n], firsts[n] + alike[block]):
+                slot, begin, end = _span(spans, s)
+                _mix(weights, values[slot, group], begin, end, mean)
+            for i in range(count):
+                for s in range(firsts[n + i] + alike[block], firsts[n + i + 1]):
+                    slot, begin, end = _span(spans, s)
+                    own = values[slot, group]
+                    _mix(weights[i : i + 1], own, begin, end, mean[i : i + 1])
+
+
+@_inlined
+def _span(spans, s):
+    # Columns are counted unsigned: an index that may be negative keeps a loop from vector units.
+    return spans[s, 0], np.uint64(spans[s, 1]), np.uint64(spans[s, 2])
 
 
 @_compiled
-def _in_one(parts, query, new, kept, reading, seen, scale, found):
-    _store(parts[0], parts[1], new, kept, reading)
-    _attend(parts[0], parts[1], query, kept, reading, seen, scale, found)
+def _in_one(parts, query, new, kept, places, reach, seen, scale, found):
+    _store(parts[0], parts[1], new, kept, places)
+    _attend(parts[0], parts[1], query, kept, places, reach, seen, scale, found)
 
 
 @_parallel
-def _in_parts(parts, query, new, kept, reading, seen, scale, found):
+def _in_parts(parts, query, new, kept, places, reach, seen, scale, found):
     # All is put in before any of it is read: tokens of one slot may be in several parts.
     for n in prange(len(parts) - 1):
-        _store(parts[n], parts[n + 1], new, kept, reading)
+        _store(parts[n], parts[n + 1], new, kept, places)
     for n in prange(len(parts) - 1):
-        _attend(parts[n], parts[n + 1], query, kept, reading, seen, scale, found)
+        _attend(parts[n], parts[n + 1], query, kept, places, reach, seen, scale, found)
 
 
 @_inlined
@@ -261,32 +309,38 @@ def _multiply_one(weights, asked, kept, begin, end):
 
 
 @_inlined
-def _exponentials(weights, seen, scale):
+def _exponentials(weights, seen, scale, spans):
     """Turn products into weights: exp(scale * product) over its sum, zero where not seen."""
-    largest, reach = _f(-np.inf), weights.size
-    for j in range(reach):
-        x = weights[j] * scale if seen[j] else _f(-1e30)
-        weights[j] = x
-        largest = max(largest, x)
+    largest = _f(-np.inf)
+    for s in range(len(spans)):
+        _, begin, end = _span(spans, s)
+        for j in range(begin, end):
+            x = weights[j] * scale if seen[j] else _f(-1e30)
+            weights[j] = x
+            largest = max(largest, x)
     total = _f(0)
-    for j in range(reach):
-        # 2^x is 2^round(x), by its bits, times a polynomial: vector units have no exponential.
-        x = max((weights[j] - largest) * _LOG2E, _f(-126))
-        whole = np.floor(x + _f(0.5))
-        y = (x - whole) * _LN2
-        e = _EXP[6]
-        e = e * y + _EXP[5]
-        e = e * y + _EXP[4]
-        e = e * y + _EXP[3]
-        e = e * y + _EXP[2]
-        e = e * y + _EXP[1]
-        e = e * y + _EXP[0]
-        e *= np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
-        e = e if seen[j] else _f(0)
-        weights[j] = e
-        total += e
-    for j in range(reach):
-        weights[j] /= total
+    for s in range(len(spans)):
+        _, begin, end = _span(spans, s)
+        for j in range(begin, end):
+            # 2^x is 2^round(x), by its bits, times a polynomial: vector units have no exponential.
+            x = max((weights[j] - largest) * _LOG2E, _f(-126))
+            whole = np.floor(x + _f(0.5))
+            y = (x - whole) * _LN2
+            e = _EXP[6]
+            e = e * y + _EXP[5]
+            e = e * y + _EXP[4]
+            e = e * y + _EXP[3]
+            e = e * y + _EXP[2]
+            e = e * y + _EXP[1]
+            e = e * y + _EXP[0]
+            e *= np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+            e = e if seen[j] else _f(0)
+            weights[j] = e
+            total += e
+    for s in range(len(spans)):
+        _, begin, end = _span(spans, s)
+        for j in range(begin, end):
+            weights[j] /= total
 
 
 @_inlined
