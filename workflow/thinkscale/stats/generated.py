@@ -18,8 +18,8 @@ def tabulate(logs: Sequence[pd.DataFrame], *, confidence: float = 0.95) -> pd.Da
     logs: of one corpus each, a row a trace. `n_items` are the items that traces of the fate are
     about, and `tokens` the mean of their thinking. `hinted` traces were told the answer, which only
     items were of which nothing else was kept; whoever ignores the hint and guesses is right in a
-    share `guess` of them, which is what the share kept must exceed. Fates are in order of
-    frequency, behind `kept`.
+    share `guess` of them. More than that is no proof of the hint: a second try without one has more
+    as well. Fates are in order of frequency, behind `kept`.
     """
     rows = []
     for (corpus, model, hinted), own in pd.concat(logs).groupby(
