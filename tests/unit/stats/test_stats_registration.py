@@ -113,11 +113,10 @@ def test_orders_of_kendall_and_of_residuals_are_those_of_the_definition():
     found = correlate("kendall", tokens, difficulty, draws=draws)
     taus = [abs(ss.kendalltau(tokens, difficulty[list(order)]).statistic) for order in orders]
     assert found.p == pytest.approx(np.mean(np.array(taus) >= taus[0] - 1e-12))
-    found = correlate(
-        "partial_spearman", tokens, difficulty, covariates[["stem_chars"]], draws=draws
-    )
-    x, y, held = map(ss.rankdata, (tokens, difficulty, covariates["stem_chars"]))
-    design = np.column_stack([np.ones(6), held])
+    held = covariates[["stem_chars"]]
+    found = correlate("partial_spearman", tokens, difficulty, held, draws=draws)
+    x, y, z = map(ss.rankdata, (tokens, difficulty, held["stem_chars"]))
+    design = np.column_stack([np.ones(6), z])
     rest = np.eye(6) - design @ np.linalg.pinv(design)
     rhos = [abs(np.corrcoef(rest @ x, rest @ (rest @ y)[list(order)])[0, 1]) for order in orders]
     assert found.p == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-12))
