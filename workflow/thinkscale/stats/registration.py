@@ -170,8 +170,6 @@ def correlate(
         return p, how + test
 
     found = across_items(clusters, statistic, permuted, draws.named(measure))
-    if measure == "partial_spearman" and held.size:
-        found = replace(found, estimate=_partial_spearman(tokens, difficulty, held))
     return replace(found, method=f"{name}; {found.method}")
 
 
@@ -236,15 +234,6 @@ def _covariates(covariates: pd.DataFrame | None) -> tuple[np.ndarray, str]:
     if constant:
         name += f" ({' and '.join(constant)} left out: constant)"
     return given[held].to_numpy(float).reshape(len(given), len(held)), name
-
-
-def _partial_spearman(tokens: np.ndarray, difficulty: np.ndarray, held: np.ndarray) -> float:
-    import pingouin  # takes 2 s to import; only this needs it
-
-    names = [f"covariate_{i}" for i in range(held.shape[1])]
-    data = pd.DataFrame(held, columns=names).assign(tokens=tokens, difficulty=difficulty)
-    result = pingouin.partial_corr(data, "tokens", "difficulty", names, method="spearman")
-    return float(result["r"].iloc[0])
 
 
 def _explained(held: np.ndarray, n: int) -> np.ndarray:

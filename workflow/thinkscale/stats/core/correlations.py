@@ -52,14 +52,17 @@ def ranks_of(x: np.ndarray) -> Statistic:
     order = np.argsort(place, kind="stable")
     starts = np.searchsorted(place[order], np.arange(len(values)))
 
-    def ranks(times: np.ndarray) -> np.ndarray:
+    def centred(times: np.ndarray) -> np.ndarray:
         tied = times[..., order]
         if len(values) < len(order):
             tied = np.add.reduceat(tied, starts, axis=-1)
-        until = np.cumsum(tied, axis=-1)
-        return (until - (tied + until[..., -1:]) / 2)[..., place]
+        ranks = np.cumsum(tied, axis=-1)
+        total = ranks[..., -1:] / 2
+        ranks -= tied / 2
+        ranks -= total
+        return ranks[..., place]
 
-    return ranks
+    return centred
 
 
 def linear_correlation(x: np.ndarray, y: np.ndarray) -> Statistic:

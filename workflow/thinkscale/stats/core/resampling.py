@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from thinkscale.data.seeds import generator
 from thinkscale.stats.core.intervals import Estimate, clustered_mean, percent
@@ -291,12 +290,17 @@ def _vectorized(n: int, draws: Draws) -> dict:
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """Holm's step-down adjusted p; missing p stay missing and are not counted as tests."""
+    """Holm's step-down adjusted p; missing p stay missing and are not counted as tests.
+
+    statsmodels' `multipletests` collects all garbage at every call, which takes a quarter of a
+    second.
+    """
     p = np.asarray(p, dtype=float)
+    known = np.flatnonzero(~np.isnan(p))
+    known = known[np.argsort(p[known], kind="stable")]
     adjusted = np.full(p.shape, np.nan)
-    known = ~np.isnan(p)
-    if known.any():
-        adjusted[known] = multipletests(p[known], method="holm")[1]
+    steps = p[known] * np.arange(len(known), 0, -1)
+    adjusted[known] = np.minimum(1.0, np.maximum.accumulate(steps))
     return adjusted
 
 
