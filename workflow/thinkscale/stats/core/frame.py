@@ -86,8 +86,12 @@ def _order(graded: pd.DataFrame) -> tuple[np.ndarray, int | None]:
 
 def included(graded: pd.DataFrame) -> pd.DataFrame:
     """Rows of the items that the study does not leave out."""
-    out = graded["excluded"].astype(bool)
-    return graded[~out] if out.any() else graded  # a copy of millions of rows is dear
+    return where(graded, ~graded["excluded"].astype(bool))
+
+
+def where(frame: pd.DataFrame, kept: pd.Series) -> pd.DataFrame:
+    """The rows that are kept; of all of them the frame as it is, since to copy texts is dear."""
+    return frame if kept.all() else frame[kept]
 
 
 def clusters(frame: pd.DataFrame) -> pd.Series:
@@ -213,7 +217,7 @@ def per_condition(
     """
     rows = []
     for row, group in cells(prepare(graded)):
-        given = group[group["fits"]]
+        given = where(group, group["fits"])
         sizes = {"n_items": given["item_id"].nunique(), "n_responses": len(given)}
         rows.append({**row, **sizes, **estimate(given).row(f"{what}: ")})
     return table(rows, PER_CONDITION, graded)
@@ -234,7 +238,7 @@ def against_natural(graded: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]
         for cell, after in by_condition(forced):
             pairs = before.merge(after[["pair", *compared]], on="pair", suffixes=("_natural", ""))
             pairs["fits"] &= pairs.pop("fits_natural")
-            errors, pairs = unfit_items(pairs), pairs[pairs["fits"]]
+            errors, pairs = unfit_items(pairs), where(pairs, pairs["fits"])
             sizes = {"n_items": pairs["item_id"].nunique(), "n_pairs": len(pairs)}
             yield {"model": model, **cell, **sizes, "errors": errors}, pairs
 

@@ -1,0 +1,34 @@
+"""The budget that is enough for a share of natural accuracy."""
+
+import numpy as np
+
+from simulated import Analysis, Reading, grid
+from simulated._sweep import BUDGETS, frame, means
+from thinkscale.stats import plateau
+
+SHARE = 0.8
+
+
+def truth() -> float:
+    """Between the budgets' accuracies over very many items, as the analysis interpolates."""
+    accuracy = means()[1]
+    place = float(plateau.crossing(accuracy[:-1], SHARE * accuracy[-1]))
+    return float(np.expm1(np.interp(place, range(len(BUDGETS)), np.log1p(BUDGETS))))
+
+
+def study(rng, items, samples):
+    table = plateau.tabulate(frame(rng, items, samples), share=SHARE)
+    [row] = table.to_dict("records")
+    upper = np.inf if np.isnan(row["upper"]) else row["upper"]
+    yield Reading("budget", truth(), row["lower"], upper, np.nan, False)
+
+
+ANALYSIS = Analysis(
+    study,
+    grid(items=[20, 50, 200], samples=[1, 8]),
+    f"As sweeps; the budget at which accuracy is {SHARE:g} of natural's. An interval without an "
+    "upper end reaches up without bound.",
+    {"": "With 20 answers the variance of what hardly differs is guessed from a few that do."},
+    studies=2000,
+    code=("stats/sweeps",),
+)
