@@ -21,7 +21,6 @@ COLUMNS = [
     *["model", "measure", "n_items", "n_both", "n_responses", "errors", "n_excluded"],
     *["estimate", "lower", "upper", "p", "censored", "method"],
 ]
-EXACT = {"xatol": 1e-9}
 
 
 def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -125,8 +124,8 @@ def mixed_model(
     copied within their cluster change nothing; statsmodels' MixedLM finds the same one, but of a
     thousand items it takes seconds. Given it the slope is least squares on values less a part of
     their item's mean, 1 - sqrt(s / (s + n v)) of n values with residual variance s and v between
-    items (Fuller and Battese, JASA 68, 1973), so that its standard error can be
-    robust against clusters of items.
+    items (Fuller and Battese, JASA 68, 1973), so that its standard error can be robust against
+    clusters of items.
     """
     from statsmodels.regression.linear_model import OLS  # only this needs it
 
@@ -147,7 +146,7 @@ def mixed_model(
         rest = values[:, 2] - values[:, :2] @ np.linalg.lstsq(values[:, :2], values[:, 2])[0]
         return len(y) * np.log(rest @ rest) + np.log1p(sizes * share / (1 - share)).sum()
 
-    best = optimize.minimize_scalar(deviance, bounds=(0, 1), method="bounded", options=EXACT)
+    best = optimize.minimize_scalar(deviance, bounds=(0, 1), options={"xatol": 1e-9})
     inside = best.fun < deviance(0.0)
     values = reduced(best.x if inside else 0.0)
     groups, several = pd.factorize(np.asarray(clusters))

@@ -85,6 +85,7 @@ def detectable_correlation(n: float, power: float, confidence: float) -> float:
     return float(pingouin.power_corr(n=n, **how)) if n > 4 else np.nan
 
 
+@cache
 def items_for_correlation(r: float, power: float, confidence: float) -> float:
     """How many items show a correlation of r: its inverse."""
     import pingouin
