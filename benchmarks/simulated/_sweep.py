@@ -1,12 +1,14 @@
 """Studies in which accuracy rises with the budget and levels off."""
 
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from simulated import beta
-from simulated._frames import graded
+from simulated._frames import COLUMNS, LIMITS
+from thinkscale.stats.core.sweep import Sweep
 
 BUDGETS = (100, 200, 400, 800)
 ACCURACY = 0.6  # in the natural condition
@@ -28,10 +30,19 @@ def cells(rng, items: int, samples: int) -> dict[str, tuple[np.ndarray, np.ndarr
     return {"natural": (natural, right), **found}
 
 
-def frame(rng, items: int, samples: int) -> pd.DataFrame:
-    """A graded frame of one study."""
-    found = cells(rng, items, samples)
-    return graded({("a", condition): values for condition, values in found.items()})
+def sweep_of(found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Sweep:
+    """The sweep of one model, from tokens and correct (items, samples) of each condition."""
+    names = [(name, *name.partition("=")[::2]) for name in found]
+    limits = [{COLUMNS.get(kind, kind): int(value)} if value else {} for _, kind, value in names]
+    none = dict.fromkeys((*LIMITS, "continuation")) | {"no_think": False}
+    places = zip(found, limits, strict=True)
+    conditions = tuple({"condition": name, **none, **limit} for name, limit in places)
+    tokens, correct = (np.column_stack([np.ravel(c[k]) for c in found.values()]) for k in (0, 1))
+    items, samples = next(iter(found.values()))[0].shape
+    item = np.repeat(np.arange(items), samples)
+    facts = {"item_id": item, "sample": np.tile(np.arange(samples), items), "cluster": item}
+    values = {"think_tokens": tokens.astype(float), "correct": correct.astype(float)}
+    return Sweep("a", conditions, pd.DataFrame({**facts, "fits": True}), values)
 
 
 @cache

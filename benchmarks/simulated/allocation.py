@@ -1,10 +1,10 @@
 """Tokens of right and wrong answers within items."""
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
 from simulated import Analysis, grid, read
-from simulated._frames import graded
 from thinkscale.stats import allocation
 
 WITHIN, VARIED = 0.4, 0.2  # standard deviations of log tokens, and of the effect over items
@@ -17,12 +17,15 @@ def study(rng, items, effect, confounded):
     base = 0.5 * (hard if confounded else rng.normal(size=(items, 1)))
     own = effect + rng.normal(0, VARIED, (items, 1))
     logs = 6 + base + right * own + rng.normal(0, WITHIN, right.shape)
-    table = allocation.tabulate(graded({("a", "natural"): (np.exp(logs), right)}))
+    item = np.repeat(np.arange(items), 8)
+    facts = {"item_id": item, "cluster": item, "correct": right.ravel()}
+    used = pd.DataFrame({**facts, "think_tokens": np.exp(logs).ravel()})
+    both = np.flatnonzero(right.any(axis=1) & ~right.all(axis=1))
     truths = {"within": effect, "cohen_d": effect / WITHIN}
     truths |= {} if confounded else {"mixed": effect}
-    for row in table.to_dict("records"):
-        if row["measure"] in truths:
-            yield read(row["measure"], row, truths[row["measure"]], null=effect == 0)
+    for measure, _, found in allocation.measures(used, both, 0.95):
+        if measure in truths:
+            yield read(measure, found.row(), truths[measure], null=effect == 0)
 
 
 ANALYSIS = Analysis(
@@ -33,5 +36,5 @@ ANALYSIS = Analysis(
     "thinking and more wrong answers, and the mixed model, which takes that for a part of the "
     "effect, is not read.",
     {"": "Of 20 items, some are answered alike throughout and tell nothing."},
-    studies=800,
+    studies=2000,
 )

@@ -1,10 +1,12 @@
 """The lead of the best condition over the others, all at once."""
 
 import numpy as np
+import pandas as pd
 
 from simulated import Analysis, Reading, beta, grid
-from simulated._frames import graded
+from simulated._sweep import sweep_of
 from thinkscale.stats import best_condition
+from thinkscale.stats.core.resampling import Draws
 
 NAMES = ("natural", "max=100", "max=200", "waits=1", "waits=2")
 
@@ -17,8 +19,9 @@ def study(rng, items, samples, apart):
     gained = [rng.random(shape) < 0.5 + apart * k / 0.3 for k in range(len(NAMES))]
     right = [np.where(a, g, before) for a, g in zip(anew, gained, strict=True)]
     few = np.full(shape, 9)
-    frame = graded({("a", name): (few, r) for name, r in zip(NAMES, right, strict=True)})
-    table = best_condition.tabulate(frame, n_boot=999, seed=int(rng.integers(2**31)))
+    one = sweep_of({name: (few, r) for name, r in zip(NAMES, right, strict=True)})
+    draws = Draws(n_boot=999, seed=int(rng.integers(2**31)))
+    table = pd.DataFrame(best_condition.of_model(one, draws))
     rank = {name: k for k, name in enumerate(NAMES)}
     truth = apart * (table["best"].map(rank) - table["condition"].map(rank))
     # All intervals at once: how far the nearest ends are from their truths.
@@ -37,5 +40,5 @@ ANALYSIS = Analysis(
         "more often where the best is not also the one that leads by most over the worst. Of 20 "
         "answers few differ, which is what the t law is far from.",
     },
-    studies=800,
+    studies=2000,
 )

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from simulated import Analysis, beta, grid, read
-from simulated._frames import graded
+from simulated._sweep import sweep_of
 from thinkscale.stats import power
 
 
@@ -27,9 +27,8 @@ def variance(samples: int) -> float:
 def study(rng, items, samples):
     before, after = answers(rng, items, samples)
     few = np.full(before.shape, 9)
-    cells = {("a", "natural"): (few, before), ("a", "max=5"): (few, after)}
-    table = power.tabulate(graded(cells), power_items=(), power_samples=())
-    [row] = table.query("measure == 'accuracy'").to_dict("records")
+    one = sweep_of({"natural": (few, before), "max=5": (few, after)})
+    [row] = power.differences(one, [], 0.8, 0.95)
     smallest = power.detectable_difference(items, 0.8, 0.95)
     yield read("difference of accuracies", row, smallest * np.sqrt(variance(samples)))
 
@@ -40,5 +39,5 @@ ANALYSIS = Analysis(
     "As mcnemar, with gains of .2 and losses of .1: the smallest difference of accuracies that as "
     "large a study detects, by the true variance of an item's difference.",
     {"": "With one answer an item a variance is that of a few flips: in 20 items there may be 2."},
-    studies=1000,
+    studies=2000,
 )

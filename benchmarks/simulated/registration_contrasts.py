@@ -3,10 +3,10 @@
 from functools import cache
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from simulated import Analysis, Reading, grid, read
-from simulated._frames import graded
 from simulated._tokens import KINDS, difficulty, normals, tokens
 from thinkscale.stats import registration_contrasts
 
@@ -28,11 +28,10 @@ def truth(law: str, other: float) -> float:
 
 def study(rng, n, law, other):
     d, t, s = items(rng, n, law, other)
-    cells = {("a", "natural"): (t[:, None], np.ones((n, 1), bool))}
-    table = registration_contrasts.tabulate(graded(cells, difficulty=d, stem_chars=s))
-    [row] = table.query("shared == 'difficulty'").to_dict("records")
+    known = pd.DataFrame({"difficulty": d, "tokens": t, "stem_chars": s, "cluster": np.arange(n)})
+    row, found = registration_contrasts.contrast(known, "difficulty", "tokens", "stem_chars")
     true, same, none = truth(law, other), other == 0.5, np.nan
-    yield read("jackknife", row, true, null=same)
+    yield read("jackknife", found.row(), true, null=same)
     yield Reading("Zou", true, row["zou_lower"], row["zou_upper"], none, same)
     for name in ("steiger", "meng"):
         yield Reading(name.capitalize(), none, none, none, row[f"p_{name}"], same)
@@ -48,5 +47,5 @@ ANALYSIS = Analysis(
         "": "These are of Pearson's r of normal variables, and of ranks they are rough; they stand "
         "in the table to compare with other studies, beside the jackknife.",
     },
-    studies=500,
+    studies=2000,
 )

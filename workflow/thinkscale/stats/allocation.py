@@ -40,12 +40,12 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
         row |= {"n_responses": len(used), "errors": errors, "censored": used["censored"].mean()}
         note = "; ungradable answers are not right; uncorrected"
         note += frame.unfit_note(errors, "left out")
-        for measure, name, found in _measures(used, both[both].index, confidence):
+        for measure, name, found in measures(used, both[both].index, confidence):
             rows.append({**row, "measure": measure, **found.row(f"{name}; ", note)})
     return frame.table(rows, COLUMNS, graded)
 
 
-def _measures(
+def measures(
     used: pd.DataFrame, both: pd.Index, confidence: float
 ) -> Iterator[tuple[str, str, Estimate]]:
     """Each measure, what it is in words, and its estimate."""

@@ -1,5 +1,7 @@
 """The budget at which accuracy levels off: the least that reaches a share of natural accuracy."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -29,30 +31,34 @@ def tabulate(
     budget in 94 to 95 % of simulated studies, of 20 items with one sample in 88 %. natural:
     accuracy.
     """
-    rows = []
-    for one in sweep.sweeps(graded, "correct", "think_tokens"):
-        if "natural" not in one.names:
-            continue
-        natural, clusters = one.names.index("natural"), one.rows["cluster"].to_numpy()
-        tokens = sweep.sums(one.values["think_tokens"], clusters).means
-        for kind, limit in (("max", "max_think"), ("truncate", "truncate")):
-            places = [place for place in one.kinds().get(kind, []) if place != natural]
-            if not places:
-                continue
-            budgets = np.array([one.cells[place][limit] for place in places], float)
-            correct = sweep.sums(one.values["correct"][:, [*places, natural]], clusters)
-            means = correct.means
-            place = float(crossing(means[:-1], share * means[-1]))
-            status = "reached" if np.isfinite(place) else "above" if place > 0 else "below"
-            row = {**one.sizes, "kind": kind, "share": share, "n_budgets": len(places)}
-            row |= {"natural": means[-1], "status": status}
-            if status == "reached":
-                row["estimate"] = _budget(place, budgets)
-                row["tokens"] = float(np.interp(place, range(len(places)), tokens[places]))
-            row |= _interval(correct, budgets, share, confidence)
-            row["method"] += one.unfit("count as not correct and have no tokens")
-            rows.append(row)
+    swept = sweep.sweeps(graded, "correct", "think_tokens")
+    rows = [row for one in swept for row in of_model(one, share, confidence)]
     return frame.table(rows, COLUMNS, graded)
+
+
+def of_model(one: sweep.Sweep, share: float, confidence: float) -> Iterator[dict]:
+    """Yield a model's rows: of its maxima and of its truncations, where it has them."""
+    if "natural" not in one.names:
+        return
+    natural, clusters = one.names.index("natural"), one.rows["cluster"].to_numpy()
+    tokens = sweep.sums(one.values["think_tokens"], clusters).means
+    for kind, limit in (("max", "max_think"), ("truncate", "truncate")):
+        places = [place for place in one.kinds().get(kind, []) if place != natural]
+        if not places:
+            continue
+        budgets = np.array([one.cells[place][limit] for place in places], float)
+        correct = sweep.sums(one.values["correct"][:, [*places, natural]], clusters)
+        means = correct.means
+        place = float(crossing(means[:-1], share * means[-1]))
+        status = "reached" if np.isfinite(place) else "above" if place > 0 else "below"
+        row = {**one.sizes, "kind": kind, "share": share, "n_budgets": len(places)}
+        row |= {"natural": means[-1], "status": status}
+        if status == "reached":
+            row["estimate"] = _budget(place, budgets)
+            row["tokens"] = float(np.interp(place, range(len(places)), tokens[places]))
+        row |= _interval(correct, budgets, share, confidence)
+        row["method"] += one.unfit("count as not correct and have no tokens")
+        yield row
 
 
 def crossing(accuracy: np.ndarray, target: np.ndarray) -> np.ndarray:
