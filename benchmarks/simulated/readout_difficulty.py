@@ -42,6 +42,9 @@ ANALYSIS = Analysis(
     "which items share three fifths of their variance. p is the jackknife's over clusters, as it "
     "is in registration, model comparison and outcome difficulty where items are clustered. 399 "
     "resamples.",
-    {"": "A bootstrap of 20 clusters is short by some per cent, and 20 of unequal size are fewer."},
+    {
+        "": "A bootstrap of clusters of unequal size is short where they are few; the jackknife's "
+        "p is not, and where the two disagree the p is to be believed.",
+    },
     studies=1000,
 )

@@ -43,7 +43,7 @@ ANALYSIS = Analysis(
     "Tokens correlate with difficulty by .5, length of stem by `other`, and the two with each "
     "other by .3, under the laws of registration.",
     {
-        "jackknife": "Of 20 items, and of a third of them tied.",
+        "jackknife": "The jackknife of ranks is a little long with 20 items.",
         "": "These are of Pearson's r of normal variables, and of ranks they are rough; they stand "
         "in the table to compare with other studies, beside the jackknife.",
     },

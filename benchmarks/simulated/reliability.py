@@ -37,7 +37,9 @@ ANALYSIS = Analysis(
     "part correlates with difficulty by .5; both parts are normal, or skewed as an exponential "
     "law.",
     {
-        "disattenuated": "Where lengths are hardly reliable, what is divided by is hardly known.",
+        "disattenuated": "With skewed lengths a correlation is not normal even as Fisher's z. "
+        "Where lengths are hardly reliable, what is divided by is hardly known; there is no "
+        "interval where a study finds no reliability at all.",
         "": "A variance of few values from a skewed law is known less well than its own estimate "
         "says, and 20 items are few; the F distribution's interval would be worse (its docstring).",
     },

@@ -36,8 +36,7 @@ ANALYSIS = Analysis(
     {
         "performance": "The greatest of five accuracies, the greatest of which are nearly as great "
         "as each other; its interval holds for all five at once.",
-        "": "The jackknife of a slope is that of a smooth function of means; of 20 items it is "
-        "short by a per cent or two.",
+        "": "A jackknife of many items may be a little long.",
     },
     studies=2000,
 )

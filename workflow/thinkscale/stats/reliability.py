@@ -85,8 +85,9 @@ def disattenuated(
     """Pearson's r of items' means with a criterion, and r over the root of the means' reliability.
 
     Spearman (1904). The jackknife over clusters takes reliability anew each time: an interval of r
-    over a root taken as known is too narrow (Charles, Psychological Methods 10, 2005). It covers 90
-    to 94 % with 20 items, 92 to 95 % with 50; where single means are hardly reliable, 94 to 98 %.
+    over a root taken as known is too narrow (Charles, Psychological Methods 10, 2005). It is that
+    of Fisher's z, of the ratio times this study's root: the law of r is skewed, and intervals of
+    the ratio itself missed in 6 to 14 % of simulated studies with reliable lengths.
 
     items: as of `intraclass`, with the criterion as a column.
     """
@@ -102,11 +103,20 @@ def disattenuated(
     raw = float(correlation(once))
     if ratio(once) <= 1:
         return raw, Estimate(method="not estimated: means of samples tell no items apart")
-    return raw, jackknife(
+
+    def root(times: np.ndarray) -> np.ndarray:
+        return np.sqrt(1 - 1 / ratio(times))
+
+    here = float(root(once))
+    found = jackknife(
         items["cluster"],
-        lambda times: correlation(times) / np.sqrt(1 - 1 / ratio(times)),
+        lambda times: np.arctanh(correlation(times) * here / root(times)),
         confidence=confidence,
     )
+    ends = (found.estimate, found.lower, found.upper)
+    estimate, lower, upper = (float(np.tanh(z)) / here for z in ends)
+    bounds = {"estimate": estimate, "lower": lower, "upper": upper}
+    return raw, replace(found, **bounds, method=f"{found.method}, of Fisher's z")
 
 
 def variance_ratio(facts: np.ndarray, clusters: Sequence[str]) -> Statistic:
