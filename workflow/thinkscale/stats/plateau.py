@@ -129,12 +129,12 @@ def _interval(
     lower, upper = min(may_be_enough, default=last), max(may_be_little, default=0)
     if lower > 0 and may_be_enough:
         lower = between(lower - 1, lambda found: found.upper)
-    if upper < last and may_be_little:
+    if may_be_little and last not in may_be_little:
         upper = between(upper, lambda found: found.lower)
     how = f"of budgets not told from that share (Zou and Donner), over {groups} clusters"
     return {
-        "lower": _budget(lower, budgets) if lower > 0 else 0.0,
-        "upper": _budget(upper, budgets) if upper < last else np.nan,
+        "lower": 0.0 if 0 in may_be_enough else _budget(lower, budgets),
+        "upper": np.nan if last in may_be_little else _budget(upper, budgets),
         "method": f"isotonic, interpolated in log budget; {percent(confidence)} interval {how}",
     }
 
