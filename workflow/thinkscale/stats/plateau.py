@@ -99,12 +99,13 @@ def _interval(
     distance = contrasts @ correct.means
     may_be_enough = np.flatnonzero(distance + reach >= 0)
     may_be_little = np.flatnonzero(distance - reach <= 0)
-    lower = places[may_be_enough[0]] if len(may_be_enough) else last
-    upper = places[may_be_little[-1]] if len(may_be_little) else 0
+    # Ends among the places of budgets: the first that may be enough, the last that may not.
+    low = next(iter(may_be_enough), last * STEPS)
+    high = next(iter(may_be_little[::-1]), 0)
     how = f"of budgets not told from that share, cluster-robust t over {groups} clusters"
     return {
-        "lower": _budget(lower, budgets) if lower > 0 else 0.0,
-        "upper": _budget(upper, budgets) if upper < last else np.nan,
+        "lower": 0.0 if 0 in may_be_enough else _budget(places[low], budgets),
+        "upper": np.nan if last * STEPS in may_be_little else _budget(places[high], budgets),
         "method": f"isotonic, interpolated in log budget; {percent(confidence)} interval {how}",
     }
 
