@@ -124,4 +124,3 @@ def _built(config: PreTrainedConfig, dtype: str, device: torch.device) -> PreTra
 
 def _ids(config: PreTrainedConfig, rows: int, length: int, device: torch.device) -> torch.Tensor:
     return torch.randint(config.get_text_config().vocab_size, (rows, length), device=device)
-
