@@ -16,6 +16,8 @@ from thinkscale.jobs.plan import empty_line
 from thinkscale.models.recipes.settings import Training
 from thinkscale.models.steps import drawing_seconds, step_seconds
 
+_MADE = {"hours_at_most": 0.0, "hours_expected": 0.0, "note": "made"}
+
 
 def timed(
     lines: Sequence[Mapping[str, Any]],
@@ -24,7 +26,7 @@ def timed(
     prompts: Mapping[str, Sequence[int]],
     made: Callable[[str], bool],
 ) -> list[dict[str, Any]]:
-    """The lines of a plan and one for each training; of completions that TRL draws, with their time.
+    """The lines of a plan, with the time of completions that TRL draws, and one for each training.
 
     derivations: by model, none of a reward model. config_of: the configuration of a model; what it
     raises is told. prompts: by model, if it is known, tokens of the study's prompts, as which those
@@ -33,13 +35,14 @@ def timed(
     told = {(line["model"], line["part"]): dict(line) for line in lines}
     written = {line["part"]: line for line in lines}  # corpora, by their names
     for name, how in derivations.items():
+        line = _empty(name, how)
         if made(name):
-            told[name, "training"] = _empty(name, how) | _MADE
+            told[name, "training"] = line | _MADE | {"rows_known": line["rows"]}
             continue
         own = told.get((name, COMPLETIONS.get(how.recipe)))
         drawn = written.get(f"corpus {how.corpus}") if how.recipe == "sft" else own
         given = (how, prompts.get(how.parent, ()), drawn, config_of)
-        told[name, "training"] = _empty(name, how) | _or_why(_stepping, *given)
+        told[name, "training"] = line | _or_why(_stepping, *given)
         if how.recipe == "gkd" and own is not None:
             told[name, own["part"]] = own | _or_why(_drawing, *given)
     return list(told.values())
@@ -69,9 +72,6 @@ def longest(mean: float, rows: int) -> float:
     return mean * sum(1 / n for n in range(1, rows + 1))
 
 
-_MADE = {"hours_at_most": 0.0, "hours_expected": 0.0, "note": "made"}
-
-
 def _empty(name: str, how: Derivation) -> dict[str, Any]:
     return empty_line(name, "training", how.max_steps * how.batch_size * how.gradient_accumulation)
 
@@ -91,8 +91,7 @@ def _stepping(how, prompts, drawn, config_of) -> dict[str, Any]:
     length = expected or most
     teacher = None if how.teacher is None else config_of(how.teacher)
     with _threads(how.threads):
-        given = (config_of(how.parent), _training(how), length, _device(), teacher)
-        seconds = step_seconds(*given)
+        seconds = step_seconds(config_of(how.parent), _training(how), length, _device(), teacher)
     said = {
         "hours_at_most": how.max_steps * seconds * most / length / 3600,
         "note": f"{seconds:.2g} s a step of rows padded to {length:,} tokens",
