@@ -6,6 +6,7 @@ random weights: a token in 500 is taken for the end of its thinking.
 """
 
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,14 +81,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         if options.model == "calibration":
             study, path = calibration(options.items, options.budgets)
-            engine = opened(path, "float32", "cpu", 0.0, study.context, options.items, chosen)
+            how = ("float32", "cpu", 0.0)
         else:
             study, path = random_weights(options.items, options.budgets, Path(directory))
-            rows = max([options.items, *options.rows])
-            engine = opened(path, "bfloat16", "cuda", 1.0, study.context, rows, chosen)
-            if options.rows:
-                measure.publish(decoding(engine, path, options.rows, options.repetitions))
-        measure.publish(one_chain(engine, study, options.model, options.repetitions))
+            how = ("bfloat16", "cuda", 1.0)
+        began = time.perf_counter()
+        engine = opened(path, *how, study.context, max([options.items, *options.rows]), chosen)
+        start = time.perf_counter() - began
+        if options.rows:
+            measure.publish(decoding(engine, path, options.rows, options.repetitions))
+        measure.publish(one_chain(engine, study, options.model, options.repetitions, start))
 
 
 def opened(
@@ -144,7 +147,9 @@ def random_weights(items: int, budgets: int, directory: Path) -> tuple[Study, Pa
     return Study(prompts, conditions, forced, 4096), directory
 
 
-def one_chain(engine: Engine, study: Study, model: str, repetitions: int) -> Section:
+def one_chain(engine: Engine, study: Study, model: str, repetitions: int, start: float) -> Section:
+    """start: seconds that opening the engine took, which each process of s1's way spends again."""
+
     def at_once() -> int:
         return study.tokens(engine, study.conditions)
 
@@ -161,6 +166,8 @@ def one_chain(engine: Engine, study: Study, model: str, repetitions: int) -> Sec
     run(at_once)
     found = in_turns({n: lambda w=work: run(w) for n, work in contenders.items()}, repetitions)
     fewest = seconds(found["one chain"])
+    starts = {"one chain": start, "a run per condition": start * len(study.conditions)}
+    whole = {name: [one + starts[name] for one in seconds(runs)] for name, runs in found.items()}
     rows = [
         {
             "way": name,
@@ -168,6 +175,8 @@ def one_chain(engine: Engine, study: Study, model: str, repetitions: int) -> Sec
             "it / one chain": ratio(seconds(runs), fewest),
             "tokens sampled": runs[-1].tokens,
             "tokens / one chain": f"{runs[-1].tokens / found['one chain'][-1].tokens:.2f}",
+            "seconds with starts": spread(whole[name]),
+            "with starts / one chain": ratio(whole[name], whole["one chain"]),
         }
         for name, runs in found.items()
     ]
@@ -182,7 +191,8 @@ def one_chain(engine: Engine, study: Study, model: str, repetitions: int) -> Sec
             f"budgets and {len(WAITS)} numbers of waits; all rows in flight.",
             "A run per condition, as s1 does it: each thinks from the prompt to its budget or its "
             "end and answers, on the same engine, warm and with prefix caching; the cache is "
-            "emptied before each repetition. Starting a process for each is not in it.",
+            f"emptied before each repetition. Opening the engine took {start:.1f} s: once for one "
+            "chain, and once a run where each is a process of its own, as s1's commands are.",
             f"Median (range) of {repetitions} repetitions, in turns in one run.",
         ],
     )

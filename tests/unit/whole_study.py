@@ -29,7 +29,7 @@ MODELS = (
 QUICK = {"n_boot": 100, "n_permutations": 100}
 GRADED = (
     *("accuracy", "registration", "outcome_difficulty", "token_change", "mcnemar"),
-    *("allocation", "frontier", "power", "reliability"),
+    *("allocation", "consensus", "frontier", "power", "reliability"),
     *("grader_agreement", "readout", "readout_bins", "readout_calibration", "readout_difficulty"),
 )
 MODULES = [m.name for m in pkgutil.iter_modules(figures.__path__) if m.name != "core"]
@@ -41,6 +41,7 @@ def tabulated(name: str, graded: pd.DataFrame) -> pd.DataFrame:
     taken = inspect.signature(tabulate).parameters
     free = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
     few = {key: value for key, value in QUICK.items() if free or key in taken}
+    few |= {"ks": (1, 2)} if "ks" in taken else {}
     return tabulate(graded, **few)
 
 
@@ -62,6 +63,7 @@ def frames(models: int, items: int, samples: int = 2, tables=GRADED) -> dict[str
     part = {"estimate": 0.31, "lower": 0.28, "upper": 0.34, "unit": "bits", "measure": "js"}
     sizes = {"documents_corpus": 1000, "documents_items": items, "tokens_corpus": 80_000}
     null = {"tokens_items": 12_000, "null_mean": 0.02, "null_upper": 0.03, "p": 0.002}
+    null |= {"corrected": 0.3, "spread": 0.01, "window_estimate": 0.35}
     sets = [("ridge", "length", 0.4), ("ridge", "all", 0.8)]
     predicted = [
         {"learner": learner, "features": features, "difficulty": value, "predicted": r * value}

@@ -66,14 +66,14 @@ use rule tabulate as compare_outcomes with:
 
 use rule tabulate as test_flips with:
     output:
-        table=tabulated("mcnemar", "Sweeps", "flips against natural"),
+        table=tabulated("mcnemar", "Sweeps", "flips against natural", when=FORCED),
     params:
         options=resampling("confidence", "n_permutations"),
 
 
 use rule tabulate as measure_token_change with:
     output:
-        table=tabulated("token_change", "Sweeps", "change of thinking tokens"),
+        table=tabulated("token_change", "Sweeps", "change of thinking tokens", when=FORCED),
     params:
         options=resampling("confidence", "n_permutations"),
 
@@ -121,7 +121,7 @@ use rule tabulate as plan_sizes with:
 
 use rule tabulate as compare_models with:
     output:
-        table=tabulated("model_comparison", "Models", "pairs of models"),
+        table=tabulated("model_comparison", "Models", "pairs of models", when=MODELS[1:]),
     params:
         options=resampling("confidence", "n_boot", "n_permutations") | compared_pairs(),
 

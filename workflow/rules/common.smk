@@ -101,12 +101,23 @@ TOKENIZED = [
     model.name for model in THINKING if model.responses is None or model.responses.tokenizer
 ]
 SEVERAL_GRADERS = len(STUDY.grading.graders) > 1
+# Whether the bank may say how long people took.
+TIMED = STUDY.items.source == "calibration" or STUDY.items.columns.response_time
 # Whether probabilities of the options are read of any model.
 READOUT = any(getattr(model.inference, "readout", None) for model in RUN)
-# Whether thinking is cut anywhere, and whether there is any condition beside natural.
+# Whether thinking is cut anywhere, whether logs have conditions of their own, and whether there is
+# any condition beside natural.
 CUT = STUDY.conditions.max_think or STUDY.conditions.truncate
-FORCED = CUT or any(
-    getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think")
+LOGGED = any(
+    model.responses.columns.condition or log.condition != "natural"
+    for model in THINKING
+    if not model.runs
+    for log in model.responses.logs
+)
+FORCED = (
+    CUT
+    or LOGGED
+    or any(getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think"))
 )
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 TRAINED = [model for model in THINKING if model.derive is not None]

@@ -45,6 +45,19 @@ use rule draw as draw_registration with:
         **drawn("tokens_vs_difficulty", "Registration", "thinking tokens and difficulty"),
 
 
+use rule draw as draw_response_times with:
+    input:
+        results("graded.parquet"),
+        table("registration"),
+    output:
+        **drawn(
+            "tokens_vs_response_time",
+            "Registration",
+            "thinking tokens and response time",
+            when=TIMED,
+        ),
+
+
 use rule draw as draw_correlations with:
     input:
         table("registration"),
@@ -94,21 +107,26 @@ use rule draw as draw_budgets with:
         results("items.parquet"),
         table("accuracy"),
     output:
-        **drawn("accuracy_vs_budget", "Sweeps", "accuracy and maximum budget"),
+        **drawn(
+            "accuracy_vs_budget",
+            "Sweeps",
+            "accuracy and maximum budget",
+            when=CUT or STUDY.conditions.no_think,
+        ),
 
 
 use rule draw as draw_waits with:
     input:
         table("accuracy"),
     output:
-        **drawn("accuracy_vs_waits", "Sweeps", "accuracy and waits"),
+        **drawn("accuracy_vs_waits", "Sweeps", "accuracy and waits", when=STUDY.conditions.waits),
 
 
 use rule draw as draw_flips with:
     input:
         table("mcnemar"),
     output:
-        **drawn("flips", "Sweeps", "answers that flip"),
+        **drawn("flips", "Sweeps", "answers that flip", when=FORCED),
 
 
 use rule draw as draw_items with:
@@ -130,7 +148,7 @@ use rule draw as draw_token_change with:
         results("graded.parquet"),
         table("token_change"),
     output:
-        **drawn("token_change", "Sweeps", "change of thinking tokens"),
+        **drawn("token_change", "Sweeps", "change of thinking tokens", when=FORCED),
 
 
 use rule draw as draw_frontier with:
@@ -139,6 +157,13 @@ use rule draw as draw_frontier with:
         table("accuracy"),
     output:
         **drawn("frontier", "Compute", "accuracy and cost"),
+
+
+use rule draw as draw_votes with:
+    input:
+        table("consensus"),
+    output:
+        **drawn("consensus", "Samples", "votes and pass@k"),
 
 
 use rule draw as draw_power with:

@@ -37,7 +37,8 @@ with job(snakemake) as say:
         items,
         derivation,
         params.grader,
-        Path(snakemake.output.model).parent / params.journal,
+        # Without the way there and back: messages name it.
+        Path(os.path.normpath(Path(snakemake.output.model).parent / params.journal)),
         Path(snakemake.output.model),
     )
     say(f"{params.name}: " + ", ".join(f"{k} {v:.3g}" for k, v in quality.items()))

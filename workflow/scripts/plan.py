@@ -84,6 +84,7 @@ with job(snakemake):
     def is_there(name: str) -> bool:
         return record(name) is not None
 
+    prompts = {}  # by model, their lengths in tokens
     corpora = {name: Generate(**asked) for name, asked in params.corpora.items()}
     learned = (corpora, {name: Derivation(**how) for name, how in params.trained.items()})
 
@@ -100,6 +101,7 @@ with job(snakemake):
             yield from lessons_unknown(name, *learned, reason, params.seed)
             return
         prepared = prepare(record(there), items, inference, params.conditions, seed=params.seed)
+        prompts[name] = [len(prompt) for prompt in prepared.work.prompts.values()]
         batch = inference.batch_size
         look_up = partial(progress, label=f"look up {name}", unit="row")
         with ExitStack() as stack:
@@ -171,10 +173,15 @@ with job(snakemake):
         for name, how in params.explored.items()
     ]
     like = {name: nearest(name) for name in (*params.thinking, *params.explored)}
+    made = at_speed_of(made, like, apart=("search", COMPLETIONS["gkd"]))
+    if params.trained:
+        from thinkscale.jobs.training_time import timed
+
+        made = timed(made, learned[1], config_of, prompts, is_there)
     # What is learned is told with who is asked, but is of who learns.
     order = list(params.models)
     made.sort(key=lambda line: order.index(line["model"]))
-    found = table(at_speed_of(made, like, apart=("search", COMPLETIONS["gkd"])))
+    found = table(made)
     write_table(found, params.plan)
     print(text(found, params.study), flush=True)
     if params.judge is not None:

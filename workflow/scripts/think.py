@@ -32,7 +32,8 @@ with job(snakemake, finishes=True) as say:
         params.conditions,
         seed=params.seed,
     )
-    journal = Path(output.chains).parent / params.journal
+    # Without the way there and back: messages name it.
+    journal = Path(os.path.normpath(Path(output.chains).parent / params.journal))
     thought, usage = run(prepared, journal, shard, shards)
     say(usage_line(usage))
     contracts.write(thought.chains, output.chains, "chains")

@@ -388,15 +388,17 @@ def problem_of(canonical: str) -> Problem:
     return Problem(int(canonical[0]), tuple((sign, int(operand)) for sign, operand in steps))
 
 
-def test_a_share_of_the_values_is_written_in_a_second_dialect():
+def test_a_share_of_the_values_is_said_in_a_second_dialect_too():
     plain, mixed = calibration_corpus(80, 3), calibration_corpus(80, 3, han=0.5)
-    count = {"digit": 0, "han": 0}
+    said = values = 0
     for before, after in zip(plain, mixed, strict=True):
         texts = ["".join(s["text"] for s in row["reasoning"]) for row in (before, after)]
-        digits = texts[1].translate(str.maketrans(HAN, "0123456789"))
-        assert digits == texts[0] and after["question"] == before["question"]
-        count["han"] += sum(letter in HAN for letter in texts[1])
-        count["digit"] += len(re.findall(r"(?:=|So )[0-9]", texts[1]))
-    assert 0.45 < count["han"] / sum(count.values()) < 0.55
+        assert re.sub(f"[{HAN}]", "", texts[1]) == texts[0]
+        assert after["question"] == before["question"]
+        pairs = re.findall(f"=([0-9])([{HAN}])", texts[1])
+        assert len(pairs) == sum(letter in HAN for letter in texts[1])  # none in a verdict
+        assert all(HAN[int(digit)] == numeral for digit, numeral in pairs)
+        said, values = said + len(pairs), values + texts[0].count("=")
+    assert 0.45 < said / values < 0.55
     texts = ("".join(s["text"] for s in row["reasoning"]) for row in mixed)
     assert set(script_shares("\n".join(texts))) == {"Hani", "Latn"}

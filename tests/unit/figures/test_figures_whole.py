@@ -19,6 +19,7 @@ from thinkscale import figures
 from thinkscale.figures import (
     accuracy_by_item,
     allocation,
+    consensus,
     correlations,
     flips,
     frontier,
@@ -26,7 +27,9 @@ from thinkscale.figures import (
     predicted_difficulty,
     reliability,
     tokens_by_outcome,
+    tokens_vs_response_time,
 )
+from thinkscale.figures.core import layout
 from thinkscale.figures.core.frames import READS
 from thinkscale.figures.core.style import Look, Style
 
@@ -177,6 +180,55 @@ def test_detectable_effects_stand_over_items_beside_what_was_observed():
     assert words(power.draw(planned().assign(estimate=np.nan), look=QUICK)).startswith("no data: ")
 
 
+def test_no_difference_of_accuracy_above_one_is_planned_for():
+    wide = planned().assign(upper=80.0)
+    assert power.draw(wide, look=QUICK).axes[1].get_ylim() == (0, 1)
+
+
+def test_votes_and_passes_stand_beside_guessing():
+    rows = [("pass", 1, 0.6, 0.2), ("pass", 2, 0.8, 0.36), ("pass", 8, 0.9, 0.83)]
+    rows += [("cons", 8, 0.7, 0.2)]
+    table = pd.DataFrame(rows, columns=["measure", "k", "estimate", "guess"])
+    table = table.assign(model="m", n_items=50, lower=table["estimate"] - 0.1, upper=0.95)
+    figure = consensus.draw(table, look=QUICK)
+    votes, passes = figure.axes
+    drawn = [[line.get_xydata().tolist() for line in ax.lines] for ax in (votes, passes)]
+    # Of one sample and of two the plurality is pass@1, and the table says that once.
+    expected = [
+        [[[1, 0.6], [2, 0.6], [8, 0.7]], [[1, 0.2], [2, 0.2], [8, 0.2]]],
+        [[[1, 0.6], [2, 0.8], [8, 0.9]], [[1, 0.2], [2, 0.36], [8, 0.83]]],
+    ]
+    np.testing.assert_allclose(drawn, expected)
+    assert "guessing" in words(figure) and "n = 50 items" in words(figure)
+    free = consensus.draw(table.assign(guess=np.nan), look=QUICK)
+    assert "guessing" not in words(free) and len(free.axes[0].lines) == 1
+    assert words(consensus.draw(table[:0], look=QUICK)).startswith("no data: ")
+
+
+def test_tokens_stand_over_people_s_time_with_its_own_correlation():
+    graded = graded_frame(["m"], items=6, samples=2)
+    table = registration(["m"])
+    timed = table.assign(criterion="response_time", estimate=0.81, lower=0.7, upper=0.9)
+    figure = tokens_vs_response_time.draw(graded, pd.concat([table, timed]), look=QUICK)
+    (ax,) = figure.axes
+    natural = graded[graded["condition"] == "natural"].groupby("item_id", sort=False)
+    expected = natural[["response_time", "think_tokens"]].mean().to_numpy()
+    np.testing.assert_allclose(points(ax), expected)
+    assert ax.get_xlabel() == "response time (s)" and "0.81 [0.70, 0.90], n = 100" in words(figure)
+    untimed = tokens_vs_response_time.draw(graded.assign(response_time=np.nan), look=QUICK)
+    assert words(untimed) == "no data: no item has a response time"
+
+
+@pytest.mark.parametrize("spread", [1.3, 3, 12, 30, 90, 3000])
+def test_a_log_axis_has_few_ticks_with_room_for_their_words(spread):
+    _, (ax,) = layout.panel_grid(1, Style())
+    ax.plot([7e9, 7e9 * spread], [0, 1])
+    layout.log_axis(ax, "cost", spread, lambda value: f"{value:.0e}")
+    low, high = ax.get_xlim()
+    inside = [tick for tick in ax.get_xticks() if low <= tick <= high]
+    assert 2 <= len(inside) <= 6 and ax.get_xlabel() == "cost (log scale)"
+
+
 def test_predictions_from_length_and_from_all_stand_beside_each_other():
     sets = pd.DataFrame({"learner": ["mean", "ridge", "ridge"]})
     sets["features"] = ["dummy", "length", "all"]
@@ -233,7 +285,7 @@ def test_tokens_are_compared_within_items_that_have_both():
     figure = tokens_by_outcome.draw(graded, look=QUICK)
     (points,) = (c for c in figure.axes[0].collections if isinstance(c, PathCollection))
     assert points.get_offsets().tolist() == [[30, 10], [20, 40]]
-    assert "above: 50%, n = 2" in words(figure)
+    assert "above: 50%, below: 50%, n = 2" in words(figure)
     right = tokens_by_outcome.draw(graded.assign(outcome="correct"), look=QUICK)
     assert "no item has both" in words(right)
 
@@ -246,15 +298,22 @@ def ten():
 @pytest.mark.parametrize(
     "name",
     [
-        *("accuracy_vs_budget", "accuracy_vs_waits", "accuracy_by_item", "correlations", "flips"),
+        *("accuracy_vs_budget", "accuracy_vs_waits", "accuracy_by_item", "consensus"),
+        *("correlations", "flips"),
         *("frontier", "grader_agreement", "power", "readout_vs_tokens", "reliability"),
         *("thinking_lengths", "training_effects", "training_loss", "training_rewards"),
         *("training_rounds", "training_vs_thinking"),
     ],
 )
-def test_ten_models_have_room(name):
-    figure = whole_study.draw(name, ten(), Look(Style(dpi=60), whole_study.MODELS))
+def test_ten_models_have_room_and_colour_is_not_all_that_tells_them_apart(name):
+    look = Look(Style(dpi=60), whole_study.MODELS)
+    figure = whole_study.draw(name, ten(), look)
     figure.draw_without_rendering()
+    # Lines of rounds join two models, of which each has its marker; panels of power are models.
+    marks = {line.marker: line.colour for line in look.lines.values()}
+    lines = [line for ax in figure.axes for line in ax.lines if line.get_color() in marks.values()]
+    if name not in ("training_rounds", "power"):
+        assert all(marks.get(line.get_marker()) == line.get_color() for line in lines)
     page, high = figure.bbox, min(ax.get_position().height for ax in figure.axes)
     assert high * figure.get_figheight() > 0.12  # of inches: no axes collapses
     assert figure.get_figwidth() in (Style().width, Style().wide)

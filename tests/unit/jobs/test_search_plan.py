@@ -1,5 +1,6 @@
 """What a plan says of searches: what they take beyond thinking, known and expected, by hand."""
 
+from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,7 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from scripted import PROMPT, forcing, ids, text
-from thinkscale.engines.base import Completion, Request, Usage, noise_key, split_at_end
+from thinkscale.calibration.bank import Problem
+from thinkscale.calibration.scorer import StatedQuality
+from thinkscale.engines.base import Completion, Request, Scoring, Usage, noise_key, split_at_end
 from thinkscale.engines.drive import drive
 from thinkscale.engines.journal import Journaled
 from thinkscale.engines.reader import Reader, as_given, verdict
@@ -243,6 +246,17 @@ def test_a_survey_stops_where_a_journal_does_not_know(opened):
     sampled, read = survey_searches(job, job.tasks, journal, unread)
     assert sampled.left == {"q0": 4, "q1": 0, "q2": 0}  # the first two steps
     assert (sampled.complete, read.left["q0"]) == (0, 0)
+
+
+def test_a_scorer_without_a_journal_is_asked_anew_after_a_calibration_that_was_cut_off(opened):
+    job, (journal, scorers) = searching(BEAM), opened()
+    think(job, journal, [("q0", 0), ("q0", 1)])
+    finish(job, journal, scorers, ["q0"])
+    stated = StatedQuality(defaultdict(lambda: Problem(3, (("+", 6),))), text, 2.0, 1)
+    thought = Scoring("judge", ids("a;"), 0, (2,), noise_key(1, "q2", 0))
+    stated.submit(("q2", 0), thought)  # and time was up
+    sampled, _ = survey_searches(job, job.tasks, journal, {"judge": stated})
+    assert (sampled.complete, list(sampled.left)) == (1, ["q1", "q2"])
 
 
 def replace_journal(scorers, identity):

@@ -44,6 +44,8 @@ def test_scorers_within_items_early_and_as_probabilities():
     numbers = [
         ("last", None, "auc_within", 0.8, 0.7, 0.9, None),
         ("last", None, "calibration_error", 0.2, 0.1, 0.3, 0.05),
+        ("prod", None, "calibration_error", 0.5, 0.4, 0.6, 0.05),
+        (None, 0.2, "calibration_error", 0.6, 0.5, 0.7, 0.05),
         (None, 0.2, "auc_within", 0.55, 0.45, 0.65, None),
         (None, 1.0, "auc_within", 0.8, 0.7, 0.9, None),
     ]
@@ -51,7 +53,7 @@ def test_scorers_within_items_early_and_as_probabilities():
     table = pd.DataFrame([row | dict(zip(names, n, strict=True)) for n in numbers])
     [said] = details.scorers(table, ALPHA)
     assert "`m` 80.0% [70.0 to 90.0], after the first of their steps in 55.0% (n = 40" in said
-    assert "calibration error as a probability: `m` 0.20 [0.10 to 0.30], noise alone 0.05" in said
+    assert "calibration error as a probability: `m` 0.20 [0.10 to 0.30], noise alone 0.05." in said
     table.loc[table["measure"] == "calibration_error", "estimate"] = None
     [said] = details.scorers(table, ALPHA)
     assert "calibration error" not in said

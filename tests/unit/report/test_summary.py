@@ -1,11 +1,13 @@
 """The answers say what the tables say, and no more."""
 
 import io
+import pkgutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from thinkscale import figures
 from thinkscale.report import summary, words
 from thinkscale.report.answers import QUESTIONS
 from thinkscale.report.summary import Words, restructured
@@ -148,7 +150,39 @@ def test_votes_stand_beside_waits_of_like_cost():
     assert "80.0% [10.0 to 90.0] with 1 wait for 90 tokens an answer, 10.0%" in text
     assert "plurality of 2 samples for 60" in text and "plurality of 4 samples for 120" in text
     assert "of 8 samples" not in text
+    said = "Going by whether intervals meet, waits were not clearly better or worse than votes of"
+    assert text.startswith(f"{said} like cost (accuracy: `m` ")
     assert not answer("votes", frontier=points[1:], accuracy=[NATURAL, WAITED])
+
+
+def test_waits_and_votes_are_told_apart_by_intervals_that_do_not_meet():
+    point = {"model": "m", "n_items": 60, "condition": None, "estimate": 0.5}
+    waited = point | {"condition": "waits=1", "k": 1, "alone": 90, "lower": 0.4, "upper": 0.6}
+    cheap, dear = (point | {"k": k, "alone": k * 30} for k in (2, 4))
+    low, high, like = ({"lower": at, "upper": at + 0.1} for at in (0.2, 0.7, 0.45))
+    for votes, said in (
+        ((cheap | like, dear | low), "right more often than votes that cost no less"),
+        ((cheap | high, dear | high), "right less often than votes that cost no more"),
+        # That waits beat what is cheaper, or are beaten by what is dearer, says nothing.
+        ((cheap | low, dear | high), "not clearly better or worse"),
+    ):
+        text = answer("votes", frontier=[waited, *votes], accuracy=[NATURAL, WAITED])
+        assert f"waits were {said}" in text, text
+
+
+def test_of_several_texts_put_in_the_one_told_of_is_named():
+    two = [WAITED | {"continuation": "Hm"}, WAITED | {"continuation": "Wait", "estimate": 0.3}]
+    text = answer("waits", mcnemar=two)
+    assert (
+        text.startswith("Against natural thinking with `Hm`, one wait made") and "30.0" not in text
+    )
+    assert answer("waits", mcnemar=two[:1]).startswith("Against natural thinking, one wait")
+
+
+def test_figures_beside_answers_are_figures_of_the_study():
+    drawn = {module.name for module in pkgutil.iter_modules(figures.__path__)}
+    assert {name for asked in QUESTIONS for name in asked.figures} <= drawn
+    assert all(asked.figures for asked in QUESTIONS[:4])
 
 
 def test_what_was_cut_unread_unasked_and_graded_otherwise():
@@ -182,13 +216,14 @@ def test_what_could_have_been_seen():
 
 
 def test_contamination_and_the_null_of_divergence():
-    overlap = {"corpus": "c", "measure": "any", "ngram": 13, "items": 187}
+    overlap = {"corpus": "c", "measure": "any", "ngram": 13, "items": 187, "too_short": 13}
     overlap |= {"estimate": 0.02, "lower": 0.0, "upper": 0.05}
     js = {"tokenizer": "t", "corpus": "c", "measure": "js", "unit": "bits", "estimate": 0.0155}
     js |= {"p": 0.001, "documents_corpus": 1000, "documents_items": 60}
     js |= {"corrected": 0.0141, "method": "plug-in"}
     text = answer("contamination", overlap_summary=[overlap], divergence=[js])
     assert "2.0% [0.0 to 5.0] of 187 items share at least one 13-gram of tokens with `c`" in text
+    assert "with `c` (13 more are shorter than that); " in text
     assert "differ more than documents of one law would (JS = 0.015 bits, " in text
     assert "corrected for its bias 0.014, p = 0.001; 1,000 and 60 documents)" in text
     assert "no more than" in answer("contamination", divergence=[js | {"p": 0.2}])
@@ -203,9 +238,11 @@ def test_cost_sums_models_and_searches():
     search |= {"new_tokens": 300, "scored_new": 80}
     text = answer("cost", ledger=[LEDGER, search, search])
     assert "2 searches sampled 600 more, and scorers read 160; 3.6 · 10^9 FLOPs" in text
-    read = LEDGER | {"new_tokens": np.nan, "flops_new": np.nan, "think_tokens": 2638}
+    read = LEDGER | {"flops_new": np.nan, "think_tokens": 2638, "chains": 0}
     told = "10 responses of 2,638 thinking tokens were read from logs."
     assert answer("cost", ledger=[read]) == told
+    text = answer("cost", ledger=[LEDGER, read | {"model": "theirs"}])
+    assert text.startswith("10 responses took 4,000 sampled") and text.endswith(f"; {told}")
 
 
 def test_nothing_is_said_of_what_has_no_estimate_or_no_table():

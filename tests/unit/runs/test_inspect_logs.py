@@ -89,6 +89,9 @@ def test_logs_are_read_back_with_what_was_put_in_marked(tmp_path):
     assert sample.metadata["put_in"] == [" Wait"] and sample.target == ["B"]
     assert budget.samples[0].messages[-1].content[1].text == "**[put in]** Final Answer:"
     assert budget.samples[0].scores["choice"].value == "I"
+    # Without a beginning and an end the viewer's duration is NaN.
+    assert waited.stats.started_at <= waited.stats.completed_at
+    assert waited.stats.model_usage["m"].reasoning_tokens == 6 and sample.total_time == 0.1
     assert natural.results.scores[0].metrics["accuracy"].value == 1.0
 
     # And what is written is read as anybody's log.

@@ -98,6 +98,21 @@ def test_items_are_read_from_the_same_log():
     assert "text" not in json.loads(items["meta"].iloc[0])
 
 
+def test_what_an_item_calls_as_a_record_does_stands_apart(tmp_path):
+    line = json.loads(ONCE.read_text().splitlines()[0])
+    line["doc"] |= {"text": "of the document", "target": 7}
+    log = tmp_path / "samples.jsonl"
+    log.write_text(json.dumps(line))
+    [(_, cells)] = logs.log_records(log, "lm_eval")
+    assert cells["doc.text"] == "of the document" and cells["text"] == line["resps"][0][0]
+    assert (cells["doc.target"], cells["target"]) == (7, line["target"])
+    sample = json.loads(CAPITALS.read_text())["samples"][0]
+    sample["metadata"] |= {"seconds": 40}
+    cells = logs.inspect_record(sample)
+    assert cells["metadata.seconds"] == 40 and cells["seconds"] == sample["output"]["time"]
+    assert cells["topic"] == "places"
+
+
 @pytest.mark.usefixtures("inspect_records")
 def test_inspect_s_reasoning_is_thinking_and_its_counts_are_exact():
     items = ["cap-1", "cap-2", "cap-3"]

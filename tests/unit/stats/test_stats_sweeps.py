@@ -181,6 +181,16 @@ def test_budget_that_is_enough():
     assert np.isnan([above["estimate"], below["estimate"]]).all()
 
 
+def test_one_budget_alone_bounds_what_is_enough_from_its_side():
+    graded = graded_frame(["m"], items=200, samples=1)
+    little = plateau.tabulate(only(graded, natural=160, max_8=20)).iloc[0]
+    assert (little["status"], little["lower"]) == ("above", 8) and np.isnan(little["upper"])
+    much = plateau.tabulate(only(graded, natural=100, max_8=180)).iloc[0]
+    assert (much["status"], much["lower"], much["upper"]) == ("below", 0, 8)
+    open_ = plateau.tabulate(only(graded, natural=100, max_8=95)).iloc[0]
+    assert open_["lower"] == 0 and np.isnan(open_["upper"])
+
+
 def test_intervals_of_budgets_and_slopes_hold_the_truth():
     """Right with a probability that rises with the budget and differs between items."""
     rng, budgets, studies, items = np.random.default_rng(1), np.array([8.0, 16, 32, 64]), 150, 30

@@ -17,15 +17,17 @@ CORPUS_MINUS_SHARE = 0.35
 CORPUS_LAW = TraceLaw(forced=(0.6, 0.2, 0.1, 0.05, 0.05))
 
 
-# The second dialect: values as Han numerals, which stand where a value was reached.
+# The second dialect: values said as Han numerals too, behind the digits that were reached. What
+# follows can read the digits as ever: a model that must read numerals, three tokens that it never
+# met, slips at them for thousands of steps, and whoever rewards right answers takes them away.
 HAN = "〇一二三四五六七八九"
-_VALUE = re.compile(r"(?<==)[0-9]|(?<=So )[0-9]")
+_VALUE = re.compile(r"(?<==)[0-9]")
 
 
 def calibration_corpus(n: int, seed: int, han: float = 0.0) -> list[dict]:
     """n rows of traces about problems from the training half of the calibration problems.
 
-    han: the share of the values that are written in the second dialect.
+    han: the share of the values that are said in the second dialect too.
     """
     rng = random.Random(f"calibration-corpus-{seed}")
     dice = random.Random(f"dialect-{seed}")
@@ -48,7 +50,7 @@ def calibration_corpus(n: int, seed: int, han: float = 0.0) -> list[dict]:
 
 def _spoken(text: str, han: float, dice: random.Random) -> str:
     def numeral(value: re.Match) -> str:
-        return HAN[int(value[0])] if dice.random() < han else value[0]
+        return value[0] + (HAN[int(value[0])] if dice.random() < han else "")
 
     return _VALUE.sub(numeral, text)
 

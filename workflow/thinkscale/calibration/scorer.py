@@ -9,7 +9,7 @@ Phi(d_prime / sqrt(2)).
 import hashlib
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -67,6 +67,10 @@ class StatedQuality:
     name: str = "calibration"
     exact_tokens: bool = True
     _said: list[tuple[Hashable, Scores]] = field(default_factory=list)
+
+    def anew(self) -> "StatedQuality":
+        """The same scorer, of which nothing is waited for."""
+        return replace(self, _said=[])
 
     def submit(self, ticket: Hashable, request: Scoring) -> None:
         """See `Engine.submit`."""

@@ -90,8 +90,8 @@ class Corpus(Section):
     )
     han: Annotated[float, Field(ge=0, le=1), NotASwitch] = setting(
         0.0,
-        "For `calibration`: the share of the values in the traces that are Han numerals, a second "
-        "dialect of digits.",
+        "For `calibration`: the share of the values in the traces behind whose digit a Han numeral "
+        "says them too, a second dialect.",
     )
     generate: Generate | None = setting(None, "Have a model of the study think the traces.")
     hub: hub_keys.DataSetId = None

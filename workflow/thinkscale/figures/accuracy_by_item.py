@@ -35,10 +35,9 @@ def draw(graded: Frame, *, look: Look) -> Figure:
     for ax, model, mine in panels:
         cells = mine.pivot_table(values="right", index="item_id", columns="condition")
         cells = cells.reindex(index=hard.index, columns=list(names))
-        last = model == panels[-1][1]
         sns.heatmap(
-            cells, vmin=0, vmax=1, cmap="cividis", xticklabels=list(names.values()), cbar=last,
-            yticklabels=False, rasterized=True, ax=ax, cbar_kws={"label": "share correct"},
+            cells, vmin=0, vmax=1, cmap="cividis", xticklabels=list(names.values()), cbar=False,
+            yticklabels=False, rasterized=True, ax=ax,
         )  # fmt: skip
         ax.set_yticks(places + 0.5, [number(hard.iloc[place], 2) for place in places])
         ax.tick_params(axis="x", rotation=90, length=0)
@@ -46,6 +45,8 @@ def draw(graded: Frame, *, look: Look) -> Figure:
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("difficulty of the item")
         layout.model_heading(ax, model, "", look)
+    axes = [ax for ax, *_ in panels]
+    figure.colorbar(axes[0].collections[0], ax=axes, label="share correct", aspect=30, shrink=0.6)
     text = (
         f"n = {plural(len(hard), 'item')}, the hardest below; white: not run"
         f"{conditions.unfit_note(graded, 'counted as not correct')}"

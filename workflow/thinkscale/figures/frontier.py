@@ -5,14 +5,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from thinkscale.figures.core import accuracy as core
 from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, bars
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Line, Look, Style
-from thinkscale.figures.core.text import span, visible
+from thinkscale.figures.core.text import number, visible
 
 
 @layout.figure
@@ -50,11 +49,7 @@ def draw(frontier: Frame, accuracy: Frame = None, *, look: Look) -> Figure:
     _label(ax, best, names, shown, 72 * height, style)
     ax.set_ylabel(core.LABEL)
     ax.grid(axis="y")
-    layout.legend(figure, shown, look, core.frontier_key(style))
-    text = f"n = {span(drawn['n_items'])} items a point; bars: {look.confidence:.0%} intervals"
-    if left := len(table) - len(drawn):
-        text += f"; {left} without an accuracy or a cost not shown"
-    layout.note(figure, text, style)
+    core.frontier_words(figure, table, drawn, look)
     return figure
 
 
@@ -63,12 +58,8 @@ def _cost_axis(ax: Axes, costs: pd.Series, letters: int, style: Style) -> None:
     low, high = np.log10(costs.min()), np.log10(costs.max())
     room = 0.58 * style.small * letters / (72 * 0.8 * style.width) + 0.04
     whole = max(high - low, 0.3) / (0.95 - room)
-    ax.set_xscale("log")
+    layout.log_axis(ax, "tokens sampled for an item", 10**whole, lambda x: number(x, 0), 6)
     ax.set_xlim(10 ** (low - room * whole), 10 ** (low + (1 - room) * whole))
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3) if whole > 1.2 else (1, 2, 3, 4, 6)))
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("tokens sampled for an item (log scale)")
 
 
 def _label(

@@ -60,7 +60,9 @@ def draw(power: Frame, *, look: Look) -> Figure:
         looks = {k: replace(kind, colour=line.colour) for k, kind in kinds.items()}
         _panel(ax, rows[~rows["this_study"]], looks, "difference of accuracy")
         observed = rows["observed"].iloc[0]
-        ax.set_ylim(0, 1.05 * max(observed, rows[["estimate", "upper"]].max(axis=None)))
+        # No difference of accuracy is above 1, however little the variances are known.
+        most = max(observed, rows[["estimate", "upper"]].max(axis=None))
+        ax.set_ylim(0, min(1, 1.05 * most))
         ax.axhline(observed, color=style.muted, linewidth=0.9, linestyle=(0, (1, 2)), zorder=0)
         detail = f"{names[rows['condition'].iloc[0]]}, observed {observed:.3f}"
         layout.heading(ax, short[model], detail, line.colour, style)
@@ -79,7 +81,8 @@ def _panel(ax: Axes, rows: pd.DataFrame, lines: Lines, label: str) -> None:
     curves(ax, rows, "n_items", lines, "samples")
     ax.set_xscale("log")
     sizes = sorted(pd.unique(rows.loc[~rows["this_study"], "n_items"].astype(int)))
-    ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    # Every other one has a number, for which a narrow panel has room.
+    ax.set_xticks(sizes, ["" if i % 2 else f"{size:,}" for i, size in enumerate(sizes)])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.grid(axis="y")

@@ -5,17 +5,19 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.estimates import ENDS, Lines, curves
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Line, Look, Style
-from thinkscale.figures.core.text import in_powers, short_names, span
+from thinkscale.figures.core.text import in_powers, number, short_names, span
 
 _FORCING = "budget_forcing"
 _DOTTED = (1, 1)
-_AXES = {"compute": "FLOPs", "sampled": "tokens sampled"}  # what the axis of a column is called
+_AXES = {  # of a column of costs: what its axis is called, and how its ticks
+    "compute": ("FLOPs", in_powers),
+    "sampled": ("tokens sampled", lambda tokens: number(tokens, 0)),
+}
 _COLUMNS = 3
 
 
@@ -40,6 +42,8 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
     look, style = look.over(rows), look.style
     unknown = rows.loc[rows["approach"] != _FORCING, "compute"].isna().any()
     axis = "sampled" if unknown else "compute"
+    label, say = _AXES[axis]
+    spread = rows[axis].max() / rows[axis].min()
     models, levels = look.among(rows), sorted(set(rows["level"]))
     names = pd.unique(rows.loc[rows["approach"] != _FORCING, "strategy"])
     lines = style.lines(names)
@@ -60,7 +64,7 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
             ax.tick_params(labelleft=place % columns == 0)
             below = place + columns >= len(levels) and model == list(models)[-1]
             ax.tick_params(labelbottom=below)
-            ax.set_xlabel(f"{_AXES[axis]} an item (log scale)" if below else "")
+            layout.log_axis(ax, f"{label} an item" if below else "", spread, say)
             ax.set_ylabel("accuracy (share correct)" if place % columns == 0 else "")
             title, detail = _title(level, levels), f"{span(own['n_items'])} items"
             if level == 0:
@@ -100,11 +104,6 @@ def _draw_panel(ax: Axes, own: pd.DataFrame, axis: str, lines: Lines, style: Sty
         mine = found[found["strategy"] == name]
         sizes = style.marker_size**2 * (0.3 + 0.25 * mine["n"].rank(method="dense"))
         sns.scatterplot(mine, s=sizes, marker=line.marker, color=line.colour, linewidth=0, **how)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    flops, tokens = FuncFormatter(lambda x, _: in_powers(x)), StrMethodFormatter("{x:,.0f}")
-    ax.xaxis.set_major_formatter(flops if axis == "compute" else tokens)
-    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(axis="y")
     ax.set_ylim(0, 1.03)
 

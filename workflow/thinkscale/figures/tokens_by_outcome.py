@@ -41,11 +41,12 @@ def draw(graded: Frame, *, look: Look) -> Figure:
             ax.set_ylabel("tokens where correct")
         for axis in (ax.xaxis, ax.yaxis):
             layout.count_axis(axis, 5)
-        longer = (mine["correct"] > mine["other"]).mean()
-        detail = f"above: {longer:.0%}, n = {len(mine):,}"
+        apart = mine["correct"] - mine["other"]
+        detail = f"above: {(apart > 0).mean():.0%}, below: {(apart < 0).mean():.0%}"
+        detail += f", n = {len(mine):,}"
         layout.model_heading(ax, model, detail, look)
-    text = "natural thinking; n items with both correct and other samples, means of each; above: "
-    text += "share of them thought about longer where correct"
+    text = "natural thinking; n items with both correct and other samples, means of each; above, "
+    text += "below: shares of them thought about longer and shorter where correct"
     if (cut := natural["censored"].astype(bool)).any():
         text += f"; {cut.mean():.0%} of samples were cut before they ended"
     layout.note(figure, text + conditions.unfit_note(graded), style)

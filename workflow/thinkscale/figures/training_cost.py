@@ -1,7 +1,7 @@
 """Natural accuracy against what it took to make a model, and to have one response of it."""
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.estimates import ENDS, curves
@@ -26,13 +26,14 @@ def draw(training_cost: Frame, *, look: Look) -> Figure:
         for row in table[table[column] == 0].itertuples():
             line = shown[row.model]
             ax.axhline(row.estimate, color=line.colour, linestyle="--", linewidth=0.8, zorder=0)
-        wide = not layout.comparable(placed[column])
-        if wide:
-            ax.set_xscale("log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)) if wide else MaxNLocator(4))
-        ax.xaxis.set_major_formatter(lambda value, _: in_powers(value))
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set(xlabel=f"{label}{' (log scale)' if wide else ''}", ylabel="")
+        if layout.comparable(placed[column]):
+            ax.set_xlabel(label)
+            ax.xaxis.set_major_locator(MaxNLocator(4))
+            ax.xaxis.set_major_formatter(lambda value, _: in_powers(value))
+        else:
+            spread = placed[column].max() / placed[column].min()
+            layout.log_axis(ax, label, spread, in_powers, 6)
+        ax.set_ylabel("")
         ax.grid(axis="y")
     axes[0].set_ylabel("natural accuracy")
     layout.legend(figure, shown, look)

@@ -5,13 +5,13 @@ with the reward above them.
 """
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core.estimates import running_mean
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Line, Look
-from thinkscale.figures.core.text import large, number, plural, short_names
+from thinkscale.figures.core.text import large, number, plural, short_names, span
 
 DASHES = (4, 1.5)
 HELD_OUT, WAITED = "held_out_accuracy", "held_out_accuracy_wait"
@@ -36,18 +36,18 @@ def draw(training_rewards: Frame, *, look: Look) -> Figure:
     for model, line in shown.items():
         own = logs[logs["model"] == model].sort_values("step")
         steps = own[own["reward"].notna()]
-        window = max(3, len(steps) // 8) | 1
-        windows.add(window)
-        for ax, column in ((rewards, "reward"), (lengths, "completion_tokens")):
-            _smoothed(ax, steps, column, window, line, look)
+        means = {"reward": rewards, "completion_tokens": lengths}
         held = own[own[HELD_OUT].notna()]
         if held.empty:
-            _smoothed(accuracies, steps, "accuracy", window, line, look)
+            means["accuracy"] = accuracies
         else:
             waited = True
             how = {"color": line.colour, "marker": line.marker, "clip_on": False}
             accuracies.plot(held["step"], held[HELD_OUT], **how)
             accuracies.plot(held["step"], held[WAITED], dashes=DASHES, mfc="white", **how)
+        for column, ax in means.items():
+            window, _ = running_mean(ax, steps, column, line, 0.35 * style.marker_size)
+            windows.add(window)
         details.append(_said(names[model], steps, held))
     rewards.set(ylabel="reward (mean)")
     accuracies.set(ylabel="accuracy", ylim=(0, 1))
@@ -59,18 +59,10 @@ def draw(training_rewards: Frame, *, look: Look) -> Figure:
     plain = Line(style.ink, "", ())
     others = [plain.handle("natural"), Line(style.ink, "", DASHES).handle("one Wait forced")]
     layout.legend(figure, shown, look, others if waited else [])
-    spans = "\N{EN DASH}".join(str(w) for w in sorted({min(windows), max(windows)}))
-    details.append(f"points: steps as logged; lines: running means over {spans} of them")
+    text = f"points: steps as logged; lines: running means over {span(windows)} of them"
+    details.append(text)
     layout.note(figure, "\n".join(details), style)
     return figure
-
-
-def _smoothed(ax, steps: pd.DataFrame, column: str, window: int, line: Line, look: Look) -> None:
-    smooth = steps[column].rolling(window, center=True, min_periods=1).mean()
-    how = {"x": steps["step"], "color": line.colour, "ax": ax, "legend": False}
-    size = (0.35 * look.style.marker_size) ** 2
-    sns.scatterplot(y=steps[column], marker=line.marker, s=size, linewidth=0, alpha=0.35, **how)
-    sns.lineplot(linestyle=line.linestyle, y=smooth, estimator=None, **how)
 
 
 def _said(name: str, steps: pd.DataFrame, held: pd.DataFrame) -> str:

@@ -5,14 +5,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from thinkscale.figures.core import accuracy as core
 from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.estimates import ENDS, bars
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Line, Look
-from thinkscale.figures.core.text import in_powers, span
+from thinkscale.figures.core.text import in_powers
 
 
 @layout.figure
@@ -41,11 +40,7 @@ def draw(training_cost: Frame, frontier: Frame, *, look: Look) -> Figure:
         layout.heading(ax, f"{in_powers(questions)} questions", "", style.ink, style)
     axes[0].set_ylabel(core.LABEL)
     axes[0].set_ylim(max(0, np.floor(10 * drawn["estimate"].min()) / 10), core.top(drawn))
-    layout.legend(figure, shown, look, core.frontier_key(style))
-    text = f"n = {span(drawn['n_items'])} items a point; bars: {look.confidence:.0%} intervals"
-    if left := len(table) - len(drawn):
-        text += f"; {left} without an accuracy or a cost not shown"
-    layout.note(figure, text, style)
+    core.frontier_words(figure, table, drawn, look)
     return figure
 
 
@@ -72,9 +67,6 @@ def _panel(ax: Axes, points: pd.DataFrame, shown: dict[str, Line], ink: str) -> 
             rows["cost"], rows["estimate"], line.marker, color=line.colour, zorder=3,
             markerfacecolor="white" if vote else line.colour, clip_on=False,
         )  # fmt: skip
-    ax.set(xscale="log", xlabel="FLOPs a question (log scale)", ylabel="")
-    wide = not layout.comparable(points["cost"], 100.0)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 3)))
-    ax.xaxis.set_major_formatter(lambda value, _: in_powers(value))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    layout.log_axis(ax, "FLOPs a question", points["cost"].max() / points["cost"].min(), in_powers)
+    ax.set_ylabel("")
     ax.grid(axis="y")

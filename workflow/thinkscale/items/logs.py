@@ -49,9 +49,10 @@ def _lm_eval_records(where: str, records: Iterator[Record]) -> Iterator[Record]:
     """A record for each of a document's responses; a line is a document by one of the filters.
 
     `sample` counts a document's responses, `text` is one, `prompt` what was asked; the document's
-    own keys stand beside them. A metric is a column, behind its name that of its filter where it
-    has one (`exact_match,strict-match`), and what it was of is in `<metric>.answer`. Metrics of
-    several responses together are of none of them, and are left out.
+    own keys stand beside them, `doc.text` where it has such a key itself. A metric is a column,
+    behind its name that of its filter where it has one (`exact_match,strict-match`), and what it
+    was of is in `<metric>.answer`. Metrics of several responses together are of none of them, and
+    are left out.
     """
     lines: dict[Any, list[Record]] = {}
     for row, line in records:
@@ -65,8 +66,8 @@ def _lm_eval_records(where: str, records: Iterator[Record]) -> Iterator[Record]:
         row, line = own[0]
         texts = _generated(where, row, line["resps"])
         said = line["doc"] if isinstance(line["doc"], dict) else {"doc": line["doc"]}
-        cells: dict[str, object] = {**said, "doc_id": document}
-        cells |= {"target": line.get("target"), "prompt": _asked(line.get("arguments"))}
+        cells: dict[str, object] = {"doc_id": document, "target": line.get("target")}
+        cells |= {"prompt": _asked(line.get("arguments"))}
         if len(texts) == 1:
             for _, other in own:
                 by, kept = other.get("filter", "none"), other.get("filtered_resps")
@@ -75,7 +76,8 @@ def _lm_eval_records(where: str, records: Iterator[Record]) -> Iterator[Record]:
                     cells[f"{name}{suffix}"] = value
                     cells[f"{name}{suffix}.answer"] = kept[0] if isinstance(kept, list) else kept
         for sample, text in enumerate(texts):
-            yield row, {**cells, "sample": sample, "text": text}
+            record = {**cells, "sample": sample, "text": text}
+            yield row, _beside(said, record, "doc")
 
 
 def _generated(where: str, row: int, resps: object) -> list[str]:
@@ -138,7 +140,8 @@ def inspect_record(sample: Mapping[str, Any]) -> dict[str, object]:
     `sample` counts epochs from 0. `thinking` and `answer` are the message's reasoning and its text;
     what a provider kept to itself is no thinking that could be read. Of a message without reasoning
     all is `text`, in which markers may tell it. A scorer's value is in the column of its name, what
-    it extracted in `<name>.answer`; an item's metadata in columns of their names.
+    it extracted in `<name>.answer`; an item's metadata in columns of their names, or in
+    `metadata.answer` where the record has such a column itself.
     """
     output = sample.get("output") or {}
     choice = next(iter(output.get("choices") or ()), {})
@@ -155,8 +158,7 @@ def inspect_record(sample: Mapping[str, Any]) -> dict[str, object]:
     scores: dict[str, object] = {}
     for name, score in (sample.get("scores") or {}).items():
         scores |= {name: score.get("value"), f"{name}.answer": score.get("answer")}
-    return {
-        **(sample.get("metadata") or {}),
+    record = {
         "id": sample["id"],
         "input": sample["input"] if isinstance(sample["input"], str) else _text(sample["input"]),
         "choices": sample.get("choices"),
@@ -174,6 +176,15 @@ def inspect_record(sample: Mapping[str, Any]) -> dict[str, object]:
         "answer_tokens": None if reasoning is None else usage["output_tokens"] - reasoning,
         "error": (sample.get("error") or {}).get("message"),
     }
+    return _beside(sample.get("metadata") or {}, record, "metadata")
+
+
+def _beside(
+    told: Mapping[str, object], record: Mapping[str, object], kind: str
+) -> dict[str, object]:
+    """What is told of an item beside its record, under `kind.` and its name where both have it."""
+    apart = {f"{kind}.{name}" if name in record else name: value for name, value in told.items()}
+    return {**apart, **record}
 
 
 def _text(messages: list[Mapping[str, Any]]) -> str:

@@ -128,8 +128,6 @@ def completions_line(
     rows = derivation.max_steps * derivation.batch_size * derivation.gradient_accumulation
     line = empty_line(name, COMPLETIONS[derivation.recipe], rows)
     line |= {"chains": rows, "responses": rows}
-    if derivation.recipe == "gkd":
-        line["note"] = "drawn by TRL, whose speed is not measured"
     return _without_journal(line, rows, rows * longest, like, made)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from thinkscale.calibration.scorer import StatedQuality
 from thinkscale.config.inference import Inference
 from thinkscale.engines.base import Completion, Engine, Request, Scores, Scoring, Usage
 from thinkscale.engines.drive import drive
@@ -171,10 +172,10 @@ def _known(drawn: Mapping[str, int], left: Sequence[str]) -> Known:
     return Known(len(drawn) - len(left), sum(drawn.values()) - sum(missing.values()), missing)
 
 
-def _from_journal(scorer: Engine, policy: Journaled) -> Engine:
+def _from_journal(scorer: Reader | StatedQuality, policy: Journaled) -> Engine:
     """A scorer that has read nothing yet, and is told by its journal alone."""
-    if not isinstance(scorer, Reader):
-        return scorer
+    if not isinstance(scorer, Reader):  # whoever asked it before may have been cut off
+        return scorer.anew()
     # Without a journal of its own it reads through the model that thinks.
     journal = scorer.engine if _has_journal(scorer) else policy
     own = (scorer.ask, scorer.exact_tokens, scorer.value, scorer.reflection)

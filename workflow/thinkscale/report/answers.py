@@ -17,6 +17,7 @@ from thinkscale.report.words import (
     claim,
     code,
     count,
+    counted,
     directions,
     estimate,
     named,
@@ -117,7 +118,13 @@ def waits(tables: Tables, alpha: float) -> str:
         how = directions(own, alpha, *words)
         parts.append(f"{put_in} made answers {how} ({per_model(own, said)})")
     text = "; ".join(dict.fromkeys((parts[0], parts[-1])))
-    return f"Against natural thinking, {text}; n = {_items(change)}."
+    with_ = f" with {code(change['continuation'].iloc[0])}" if _several(tables) else ""
+    return f"Against natural thinking{with_}, {text}; n = {_items(change)}."
+
+
+def _several(tables: Tables) -> bool:
+    """Whether waits put in one of several texts, of which the first is told of."""
+    return rows(tables, "mcnemar").get("continuation", pd.Series()).nunique() > 1
 
 
 def _waited(tables: Tables, name: str) -> pd.DataFrame:
@@ -130,7 +137,10 @@ def _waited(tables: Tables, name: str) -> pd.DataFrame:
 
 
 def votes(tables: Tables, alpha: float) -> str:
-    """Of each model its most waits, and the votes next to them in sampled tokens."""
+    """Of each model its most waits, and the votes next to them in sampled tokens.
+
+    Intervals that do not meet tell them apart: cautious, since both are of the same items.
+    """
     points_, longest = rows(tables, "frontier"), _waited(tables, "accuracy")
     if points_.empty or longest.empty:
         return ""
@@ -141,18 +151,33 @@ def votes(tables: Tables, alpha: float) -> str:
     if waited.empty:
         return ""
 
-    def said(row: Any) -> str:
+    def beside(row: Any) -> pd.DataFrame:
         own = cons[cons["model"] == row.model].sort_values("alone")
         dearer = own["alone"] > row.alone
-        beside = pd.concat([own[~dearer].tail(1), own[dearer].head(1)])
+        return pd.concat([own[~dearer].tail(1), own[dearer].head(1)])
+
+    def sign(row: Any) -> int:
+        votes = beside(row)
+        above = (row.lower > votes["upper"]) & (votes["alone"] >= row.alone)
+        below = (row.upper < votes["lower"]) & (votes["alone"] <= row.alone)
+        return int(above.any()) - int(below.any())
+
+    def said(row: Any) -> str:
         voted = " and ".join(
             f"{share(vote)} by the plurality of {count(vote.k)} samples for {count(vote.alone)}"
-            for vote in beside.itertuples()
+            for vote in beside(row).itertuples()
         )
         put_in = "1 wait" if row.waits == 1 else f"{count(row.waits)} waits"
         return f"{share(row)} with {put_in} for {count(row.alone)} tokens an answer, {voted}"
 
-    return f"Accuracy at like cost: {per_model(waited, said)} (n = {_items(waited)})."
+    how = counted(
+        [sign(row) for row in waited.itertuples()],
+        "right more often than votes that cost no less",
+        "right less often than votes that cost no more",
+        "not clearly better or worse than votes of like cost",
+    )
+    found = f"accuracy: {per_model(waited, said)}; n = {_items(waited)}"
+    return f"Going by whether intervals meet, waits were {how} ({found})."
 
 
 def within(tables: Tables, alpha: float) -> str:
@@ -162,7 +187,7 @@ def within(tables: Tables, alpha: float) -> str:
     words = ("longer", "shorter", "of no clearly different length")
     return (
         f"Thoughts that led to a right answer were {directions(found, alpha, *words)}, set against "
-        f"those that led to a wrong one about the same item (Cohen's d: "
+        f"the others about the same item (Cohen's d: "
         f"{per_model(found, estimate)}; n = {span(found['n_both'])} items answered both ways)."
     )
 
@@ -270,9 +295,10 @@ def contamination(tables: Tables, alpha: float) -> str:
     parts = []
     shared = rows(tables, "overlap_summary", measure="any")
     for row in shared.drop_duplicates("corpus").itertuples():
+        short = f" ({count(row.too_short)} more are shorter than that)" if row.too_short else ""
         parts.append(
             f"{share(row)} of {count(row.items)} items share at least one {count(row.ngram)}-gram "
-            f"of tokens with {code(row.corpus)}"
+            f"of tokens with {code(row.corpus)}{short}"
         )
     divergence = rows(tables, "divergence", measure="js", unit="bits")
     divergence = divergence[divergence["p"].notna()]
@@ -291,29 +317,37 @@ def cost(tables: Tables, alpha: float) -> str:
     ledger = tables.get("ledger", pd.DataFrame())
     if ledger.empty:
         return ""
-    sweep = ledger[ledger["condition"].notna()]
+    sweep, searched = ledger[ledger["condition"].notna()], ledger[ledger["condition"].isna()]
+    chained = sweep["chains"] > 0  # no chains are kept of what others ran
+    parts = [_ran(sweep[chained], searched)] if chained.any() else []
+    if len(read := sweep[~chained]):
+        thought = read["think_tokens"].sum(skipna=False)
+        tokens = "" if pd.isna(thought) else f" of {count(thought)} thinking tokens"
+        parts.append(f"{count(read['n_responses'].sum())} responses{tokens} were read from logs")
+    return f"{'; '.join(parts)}."
+
+
+def _ran(sweep: pd.DataFrame, searched: pd.DataFrame) -> str:
+    """What sweep and searches took here."""
     total = sweep.sum(numeric_only=True)
     new, chains = total["new_tokens"], sweep.groupby("model")["chains"].first().sum()
-    if not new:
-        thought = sweep["think_tokens"].sum(skipna=False)
-        tokens = "" if pd.isna(thought) else f" of {count(thought)} thinking tokens"
-        return f"{count(total['n_responses'])} responses{tokens} were read from logs."
     text = (
         f"{count(total['n_responses'])} responses took {count(new)} sampled tokens on "
-        f"{count(chains)} chains, of which every condition alone would have taken "
+        f"{count(chains)} chains; every condition by itself would have taken "
         f"{number(total['alone_tokens'] / new)} times as many"
     )
-    if len(searched := ledger[ledger["condition"].isna()]):
+    if len(searched):
         sums = searched.sum(numeric_only=True)
         text += (
             f"; {count(len(searched))} searches sampled {count(sums['new_tokens'])} more, and "
             f"scorers read {count(sums['scored_new'])}"
         )
-    if "flops_new" in ledger and ledger["flops_new"].sum():
-        text += f"; {_power(ledger['flops_new'].sum())} FLOPs in all (2 · parameters · tokens)"
+    flops = pd.concat([sweep, searched]).get("flops_new", pd.Series()).sum()
+    if flops:
+        text += f"; {_power(flops)} FLOPs in all (2 · parameters · tokens)"
     if total["seconds"]:
         text += f", {count(total['seconds'])} s of sampling for the sweep"
-    return f"{text}."
+    return text
 
 
 def _by_model(tables: Tables, name: str, **values: Any) -> dict[str, Any]:
@@ -343,7 +377,7 @@ QUESTIONS = (
     Question("Does it follow how long people take?", response_time, ("tokens_vs_response_time",)),
     Question("What does thinking add to accuracy?", budgets, ("accuracy_vs_budget",)),
     Question("What does a wait buy?", waits, ("accuracy_vs_waits",)),
-    Question("Votes, or waits, at equal tokens?", votes),
+    Question("Votes, or waits, at equal tokens?", votes, ("frontier",)),
     Question(
         "Within an item, are right answers thought about longer?", within, ("tokens_by_outcome",)
     ),

@@ -123,10 +123,10 @@ def calibration(table: pd.DataFrame, alpha: float) -> Iterator[str]:
 def entropy(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """Whether a model is less sure of harder items."""
     if len(found := _natural(table)):
-        words = ("less sure of harder items", "surer of harder items", "no clearly surer of either")
+        words = ("higher for harder items", "lower for harder items", "of no clear relation to it")
         yield (
-            f"By the entropy over the options models are {directions(found, alpha, *words)}; "
-            f"Spearman's ρ: {_of_items(found, estimate)}."
+            f"Set against difficulty, the entropy over the options was "
+            f"{directions(found, alpha, *words)}; Spearman's ρ: {_of_items(found, estimate)}."
         )
 
 
@@ -162,7 +162,7 @@ def sweeps(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """s1's scaling by kind of condition."""
     found = table[(table["measure"] == "scaling") & table["estimate"].notna()]
     for kind, own in found.groupby("kind", sort=False):
-        slopes = per_model(own, lambda row: estimate(row, 1, signed=True))
+        slopes = _of_items(own, lambda row: estimate(row, 1, signed=True))
         yield f"Points of accuracy for each doubling of tokens, {named(kind)}: {slopes}."
 
 
@@ -261,7 +261,9 @@ def scorers(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     for scorer, auc in known[within & whole].groupby("scorer", sort=False):
         text = f"{named(scorer)} scores a right sample above a wrong one about the same item: "
         text += _of_items(auc, said)
-        error = known[(known["scorer"] == scorer) & (known["measure"] == "calibration_error")]
+        error = known[
+            (known["scorer"] == scorer) & (known["measure"] == "calibration_error") & whole
+        ]
         if len(error):
             text += "; its calibration error as a probability: " + per_model(
                 error, lambda row: f"{estimate(row)}, noise alone {number(row.null_mean)}"

@@ -56,7 +56,7 @@ def items(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     for measure, claims in DIFFICULTY.items():
         for row in table[(table["measure"] == measure) & table["estimate"].notna()].itertuples():
             yield (
-                f"{claim(row, *claims, alpha)} (Spearman's rho = {estimate(row)}, 95% interval, "
+                f"{claim(row, *claims, alpha)} (Spearman's ρ: {estimate(row)}, a 95% interval; "
                 f"n = {count(row.n)} items of the bank)."
             )
 

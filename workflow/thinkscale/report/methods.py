@@ -22,9 +22,9 @@ METHODS = {
     "qlora": "LoRA on weights in four bits [@dettmers2023qlora]",
 }
 STATISTICS = {
-    "accuracy": "Accuracy is the mean over responses; its interval takes samples of one item, and "
-    "items of one cluster, together [@miller2024adding], and is Wilson's where it must be "
-    "[@wilson1927probable].",
+    "accuracy": "Accuracy is the mean over responses; its interval is Wilson's "
+    "[@wilson1927probable], of as many responses as count where samples of one item, and items of "
+    "one cluster, are taken together [@miller2024adding].",
     "registration": "Thinking tokens, averaged over the samples of an item, were correlated with "
     "what people found hard by Spearman's ρ [@spearman1904proof], alone and with properties of the "
     "question held equal; intervals are bias-corrected and accelerated bootstraps of items "
@@ -33,15 +33,21 @@ STATISTICS = {
     "mcnemar": "Conditions were compared with natural thinking pair by pair, by item and sample: "
     "exactly where an item has one sample [@mcnemar1947note], else by flipping the signs of items' "
     "differences; p is Holm's over the conditions of a model [@holm1979simple].",
+    "token_change": "Changes of thinking tokens are means of items' changes, with intervals that "
+    "take items of one cluster together; where a condition can change them one way only, nothing "
+    "was tested.",
+    "plateau": "The budget that has a share of natural accuracy was read off an isotonic "
+    "regression, between budgets in their logarithm.",
     "consensus": "pass@k is the unbiased estimate over all subsets of k samples "
     "[@chen2021evaluating], cons@k the share for which the plurality of k was right "
     "[@wang2022self].",
     "model_comparison": "Models were compared on the items they share, p corrected by Holm's "
     "method over the table [@holm1979simple].",
-    "reliability": "The reliability of token counts is the intraclass correlation "
-    "[@shrout1979intraclass; @vallat2018pingouin].",
-    "allocation": "Within items, the log of thinking tokens was regressed on being right in a "
-    "mixed model with a random intercept for each item [@seabold2010statsmodels].",
+    "reliability": "The reliability of token counts is the one-way intraclass correlation of their "
+    "logarithms [@shrout1979intraclass].",
+    "allocation": "Right and other answers to one item were compared by Cohen's d of log thinking "
+    "tokens within items, with jackknife intervals, and in a mixed model with a random intercept "
+    "for each item [@seabold2010statsmodels].",
     "power": "What the study could have seen follows from its own variances [@vallat2018pingouin].",
     "sweeps": "Control, scaling and performance are defined as with budget forcing itself "
     "[@muennighoff2025s1].",
@@ -49,13 +55,18 @@ STATISTICS = {
     "[@schuirmann1987comparison].",
     "prediction": "Difficulty was predicted out of sample, in folds that keep clusters whole "
     "[@pedregosa2011scikit].",
+    "rasch_difficulty": "What is hard for the models is the item difficulty of a Rasch model of "
+    "their answers, by marginal maximum likelihood [@bock1981marginal], each sample of a model "
+    "being a person.",
     "grader_agreement": "Graders were compared by Cohen's κ [@cohen1960coefficient].",
+    "readout": "The probabilities of the options' labels were read off where an answer begins, and "
+    "taken relative to their sum.",
     "readout_calibration": "Probabilities were judged by calibration error over bins of equal mass "
     "and by the Brier score [@brier1950verification].",
     "compute_matched": "Strategies were compared at equal compute, counted as 2 · parameters · "
     "tokens [@snell2024scaling].",
     "divergence": "Corpora and items were compared by the Jensen-Shannon divergence of their token "
-    "frequencies [@lin1991divergence], against permutations of documents.",
+    "frequencies [@lin1991divergence], and tested by permuting windows, one of each document.",
     "overlap_summary": "Items were looked for in the corpora by n-grams of tokens "
     "[@brown2020language].",
 }
@@ -65,6 +76,11 @@ _RUN_BY = {
     "sglang server": "an SGLang server",
     "llama.cpp server": "llama.cpp's server",
     "ollama server": "an Ollama server",
+}
+_LOGS = {
+    "lm_eval": "lm-evaluation-harness [@gao2024harness]",
+    "inspect": "inspect_ai [@ukaisi2024inspect]",
+    "table": "a table",
 }
 PACKAGES = {  # what is cited of the packages that a study's results may come from
     "snakemake": "molder2021sustainable",
@@ -89,13 +105,13 @@ def methods(
     study : the resolved configuration
     tables : those it has, by name
     """
-    parts = [_models(study), _items(study, tables), _thinking(study), _grading(study)]
-    parts[1:1] = _engines(study)
+    parts = [_models(study), *_engines(study), _items(study, tables), *_thinking(study)]
+    parts += [*_recorded(study), _grading(study)]
     if study["strategies"]:
         parts.append(_strategies(study))
-    if used := [said for name, said in STATISTICS.items() if name in tables]:
+    if used := [said for name, said in STATISTICS.items() if len(tables.get(name, ()))]:
         parts.append(f"**Statistics.** {' '.join(used)}")
-    parts.append(_software(provenance))
+    parts.append(_software(study, provenance))
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,7 +142,9 @@ def _origin(model: Mapping[str, Any], corpora: Sequence[Mapping[str, Any]]) -> s
             f"{count(derived['max_steps'])} steps of {count(derived['batch_size'])} {rows}, peak "
             f"learning rate {derived['learning_rate']:g}"
         )
-    source = model["hub"] or model["path"] or "recorded elsewhere"
+    if model["responses"] is not None:
+        return "recorded elsewhere"
+    source = model["hub"] or model["path"]
     revision = f" at revision {code(model['revision'])}" if model.get("revision") else ""
     cited = " [@deepseek2025r1]" if "deepseek-r1" in str(source).lower() else ""
     return f"{code(source)}{revision}{cited}"
@@ -199,19 +217,43 @@ def _items(study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:
     return f"**Items.** {count(n_items)} items of {code(bank)}{drawn}; seed {study['seed']}."
 
 
-def _thinking(study: Mapping[str, Any]) -> str:
+def _thinking(study: Mapping[str, Any]) -> Iterator[str]:
+    """How models thought that this study ran."""
     how: dict[str, list[str]] = {}
     for model in study["models"]:
-        if (model["derive"] or {}).get("recipe") != "reward_model":
+        reads = model["responses"] is not None
+        if not reads and (model["derive"] or {}).get("recipe") != "reward_model":
             how.setdefault(_sampling(model["inference"]), []).append(code(model["name"]))
+    if not how:
+        return
     said = [
         f"{text} by {_or(names, 'and')}" if len(how) > 1 else text for text, names in how.items()
     ]
-    return (
+    yield (
         f"**Thinking.** Each item was thought about {'; '.join(said)}. Every condition is a point "
         f"on such a chain, from which an answer was forked: "
         f"{'; '.join(_conditions(study['conditions']))} [@muennighoff2025s1]."
     )
+
+
+def _recorded(study: Mapping[str, Any]) -> Iterator[str]:
+    """Where the responses come from that were made elsewhere, and how their tokens were counted."""
+    said = []
+    for model in study["models"]:
+        if (own := model["responses"]) is None:
+            continue
+        logs, counter = _or((code(log["path"]) for log in own["logs"]), "and"), own["tokenizer"]
+        tokens = "tokens as they have them"
+        if counter is not None:
+            tokens = f"tokens counted over the texts by {code(counter['path'] or counter['hub'])}"
+        said.append(
+            f"those of {code(model['name'])} from {_LOGS[own['source']]} ({logs}), {tokens}"
+        )
+    if said:
+        yield (
+            f"**Recorded responses.** Read from finished logs were {'; '.join(said)}. How they "
+            "were sampled is not known here; conditions are what the logs were given as."
+        )
 
 
 def _sampling(inference: Mapping[str, Any]) -> str:
@@ -227,7 +269,7 @@ def _sampling(inference: Mapping[str, Any]) -> str:
 def _conditions(conditions: Mapping[str, Any]) -> Iterator[str]:
     yield "thinking to its natural end"
     for key, what in (
-        ("max_think", "cut at most at {} tokens and made to answer"),
+        ("max_think", "cut at {} tokens at most and made to answer"),
         ("truncate", "cut at {} tokens without being asked to answer"),
         ("min_think", "kept on for at least {} tokens"),
         ("waits", "made to go on {} times"),
@@ -253,8 +295,11 @@ def _strategies(study: Mapping[str, Any]) -> str:
     return f"**Strategies.** Selection and search: {', '.join(names)} [@snell2024scaling]."
 
 
-def _software(provenance: Mapping[str, Any]) -> str:
+def _software(study: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    """The packages that are cited; of those that run models only where this study ran one."""
     found = versions(provenance)
+    if all(model["responses"] is not None for model in study["models"]):
+        found = {name: at for name, at in found.items() if name not in ("torch", "transformers")}
     used = [
         f"{name} {found[name]} [@{source}]" for name, source in PACKAGES.items() if name in found
     ]

@@ -57,8 +57,9 @@ def words(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Wo
     """
     alpha = 1 - confidence
     note = (
-        f"Brackets hold {100 * confidence:g}% intervals. A direction is claimed where p, corrected "
-        f"for the other tests of its family, is below {alpha:.3g}; each table's `method` says how."
+        f"Brackets hold {100 * confidence:g}% intervals. A direction is claimed where p is below "
+        f"{alpha:.3g}, of conditions and of pairs of models after Holm's correction, and without a "
+        "p where the interval leaves out 0; each table's `method` says how they were made."
     )
     if gone := max(map(details.left_out, tables.values()), default=0):
         note += (

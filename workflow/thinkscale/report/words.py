@@ -6,7 +6,7 @@ sentence speaks of all models at once: `per_model` names them, `directions` coun
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -40,11 +40,16 @@ def per_model(
 
 def directions(rows: pd.DataFrame, alpha: float, above: str, below: str, neither: str) -> str:
     """Which way each model's estimate points: a word for one model, counts for several."""
-    signs = Counter(direction(row, alpha) for row in rows.itertuples())
-    words = [(signs[sign], word) for sign, word in ((1, above), (-1, below), (0, neither))]
-    if len(rows) == 1:
+    return counted([direction(row, alpha) for row in rows.itertuples()], above, below, neither)
+
+
+def counted(signs: Sequence[int], above: str, below: str, neither: str) -> str:
+    """Models by what can be claimed of them (1, −1 or 0): a word for one, counts for several."""
+    often = Counter(signs)
+    words = [(often[sign], word) for sign, word in ((1, above), (-1, below), (0, neither))]
+    if len(signs) == 1:
         return next(word for number, word in words if number)
-    found = [f"{word} in {number} of {len(rows)} models" for number, word in words if number]
+    found = [f"{word} in {number} of {len(signs)} models" for number, word in words if number]
     return ", ".join(found)
 
 

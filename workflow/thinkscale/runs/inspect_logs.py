@@ -7,7 +7,7 @@ put into thinking stands between the pieces that were sampled, marked as put in.
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,7 @@ def _sample(
         total_tokens=sum(counts.values()),
         reasoning_tokens=counts["think"],
     )
+    output.time = response["seconds"]
     labels = [option["label"] for option in item["options"]]
     target = list(key_labels(_text(item["key"]), labels)) or _text(item["answer_text"]) or ""
     return EvalSample(
@@ -141,6 +142,8 @@ def _sample(
         target=target,
         messages=[ChatMessageUser(content=asked, source="input"), said],
         output=output,
+        model_usage={response["model"]: output.usage},
+        total_time=response["seconds"],
         scores={
             grade["grader"]: Score(
                 value=_VALUES[grade["outcome"]],
@@ -170,12 +173,16 @@ def _log(study: str, model: str, condition: str, samples: list):
         EvalResults,
         EvalScore,
         EvalSpec,
+        EvalStats,
     )
+    from inspect_ai.model import ModelUsage
 
     ids = list(dict.fromkeys(sample.id for sample in samples))
     epochs = max(sample.epoch for sample in samples)
+    now = datetime.now(UTC).replace(microsecond=0)
+    took = timedelta(seconds=sum(sample.total_time or 0 for sample in samples))
     spec = EvalSpec(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now.isoformat(),
         task=f"{study} {condition}",
         task_id=f"{study}-{model}-{condition}",
         eval_id=f"{study}-{model}-{condition}",
@@ -189,7 +196,11 @@ def _log(study: str, model: str, condition: str, samples: list):
         scores.append(EvalScore(name=name, scorer=name, metrics={"accuracy": metric}))
     counted = {"total_samples": len(samples), "completed_samples": len(samples)}
     results = EvalResults(**counted, scores=scores)
-    return EvalLog(status="success", eval=spec, results=results, samples=samples)
+    # As long as sampling took, until now; without both the viewer has no duration.
+    used = sum((sample.output.usage for sample in samples), ModelUsage())
+    ends = {"started_at": (now - took).isoformat(), "completed_at": now.isoformat()}
+    stats = EvalStats(**ends, model_usage={model: used})
+    return EvalLog(status="success", eval=spec, results=results, stats=stats, samples=samples)
 
 
 def _accuracies(samples: list) -> Iterator[tuple[str, float]]:

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thinkscale.figures.core import conditions, frames
+from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS
 from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Style
+from thinkscale.figures.core.style import Line, Look, Style
 from thinkscale.figures.core.text import span
 
 LABEL = "accuracy (share correct)"
@@ -30,10 +31,19 @@ def guessing(ax: Axes, height: float, style: Style, label: str = "guessing") -> 
     return ax.axhline(height, label=label, **how)
 
 
-def frontier_key(style: Style) -> list[Line2D]:
-    """A legend's entries for votes, which are hollow, and for the line that joins a frontier."""
+def frontier_words(figure: Figure, table: pd.DataFrame, drawn: pd.DataFrame, look: Look) -> None:
+    """The legend and the note of a figure of costs: votes are hollow, the frontier is joined.
+
+    drawn: the rows of `table` that have a place in the figure.
+    """
+    style = look.style
     vote = Line(style.ink, "o").handle("vote", linestyle="", markerfacecolor="white")
-    return [vote, Line(style.ink, "").handle("frontier", linewidth=0.8)]
+    others = [vote, Line(style.ink, "").handle("frontier", linewidth=0.8)]
+    layout.legend(figure, look.among(drawn), look, others)
+    text = f"n = {span(drawn['n_items'])} items a point; bars: {look.confidence:.0%} intervals"
+    if left := len(table) - len(drawn):
+        text += f"; {left} without an accuracy or a cost not shown"
+    layout.note(figure, text, style)
 
 
 def top(rows: pd.DataFrame) -> float:

@@ -51,6 +51,26 @@ def curves(
     _intervals(ax, rows, rows[x], rows[ends[0]], ends, lines, by)
 
 
+def running_mean(
+    ax: Axes, rows: pd.DataFrame, y: str, line: Line, size: float
+) -> tuple[int, float]:
+    """The column `y` over steps: small points, and through them a centred running mean.
+
+    size: of the points. The mean bears its marker at a few places, so that colour is not the only
+    cue. Returns over how many points it goes (about an eighth of them, odd, at least three), and
+    its last value.
+    """
+    window = max(3, len(rows) // 8) | 1
+    mean = rows[y].rolling(window, center=True, min_periods=1).mean()
+    how = {"x": rows["step"], "color": line.colour, "marker": line.marker, "ax": ax}
+    sns.scatterplot(y=rows[y], s=size**2, linewidth=0, alpha=0.4, legend=False, **how)
+    sns.lineplot(
+        y=mean, estimator=None, linestyle=line.linestyle, legend=False, markeredgewidth=0,
+        markevery=0.2, **how,
+    )  # fmt: skip
+    return window, float(mean.iloc[-1])
+
+
 def dots(
     ax: Axes,
     rows: pd.DataFrame,

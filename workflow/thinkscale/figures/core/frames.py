@@ -10,7 +10,7 @@ READS = {
     "graded": [
         *("model", "item_id", "sample", "condition", "max_think", "min_think", "waits"),
         *("continuation", "truncate", "no_think", "think_tokens", "censored", "error"),
-        *("outcome", "extracted", "difficulty", "excluded"),
+        *("outcome", "extracted", "difficulty", "response_time", "excluded"),
     ],
     "responses": [
         *("model", "item_id", "sample", "condition", "continuation", "no_think", "think_tokens"),

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from thinkscale.figures.core.frames import NoData
 from thinkscale.figures.core.style import PLAIN, Line, Look, Style, apply
@@ -220,6 +220,22 @@ def count_axis(axis: Axis, most: int = 6) -> None:
     """Whole numbers with thousands separators."""
     axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
+
+
+def log_axis(
+    ax: Axes, label: str, spread: float, say: Callable[[float], str], most: int = 4
+) -> None:
+    """A log scale along the bottom, with so few ticks that the words `say` has for them fit.
+
+    spread: how many times the smallest value the largest is. most: for how many words there is
+    room, about.
+    """
+    ax.set(xscale="log", xlabel=f"{label} (log scale)" if label else "")
+    often = ((1, 2, 3, 4, 6), (1, 3), (1,))
+    steps = next((s for s in often if len(s) * np.log10(spread) <= most), often[-1])
+    ax.xaxis.set_major_locator(LogLocator(subs=steps))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: say(value)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def finish(figure: Figure) -> Figure:
