@@ -168,7 +168,9 @@ def page(table: pd.DataFrame, known: dict[str, Analysis]) -> str:
         shown = shown.loc[:, (shown != "").any()]
         parts += [f"## {name}\n", known[name].says + "\n", markdown(shown)]
         parts += [reasons(own, known[name].reasons)]
-    return "\n".join(part for part in parts if part)
+    parts += ["## Tables that share an estimate with these\n"]
+    parts += [f"- *{name}*: {by}." for name, by in simulated.COVERED.items()]
+    return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:

@@ -44,6 +44,26 @@ class Analysis:
     code: tuple[str, ...] = ()
 
 
+# Tables without a module here, and what says what their intervals and tests are worth.
+COVERED = {
+    "strategies": "shares of items, and of items that a better choice would have saved: accuracy",
+    "compute_matched": "shares of items, accuracy; gains over majority, mcnemar's difference",
+    "compute_optimal": "as compute_matched: what the other half chose is as if fixed before",
+    "frontier": "accuracy and its tokens, accuracy; of votes, consensus. Shares of resamples "
+    "describe, and test nothing",
+    "generated": "shares of traces, clustered: accuracy",
+    "language_mixing": "means of shares, clustered: accuracy",
+    "overlap_summary": "shares of items and the mean of shares: accuracy",
+    "readout": "means of values from 0 to 1 and shares, clustered, accuracy; the difference from "
+    "sampled accuracy, mcnemar's",
+    "readout_bins": "shares of the responses of a bin: accuracy, with as few clusters as a bin has",
+    "rasch_difficulty": "correlations over items with resampled clusters: registration",
+    "training_cost": "the accuracy beside the costs: accuracy",
+    "prediction": "not simulated here, since a study takes hundreds of regressions; how often its "
+    "intervals held in a simulation of its own stands in the docstring of the table",
+}
+
+
 def read(
     measure: str, row: Mapping[str, Any], truth: float, *, null: bool = False, p: str = "p"
 ) -> Reading:

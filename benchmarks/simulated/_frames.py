@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 LIMITS = ("max_think", "truncate", "min_think", "waits")
+COLUMNS = {"max": "max_think", "min": "min_think"}  # of a limit as a condition's name has it
 
 
 def graded(
@@ -15,7 +16,7 @@ def graded(
     """A graded frame by the contract.
 
     cells: (tokens, correct), both of shape (items, samples), by (model, condition), the condition
-    as in `natural` or `max_think=512`. items: columns of shape (items,), e.g. difficulty.
+    as in `natural` or `max=512`. items: columns of shape (items,), e.g. difficulty.
     """
     facts = {"difficulty": np.nan, "response_time": np.nan, "cluster_id": None, **items}
     facts = {"stem_chars": 80, "n_options": 4, **facts}
@@ -41,5 +42,6 @@ def graded(
             **of_item,
         }
         name, _, value = condition.partition("=")
-        parts.append(pd.DataFrame({**rows, **({name: int(value)} if value else {})}))
+        limit = {COLUMNS.get(name, name): int(value)} if value else {}
+        parts.append(pd.DataFrame({**rows, **limit}))
     return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(LIMITS, "Int64"))

@@ -14,7 +14,7 @@ def study(rng, items, samples, gain, loss):
     lost = rng.random(shape) < beta(rng, loss, 0.3, items)[:, None]
     after = np.where(before, ~lost, gained)
     few = np.full(shape, 9)
-    frame = graded({("a", "natural"): (few, before), ("a", "max_think=5"): (few, after)})
+    frame = graded({("a", "natural"): (few, before), ("a", "max=5"): (few, after)})
     seed = int(rng.integers(2**31))
     [row] = mcnemar.tabulate(frame, n_permutations=399, seed=seed).to_dict("records")
     same = gain == loss

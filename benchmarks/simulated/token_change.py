@@ -17,7 +17,7 @@ def study(rng, items, samples, cut):
     natural = np.exp(6 + between + within)  # log-normal; the logarithm's deviation is .8
     capped = np.minimum(natural, MOST[cut])
     right = np.zeros(natural.shape, bool)
-    frame = graded({("a", "natural"): (natural, right), ("a", "max_think=5"): (capped, right)})
+    frame = graded({("a", "natural"): (natural, right), ("a", "max=5"): (capped, right)})
     [row] = token_change.tabulate(frame).to_dict("records")
     yield read("mean change", {**row, "p": np.nan}, truth(cut))
 

@@ -18,7 +18,7 @@ FURTHER = {
     "ledger": {"usage": [dict.fromkeys(["parameters", "chains"], 1) | {"model": "a"}]},
     "model_comparison": {"pairs": [("a", "a")]},
 }
-FEW = {"n_boot": 20, "n_permutations": 20, "seed": 1}
+FEW = {"n_boot": 20, "n_permutations": 20, "repeats": 1, "seed": 1}
 
 
 def sparing():

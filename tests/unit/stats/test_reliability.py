@@ -38,9 +38,8 @@ def test_items_of_different_numbers_of_samples():
     """By hand: around 14 / 3, squares of 100 / 3 between items, on 2, and of 4 within, on 3."""
     items = items_of([[1, 3], [4, 5, 6], [9]])
     facts = items[reliability.PER_ITEM].to_numpy(float)
-    assert reliability.variance_ratio(facts, items["cluster"]) == pytest.approx(
-        (100 / 3 / 2) / (4 / 3)
-    )
+    ratio = reliability.variance_ratio(facts, items["cluster"])
+    assert ratio(np.ones(3)) == pytest.approx((100 / 3 / 2) / (4 / 3))
     assert reliability.typical_size(items["size"]) == pytest.approx((6 - 14 / 6) / 2)
 
 

@@ -192,6 +192,17 @@ def test_sign_flip_draws_many_and_keeps_to_the_t_test():
     assert how == "permutation (5000 draws)"
 
 
+def test_signs_that_are_drawn_give_what_counting_does():
+    """Numbers in the same proportions as whole ones have the same p; of none of 8 is left out."""
+    whole = np.r_[np.arange(-9.0, 0), np.arange(1, 15)]
+    counted, how = sign_flip(whole, Draws(n_permutations=10))
+    assert how == "exact"
+    drawn, how = sign_flip(np.pi * whole, Draws(n_permutations=40_000))
+    assert drawn == pytest.approx(counted, abs=4 * np.sqrt(counted / 40_000)) and "draws" in how
+    tried, how = sign_flip(np.pi * whole[:12], Draws(n_permutations=2**12))
+    assert tried == pytest.approx(sign_flip(whole[:12], Draws())[0]) and how == "exact permutation"
+
+
 def test_sign_flip_of_no_difference():
     assert sign_flip(np.zeros(4), Draws(n_permutations=10))[0] == 1
     assert np.isnan(sign_flip([], Draws(n_permutations=10))[0])

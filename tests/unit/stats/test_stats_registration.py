@@ -1,6 +1,7 @@
 """Correlations of thinking length with difficulty."""
 
 import time
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,22 @@ def test_exact_permutation_of_few_items():
         "spearman", np.arange(4.0), np.arange(4.0), draws=Draws(n_boot=20, n_permutations=24)
     )
     assert found.p == pytest.approx(2 / 24) and found.p_method == "exact permutation"
+
+
+def test_orders_of_kendall_and_of_residuals_are_those_of_the_definition():
+    tokens, difficulty, covariates = bank(6)
+    orders = list(permutations(range(6)))
+    draws = Draws(n_boot=0, n_permutations=len(orders))
+    found = correlate("kendall", tokens, difficulty, draws=draws)
+    taus = [abs(ss.kendalltau(tokens, difficulty[list(order)]).statistic) for order in orders]
+    assert found.p == pytest.approx(np.mean(np.array(taus) >= taus[0] - 1e-12))
+    held = covariates[["stem_chars"]]
+    found = correlate("partial_spearman", tokens, difficulty, held, draws=draws)
+    x, y, z = map(ss.rankdata, (tokens, difficulty, held["stem_chars"]))
+    design = np.column_stack([np.ones(6), z])
+    rest = np.eye(6) - design @ np.linalg.pinv(design)
+    rhos = [abs(np.corrcoef(rest @ x, rest @ (rest @ y)[list(order)])[0, 1]) for order in orders]
+    assert found.p == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-12))
 
 
 def test_length_alone_leaves_no_partial_correlation():

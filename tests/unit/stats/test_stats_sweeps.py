@@ -193,7 +193,7 @@ def test_one_budget_alone_bounds_what_is_enough_from_its_side():
 
 def test_intervals_of_budgets_and_slopes_hold_the_truth():
     """Right with a probability that rises with the budget and differs between items."""
-    rng, budgets, studies, items = np.random.default_rng(1), np.array([8.0, 16, 32, 64]), 400, 30
+    rng, budgets, studies, items = np.random.default_rng(1), np.array([8.0, 16, 32, 64]), 150, 30
     chance, tokens = np.array([0.2, 0.35, 0.55, 0.6, 0.6]), np.array([8.0, 15, 24, 30, 31])
     place = plateau.crossing(chance[:-1], 0.95 * chance[-1])
     truth, slope = plateau._budget(place, budgets), sweeps.scaling(100 * chance, np.log2(tokens))
@@ -203,8 +203,9 @@ def test_intervals_of_budgets_and_slopes_hold_the_truth():
         luck = np.where(rng.random((items, 4, 1)) < 0.5, shared, own)
         ability = rng.uniform(0.5, 1.5, (items, 1, 1))
         right = (luck < ability * chance).reshape(-1, 5).astype(float)
-        correct = sweep.sums(right, np.repeat(np.arange(items), 4))
-        found = plateau._interval(correct, budgets, 0.95, 0.95)
+        clusters = np.repeat(np.arange(items), 4)
+        correct = sweep.sums(right, clusters)
+        found = plateau._interval(right[:, :-1], right[:, -1], clusters, budgets, 0.95, 0.95)
         held[0] += found["lower"] <= truth and not found["upper"] < truth
         doublings = np.log2(tokens)
         values = [sweeps.scaling(100 * m, doublings) for m in (correct.means, correct.without())]

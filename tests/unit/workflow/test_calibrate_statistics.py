@@ -1,6 +1,8 @@
 """The page of coverage and size: every analysis is simulated, counted and judged."""
 
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import calibrate_statistics as page_maker
 import numpy as np
@@ -8,6 +10,8 @@ import pandas as pd
 import pytest
 import simulated
 from simulated import Analysis, Reading
+
+from thinkscale import stats
 
 DOCS = Path(page_maker.__file__).parents[1] / "docs"
 ANALYSES = simulated.analyses()
@@ -21,6 +25,14 @@ def test_a_study_of_every_analysis_is_simulated_and_read(name):
     covers = any(np.isfinite(r.truth) and r.lower <= r.upper for r in found)
     tests = any(r.null and 0 <= r.p <= 1 for r in found)
     assert covers or tests
+
+
+def test_every_interval_and_test_is_simulated_or_another_one_stands_for_it():
+    tables = {module.name for module in iter_modules(stats.__path__) if not module.ispkg}
+    columns = {n: getattr(import_module(f"thinkscale.stats.{n}"), "COLUMNS", ()) for n in tables}
+    held = {name for name, own in columns.items() if {"lower", "p"} & set(own)}
+    assert held <= {*ANALYSES, *simulated.COVERED}
+    assert set(simulated.COVERED) <= held - set(ANALYSES)
 
 
 def coin(rng, n, short):

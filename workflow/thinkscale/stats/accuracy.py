@@ -22,7 +22,7 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     rows = []
     for row, group in frame.cells(frame.prepare(graded)):
         correct = clustered_share(group["correct"], group["cluster"], confidence)
-        thought = group[group["fits"]]
+        thought = frame.where(group, group["fits"])
         tokens = clustered_mean(thought["think_tokens"], thought["cluster"], confidence=confidence)
         note = frame.unfit_note(row["errors"], "count as not correct and have no tokens")
         rows.append(

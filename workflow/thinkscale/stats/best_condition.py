@@ -5,6 +5,7 @@ winner's curse). So the intervals hold for all pairs of conditions at once, whic
 beside the lead stands what it is on items that had no part in choosing.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,29 +35,33 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
     the context is not correct.
     options: confidence, n_boot, seed, as of `core.resampling.Draws`.
     """
-    draws, rows = Draws(**options), []
-    for one in sweep.sweeps(graded, "correct"):
-        values, clusters = one.values["correct"], one.rows["cluster"].to_numpy()
-        correct, own = sweep.sums(values, clusters), draws.named("best_condition", one.model)
-        means, groups = correct.means, len(correct.sums)
-        order = np.argsort(-means, kind="stable")
-        best, others = order[0], order[1:]
-        first, second = np.triu_indices(len(means), k=1)
-        pairs = np.eye(len(means))[first] - np.eye(len(means))[second]
-        covariance = correct.covariance()
-        differs = np.einsum("ki,ij,kj->k", pairs, covariance, pairs) > 1e-18  # of NaN false
-        greatest = np.array([])
-        if differs.any():
-            greatest = sweep.greatest_t(covariance, pairs[differs], groups, own)
-        gains = held_out(correct, own)
-        for rank, other in enumerate(others, start=2):
-            row = {**one.sizes, "best": one.names[best], **one.cells[other], "rank": rank}
-            lead = float(means[best] - means[other])
-            row |= {"accuracy": means[other], "estimate": lead, "held_out": gains[other]}
-            error = covariance[best, best] + covariance[other, other] - 2 * covariance[best, other]
-            row |= _tested(lead, error, greatest, groups, own)
-            rows.append({**row, "method": row["method"] + one.unfit("count as not correct")})
+    draws = Draws(**options)
+    rows = [row for one in sweep.sweeps(graded, "correct") for row in of_model(one, draws)]
     return frame.table(rows, COLUMNS, graded)
+
+
+def of_model(one: sweep.Sweep, draws: Draws) -> Iterator[dict]:
+    """Yield a model's rows, the next best condition first."""
+    values, clusters = one.values["correct"], one.rows["cluster"].to_numpy()
+    correct, own = sweep.sums(values, clusters), draws.named("best_condition", one.model)
+    means, groups = correct.means, len(correct.sums)
+    order = np.argsort(-means, kind="stable")
+    best, others = order[0], order[1:]
+    first, second = np.triu_indices(len(means), k=1)
+    pairs = np.eye(len(means))[first] - np.eye(len(means))[second]
+    covariance = correct.covariance()
+    differs = np.einsum("ki,ij,kj->k", pairs, covariance, pairs) > 1e-18  # of NaN false
+    greatest = np.array([])
+    if differs.any():
+        greatest = sweep.greatest_t(covariance, pairs[differs], groups, own)
+    gains = held_out(correct, own)
+    for rank, other in enumerate(others, start=2):
+        row = {**one.sizes, "best": one.names[best], **one.cells[other], "rank": rank}
+        lead = float(means[best] - means[other])
+        row |= {"accuracy": means[other], "estimate": lead, "held_out": gains[other]}
+        error = covariance[best, best] + covariance[other, other] - 2 * covariance[best, other]
+        row |= _tested(lead, error, greatest, groups, own)
+        yield {**row, "method": row["method"] + one.unfit("count as not correct")}
 
 
 def held_out(correct: sweep.Sums, draws: Draws) -> np.ndarray:

@@ -58,7 +58,7 @@ def tabulate(
 
 
 def difference(change: np.ndarray, clusters: np.ndarray, confidence: float) -> Estimate:
-    """Mean of changes -1, 0 and 1 of shape (n,), with an interval that is asymmetric where it must.
+    """Mean of changes from -1 to 1, shape (n,), with an interval that is asymmetric where it must.
 
     The shares gained and lost have intervals of their own, clustered, which are put together as
     Zou and Donner (2008, Statistics in Medicine 27) do for a difference of dependent estimates:
@@ -68,14 +68,15 @@ def difference(change: np.ndarray, clusters: np.ndarray, confidence: float) -> E
     """
     if not len(change):
         return Estimate(method="not estimated: no pairs")
-    both = np.stack([np.maximum(change, 0), np.maximum(-change, 0)], axis=1)
-    gained, lost = (clustered_share(part, clusters, confidence) for part in both.T)
+    codes = pd.factorize(np.asarray(clusters))[0]
+    parts = np.maximum(change, 0), np.maximum(-change, 0)
+    gained, lost = (clustered_share(part, codes, confidence) for part in parts)
     estimate = gained.estimate - lost.estimate
     if np.isnan(gained.lower):
         return Estimate(estimate, method="paired difference; no interval from one cluster")
-    covariance = sweep.sums(both, clusters).covariance()
-    errors = np.sqrt(covariance[0, 0] * covariance[1, 1])
-    together = covariance[0, 1] / errors if errors > 0 else 0.0
+    more_gained, more_lost = (np.bincount(codes, part - part.mean()) for part in parts)
+    scale = np.sqrt((more_gained @ more_gained) * (more_lost @ more_lost))
+    together = more_gained @ more_lost / scale if scale > 1e-12 else 0.0
     down, up = gained.estimate - gained.lower, gained.upper - gained.estimate
     fewer, more = lost.estimate - lost.lower, lost.upper - lost.estimate
     lower = estimate - np.sqrt(down**2 + more**2 - 2 * together * down * more)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.correlations import pearson, rank_correlation
+from thinkscale.stats.core.correlations import covariation, rank_correlation
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.resampling import (
     Draws,
@@ -95,7 +95,7 @@ def by_outcome(
     else:
         accuracy = correct / samples
         statistic, moved = rank_correlation(accuracy, difficulty), stats.rankdata(difficulty)
-        shuffled = partial(pearson, stats.rankdata(accuracy))
+        shuffled = covariation(stats.rankdata(accuracy))
     permuted = partial(permutation_of_pairs, moved, shuffled)
     found = across_items(clusters, statistic, permuted, draws)
     return replace(found, method=f"{name}; {found.method}; p {found.p_method}")

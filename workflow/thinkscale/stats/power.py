@@ -48,7 +48,7 @@ def tabulate(
         if "natural" not in one.names:
             continue
         row = {**one.sizes, "power": power}
-        for analyse in (_correlation, _differences):
+        for analyse in (_correlation, differences):
             rows += [{**row, **found} for found in analyse(one, grid, power, confidence)]
     return frame.table(rows, COLUMNS, graded)
 
@@ -85,6 +85,7 @@ def detectable_correlation(n: float, power: float, confidence: float) -> float:
     return float(pingouin.power_corr(n=n, **how)) if n > 4 else np.nan
 
 
+@cache
 def items_for_correlation(r: float, power: float, confidence: float) -> float:
     """How many items show a correlation of r: its inverse."""
     import pingouin
@@ -129,7 +130,7 @@ def _variance(between: float, within: float, samples: float) -> float:
     return between + within / samples
 
 
-def _differences(
+def differences(
     one: sweep.Sweep, grid: Sequence[tuple[int, int]], power: float, confidence: float
 ) -> list[dict]:
     """Rows of every condition's paired difference of accuracy from natural."""

@@ -26,8 +26,9 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
         if answers.empty:
             continue
         bins = equal_mass(answers[readouts.CONFIDENCE], answers["cluster"].nunique())
-        for number, own in answers.groupby(bins):
-            share = clustered_share(readouts.right(own), own["cluster"], confidence)
+        facts = answers[["item_id", "cluster", readouts.CONFIDENCE]]
+        for number, own in facts.assign(right=readouts.right(answers)).groupby(bins):
+            share = clustered_share(own["right"], own["cluster"], confidence)
             held = own[readouts.CONFIDENCE]
             sizes = {"n_items": own["item_id"].nunique(), "n_responses": len(own)}
             ends = {"confidence_least": held.min(), "confidence_most": held.max()}

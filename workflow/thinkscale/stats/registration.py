@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,9 @@ from thinkscale.data.graded import COUNTED, control_column
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.concordance import concordance
 from thinkscale.stats.core.correlations import (
+    covariation,
     effective_n,
     linear_correlation,
-    pearson,
     rank_correlation,
 )
 from thinkscale.stats.core.intervals import Estimate
@@ -50,8 +49,7 @@ def tabulate(
     """
     draws = Draws(**options)
     rows = []
-    for model, own in frame.by_model(frame.prepare(graded)):
-        responses = frame.natural(own)
+    for model, responses in frame.by_model(frame.prepare(frame.natural(graded))):
         items = frame.per_item(responses)
         held = {control_column(name): name for name in controls}
         frame.require(items, list(held), "items of the graded responses")
@@ -133,41 +131,45 @@ def correlate(
     test = ""
     if measure == "spearman":
         name, statistic = "Spearman", rank_correlation(tokens, difficulty)
-        moved, shuffled = stats.rankdata(difficulty), partial(pearson, stats.rankdata(tokens))
+        moved, shuffled = stats.rankdata(difficulty), covariation(stats.rankdata(tokens))
     elif measure == "pearson_log":
         shift = 0 if tokens.min() > 0 else 1
         logs = np.log(tokens + shift)
         name = f"Pearson on log(tokens{' + 1' if shift else ''})"
         statistic = linear_correlation(logs, difficulty)
-        moved, shuffled = difficulty, partial(pearson, logs)
+        moved, shuffled = difficulty - difficulty.mean(), covariation(logs)
     elif measure == "kendall":
         name, statistic = "Kendall tau-b", kendall_correlation(tokens, difficulty)
-        moved, shuffled = difficulty, partial(_tau, tokens)
+        moved, shuffled = difficulty, _concordance_with(tokens)
     elif measure == "partial_spearman":
         held, name = _covariates(covariates)
         if n < held.shape[1] + 4:
             return Estimate(method=f"{name}; not estimated: {n} items are too few")
-        rest = _residuals(held, n)
-        fixed, moved = (rest(stats.rankdata(column)) for column in (tokens, difficulty))
+        explained = _explained(held, n)
+        ranks = (stats.rankdata(column) for column in (tokens, difficulty))
+        fixed, moved = (own - own @ explained @ explained.T for own in ranks)
         if min(fixed @ fixed, moved @ moved) < 1e-9 * n**3:
             why = f"the covariates explain tokens or {criterion} wholly"
             return Estimate(method=f"{name}; not estimated: {why}")
         statistic = rank_correlation(tokens, difficulty, *held.T)
+
         # Freedman and Lane (1983): permute the part of difficulty's ranks that the covariates
         # leave over, then take out what the covariates explain of it by chance.
-        shuffled, test = lambda y: pearson(fixed, rest(y)), ", of residuals (Freedman-Lane)"
+        def shuffled(y: np.ndarray) -> np.ndarray:
+            return y @ fixed / np.sqrt(moved @ moved - ((y @ explained) ** 2).sum(axis=-1))
+
+        test = ", of residuals (Freedman-Lane)"
     else:
         raise ValueError(f"unknown measure {measure!r}; expected one of {', '.join(MEASURES)}")
 
     def permuted(draws: Draws) -> tuple[float, str]:
         if measure == "kendall" and n > KENDALL_PERMUTATIONS_UP_TO:
             return stats.kendalltau(tokens, difficulty).pvalue, "normal approximation with ties"
-        p, how = permutation_of_pairs(moved, shuffled, draws)
+        held_at_once = n**2 if measure == "kendall" else n
+        p, how = permutation_of_pairs(moved, shuffled, draws, values=held_at_once)
         return p, how + test
 
     found = across_items(clusters, statistic, permuted, draws.named(measure))
-    if measure == "partial_spearman" and held.size:
-        found = replace(found, estimate=_partial_spearman(tokens, difficulty, held))
     return replace(found, method=f"{name}; {found.method}")
 
 
@@ -184,32 +186,43 @@ def _impossible(tokens: np.ndarray, difficulty: np.ndarray, criterion: str) -> s
 def kendall_correlation(x: np.ndarray, y: np.ndarray) -> Statistic:
     """Kendall's tau-b of x and y (n,) as a function of how often each item was drawn (..., n).
 
-    Concordance and ties are quadratic forms in that, of matrices of signs made once, which is what
-    makes thousands of resamples cheap. Their sums are whole numbers, which 32 bits hold up to 4,096
-    items.
+    Concordance is a quadratic form in that, of a matrix of signs made once, which is what makes
+    thousands of resamples cheap. Its sums are whole numbers, which 32 bits hold up to 4,096 items.
     """
     kind = np.float32 if len(x) <= 4096 else np.float64
-    sign_x, sign_y = (np.sign(side[:, None] - side[None, :]).astype(kind) for side in (x, y))
-    # Where nothing is tied, all pairs but those of an item with itself are told apart.
-    tied = [bool((sign == 0).sum() > len(x)) for sign in (sign_x, sign_y)]
-    signs = sign_x * sign_y, np.abs(sign_x), np.abs(sign_y)
-
-    def form(matrix: np.ndarray, times: np.ndarray) -> np.ndarray:
-        return ((times.astype(kind) @ matrix) * times).sum(axis=-1)
+    signs = (_signs(x) * _signs(y)).astype(kind)
+    apart = [_told_apart(side) for side in (x, y)]
 
     def statistic(times: np.ndarray) -> np.ndarray:
-        apart = times.sum(axis=-1) ** 2 - (times**2).sum(axis=-1)
-        same = form(signs[0], times)
-        pairs = [form(m, times) if t else apart for m, t in zip(signs[1:], tied, strict=True)]
+        same = ((times.astype(kind) @ signs) * times).sum(axis=-1)
+        pairs = [of(times) for of in apart]
         with np.errstate(invalid="ignore", divide="ignore"):
             return same / np.sqrt(pairs[0] * pairs[1])
 
     return statistic
 
 
-def _tau(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Kendall's tau-b of x (n,) and each y (..., n)."""
-    return np.apply_along_axis(lambda one: stats.kendalltau(x, one).statistic, -1, y)
+def _told_apart(x: np.ndarray) -> Statistic:
+    """How many pairs of items differ in x (n,), both ways round, of those drawn so often."""
+    order = np.argsort(x, kind="stable")
+    starts = np.flatnonzero(np.diff(x[order], prepend=np.nan))
+
+    def pairs(times: np.ndarray) -> np.ndarray:
+        tied = np.add.reduceat(times[..., order], starts, axis=-1)
+        return times.sum(axis=-1) ** 2 - (tied**2).sum(axis=-1)
+
+    return pairs
+
+
+def _concordance_with(x: np.ndarray) -> Statistic:
+    """Concordant less discordant pairs of x (n,) and y, as a function of y (..., n)."""
+    signs = _signs(x)
+    return lambda y: np.einsum("...ij,ij->...", _signs(y), signs)
+
+
+def _signs(x: np.ndarray) -> np.ndarray:
+    """Which of each two is larger, x (..., n) to (..., n, n)."""
+    return np.sign(x[..., :, None] - x[..., None, :])
 
 
 def _covariates(covariates: pd.DataFrame | None) -> tuple[np.ndarray, str]:
@@ -223,17 +236,7 @@ def _covariates(covariates: pd.DataFrame | None) -> tuple[np.ndarray, str]:
     return given[held].to_numpy(float).reshape(len(given), len(held)), name
 
 
-def _partial_spearman(tokens: np.ndarray, difficulty: np.ndarray, held: np.ndarray) -> float:
-    import pingouin  # takes 2 s to import; only this needs it
-
-    names = [f"covariate_{i}" for i in range(held.shape[1])]
-    data = pd.DataFrame(held, columns=names).assign(tokens=tokens, difficulty=difficulty)
-    result = pingouin.partial_corr(data, "tokens", "difficulty", names, method="spearman")
-    return float(result["r"].iloc[0])
-
-
-def _residuals(held: np.ndarray, n: int) -> Statistic:
-    """A function that takes from ranks (..., n) what the ranks of `held` (n, c) explain."""
+def _explained(held: np.ndarray, n: int) -> np.ndarray:
+    """An orthonormal basis (n, at most 1 + c) of a constant and the ranks of `held` (n, c)."""
     columns = [np.ones(n), *(stats.rankdata(column) for column in held.T)]
-    basis = linalg.orth(np.column_stack(columns))  # (n, at most 1 + c)
-    return lambda ranks: ranks - (ranks @ basis) @ basis.T
+    return linalg.orth(np.column_stack(columns))

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from thinkscale.stats.core import dependent, frame
-from thinkscale.stats.core.correlations import pearson
+from thinkscale.stats.core.correlations import pearson, rank_correlation
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.jackknife import jackknife
 from thinkscale.stats.core.resampling import holm_within
@@ -66,15 +66,14 @@ def contrast(
     if reason := _impossible(len(items), dict(zip((shared, first, second), columns, strict=True))):
         return {}, Estimate(method=f"not estimated: {reason}")
 
-    def ranked(kept: np.ndarray) -> Iterator[np.ndarray]:
-        return (stats.rankdata(column[kept]) for column in columns)
-
-    def difference(kept: np.ndarray) -> float:
-        y, a, b = ranked(kept)
-        return pearson(y, a) - pearson(y, b)
-
-    found = jackknife(items["cluster"], difference, confidence=confidence)
-    y, a, b = ranked(np.ones(len(items), bool))
+    y, a, b = columns
+    with_first, with_second = rank_correlation(y, a), rank_correlation(y, b)
+    found = jackknife(
+        items["cluster"],
+        lambda times: with_first(times) - with_second(times),
+        confidence=confidence,
+    )
+    y, a, b = map(stats.rankdata, columns)
     three = tuple(float(pearson(*pair)) for pair in ((y, a), (y, b), (a, b)))
     facts = dict(zip(("value_first", "value_second", "between"), three, strict=True))
     if items["cluster"].nunique() == len(items) and max(map(abs, three)) < 1 - 1e-9:

@@ -4,16 +4,16 @@ Items that think about as long in every sample are told apart by length; what va
 samples of an item is noise, which draws every correlation with length towards 0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.correlations import pearson
+from thinkscale.stats.core.correlations import linear_correlation
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.jackknife import jackknife
+from thinkscale.stats.core.jackknife import Statistic, jackknife
 
 READS = frame.NEEDED
 COLUMNS = [
@@ -67,13 +67,11 @@ def intraclass(items: pd.DataFrame, *, confidence: float = 0.95) -> Iterator[tup
 
     items: `mean`, `size` and `var` of each item's values, and its `cluster`.
     """
-    facts, clusters = items[PER_ITEM].to_numpy(float), pd.factorize(items["cluster"])[0]
     found = Estimate(method=f"not estimated: {_impossible(items)}")
     if not _impossible(items):
+        ratio = variance_ratio(items[PER_ITEM].to_numpy(float), items["cluster"])
         found = jackknife(
-            clusters,
-            lambda kept: np.log(variance_ratio(facts[kept], clusters[kept])),
-            confidence=confidence,
+            items["cluster"], lambda times: np.log(ratio(times)), confidence=confidence
         )
     ratios = np.exp([found.estimate, found.lower, found.upper])
     for measure, plus in (("icc_single", typical_size(items["size"]) - 1), ("icc_mean", 0.0)):
@@ -87,45 +85,61 @@ def disattenuated(
     """Pearson's r of items' means with a criterion, and r over the root of the means' reliability.
 
     Spearman (1904). The jackknife over clusters takes reliability anew each time: an interval of r
-    over a root taken as known is too narrow (Charles, Psychological Methods 10, 2005). It covers 90
-    to 94 % with 20 items, 92 to 95 % with 50; where single means are hardly reliable, 94 to 98 %.
+    over a root taken as known is too narrow (Charles, Psychological Methods 10, 2005). It is that
+    of Fisher's z, of the ratio times this study's root: the law of r is skewed, and intervals of
+    the ratio itself missed in 6 to 14 % of simulated studies with reliable lengths.
 
     items: as of `intraclass`, with the criterion as a column.
     """
     facts, values = items[PER_ITEM].to_numpy(float), items[criterion].to_numpy(float)
-    clusters = pd.factorize(items["cluster"])[0]
     if reason := _impossible(items):
         return np.nan, Estimate(method=f"not estimated: {reason}")
     if np.ptp(values) == 0:
         reason = f"{frame.CRITERIA[criterion]} does not vary"
         return np.nan, Estimate(method=f"not estimated: {reason}")
-
-    def correlation(kept: np.ndarray) -> float:
-        return pearson(facts[kept, 0], values[kept])
-
-    def statistic(kept: np.ndarray) -> float:
-        return correlation(kept) / np.sqrt(1 - 1 / variance_ratio(facts[kept], clusters[kept]))
-
-    raw = float(correlation(np.ones(len(items), bool)))
-    if variance_ratio(facts, clusters) <= 1:
+    correlation = linear_correlation(facts[:, 0], values)
+    ratio = variance_ratio(facts, items["cluster"])
+    once = np.ones(len(items))
+    raw = float(correlation(once))
+    if ratio(once) <= 1:
         return raw, Estimate(method="not estimated: means of samples tell no items apart")
-    return raw, jackknife(clusters, statistic, confidence=confidence)
+
+    def root(times: np.ndarray) -> np.ndarray:
+        return np.sqrt(1 - 1 / ratio(times))
+
+    here = float(root(once))
+    found = jackknife(
+        items["cluster"],
+        lambda times: np.arctanh(correlation(times) * here / root(times)),
+        confidence=confidence,
+    )
+    ends = (found.estimate, found.lower, found.upper)
+    estimate, lower, upper = (float(np.tanh(z)) / here for z in ends)
+    bounds = {"estimate": estimate, "lower": lower, "upper": upper}
+    return raw, replace(found, **bounds, method=f"{found.method}, of Fisher's z")
 
 
-def variance_ratio(facts: np.ndarray, clusters: np.ndarray) -> float:
-    """F of a one-way analysis of variance: the mean square between items over that within.
+def variance_ratio(facts: np.ndarray, clusters: Sequence[str]) -> Statistic:
+    """F of a one-way analysis of variance, of how often each item counts, (..., n) to (...).
 
-    One degree of freedom is lost of as many as there are clusters, so that items copied within
-    theirs leave F as it is; where every item is its own cluster this is the textbook's.
+    It is the mean square between items over that within. One degree of freedom is lost of as many
+    as there are clusters, so that items copied within theirs leave F as it is; where every item is
+    its own cluster this is the textbook's.
 
     facts: shape (n, 3), mean, size and variance of each item's values; of one value NaN.
     """
     mean, size, var = facts.T
-    groups = len(np.unique(clusters))
-    squares = np.sum(size * (mean - np.average(mean, weights=size)) ** 2)
-    between = squares / len(facts) * groups / (groups - 1)
-    inside = np.nansum((size - 1) * var) / (size.sum() - len(facts))
-    return between / inside
+    mean = mean - np.average(mean, weights=size)  # for precision alone
+    inside = np.nan_to_num((size - 1) * var)
+    firsts = np.unique(pd.factorize(np.asarray(clusters))[0], return_index=True)[1]
+
+    def ratio(times: np.ndarray) -> np.ndarray:
+        items, values = times.sum(axis=-1), times @ size
+        groups = (times[..., firsts] > 0).sum(axis=-1)
+        squares = times @ (size * mean**2) - (times @ (size * mean)) ** 2 / values
+        return squares / items * groups / (groups - 1) / (times @ inside / (values - items))
+
+    return ratio
 
 
 def typical_size(size: pd.Series) -> float:

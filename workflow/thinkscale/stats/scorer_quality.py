@@ -55,7 +55,7 @@ def tabulate(
                 "share_correct": own["correct"].mean(),
             }
             stream = draws.named("scorer quality", model, scorer, *map(str, view.values()))
-            for measure, (one, more) in _measures(own, stream).items():
+            for measure, (one, more) in measures(own, stream).items():
                 rows.append({**row, "measure": measure, **one.row(), **more})
     return frame.table(rows, COLUMNS, graded)
 
@@ -85,7 +85,7 @@ def _views(steps: pd.Series) -> Iterator[tuple[dict, pd.Series]]:
         yield {"fraction": part / PARTS}, ends
 
 
-def _measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict]]:
+def measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict]]:
     """Of each measure its estimate and the columns that only it has."""
     score, right = own["score"].to_numpy(float), own["correct"].to_numpy(bool)
     found = {

@@ -43,12 +43,12 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
         for kind, places in one.kinds().items():
             row = {**one.sizes, "kind": kind, "n_conditions": len(places)}
             row["conditions"] = ", ".join(one.names[place] for place in places)
-            for measure, found in _metrics(one, places, own).items():
+            for measure, found in metrics(one, places, own).items():
                 rows.append({**row, "measure": measure, **found.row(after=note)})
     return frame.table(rows, COLUMNS, graded)
 
 
-def _metrics(one: sweep.Sweep, places: list[int], draws: Draws) -> dict[str, Estimate]:
+def metrics(one: sweep.Sweep, places: list[int], draws: Draws) -> dict[str, Estimate]:
     """All measures of the conditions at these places, which are one kind."""
     clusters = one.rows["cluster"].to_numpy()
     tokens = one.values["think_tokens"][:, places]

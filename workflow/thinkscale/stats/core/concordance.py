@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import sparse
 
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.jackknife import left_out
+from thinkscale.stats.core.jackknife import grouped, left_out
 
 
 def concordance(
@@ -23,17 +23,15 @@ def concordance(
     items = responses.groupby("item_id").agg(cluster=("cluster", "first"), x=(predictor, "first"))
     longer = known_longer(responses)
     higher = np.sign(np.subtract.outer(items["x"].to_numpy(float), items["x"].to_numpy(float)))
-    codes, found = pd.factorize(items["cluster"])
-    of_cluster = sparse.coo_array((np.ones(len(codes)), (np.arange(len(codes)), codes))).tocsr()
-    agreeing, known = (
-        of_cluster.T @ pairs @ of_cluster
-        for pairs in ((longer - longer.T) * higher, longer + longer.T)
-    )
+    codes, _, unit = grouped(items["cluster"])
+    agreeing, known = (longer - longer.T) * higher, longer + longer.T
+    if unit == "clusters":
+        of_cluster = sparse.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
+        agreeing, known = (of_cluster @ pairs @ of_cluster.T for pairs in (agreeing, known))
 
     with np.errstate(invalid="ignore"):
         d = agreeing.sum() / known.sum()
         without = _without_each(agreeing) / _without_each(known)
-    unit = "items" if len(found) == len(codes) else "clusters"
     return (1 + d) / 2, left_out(d, without, unit, confidence)
 
 
@@ -53,12 +51,12 @@ def known_longer(responses: pd.DataFrame) -> np.ndarray:
     cut = responses["censored"].to_numpy(bool)
     # Twice the length, and one more where it was cut: whole numbers in the order of what is known.
     shape = len(found), place.max(initial=-1) + 1
-    lengths, ended = np.full(shape, -1.0), np.zeros(shape, bool)
-    lengths[codes, place] = 2 * responses["think_tokens"].to_numpy(float) + cut
-    ended[codes, place] = ~cut
-    longer = np.zeros((len(found), len(found)))
-    for one in lengths.T:
-        for other, end in zip(lengths.T, ended.T, strict=True):
-            longer += (one[:, None] > other) & end
-    np.fill_diagonal(longer, 0)
-    return longer
+    longer, ends = np.full(shape, -1.0), np.full(shape, np.inf)
+    longer[codes, place] = 2 * responses["think_tokens"].to_numpy(float) + cut
+    ends[codes, place] = np.where(cut, np.inf, longer[codes, place])
+    pairs = np.zeros((len(found), len(found)), np.int32)
+    for one in longer.T:
+        for end in ends.T:
+            pairs += one[:, None] > end
+    np.fill_diagonal(pairs, 0)
+    return pairs

@@ -7,7 +7,7 @@ to know of it, whether items were drawn one by one or by whole clusters of diffe
 import numpy as np
 import pandas as pd
 
-from thinkscale.stats.core.resampling import Statistic
+from thinkscale.stats.core.jackknife import Statistic
 
 
 def pearson(a: np.ndarray, b: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
@@ -17,15 +17,34 @@ def pearson(a: np.ndarray, b: np.ndarray, times: np.ndarray | None = None) -> np
     """
     times = np.ones(np.shape(a)[-1]) if times is None else times
     total = times.sum(axis=-1, keepdims=True)
-    a = a - (times * a).sum(axis=-1, keepdims=True) / total
-    b = b - (times * b).sum(axis=-1, keepdims=True) / total
+    centred = (side - _dot(times, side)[..., None] / total for side in (a, b))
+    return _cosine(*centred, times)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("...i,...i->...", a, b)
+
+
+def _cosine(a: np.ndarray, b: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Pearson's r of what is centred."""
+    weighted = times * a
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = (times * a * a).sum(axis=-1) * (times * b * b).sum(axis=-1)
-        return np.clip((times * a * b).sum(axis=-1) / np.sqrt(spread), -1, 1)
+        spread = _dot(weighted, a) * _dot(times * b, b)
+        return np.clip(_dot(weighted, b) / np.sqrt(spread), -1, 1)
+
+
+def covariation(x: np.ndarray) -> Statistic:
+    """n times the covariance of x (n,) with y, as a function of y (..., n).
+
+    Where y is only shuffled this says as much as the correlation.
+    """
+    centred = x - np.mean(x)
+    return lambda y: y @ centred
 
 
 def ranks_of(x: np.ndarray) -> Statistic:
-    """Ranks of x (n,), ties sharing their mean, as a function of how often each was drawn.
+    """Ranks of x (n,) less their mean, ties sharing theirs, as a function of how often each was
+    drawn.
 
     Of an item that was not drawn the rank is that of a value just there; it counts nowhere.
     """
@@ -33,11 +52,17 @@ def ranks_of(x: np.ndarray) -> Statistic:
     order = np.argsort(place, kind="stable")
     starts = np.searchsorted(place[order], np.arange(len(values)))
 
-    def ranks(times: np.ndarray) -> np.ndarray:
-        tied = np.add.reduceat(times[..., order], starts, axis=-1)
-        return (np.cumsum(tied, axis=-1) - (tied - 1) / 2)[..., place]
+    def centred(times: np.ndarray) -> np.ndarray:
+        tied = times[..., order]
+        if len(values) < len(order):
+            tied = np.add.reduceat(tied, starts, axis=-1)
+        ranks = np.cumsum(tied, axis=-1)
+        total = ranks[..., -1:] / 2
+        ranks -= tied / 2
+        ranks -= total
+        return ranks[..., place]
 
-    return ranks
+    return centred
 
 
 def linear_correlation(x: np.ndarray, y: np.ndarray) -> Statistic:
@@ -56,10 +81,9 @@ def rank_correlation(x: np.ndarray, y: np.ndarray, *held: np.ndarray) -> Statist
     def statistic(times: np.ndarray) -> np.ndarray:
         ranks = [column(times) for column in columns]
         if not held:
-            return pearson(*ranks, times)
-        mean = (times.sum(axis=-1, keepdims=True) + 1) / 2
-        centred = np.stack(ranks, axis=-2) - mean[..., None]  # (..., columns, n)
-        products = (centred * times[..., None, :]) @ centred.swapaxes(-1, -2)
+            return _cosine(*ranks, times)
+        stacked = np.stack(ranks, axis=-2)  # (..., columns, n)
+        products = (stacked * times[..., None, :]) @ stacked.swapaxes(-1, -2)
         precision = np.linalg.pinv(products, hermitian=True)
         scale = precision[..., 0, 0] * precision[..., 1, 1]
         with np.errstate(invalid="ignore", divide="ignore"):

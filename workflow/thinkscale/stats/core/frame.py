@@ -18,6 +18,7 @@ from thinkscale.stats.core.intervals import Estimate
 LIMITS = ["max_think", "truncate", "min_think", "waits"]
 CONDITION = ["condition", *LIMITS, "continuation", "no_think"]
 KEYS = list(contracts.KEYS["graded"])
+ORDER = ["model", "condition", "item_id", "sample"]
 NEEDED = [
     *["model", "item_id", "sample", *CONDITION, "think_tokens", "censored", "error", "excluded"],
     *["outcome", "extracted", "difficulty", "response_time", "cluster_id"],
@@ -37,7 +38,7 @@ def require(frame: pd.DataFrame, columns: Sequence[str], what: str) -> None:
 
 
 def prepare(graded: pd.DataFrame) -> pd.DataFrame:
-    """Return the graded frame checked, sorted by its keys, with `correct`, `cluster` and `fits`.
+    """Return the graded frame checked, in `ORDER`, with `correct`, `cluster` and `fits`.
 
     Rows of excluded items are left out. `correct` is outcome == "correct": an ungradable response
     counts as not correct. `cluster` is the item's cluster_id, or the item itself where it has none.
@@ -54,12 +55,13 @@ def prepare(graded: pd.DataFrame) -> pd.DataFrame:
             f"graded responses: column outcome holds {found}; "
             f"expected {', '.join(sorted(OUTCOMES))}."
         )
-    twice = graded.duplicated(KEYS)
-    if twice.any():
-        row = graded.loc[twice, KEYS].iloc[0]
+    order, twice = _order(graded)
+    if twice is not None:
+        row = graded.iloc[twice]
         named = ", ".join(f"{key} {row[key]}" for key in KEYS)
         raise ThinkscaleError(f"graded responses: {named} occurs twice; expected one row for each.")
-    frame = included(graded).sort_values(KEYS, kind="stable", ignore_index=True)
+    out = graded["excluded"].to_numpy(bool)
+    frame = graded.take(order[~out[order]]).reset_index(drop=True)
     fits = frame["error"].isna().to_numpy(bool)
     return frame.assign(
         item_id=frame["item_id"].astype(str),
@@ -72,22 +74,52 @@ def prepare(graded: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _order(graded: pd.DataFrame) -> tuple[np.ndarray, int | None]:
+    """The rows' places in `ORDER`, and the first row whose keys an earlier one has, if there is."""
+    codes, names = zip(*(pd.factorize(graded[key], sort=True) for key in ORDER), strict=True)
+    # One whole number for all keys: rows are millions, and each key is looked at once.
+    place = np.ravel_multi_index(codes, [max(1, len(own)) for own in names])
+    order = np.argsort(place, kind="stable")
+    twice = order[1:][np.diff(place[order]) == 0]
+    return order, int(twice.min()) if len(twice) else None
+
+
 def included(graded: pd.DataFrame) -> pd.DataFrame:
     """Rows of the items that the study does not leave out."""
-    out = graded["excluded"].astype(bool)
-    return graded[~out] if out.any() else graded  # a copy of millions of rows is dear
+    return where(graded, ~graded["excluded"].astype(bool))
+
+
+def where(frame: pd.DataFrame, kept: pd.Series) -> pd.DataFrame:
+    """The rows that are kept; of all of them the frame as it is, since to copy texts is dear."""
+    return frame if kept.all() else frame[kept]
 
 
 def clusters(frame: pd.DataFrame) -> pd.Series:
     """Of each row the item's cluster, or the item itself where it has none."""
     own = "item:" + frame["item_id"].astype(str)
+    if frame["cluster_id"].isna().all():
+        return own  # to join millions of texts is dear
     given = "cluster:" + frame["cluster_id"].astype(str)
     return given.where(frame["cluster_id"].notna(), own)
 
 
 def by_model(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield each model's rows, models in alphabetical order."""
-    yield from frame.groupby("model")
+    yield from _parts(frame, "model")
+
+
+def _parts(frame: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each value of a column, which rise, and its rows.
+
+    Of a frame that is in order they are slices; `groupby` would copy it, which of texts is dear.
+    """
+    codes, names = pd.factorize(frame[column], sort=True)
+    if np.any(np.diff(codes) < 0):
+        order = np.argsort(codes, kind="stable")
+        codes, frame = codes[order], frame.take(order)
+    ends = np.searchsorted(codes, np.arange(len(names) + 1))
+    for name, first, last in zip(names, ends, ends[1:], strict=False):
+        yield name, frame.iloc[first:last]
 
 
 def natural(frame: pd.DataFrame) -> pd.DataFrame:
@@ -112,9 +144,9 @@ def by_condition(frame: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
         named = ";continuation=" in cell["condition"]
         return given, values, named, str(cell["continuation"] or ""), cell["condition"]
 
-    places = frame.groupby("condition").indices
+    rows = dict(_parts(frame, "condition"))
     for cell in sorted(cells, key=rank):
-        yield cell, frame.take(places[cell["condition"]])
+        yield cell, rows[cell["condition"]]
 
 
 def per_item(frame: pd.DataFrame) -> pd.DataFrame:
@@ -185,7 +217,7 @@ def per_condition(
     """
     rows = []
     for row, group in cells(prepare(graded)):
-        given = group[group["fits"]]
+        given = where(group, group["fits"])
         sizes = {"n_items": given["item_id"].nunique(), "n_responses": len(given)}
         rows.append({**row, **sizes, **estimate(given).row(f"{what}: ")})
     return table(rows, PER_CONDITION, graded)
@@ -201,12 +233,12 @@ def against_natural(graded: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]
     for model, own in by_model(prepare(graded)):
         # Whole numbers are matched in a fraction of the time that names of items are.
         own = own.assign(pair=own.groupby(["item_id", "sample"]).ngroup())
-        before = natural(own)[["pair", "item_id", "sample", *compared, "cluster"]]
-        for cell, group in by_condition(own[own["condition"] != "natural"]):
-            after = group[["pair", *compared]]
-            pairs = before.merge(after, on="pair", suffixes=("_natural", "")).drop(columns="pair")
+        before = natural(own)[["pair", "item_id", "cluster", *compared]]
+        forced = own.loc[own["condition"] != "natural", ["pair", *CONDITION, *compared]]
+        for cell, after in by_condition(forced):
+            pairs = before.merge(after[["pair", *compared]], on="pair", suffixes=("_natural", ""))
             pairs["fits"] &= pairs.pop("fits_natural")
-            errors, pairs = unfit_items(pairs), pairs[pairs["fits"]]
+            errors, pairs = unfit_items(pairs), where(pairs, pairs["fits"])
             sizes = {"n_items": pairs["item_id"].nunique(), "n_pairs": len(pairs)}
             yield {"model": model, **cell, **sizes, "errors": errors}, pairs
 

@@ -10,9 +10,13 @@ from scipy import stats
 
 from thinkscale.stats.core.intervals import Estimate, percent
 
+BATCH_VALUES = 25_000  # numbers held at once of many resamples: what a processor's cache holds
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+
 
 def jackknife(
-    clusters: Sequence[str], statistic: Callable[[np.ndarray], float], *, confidence: float = 0.95
+    clusters: Sequence[str], statistic: Statistic, *, confidence: float = 0.95
 ) -> Estimate:
     """A statistic of items that come in clusters: its interval, and p that it is 0.
 
@@ -24,18 +28,25 @@ def jackknife(
     Parameters
     ----------
     clusters : shape (n,), the cluster of each item
-    statistic : takes which items are in, a boolean array of shape (n,); NaN where undefined
+    statistic : takes how often each item counts, here 1 or 0, shape (..., n), and returns shape
+        (...); NaN where undefined
     """
-    codes, found = pd.factorize(np.asarray(clusters))
-    groups, every = len(found), np.ones(len(codes), bool)
+    codes, groups, unit = grouped(clusters)
+    parts = np.array_split(np.arange(groups), 1 + groups * len(codes) // BATCH_VALUES)
     with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-        estimate = float(statistic(every)) if groups else np.nan
+        estimate = float(statistic(np.ones((1, len(codes))))[0]) if groups else np.nan
         if not np.isfinite(estimate):
             return Estimate(method="not estimated: undefined on these data")
         if groups < 3:
             return Estimate(estimate, method=f"no interval: from {groups} clusters")
-        without = np.array([statistic(codes != group) for group in range(groups)])
-    return left_out(estimate, without, "items" if groups == len(codes) else "clusters", confidence)
+        without = [statistic((codes != part[:, None]).astype(float)) for part in parts]
+    return left_out(estimate, np.concatenate(without), unit, confidence)
+
+
+def grouped(clusters: Sequence[str]) -> tuple[np.ndarray, int, str]:
+    """The cluster of each item as a whole number, how many there are, and what they are called."""
+    codes, found = pd.factorize(np.asarray(clusters))
+    return codes, len(found), "items" if len(found) == len(codes) else "clusters"
 
 
 def left_out(

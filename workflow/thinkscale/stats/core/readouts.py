@@ -30,8 +30,9 @@ def cells(graded: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
     shares = [KEY, CONFIDENCE, MASS]
     prepared[shares] = prepared[shares].astype(float).clip(0, 1)
     known = prepared[KEY].notna()
-    for row, group in frame.cells(prepared[known.groupby(prepared["model"]).transform("any")]):
-        read = group[group[KEY].notna()]
+    read_of = known.groupby(prepared["model"]).transform("any")
+    for row, group in frame.cells(frame.where(prepared, read_of)):
+        read = frame.where(group, group[KEY].notna())
         sizes = {"n_items": read["item_id"].nunique(), "n_responses": len(read)}
         yield {**row, **sizes, "unread": int(group["fits"].sum()) - len(read)}, read
 
@@ -60,7 +61,7 @@ def decided(read: pd.DataFrame) -> pd.DataFrame:
     answered = read[LABEL].notna()
     if GRADER in read:
         answered &= read[GRADER].ne("ungradable")
-    return read[answered]
+    return frame.where(read, answered)
 
 
 def sampled(read: pd.DataFrame) -> tuple[str, pd.Series] | None:

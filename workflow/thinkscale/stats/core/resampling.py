@@ -4,25 +4,21 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from thinkscale.data.seeds import generator
 from thinkscale.stats.core.intervals import Estimate, clustered_mean, percent
-from thinkscale.stats.core.jackknife import left_out
+from thinkscale.stats.core.jackknife import BATCH_VALUES, Statistic, grouped, jackknife
 
-BATCH_VALUES = 4_000_000  # numbers held at once while resampling: 32 MB
 COUNTED_UP_TO = 50_000_000  # steps of counting what signs may sum to: 50 ms
 SHARES = 720_720  # what every whole number up to 16 divides
 ENOUGH_BEYOND = 10  # resamples on the other side of 0, for their share to be a p
 AT_MOST = "none as far out"  # how a p is named that says no more than that it is at most so much
-
-Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -130,29 +126,24 @@ def cluster_bootstrap(
     clusters: the cluster of each item. statistic: takes how often each item was drawn, shape
     (..., n), and returns shape (...). how: `method`, as of `bootstrap`.
     """
-    codes, groups, unit = _grouped(clusters)
+    codes, groups, unit = grouped(clusters)
 
     def of_drawn(index: np.ndarray) -> np.ndarray:
         flat = index.reshape(-1, index.shape[-1])
         places = flat + groups * np.arange(len(flat))[:, None]
         times = np.bincount(places.ravel(), minlength=groups * len(flat)).astype(float)
-        return statistic(times.reshape(*index.shape[:-1], groups)[..., codes])
+        times = times.reshape(*index.shape[:-1], groups)
+        return statistic(times if unit == "items" else times[..., codes])
 
     return bootstrap(groups, of_drawn, draws, unit=unit, values=len(codes), **how)
 
 
 def cluster_t(clusters: Sequence[str], statistic: Statistic) -> tuple[float, str]:
-    """Two-sided p that a statistic of n items is 0, and its name: t of clusters left out in turn.
+    """Two-sided p that a statistic of n items is 0, as of `jackknife`, and its name.
 
-    `statistic` is as in `cluster_bootstrap`, and of many resamples at once; else this is
-    `jackknife`. NaN where it cannot be had.
+    NaN where it cannot be had.
     """
-    codes, groups, unit = _grouped(clusters)
-    parts = np.array_split(np.arange(groups), 1 + groups * len(codes) // BATCH_VALUES)
-    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-        whole = float(statistic(np.ones((1, len(codes))))[0])
-        without = [statistic((codes != part[:, None]).astype(float)) for part in parts]
-    found = left_out(whole, np.concatenate(without), unit)
+    found = jackknife(clusters, statistic)
     return found.p, found.p_method or f"undefined: {found.method}"
 
 
@@ -168,26 +159,36 @@ def across_items(
     `cluster_t`, since clusters of different sizes cannot change places.
     """
     found = cluster_bootstrap(clusters, statistic, draws)
-    alone = _grouped(clusters)[-1] == "items"
+    alone = grouped(clusters)[-1] == "items"
     p, how = permuted(draws) if alone else cluster_t(clusters, statistic)
     return replace(found, p=float(p), p_method=how)
 
 
-def _grouped(clusters: Sequence[str]) -> tuple[np.ndarray, int, str]:
-    """The cluster of each item as a whole number, how many there are, and what they are called."""
-    codes, found = pd.factorize(np.asarray(clusters))
-    return codes, len(found), "items" if len(found) == len(codes) else "clusters"
-
-
 def permutation_of_pairs(
-    values: np.ndarray, statistic: Statistic, draws: Draws
+    moved: np.ndarray, statistic: Statistic, draws: Draws, *, values: int | None = None
 ) -> tuple[float, str]:
-    """Two-sided p with `values` shuffled against what `statistic` holds fixed, and its name.
+    """Two-sided p with `moved` (n,) shuffled against what `statistic` holds fixed, and its name.
 
     `statistic` takes shape (..., n) and returns shape (...); what is as far from 0, on either side,
-    is as extreme. All orders are tried if they are no more than `n_permutations`.
+    is as extreme. All orders are tried if they are no more than `n_permutations`. `values`: how
+    many numbers `statistic` holds for an order, if not n.
     """
-    return _permute(values, statistic, "pairings", math.factorial, draws)
+    if draws.n_permutations < 1:
+        return _NOT_ASKED
+    n = len(moved)
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        result = stats.permutation_test(
+            (np.asarray(moved),),
+            lambda x, axis=-1: np.abs(statistic(x)),
+            permutation_type="pairings",
+            alternative="greater",
+            n_resamples=draws.n_permutations,
+            **_vectorized(values or n, draws),
+        )
+    # A bound on n keeps factorials small; 20! is far beyond any number of permutations.
+    if n <= 20 and math.factorial(n) <= draws.n_permutations:
+        return float(result.pvalue), "exact permutation"
+    return _of_drawn(float(result.pvalue), draws)
 
 
 def sign_flip(differences: np.ndarray, draws: Draws) -> tuple[float, str]:
@@ -207,7 +208,7 @@ def sign_flip(differences: np.ndarray, draws: Draws) -> tuple[float, str]:
     whole = _whole(changed)
     if len(whole) * np.abs(whole).sum() <= COUNTED_UP_TO:
         return _counted(whole), "exact"
-    return _permute(changed, lambda x: x.sum(axis=-1), "samples", lambda n: 2**n, draws)
+    return _flipped(changed, draws)
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
@@ -233,6 +234,41 @@ def _counted(differences: np.ndarray) -> float:
     return float(min(1.0, law[np.abs(sums) >= abs(differences.sum())].sum()))
 
 
+def _flipped(differences: np.ndarray, draws: Draws) -> tuple[float, str]:
+    """p of `sign_flip` and its name, of all signs if they are few enough, else of random ones.
+
+    Signs are drawn for eight differences at a time, as a byte, whose 256 sums are known before.
+    """
+    if 2 ** min(len(differences), 60) <= draws.n_permutations:
+        sums = reduce(lambda sums, d: np.r_[sums + d, sums - d], differences, np.zeros(1))
+        return float(np.mean(_as_far(sums, differences.sum()))), "exact permutation"
+    if draws.n_permutations < 1:
+        return _NOT_ASKED
+    eights = np.append(differences, np.zeros(-len(differences) % 8)).reshape(-1, 8)
+    signs = 1.0 - 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+    known, place = eights @ signs.T, np.arange(len(eights))  # (eights, 256)
+    extreme, batch = 0, max(1, BATCH_VALUES // len(eights))
+    for first in range(0, draws.n_permutations, batch):
+        shape = min(batch, draws.n_permutations - first), len(eights)
+        sums = known[place, draws.rng.integers(256, size=shape, dtype=np.uint8)].sum(axis=-1)
+        extreme += int(np.sum(_as_far(sums, differences.sum())))
+    return _of_drawn((extreme + 1) / (draws.n_permutations + 1), draws)
+
+
+def _as_far(sums: np.ndarray, observed: float) -> np.ndarray:
+    """Which sums are as far from 0 as the one observed, whatever the order they were added in."""
+    return np.abs(sums) >= abs(observed) * (1 - 1e-12)
+
+
+_NOT_ASKED = np.nan, "no permutations asked for"
+
+
+def _of_drawn(p: float, draws: Draws) -> tuple[float, str]:
+    """p of permutations that were drawn, and its name."""
+    least = p <= 1 / (draws.n_permutations + 1)
+    return p, f"permutation ({draws.n_permutations} draws{f', {AT_MOST}' if least else ''})"
+
+
 def paired(
     before: pd.Series,
     after: pd.Series,
@@ -247,30 +283,6 @@ def paired(
     return replace(mean, p=p, p_method=how)
 
 
-def _permute(
-    values: np.ndarray, statistic: Statistic, kind: str, count: Callable[[int], int], draws: Draws
-) -> tuple[float, str]:
-    """kind: of scipy. count: how many permutations n values have."""
-    if draws.n_permutations < 1:
-        return np.nan, "no permutations asked for"
-    n = len(values)
-    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
-        result = stats.permutation_test(
-            (np.asarray(values),),
-            lambda x, axis=-1: np.abs(statistic(x)),
-            permutation_type=kind,
-            alternative="greater",
-            n_resamples=draws.n_permutations,
-            **_vectorized(n, draws),
-        )
-    p, number = float(result.pvalue), draws.n_permutations
-    # A bound on n keeps factorials small; 20! is far beyond any number of permutations.
-    if n <= 20 and count(n) <= number:
-        return p, "exact permutation"
-    least = p <= 1 / (number + 1)
-    return p, f"permutation ({number} draws{f', {AT_MOST}' if least else ''})"
-
-
 def _vectorized(n: int, draws: Draws) -> dict:
     """What scipy is told of a statistic of many resamples at once, each of n values."""
     batch = max(1, BATCH_VALUES // n)
@@ -278,12 +290,17 @@ def _vectorized(n: int, draws: Draws) -> dict:
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """Holm's step-down adjusted p; missing p stay missing and are not counted as tests."""
+    """Holm's step-down adjusted p; missing p stay missing and are not counted as tests.
+
+    statsmodels' `multipletests` collects all garbage at every call, which takes a quarter of a
+    second.
+    """
     p = np.asarray(p, dtype=float)
+    known = np.flatnonzero(~np.isnan(p))
+    known = known[np.argsort(p[known], kind="stable")]
     adjusted = np.full(p.shape, np.nan)
-    known = ~np.isnan(p)
-    if known.any():
-        adjusted[known] = multipletests(p[known], method="holm")[1]
+    steps = p[known] * np.arange(len(known), 0, -1)
+    adjusted[known] = np.minimum(1.0, np.maximum.accumulate(steps))
     return adjusted
 
 
