@@ -334,7 +334,7 @@ def test_sentences_have_the_numbers_of_the_tables(made, tmp_path):
     assert f"{ratios.min():.2f} to {ratios.max():.2f} times as wide" in text
     error = made["readout_calibration"].iloc[0]
     assert f"calibration error {error['estimate']:.3f} [" in text
-    assert "less sure of harder items" in text
+    assert "the entropy over the options was higher for harder items" in text
 
 
 def test_nothing_is_said_of_a_study_without_readouts():

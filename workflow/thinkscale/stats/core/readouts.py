@@ -25,16 +25,18 @@ def cells(graded: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
     probability is not known. Models of which nothing was read are left out.
     """
     frame.require(graded, [LABEL, *READOUT], "graded responses")
-    prepared = frame.prepare(graded)
-    # A sum of probabilities may leave their bounds by a rounding error.
-    shares = [KEY, CONFIDENCE, MASS]
-    prepared[shares] = prepared[shares].astype(float).clip(0, 1)
-    known = prepared[KEY].notna()
-    read_of = known.groupby(prepared["model"]).transform("any")
-    for row, group in frame.cells(frame.where(prepared, read_of)):
-        read = frame.where(group, group[KEY].notna())
-        sizes = {"n_items": read["item_id"].nunique(), "n_responses": len(read)}
-        yield {**row, **sizes, "unread": int(group["fits"].sum()) - len(read)}, read
+    # One model after another: what is prepared of millions of responses is as large as they are.
+    for _, own in frame.by_model(graded):
+        prepared = frame.prepare(own)
+        # A sum of probabilities may leave their bounds by a rounding error.
+        shares = [KEY, CONFIDENCE, MASS]
+        prepared[shares] = prepared[shares].astype(float).clip(0, 1)
+        if prepared[KEY].isna().all():
+            continue
+        for row, group in frame.cells(prepared):
+            read = frame.where(group, group[KEY].notna())
+            sizes = {"n_items": read["item_id"].nunique(), "n_responses": len(read)}
+            yield {**row, **sizes, "unread": int(group["fits"].sum()) - len(read)}, read
 
 
 def note(row: dict) -> str:
