@@ -163,6 +163,8 @@ def write(table: pd.DataFrame, known: dict[str, Analysis], to: Path) -> None:
 def page(table: pd.DataFrame, known: dict[str, Analysis]) -> str:
     """The page in Markdown: a summary, and a section an analysis."""
     parts = [PREFACE, "## Summary\n", markdown(summary(table))]
+    if missing := ", ".join(name for name in known if name not in set(table["analysis"])):
+        parts += [f"Simulated in `benchmarks/simulated`, but without numbers yet: {missing}.\n"]
     for name, own in table.groupby("analysis", sort=False):
         shown = pd.DataFrame([shown_row(row) for row in own.to_dict("records")])
         shown = shown.loc[:, (shown != "").any()]
