@@ -68,6 +68,19 @@ def test_no_variance_between_items_is_said():
     assert "on the boundary" in found.method and np.isfinite(found.lower)
 
 
+def test_a_fit_that_does_not_converge_is_not_estimated(monkeypatch):
+    fit = sm.MixedLM.fit
+
+    def stopped(self, **how):
+        result = fit(self, **how)
+        result.converged = False
+        return result
+
+    monkeypatch.setattr(sm.MixedLM, "fit", stopped)
+    found = allocation.tabulate(natural(200)).set_index("measure").loc["mixed"]
+    assert np.isnan(found["estimate"]) and "the fit did not converge" in found["method"]
+
+
 @cache
 def bare(items, samples):
     graded = graded_frame(models=["a"], items=items, samples=samples)

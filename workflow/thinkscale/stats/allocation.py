@@ -6,11 +6,14 @@ third, a mixed model with a random intercept for each item, does so only in part
 lies within items together with what lies between them, and is there to compare with other studies.
 """
 
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import stats
 
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.intervals import Estimate, percent
@@ -118,40 +121,32 @@ def within_items(measure: str, told: pd.DataFrame, confidence: float) -> Estimat
 def mixed_model(
     y: np.ndarray, x: np.ndarray, items: np.ndarray, clusters: np.ndarray, *, confidence: float
 ) -> Estimate:
-    """Slope of y ~ x + (1 | item), all of shape (n,).
+    """Slope of y ~ x + (1 | item), all of shape (n,); where the fit fails, `method` says so.
 
-    The share of the variance that lies between items is that of greatest likelihood, so that items
-    copied within their cluster change nothing; statsmodels' MixedLM finds the same one, but of a
-    thousand items it takes seconds. Given it the slope is least squares on values less a part of
-    their item's mean, 1 - sqrt(s / (s + n v)) of n values with residual variance s and v between
-    items (Fuller and Battese, JASA 68, 1973), so that its standard error can be robust against
-    clusters of items.
+    The variances are statsmodels', by maximum likelihood, so that items copied within their cluster
+    change nothing. Given them the slope is least squares on values less a
+    part of their item's mean, 1 - sqrt(s / (s + n v)) of n values with residual variance s and v
+    between items, so that its standard error can be robust against clusters of items.
     """
-    from statsmodels.regression.linear_model import OLS  # only this needs it
+    import statsmodels.api as sm  # 1 s to import; only this needs it
 
     y, x = np.asarray(y, float), np.asarray(x, float)
+    design = np.column_stack([np.ones_like(x), x])
+    fit = _fitted(sm.MixedLM(y, design, groups=np.asarray(items)))
+    if fit is None:
+        return Estimate(method="not estimated: the fit did not converge")
+    between, rest = float(np.asarray(fit.cov_re)[0, 0]), float(fit.scale)
     codes, found = pd.factorize(np.asarray(items))
     sizes = np.bincount(codes)
+    part = (1 - np.sqrt(rest / (rest + sizes * between)))[codes]
 
-    def reduced(share: float) -> np.ndarray:
-        """The intercept's column, x and y, shape (n, 3), less that part of their item's mean."""
-        part = (1 - np.sqrt((1 - share) / (1 - share + sizes * share)))[codes]
-        columns = (np.ones_like(x), x, y)
-        means = ((np.bincount(codes, column) / sizes)[codes] for column in columns)
-        return np.column_stack([c - part * m for c, m in zip(columns, means, strict=True)])
+    def less(values: np.ndarray) -> np.ndarray:
+        return values - part * (np.bincount(codes, values) / sizes)[codes]
 
-    def deviance(share: float) -> float:
-        """-2 log likelihood, but for a constant."""
-        values = reduced(share)
-        rest = values[:, 2] - values[:, :2] @ np.linalg.lstsq(values[:, :2], values[:, 2])[0]
-        return len(y) * np.log(rest @ rest) + np.log1p(sizes * share / (1 - share)).sum()
-
-    best = optimize.minimize_scalar(deviance, bounds=(0, 1), options={"xatol": 1e-9})
-    inside = best.fun < deviance(0.0)
-    values = reduced(best.x if inside else 0.0)
     groups, several = pd.factorize(np.asarray(clusters))
+    reduced = np.column_stack([less(column) for column in design.T])
     known = {"groups": groups, "use_correction": False}
-    ols = OLS(values[:, 2], values[:, :2]).fit(cov_type="cluster", cov_kwds=known)
+    ols = sm.OLS(less(y), reduced).fit(cov_type="cluster", cov_kwds=known)
     slope, count = float(ols.params[1]), len(several)
     if count < 3:
         return Estimate(slope, method=f"no interval: from {count} clusters")
@@ -159,6 +154,16 @@ def mixed_model(
     half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * error)
     p = float(2 * stats.t.sf(abs(slope) / error, count - 1))
     how = f"cluster-robust t over {count} {'items' if count == len(found) else 'clusters'}"
-    edge = "" if inside else "; no variance between items, on the boundary"
+    edge = "; no variance between items, on the boundary" if between < 1e-8 * rest else ""
     method = f"{percent(confidence)} interval {how}{edge}"
     return Estimate(slope, slope - half, slope + half, method, p, how)
+
+
+def _fitted(model: Any) -> Any:
+    """The model's fit; None if it does not converge. Powell's method also does on the boundary."""
+    for method in ("lbfgs", "powell"):
+        with warnings.catch_warnings(action="ignore"), suppress(np.linalg.LinAlgError):
+            fit = model.fit(reml=False, method=method)
+            if fit.converged:
+                return fit
+    return None
