@@ -95,7 +95,7 @@ def test_a_bank_from_its_file_to_the_tables(tmp_path):
         "in 1 mojibake was repaired, in 1 white space was tidied, in 1 two options say the same",
         "There was 1 item of the bank repeating an earlier one",
         "Without difficulty: 1 item of the bank, 1 of those studied",
-        "People took longer for the items counted as harder (Spearman's rho = 1.00",
+        "People took longer for the items counted as harder (Spearman's ρ: 1.00",
         "n = 43 items of the bank",
     ]:
         assert words in text, text
