@@ -58,7 +58,10 @@ def test_it_says_what_is_there_and_trains_nothing(directory, said):
     assert found["sampled_at_most"]["calibration-sft"] == found["sampled_at_most"].iloc[0] > 0
     searches = plan(directory, "search")
     assert searches.index.tolist() == found.index.tolist()
-    assert searches["rows"].tolist() == [ITEMS] * 4 + [4 * (ROWS + ITEMS) + learned]
+    trained = plan(directory, "training").loc[["calibration-sft", "zero"]]
+    assert trained["rows"].tolist() == [64, 64] and (trained["hours_at_most"] > 0).all()
+    rows = 4 * (ROWS + ITEMS) + learned + trained["rows"].sum()
+    assert searches["rows"].tolist() == [ITEMS] * 4 + [rows]
     note = searches["note"]["calibration-sft"]
     assert note == "not made yet" and searches["left_at_most"]["calibration-sft"] > 0
     for part, rows in LEARNED.items():
