@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from thinkscale.jobs.job import job, require
+from thinkscale.jobs.job import beside, job, require
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -37,8 +37,7 @@ with job(snakemake) as say:
         items,
         derivation,
         params.grader,
-        # Without the way there and back: messages name it.
-        Path(os.path.normpath(Path(snakemake.output.model).parent / params.journal)),
+        beside(snakemake.output.model, params.journal),
         Path(snakemake.output.model),
     )
     say(f"{params.name}: " + ", ".join(f"{k} {v:.3g}" for k, v in quality.items()))

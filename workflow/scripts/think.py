@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from thinkscale.jobs.job import job, require
+from thinkscale.jobs.job import beside, job, require
 
 # The model's files are registered by now: nothing is asked of the hub, by any library.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -32,8 +32,7 @@ with job(snakemake, finishes=True) as say:
         params.conditions,
         seed=params.seed,
     )
-    # Without the way there and back: messages name it.
-    journal = Path(os.path.normpath(Path(output.chains).parent / params.journal))
+    journal = beside(output.chains, params.journal)
     thought, usage = run(prepared, journal, shard, shards)
     say(usage_line(usage))
     contracts.write(thought.chains, output.chains, "chains")

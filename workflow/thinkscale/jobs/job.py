@@ -177,6 +177,11 @@ def _read(
             raise ValueError(f"{path}: no way to read {suffix!r}")
 
 
+def beside(output: str, path: str) -> Path:
+    """A path as seen from an output's folder, without the way there and back: messages name it."""
+    return Path(os.path.normpath(Path(output).parent / path))
+
+
 def require(package: str, extra: str) -> None:
     """Say which extra to install where a package is missing, before anything imports it."""
     if importlib.util.find_spec(package) is None:

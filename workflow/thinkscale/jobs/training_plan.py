@@ -1,7 +1,6 @@
 """How much memory the trainings of a study will take, before anything is loaded."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,7 @@ from transformers import PreTrainedConfig
 from thinkscale.engines.transformers.memory import GIB
 from thinkscale.errors import ThinkscaleError
 from thinkscale.models.memory import training_memory
-from thinkscale.models.recipes.settings import Training
+from thinkscale.models.recipes.settings import training_of
 
 PARTS = ("weights", "gradients", "optimizer", "activations", "head", "others")
 COLUMNS = {
@@ -46,7 +45,7 @@ def _line(
 ) -> dict[str, Any]:
     shared = ("recipe", "method", "dtype", "batch_size", "max_length")
     line = {**dict.fromkeys(COLUMNS), **{key: derive[key] for key in shared}, "note": ""}
-    how = Training(**{f.name: derive[f.name] for f in fields(Training) if f.name in derive})
+    how = training_of(derive)
     try:
         others = [config_of(name) for name in _beside(derive)]
         found = training_memory(config_of(derive["parent"]), how, derive["max_length"], others)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from thinkscale.config.models import Derivation
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.learning_plan import COMPLETIONS
 from thinkscale.jobs.plan import empty_line
-from thinkscale.models.recipes.settings import Training
+from thinkscale.models.recipes.settings import training_of
 from thinkscale.models.steps import drawing_seconds, step_seconds
 
 _MADE = {"hours_at_most": 0.0, "hours_expected": 0.0, "note": "made"}
@@ -91,7 +90,9 @@ def _stepping(how, prompts, drawn, config_of) -> dict[str, Any]:
     length = expected or most
     teacher = None if how.teacher is None else config_of(how.teacher)
     with _threads(how.threads):
-        seconds = step_seconds(config_of(how.parent), _training(how), length, _device(), teacher)
+        seconds = step_seconds(
+            config_of(how.parent), training_of(how.model_dump()), length, _device(), teacher
+        )
     said = {
         "hours_at_most": how.max_steps * seconds * most / length / 3600,
         "note": f"{seconds:.2g} s a step of rows padded to {length:,} tokens",
@@ -105,7 +106,9 @@ def _drawing(how, prompts, drawn, config_of) -> dict[str, Any]:
     """What a line says of the time of completions: a batch is drawn until its longest ends."""
     prompt, most = max(prompts, default=1), _longest_completion(how)
     with _threads(how.threads):
-        seconds = drawing_seconds(config_of(how.parent), _training(how), prompt, _device())
+        seconds = drawing_seconds(
+            config_of(how.parent), training_of(how.model_dump()), prompt, _device()
+        )
     said = {"hours_at_most": how.max_steps * seconds * most / 3600, "note": ""}
     if (mean := _per_row(drawn)) is not None:
         length = min(most, longest(mean, how.batch_size))
@@ -121,11 +124,6 @@ def _per_row(drawn: Mapping[str, Any] | None) -> float | None:
     if drawn is None or drawn["left_expected"] is None:
         return None
     return (drawn["sampled_known"] + drawn["left_expected"]) / drawn["rows"]
-
-
-def _training(how: Derivation) -> Training:
-    given = how.model_dump()
-    return Training(**{f.name: given[f.name] for f in fields(Training) if f.name in given})
 
 
 def _device() -> torch.device:

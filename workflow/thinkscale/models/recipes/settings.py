@@ -1,6 +1,8 @@
 """How weights are trained, whatever they learn from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from thinkscale.errors import ThinkscaleError
 
@@ -44,3 +46,8 @@ class Training:
                 raise ThinkscaleError(
                     f"training.{name} is {getattr(self, name)!r}; expected a positive number."
                 )
+
+
+def training_of(given: Mapping[str, Any]) -> Training:
+    """The settings of a training among those of a derivation, by their names."""
+    return Training(**{f.name: given[f.name] for f in fields(Training) if f.name in given})
