@@ -7,7 +7,6 @@ only the last token is streamed, text in which an end does not stand.
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,10 +77,10 @@ class Small:
 
     name: of its model. window: in tokens. tokens: how many its model has. script: what it says,
     instead of what the model does. shout: whether its tokenizer reads all in capitals. faults: what
-    befalls the next completions, one each: a status, `drop` (in the midst), `close`, `hang`, `slow`
-    (until all others have befallen it), `hold` (until `released` is set), `replace` (by another
-    model), or nothing where it is empty. holding: how many completions are held. seen: bodies of
-    completions, in their order. keys: what stood in the header that authorises.
+    befalls the next completions, one each: a status, `drop` (in the midst), `close`, `hang`, `hold`
+    (until `released` is set), `replace` (by another model), or nothing where it is empty. holding:
+    how many completions are held. seen: bodies of completions, in their order. keys: what stood in
+    the header that authorises.
     """
 
     software: str
@@ -164,8 +163,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.small.name += " 2" if self.fault == "replace" else ""
             self.close_connection = True
         else:
-            while self.fault == "slow" and self.small.faults:
-                time.sleep(0.01)
             if self.fault == "hold":
                 self._hold()
             answer(body)

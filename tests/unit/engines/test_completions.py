@@ -148,9 +148,11 @@ def test_one_that_stays_away_ends_the_run_once_what_is_under_way_has_ended(model
     with servers.running(kind) as small:
         engine = opened(small, model)
         small.seen.clear()
-        small.faults.extend(["slow", "500", "500", "500", "500"])
+        small.faults.extend(["hold", "500", "500", "500", "500"])
         for n in range(4):
             engine.submit(n, request(model, item=str(n)))
+        assert engine.step() == []  # one has failed for good, and one is still under way
+        small.released.set()
         kept = []
         with pytest.raises(ThinkscaleError, match=r"does not answer, asked 4 times .500") as raised:
             while len(kept) < 4:
