@@ -57,7 +57,7 @@ COVERED = {
     "readout": "means of values from 0 to 1 and shares, clustered, accuracy; the difference from "
     "sampled accuracy, mcnemar's",
     "readout_bins": "shares of the responses of a bin: accuracy, with as few clusters as a bin has",
-    "rasch_difficulty": "correlations over items with resampled clusters: registration",
+    "rasch_difficulty": "correlations over items: readout_difficulty",
     "training_cost": "the accuracy beside the costs: accuracy",
     "prediction": "not simulated here, since a study takes hundreds of regressions; how often its "
     "intervals held in a simulation of its own stands in the docstring of the table",

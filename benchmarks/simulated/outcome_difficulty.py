@@ -49,9 +49,9 @@ ANALYSIS = Analysis(
     study,
     grid(n=[20, 50, 200], samples=[1, 8], slope=[0.0, 1.0]),
     "Right answers by a Rasch model with `slope` on difficulty and a normal deviation of 1 of each "
-    "item. 399 resamples and permutations.",
+    "item. The correlation has 399 resamples and permutations.",
     {
-        "": "A bootstrap of 20 items, of which a handful are wrong, is short by some per cent.",
+        "": "Of 20 items with one sample each a handful are wrong.",
     },
     studies=1000,
 )

@@ -148,5 +148,5 @@ def readout_tables(models=("a", "b")):
         "readout": readout.tabulate(graded),
         "readout_calibration": readout_calibration.tabulate(graded, **few),
         "readout_bins": readout_bins.tabulate(graded),
-        "readout_difficulty": readout_difficulty.tabulate(graded, **few),
+        "readout_difficulty": readout_difficulty.tabulate(graded),
     }

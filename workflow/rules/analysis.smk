@@ -160,8 +160,6 @@ use rule tabulate as bin_confidences with:
 use rule tabulate as correlate_entropy with:
     output:
         table=tabulated("readout_difficulty", "Readout", "entropy and difficulty", when=READOUT),
-    params:
-        options=resampling("confidence", "n_boot"),
 
 
 use rule tabulate as sum_ledger with:
@@ -299,5 +297,3 @@ use rule tabulate as correlate_rasch with:
         table("rasch"),
     output:
         table=tabulated("rasch_difficulty", "Prediction", "Rasch and human difficulty"),
-    params:
-        options=resampling("confidence", "n_boot"),

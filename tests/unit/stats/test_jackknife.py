@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from thinkscale.stats.core.jackknife import jackknife
+from thinkscale.stats.core.correlations import linear_correlation, rank_correlation
+from thinkscale.stats.core.jackknife import jackknife, jackknifed_correlation
 
 VALUES = np.array([2.0, 3.0, 5.0, 8.0, 7.0])
 
@@ -53,3 +54,34 @@ def test_what_cannot_be_had_says_why(clusters, statistic, said, recwarn):
     assert np.isnan([found.lower, found.upper, found.p]).all() and said in found.method
     assert np.isnan(found.estimate) == said.startswith("not estimated")
     assert not recwarn.list
+
+
+def test_of_many_normal_pairs_it_is_fisher_s_interval():
+    rng = np.random.default_rng(3)
+    x, y = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], 1500).T
+    found = jackknifed_correlation(range(1500), linear_correlation(x, y))
+    test = stats.pearsonr(x, y)
+    ends = tuple(test.confidence_interval(0.95))
+    assert (found.lower, found.upper) == pytest.approx(ends, abs=0.006)
+    assert found.estimate == pytest.approx(test.statistic) and "of Fisher's z" in found.method
+
+
+def test_few_items_that_go_together_closely_have_an_interval_within_one():
+    x = np.arange(10.0)
+    y = np.array([0, 1, 3, 2, 4, 5, 7, 6, 8, 9.0])
+    found = jackknifed_correlation(range(10), rank_correlation(x, y))
+    assert 0 < found.lower < found.estimate < found.upper < 1
+    assert (found.upper - found.estimate) < (found.estimate - found.lower)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        ([0.0, 1, 2, 3, 4], "no interval: of a perfect correlation"),
+        ([4.0, 4, 4, 4, 4], "not estimated: undefined"),
+        ([0.0, 1, 2, 3, 0], "no interval: undefined without some items"),
+    ],
+)
+def test_correlations_without_an_interval_say_why(y, said):
+    found = jackknifed_correlation(list("abcde"), rank_correlation(np.arange(5.0), np.array(y)))
+    assert np.isnan([found.lower, found.p]).all() and said in found.method

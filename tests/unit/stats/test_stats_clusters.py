@@ -17,7 +17,8 @@ from graded_frames import graded_frame, searches_frame, with_readouts
 from thinkscale import stats
 from thinkscale.stats import predicted_difficulty, rasch, registration
 from thinkscale.stats.core.correlations import effective_n, rank_correlation
-from thinkscale.stats.core.resampling import Draws, cluster_bootstrap, cluster_t
+from thinkscale.stats.core.jackknife import jackknife, jackknifed_correlation
+from thinkscale.stats.core.resampling import Draws, cluster_bootstrap
 
 SAID = ("estimate", "lower", "upper", "gain", "changed", "tokens", "null", "p")
 # Divergence resamples documents, power plans for items that are not there, and the cost of training
@@ -123,8 +124,9 @@ GIVEN = {  # what is tabulated of the study and its searches, where it is more t
     "consensus": {"ks": [1, 2]},
     "grader_agreement": BOOT,
     "readout_calibration": BOOT,
-    "readout_difficulty": BOOT,
     "scorer_quality": BOOT,
+    "prediction": BOOT,
+    "rasch_difficulty": {},
 }
 SEARCHES = ("strategies", "compute_matched", "compute_optimal")
 
@@ -139,7 +141,7 @@ def tabulated(name, graded, searches):
         return tabulate([written(graded)])
     if name in ("prediction", "rasch_difficulty"):
         table = of_items(name)
-        return tabulate(table if graded is study() else copied(table), **BOOT)
+        return tabulate(table if graded is study() else copied(table), **GIVEN[name])
     if name == "scorer_quality":
         return tabulate(*judged(graded), graded, **GIVEN[name])
     if name in SEARCHES:
@@ -163,12 +165,14 @@ def test_copies_within_clusters_change_no_interval_and_no_p(name):
 
 @pytest.mark.parametrize("name", ["registration", "outcome_difficulty", "model_comparison"])
 def test_copies_of_independent_items_in_clusters_of_their_own_are_no_evidence(name, monkeypatch):
-    # Of items alone p is that of a permutation, of clusters that of a jackknife.
+    # Of items alone intervals and p may come from resamples and permutations, of clusters from
+    # leaving one out.
     monkeypatch.setitem(BOTH, "n_permutations", 1000)
     alone = study().assign(cluster_id=None)
     together = copied(alone).assign(cluster_id=lambda f: f["item_id"].str.rstrip("~"))
     one, five = (tabulated(name, frame, None) for frame in (alone, together))
-    np.testing.assert_allclose(five["upper"] - five["lower"], one["upper"] - one["lower"])
+    wider = (five["upper"] - five["lower"]) / (one["upper"] - one["lower"])
+    assert wider.between(0.9, 1.8).all()  # five times as many would have .45
     np.testing.assert_allclose(five["p"], one["p"], atol=0.1)
 
 
@@ -210,8 +214,9 @@ def test_bootstrap_of_clusters_is_that_of_their_means():
     error = np.sqrt(np.sum((sizes * (values - centre)) ** 2)) / sizes.sum()
     assert found.estimate == pytest.approx(centre) and "of clusters" in found.method
     assert (found.upper - found.lower) / (2 * 1.96 * error) == pytest.approx(1, abs=0.12)
-    p, how = cluster_t(clusters, mean)
-    assert p == pytest.approx(2 * ss.t.sf(abs(centre) / error, 49), abs=0.03) and "t(49)" in how
+    left = jackknife(clusters, mean)
+    assert left.p == pytest.approx(2 * ss.t.sf(abs(centre) / error, 49), abs=0.03)
+    assert "t(49)" in left.p_method
 
 
 def test_p_over_clusters_of_different_sizes_holds_its_level():
@@ -220,6 +225,6 @@ def test_p_over_clusters_of_different_sizes_holds_its_level():
     for _ in range(400):
         clusters = np.repeat(np.arange(20), rng.choice([1, 2, 3, 5, 12], 20))
         x, y = (rng.normal(size=20)[clusters] + rng.normal(size=len(clusters)) for _ in range(2))
-        below += cluster_t(clusters, rank_correlation(x, y))[0] < 0.05
+        below += jackknifed_correlation(clusters, rank_correlation(x, y)).p < 0.05
         apart += ss.spearmanr(x, y).pvalue < 0.05
     assert below / 400 < 0.085 and apart / 400 > 0.1

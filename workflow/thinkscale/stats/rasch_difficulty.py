@@ -1,13 +1,11 @@
 """Human difficulty against the Rasch difficulty that the models' own answers give an item."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from thinkscale.stats.core.correlations import linear_correlation, rank_correlation
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.resampling import Draws, cluster_bootstrap
+from thinkscale.stats.core.jackknife import jackknifed_correlation
 
 COLUMNS = [
     *["measure", "n", "without_difficulty", "all_right", "all_wrong", "n_models", "persons"],
@@ -16,14 +14,13 @@ COLUMNS = [
 MEASURES = {"spearman": rank_correlation, "pearson": linear_correlation}
 
 
-def tabulate(rasch: pd.DataFrame, **options: Any) -> pd.DataFrame:
-    """Correlations of the table `rasch` with human difficulty; clusters of items are resampled.
+def tabulate(rasch: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Correlations of the table `rasch` with human difficulty.
 
     Items without a difficulty are left out and counted; those that all answered rightly or none
     did are in, and counted in `all_right` and `all_wrong`. `persons` are the most that any item
-    has. options: confidence, n_boot, seed, as of `core.resampling.Draws`.
+    has.
     """
-    draws = Draws(**options).named("rasch")
     used = rasch[rasch["difficulty"].notna()]
     row = {
         "n": len(used),
@@ -38,8 +35,9 @@ def tabulate(rasch: pd.DataFrame, **options: Any) -> pd.DataFrame:
         found = Estimate(method=f"not estimated: {impossible(used)}")
         if not impossible(used):
             columns = (used[column].to_numpy(float) for column in ("estimate", "difficulty"))
-            statistic = correlation(*columns)
-            found = cluster_bootstrap(used["cluster"], statistic, draws.named(measure))
+            found = jackknifed_correlation(
+                used["cluster"], correlation(*columns), confidence=confidence
+            )
         rows.append({"measure": measure, **row, **found.row(before=name)})
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -1,15 +1,13 @@
 """Is a model unsure where people find it hard: entropy over the options and human difficulty."""
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from thinkscale.stats.core import frame, readouts
 from thinkscale.stats.core.correlations import rank_correlation
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.resampling import Draws, cluster_bootstrap, cluster_t, holm_within
+from thinkscale.stats.core.jackknife import jackknifed_correlation
+from thinkscale.stats.core.resampling import holm_within
 
 READS = readouts.READS
 COLUMNS = [
@@ -18,14 +16,12 @@ COLUMNS = [
 ]
 
 
-def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
+def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Spearman's rho of entropy and difficulty across items, of every model and condition.
 
     Per item the mean entropy over its samples. Items without a difficulty are left out and counted
     in `without_difficulty`.
-    options: confidence, n_boot, seed, as of `core.resampling.Draws`.
     """
-    draws = Draws(**options)
     rows = []
     for row, read in readouts.cells(graded):
         columns = {"entropy": (readouts.ENTROPY, "mean"), "n": (readouts.ENTROPY, "size")}
@@ -36,8 +32,8 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
         notes = "; mean entropy over samples" + readouts.note(row)
         if unknown:
             notes += f"; {unknown} items without difficulty left out"
-        stream = draws.named("readout difficulty", row["model"], row["condition"])
-        found = correlate(used["entropy"], used["difficulty"], used["cluster"], stream)
+        facts = (used[column] for column in ("entropy", "difficulty", "cluster"))
+        found = correlate(*facts, confidence=confidence)
         sizes = {"n_items": len(used), "n_responses": int(used["n"].sum())}
         sizes["without_difficulty"] = unknown
         notes += "; p_holm Holm within the model"
@@ -46,12 +42,12 @@ def tabulate(graded: pd.DataFrame, **options: Any) -> pd.DataFrame:
 
 
 def correlate(
-    entropy: np.ndarray, difficulty: np.ndarray, clusters: np.ndarray, draws: Draws
+    entropy: np.ndarray, difficulty: np.ndarray, clusters: np.ndarray, *, confidence: float = 0.95
 ) -> Estimate:
     """Spearman's rho of two values of each item, shape (n,): its interval, and p that it is 0.
 
-    p is `cluster_t`'s also where items are independent, since one of so many permutations cannot be
-    small enough for Holm's correction over many conditions.
+    Both are the jackknife's also where items are independent, since p of so many permutations as
+    can be drawn is not small enough for Holm's correction over many conditions.
     """
     entropy, difficulty = np.asarray(entropy, float), np.asarray(difficulty, float)
     if len(entropy) < 3:
@@ -60,6 +56,5 @@ def correlate(
     for name, values in (("entropy", entropy), ("difficulty", difficulty)):
         if np.ptp(values) == 0:
             return Estimate(method=f"not estimated: {name} does not vary")
-    rho = rank_correlation(entropy, difficulty)
-    p, how = cluster_t(clusters, rho)
-    return replace(cluster_bootstrap(clusters, rho, draws), p=p, p_method=how)
+    correlation = rank_correlation(entropy, difficulty)
+    return jackknifed_correlation(clusters, correlation, confidence=confidence)

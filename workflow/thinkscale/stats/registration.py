@@ -18,7 +18,8 @@ from thinkscale.stats.core.correlations import (
     rank_correlation,
 )
 from thinkscale.stats.core.intervals import Estimate
-from thinkscale.stats.core.resampling import Draws, Statistic, across_items, permutation_of_pairs
+from thinkscale.stats.core.jackknife import Statistic
+from thinkscale.stats.core.resampling import Draws, correlation_over_items, permutation_of_pairs
 
 READS = [*frame.NEEDED, "meta_"]
 COLUMNS = [
@@ -169,7 +170,7 @@ def correlate(
         p, how = permutation_of_pairs(moved, shuffled, draws, values=held_at_once)
         return p, how + test
 
-    found = across_items(clusters, statistic, permuted, draws.named(measure))
+    found = correlation_over_items(clusters, statistic, permuted, draws.named(measure))
     return replace(found, method=f"{name}; {found.method}")
 
 

@@ -13,7 +13,12 @@ from scipy import stats
 
 from thinkscale.data.seeds import generator
 from thinkscale.stats.core.intervals import Estimate, clustered_mean, percent
-from thinkscale.stats.core.jackknife import BATCH_VALUES, Statistic, grouped, jackknife
+from thinkscale.stats.core.jackknife import (
+    BATCH_VALUES,
+    Statistic,
+    grouped,
+    jackknifed_correlation,
+)
 
 COUNTED_UP_TO = 50_000_000  # steps of counting what signs may sum to: 50 ms
 SHARES = 720_720  # what every whole number up to 16 divides
@@ -138,30 +143,22 @@ def cluster_bootstrap(
     return bootstrap(groups, of_drawn, draws, unit=unit, values=len(codes), **how)
 
 
-def cluster_t(clusters: Sequence[str], statistic: Statistic) -> tuple[float, str]:
-    """Two-sided p that a statistic of n items is 0, as of `jackknife`, and its name.
-
-    NaN where it cannot be had.
-    """
-    found = jackknife(clusters, statistic)
-    return found.p, found.p_method or f"undefined: {found.method}"
-
-
-def across_items(
+def correlation_over_items(
     clusters: Sequence[str],
-    statistic: Statistic,
+    correlation: Statistic,
     permuted: Callable[[Draws], tuple[float, str]],
     draws: Draws,
 ) -> Estimate:
-    """A statistic of how often each item was drawn: its interval, and p that it is 0.
+    """A correlation, of how often each item was drawn: its interval, and p that it is 0.
 
-    The interval is `cluster_bootstrap`'s. p is that of `permuted` where items are independent, else
-    `cluster_t`, since clusters of different sizes cannot change places.
+    Where items are independent they are a BCa bootstrap's and `permuted`'s. Clusters of different
+    sizes cannot change places, and bootstraps of few are short: of clusters both are
+    `jackknifed_correlation`'s.
     """
-    found = cluster_bootstrap(clusters, statistic, draws)
-    alone = grouped(clusters)[-1] == "items"
-    p, how = permuted(draws) if alone else cluster_t(clusters, statistic)
-    return replace(found, p=float(p), p_method=how)
+    if grouped(clusters)[-1] == "clusters":
+        return jackknifed_correlation(clusters, correlation, confidence=draws.confidence)
+    p, how = permuted(draws)
+    return replace(cluster_bootstrap(clusters, correlation, draws), p=float(p), p_method=how)
 
 
 def permutation_of_pairs(
