@@ -7,7 +7,7 @@ from scipy import stats
 
 from graded_frames import graded_frame
 from thinkscale.stats import registration
-from thinkscale.stats.core.concordance import concordance, known_longer
+from thinkscale.stats.core.concordance import concordance, known_lengths, known_longer
 
 
 def responses(tokens, cut, items=None, x=None):
@@ -29,11 +29,21 @@ def test_the_index_of_lifelines():
 def test_pairs_whose_order_is_known_by_hand():
     """Of a: 5 and 9 or more. Of b: 5 or more and 7. Of c: 9."""
     tokens, cut, items = [5, 9, 5, 7, 9], [0, 1, 1, 0, 0], list("aabbc")
-    found = known_longer(responses(tokens, cut, items))
+    found = known_longer(*known_lengths(responses(tokens, cut, items)))
+    np.fill_diagonal(found, 0)  # which are pairs of one item
     # a before b: 9+ over 7; b before a: 5+ and 7 over 5; a before c: 9+; c: 9 over 5, and over 7.
     assert found.tolist() == [[0, 1, 1], [2, 0, 0], [1, 1, 0]]
     shuffled = responses(tokens, cut, items).iloc[[4, 2, 0, 3, 1]]
-    assert known_longer(shuffled).tolist() == found.tolist()
+    again = known_longer(*known_lengths(shuffled))
+    np.fill_diagonal(again, 0)
+    assert again.tolist() == found.tolist()
+
+
+def test_in_parts_as_in_one(monkeypatch):
+    seen = cut_study(3)[1]
+    together = concordance(seen.assign(cluster=seen["item_id"].str[:2]), "x")
+    monkeypatch.setattr("thinkscale.stats.core.concordance.AT_ONCE", 100)
+    assert concordance(seen.assign(cluster=seen["item_id"].str[:2]), "x") == together
 
 
 def test_without_ties_and_cuts_it_is_kendalls_tau():

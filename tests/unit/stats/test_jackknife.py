@@ -85,3 +85,11 @@ def test_few_items_that_go_together_closely_have_an_interval_within_one():
 def test_correlations_without_an_interval_say_why(y, said):
     found = jackknifed_correlation(list("abcde"), rank_correlation(np.arange(5.0), np.array(y)))
     assert np.isnan([found.lower, found.p]).all() and said in found.method
+
+
+def test_many_items_are_left_out_in_groups():
+    values = np.random.default_rng(1).exponential(size=20_000)
+    found = jackknife(range(20_000), partial(mean, values=values))
+    width = 2 * 1.96 * values.std(ddof=1) / np.sqrt(20_000)
+    assert found.upper - found.lower == pytest.approx(width, rel=0.06)
+    assert "over 2000 groups of items" in found.method

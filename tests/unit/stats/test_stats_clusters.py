@@ -172,7 +172,7 @@ def test_copies_of_independent_items_in_clusters_of_their_own_are_no_evidence(na
     together = copied(alone).assign(cluster_id=lambda f: f["item_id"].str.rstrip("~"))
     one, five = (tabulated(name, frame, None) for frame in (alone, together))
     wider = (five["upper"] - five["lower"]) / (one["upper"] - one["lower"])
-    assert wider.between(0.9, 1.8).all()  # five times as many would have .45
+    assert wider.between(0.8, 1.8).all()  # five times as many would have .45
     np.testing.assert_allclose(five["p"], one["p"], atol=0.1)
 
 

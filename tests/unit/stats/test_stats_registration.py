@@ -234,3 +234,11 @@ def test_what_is_held_constant_is_chosen():
     assert "given tokens;" in other["method"].iloc[3] and other["estimate"].iloc[3] > 0.3
     with pytest.raises(ThinkscaleError, match="no column meta_steps"):
         registration.tabulate(graded, controls=["steps"], **OPTIONS)
+
+
+def test_kendall_of_many_items_is_that_of_the_matrix(monkeypatch):
+    x, y = np.random.default_rng(4).integers(0, 9, (2, 40)).astype(float)
+    times = np.random.default_rng(5).integers(0, 3, (6, 40)).astype(float)
+    by_matrix = registration.kendall_correlation(x, y)(times)
+    monkeypatch.setattr(registration, "KENDALL_BY_MATRIX_UP_TO", 10)
+    np.testing.assert_allclose(registration.kendall_correlation(x, y)(times), by_matrix, rtol=1e-6)

@@ -29,6 +29,7 @@ COLUMNS = [
 MEASURES = ("spearman", "pearson_log", "kendall", "partial_spearman")
 POWERED = ("spearman", "pearson_log")  # Fisher's z says what they detect
 KENDALL_PERMUTATIONS_UP_TO = 100  # items; beyond, the normal approximation serves
+KENDALL_BY_MATRIX_UP_TO = 4_096  # items
 CONCORDANCE_ABOVE = 0.05  # share of thoughts that were cut
 
 
@@ -188,19 +189,29 @@ def kendall_correlation(x: np.ndarray, y: np.ndarray) -> Statistic:
     """Kendall's tau-b of x and y (n,) as a function of how often each item was drawn (..., n).
 
     Concordance is a quadratic form in that, of a matrix of signs made once, which is what makes
-    thousands of resamples cheap. Its sums are whole numbers, which 32 bits hold up to 4,096 items.
+    thousands of resamples cheap. Its sums are whole numbers, which 32 bits hold up to 4,096 items;
+    of more the matrix would be too large.
     """
-    kind = np.float32 if len(x) <= 4096 else np.float64
-    signs = (_signs(x) * _signs(y)).astype(kind)
+    if len(x) > KENDALL_BY_MATRIX_UP_TO:
+        return _kendall_one_by_one(x, y)
+    signs = (_signs(x) * _signs(y)).astype(np.float32)
     apart = [_told_apart(side) for side in (x, y)]
 
     def statistic(times: np.ndarray) -> np.ndarray:
-        same = ((times.astype(kind) @ signs) * times).sum(axis=-1)
+        same = ((times.astype(np.float32) @ signs) * times).sum(axis=-1)
         pairs = [of(times) for of in apart]
         with np.errstate(invalid="ignore", divide="ignore"):
             return same / np.sqrt(pairs[0] * pairs[1])
 
     return statistic
+
+
+def _kendall_one_by_one(x: np.ndarray, y: np.ndarray) -> Statistic:
+    def tau(times: np.ndarray) -> float:
+        drawn = np.repeat(np.arange(len(x)), times.astype(int))
+        return stats.kendalltau(x[drawn], y[drawn]).statistic
+
+    return lambda times: np.apply_along_axis(tau, -1, times)
 
 
 def _told_apart(x: np.ndarray) -> Statistic:
@@ -217,8 +228,7 @@ def _told_apart(x: np.ndarray) -> Statistic:
 
 def _concordance_with(x: np.ndarray) -> Statistic:
     """Concordant less discordant pairs of x (n,) and y, as a function of y (..., n)."""
-    signs = _signs(x)
-    return lambda y: np.einsum("...ij,ij->...", _signs(y), signs)
+    return lambda y: np.einsum("...ij,ij->...", _signs(y), _signs(x))
 
 
 def _signs(x: np.ndarray) -> np.ndarray:

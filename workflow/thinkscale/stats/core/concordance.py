@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.jackknife import grouped, left_out
+
+AT_ONCE = 2_000_000  # pairs of items
 
 
 def concordance(
@@ -21,42 +22,53 @@ def concordance(
     responses: item_id, cluster, think_tokens, censored, and `predictor`, equal within items.
     """
     items = responses.groupby("item_id").agg(cluster=("cluster", "first"), x=(predictor, "first"))
-    longer = known_longer(responses)
-    higher = np.sign(np.subtract.outer(items["x"].to_numpy(float), items["x"].to_numpy(float)))
-    codes, _, unit = grouped(items["cluster"])
-    agreeing, known = (longer - longer.T) * higher, longer + longer.T
-    if unit == "clusters":
-        of_cluster = sparse.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
-        agreeing, known = (of_cluster @ pairs @ of_cluster.T for pairs in (agreeing, known))
+    codes, groups, unit = grouped(items["cluster"])
+    x, (longest, ends) = items["x"].to_numpy(float), known_lengths(responses)
+    # Agreeing and known pairs of each item, with all the others and with those of its cluster.
+    sums = np.zeros((2, 2, len(items)))
+    for some in np.array_split(np.arange(len(items)), 1 + len(items) ** 2 // AT_ONCE):
+        longer = known_longer(longest[some], ends)
+        shorter = known_longer(longest, ends[some]).T
+        own = (np.arange(len(some)), some)
+        longer[own] = shorter[own] = 0
+        agreeing = (longer - shorter) * np.sign(np.subtract.outer(x[some], x))
+        together = codes[some][:, None] == codes
+        for place, pairs in enumerate((agreeing, longer + shorter)):
+            sums[place, :, some] = np.transpose((pairs.sum(axis=1), (pairs * together).sum(axis=1)))
 
+    every, inside = (
+        np.array([np.bincount(codes, of, groups) for of in sums[:, kind]]) for kind in (0, 1)
+    )
+    total = every.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
-        d = agreeing.sum() / known.sum()
-        without = _without_each(agreeing) / _without_each(known)
+        d = float(np.divide(*total)[0])
+        without = np.divide(*(total - 2 * every + inside))
     return (1 + d) / 2, left_out(d, without, unit, confidence)
 
 
-def _without_each(pairs: np.ndarray) -> np.ndarray:
-    """What is left of the sum of `pairs` of clusters, symmetric (G, G), without each of them."""
-    return pairs.sum() - 2 * pairs.sum(axis=0) + pairs.diagonal()
+def known_lengths(responses: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """How long each thought at least is, and where it ended, items by samples, sorted by item_id.
 
-
-def known_longer(responses: pd.DataFrame) -> np.ndarray:
-    """In how many pairs of thoughts that of the row's item is known to be longer, shape (n, n).
-
-    Columns are items too, both sorted by id. What was cut at a length is longer than what ended
-    there. Pairs within an item are not counted.
+    What was cut at a length is longer than what ended there, and ended nowhere.
     """
     codes, found = pd.factorize(responses["item_id"], sort=True)
     place = responses.groupby("item_id").cumcount().to_numpy()
     cut = responses["censored"].to_numpy(bool)
     # Twice the length, and one more where it was cut: whole numbers in the order of what is known.
     shape = len(found), place.max(initial=-1) + 1
-    longer, ends = np.full(shape, -1.0), np.full(shape, np.inf)
-    longer[codes, place] = 2 * responses["think_tokens"].to_numpy(float) + cut
-    ends[codes, place] = np.where(cut, np.inf, longer[codes, place])
-    pairs = np.zeros((len(found), len(found)), np.int32)
-    for one in longer.T:
+    longest, ends = np.full(shape, -1.0), np.full(shape, np.inf)
+    longest[codes, place] = 2 * responses["think_tokens"].to_numpy(float) + cut
+    ends[codes, place] = np.where(cut, np.inf, longest[codes, place])
+    return longest, ends
+
+
+def known_longer(longest: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """In how many pairs of thoughts that of a row's item is known to be longer.
+
+    Of what `known_lengths` has of a items and of b: shape (a, b).
+    """
+    pairs = np.zeros((len(longest), len(ends)), np.int32)
+    for one in longest.T:
         for end in ends.T:
             pairs += one[:, None] > end
-    np.fill_diagonal(pairs, 0)
     return pairs

@@ -15,6 +15,7 @@ from thinkscale.data.seeds import generator
 from thinkscale.stats.core.intervals import Estimate, clustered_mean, percent
 from thinkscale.stats.core.jackknife import (
     BATCH_VALUES,
+    MOST_LEFT_OUT,
     Statistic,
     grouped,
     jackknifed_correlation,
@@ -153,12 +154,18 @@ def correlation_over_items(
 
     Where items are independent they are a BCa bootstrap's and `permuted`'s. Clusters of different
     sizes cannot change places, and bootstraps of few are short: of clusters both are
-    `jackknifed_correlation`'s.
+    `jackknifed_correlation`'s, and so is the interval of more than `MOST_LEFT_OUT` items, each of
+    which BCa would leave out.
     """
-    if grouped(clusters)[-1] == "clusters":
+    _, groups, unit = grouped(clusters)
+    if unit == "clusters":
         return jackknifed_correlation(clusters, correlation, confidence=draws.confidence)
+    if groups > MOST_LEFT_OUT:
+        found = jackknifed_correlation(clusters, correlation, confidence=draws.confidence)
+    else:
+        found = cluster_bootstrap(clusters, correlation, draws)
     p, how = permuted(draws)
-    return replace(cluster_bootstrap(clusters, correlation, draws), p=float(p), p_method=how)
+    return replace(found, p=float(p), p_method=how)
 
 
 def permutation_of_pairs(
