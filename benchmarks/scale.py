@@ -80,6 +80,7 @@ def snakemake(directory: Path, study: dict, *arguments: str) -> str:
 
 def measured(directory: Path, items: int, cores: int, until: list[str]) -> list[dict]:
     """Memory and seconds of every rule, the largest memory first."""
+    directory.mkdir(parents=True, exist_ok=True)
     if not (directory / "bank.csv").exists():
         bank(items, directory).to_csv(directory / "bank.csv", index=False)
     columns = {"stem": "stem", "option_columns": list("abcde"), "key": "key", "difficulty": "hard"}
