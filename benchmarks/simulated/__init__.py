@@ -51,6 +51,7 @@ COVERED = {
     "compute_optimal": "as compute_matched: what the other half chose is as if fixed before",
     "frontier": "accuracy and its tokens, accuracy; of votes, consensus. Shares of resamples "
     "describe, and test nothing",
+    "waits_against_votes": "paired differences of shares of items: mcnemar",
     "generated": "shares of traces, clustered: accuracy",
     "language_mixing": "means of shares, clustered: accuracy",
     "overlap_summary": "shares of items and the mean of shares: accuracy",

@@ -112,6 +112,17 @@ use rule tabulate as find_frontier with:
         code=code("data", "stats/core", "stats/consensus", "stats/frontier"),
 
 
+use rule tabulate as set_waits_against_votes with:
+    output:
+        table=tabulated("waits_against_votes", "Compute", "waits and votes", when=WAITING),
+    params:
+        options=resampling("confidence", "n_permutations") | {"ks": STUDY.analyses.consensus_k},
+        code=code(
+            *("data", "stats/core", "stats/consensus", "stats/frontier"),
+            "stats/waits_against_votes",
+        ),
+
+
 use rule tabulate as plan_sizes with:
     output:
         table=tabulated("power", "Power", "effects that are detected"),

@@ -119,6 +119,8 @@ FORCED = (
     or LOGGED
     or any(getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think"))
 )
+# Whether waits are forced anywhere; logs may have done so.
+WAITING = STUDY.conditions.waits or LOGGED or any(one.waits for one in STUDY.conditions.combine)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 TRAINED = [model for model in THINKING if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]

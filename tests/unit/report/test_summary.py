@@ -139,35 +139,22 @@ def test_points_and_tokens_of_the_first_wait_and_the_most():
     assert "2 waits" not in text and "50.0" not in text
 
 
-def test_votes_stand_beside_waits_of_like_cost():
-    point = {"model": "m", "n_items": 60, "condition": None, "k": 1}
-    points = [
-        point | {"condition": "waits=1", "alone": 90.0, "estimate": 0.8},
-        *(point | {"k": k, "alone": 30.0 * k, "estimate": k / 20} for k in (2, 4, 8)),
-    ]
-    points = [row | {"lower": 0.1, "upper": 0.9} for row in points]
-    text = answer("votes", frontier=points, accuracy=[NATURAL, WAITED])
-    assert "80.0% [10.0 to 90.0] with 1 wait for 90 tokens an answer, 10.0%" in text
-    assert "plurality of 2 samples for 60" in text and "plurality of 4 samples for 120" in text
-    assert "of 8 samples" not in text
-    said = "Going by whether intervals meet, waits were not clearly better or worse than votes of"
-    assert text.startswith(f"{said} like cost (accuracy: `m` ")
-    assert not answer("votes", frontier=points[1:], accuracy=[NATURAL, WAITED])
-
-
-def test_waits_and_votes_are_told_apart_by_intervals_that_do_not_meet():
-    point = {"model": "m", "n_items": 60, "condition": None, "estimate": 0.5}
-    waited = point | {"condition": "waits=1", "k": 1, "alone": 90, "lower": 0.4, "upper": 0.6}
-    cheap, dear = (point | {"k": k, "alone": k * 30} for k in (2, 4))
-    low, high, like = ({"lower": at, "upper": at + 0.1} for at in (0.2, 0.7, 0.45))
-    for votes, said in (
-        ((cheap | like, dear | low), "right more often than votes that cost no less"),
-        ((cheap | high, dear | high), "right less often than votes that cost no more"),
-        # That waits beat what is cheaper, or are beaten by what is dearer, says nothing.
-        ((cheap | low, dear | high), "not clearly better or worse"),
-    ):
-        text = answer("votes", frontier=[waited, *votes], accuracy=[NATURAL, WAITED])
-        assert f"waits were {said}" in text, text
+def test_waits_are_set_against_votes_of_the_same_cost():
+    row = {"model": "m", "n_items": 60, "condition": "waits=1", "waits": 1, "max_think": None}
+    row |= {"min_think": None, "continuation": "Wait", "tokens": 90.0, "votes": "1 to 4"}
+    row |= {"votes_tokens": 90.0, "estimate": 0.1, "lower": 0.04, "upper": 0.16, "p_holm": 0.01}
+    most = row | {"condition": "waits=4", "waits": 4, "tokens": 400.0, "votes": "8"}
+    most |= {"votes_tokens": 240.0, "estimate": -0.1, "lower": -0.16, "upper": -0.04}
+    text = answer("votes", waits_against_votes=[row])
+    assert text == (
+        "Of equal cost, waits were right more often than votes (`m` +10.0 points [4.0 to 16.0] "
+        "with 1 wait for 90 tokens an answer; n = 60 items)."
+    )
+    text = answer("votes", waits_against_votes=[row, most])
+    assert "waits were right less often than votes" in text and "1 wait" not in text
+    assert "with 4 waits for 400 tokens an answer, votes of 8 for 240;" in text
+    open_ = row | {"p_holm": 0.2}
+    assert "not clearly right more or less often" in answer("votes", waits_against_votes=[open_])
 
 
 def test_of_several_texts_put_in_the_one_told_of_is_named():

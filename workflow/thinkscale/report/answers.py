@@ -17,7 +17,6 @@ from thinkscale.report.words import (
     claim,
     code,
     count,
-    counted,
     directions,
     estimate,
     named,
@@ -137,47 +136,26 @@ def _waited(tables: Tables, name: str) -> pd.DataFrame:
 
 
 def votes(tables: Tables, alpha: float) -> str:
-    """Of each model its most waits, and the votes next to them in sampled tokens.
-
-    Intervals that do not meet tell them apart: cautious, since both are of the same items.
-    """
-    points_, longest = rows(tables, "frontier"), _waited(tables, "accuracy")
-    if points_.empty or longest.empty:
+    found = _waited(tables, "waits_against_votes")
+    if found.empty:
         return ""
-    longest = longest.loc[longest.groupby("model", sort=False)["waits"].idxmax()]
-    cons = points_[points_["k"] > 1]
-    waited = points_.merge(longest[["model", "condition", "waits"]], on=["model", "condition"])
-    waited = waited[waited["model"].isin(cons["model"])]
-    if waited.empty:
-        return ""
-
-    def beside(row: Any) -> pd.DataFrame:
-        own = cons[cons["model"] == row.model].sort_values("alone")
-        dearer = own["alone"] > row.alone
-        return pd.concat([own[~dearer].tail(1), own[dearer].head(1)])
-
-    def sign(row: Any) -> int:
-        votes = beside(row)
-        above = (row.lower > votes["upper"]) & (votes["alone"] >= row.alone)
-        below = (row.upper < votes["lower"]) & (votes["alone"] <= row.alone)
-        return int(above.any()) - int(below.any())
+    most = found.loc[found.groupby("model", sort=False)["waits"].idxmax()]
 
     def said(row: Any) -> str:
-        voted = " and ".join(
-            f"{share(vote)} by the plurality of {count(vote.k)} samples for {count(vote.alone)}"
-            for vote in beside(row).itertuples()
-        )
         put_in = "1 wait" if row.waits == 1 else f"{count(row.waits)} waits"
-        return f"{share(row)} with {put_in} for {count(row.alone)} tokens an answer, {voted}"
+        cost = f"{count(row.tokens)} tokens an answer"
+        if row.votes_tokens < row.tokens:
+            cost += f", votes of {row.votes} for {count(row.votes_tokens)}"
+        return f"{points(row)} with {put_in} for {cost}"
 
-    how = counted(
-        [sign(row) for row in waited.itertuples()],
-        "right more often than votes that cost no less",
-        "right less often than votes that cost no more",
-        "not clearly better or worse than votes of like cost",
+    how = directions(
+        most,
+        alpha,
+        "right more often than votes",
+        "right less often than votes",
+        "not clearly right more or less often than votes",
     )
-    found = f"accuracy: {per_model(waited, said)}; n = {_items(waited)}"
-    return f"Going by whether intervals meet, waits were {how} ({found})."
+    return f"Of equal cost, waits were {how} ({per_model(most, said)}; n = {_items(most)})."
 
 
 def within(tables: Tables, alpha: float) -> str:

@@ -76,28 +76,37 @@ def _points(
             clusters[there],
             both[there, place],
         )
+    for k, items in votes(one.model, natural, [k for k in ks if k > 2], seed):
+        found = {"point": f"cons@{k}", "condition": "natural", "k": k, "n_items": len(items)}
+        yield found, items["cluster"].to_numpy(), items[["correct", *COSTS]].to_numpy(float)
+
+
+def votes(
+    model: str, natural: pd.DataFrame, ks: Sequence[int], seed: int
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Each k with the items that have as many natural samples, by item_id, the smallest k first.
+
+    `correct` is the chance that the plurality of k is right, a tie counting in part; then what k
+    samples cost, NaN where the item did not fit, and the `cluster`.
+    """
     costs = natural[COSTS].where(natural["fits"])
-    items = (
-        natural.assign(**costs)
-        .groupby("item_id")
-        .agg(dict.fromkeys(COSTS, "mean") | {"cluster": "first"})
-    )
-    sizes = natural.groupby("item_id").size().to_numpy()
+    by_item = natural.assign(**costs).groupby("item_id")
+    items = by_item.agg(dict.fromkeys(COSTS, "mean") | {"cluster": "first"})
+    sizes = by_item.size().to_numpy()
     ends = sizes.cumsum()[:-1]  # responses are in the order of their items
     voted = ballots(natural)[["ballot", "correct"]]
-    votes = list(zip(*(np.split(voted[name].to_numpy(), ends) for name in voted), strict=True))
-    for k in sorted(k for k in set(ks) if k > 2):
+    every = list(zip(*(np.split(voted[name].to_numpy(), ends) for name in voted), strict=True))
+    for k in sorted(set(ks)):
         used = sizes >= k
         if not used.any():
             continue
         members = {
-            n: subsets(n, k, n_draws=VOTE_DRAWS, rng=generator(seed, one.model, f"{n} {k}"))
+            n: subsets(n, k, n_draws=VOTE_DRAWS, rng=generator(seed, model, f"{n} {k}"))
             for n in set(sizes[used].tolist())
         }
-        share = [cons_at_k(*vote, members[len(vote[0])]) for vote in votes if len(vote[0]) >= k]
-        part = np.column_stack([share, k * items.loc[used, COSTS].to_numpy(float)])
-        found = {"point": f"cons@{k}", "condition": "natural", "k": k, "n_items": int(used.sum())}
-        yield found, items.loc[used, "cluster"].to_numpy(), part
+        share = [cons_at_k(*vote, members[len(vote[0])]) for vote in every if len(vote[0]) >= k]
+        paid = items.loc[used, COSTS].astype(float) * k
+        yield k, paid.assign(correct=share, cluster=items.loc[used, "cluster"])
 
 
 def _with_frontiers(
