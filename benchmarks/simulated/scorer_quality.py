@@ -53,8 +53,7 @@ ANALYSIS = Analysis(
     study,
     grid(items=[20, 50, 200], quality=[0.0, 1.5]),
     f"{CANDIDATES} candidates an item, half of them right (`icc` .3); scores are normal, higher by "
-    "`quality` for right ones and by up to a half for easy items. 199 resamples.",
-    {"auc": "A bootstrap of 20 items, and of 199 resamples."},
+    "`quality` for right ones and by up to a half for easy items.",
     studies=500,
     code=("stats/selection",),
 )

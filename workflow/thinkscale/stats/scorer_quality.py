@@ -3,7 +3,6 @@ can be believed as probabilities."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from math import ceil
 from typing import Any
 
@@ -13,7 +12,8 @@ import pandas as pd
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.calibration import calibration_error, equal_mass
 from thinkscale.stats.core.intervals import Estimate, clustered_share
-from thinkscale.stats.core.resampling import Draws, cluster_bootstrap
+from thinkscale.stats.core.jackknife import jackknifed_correlation
+from thinkscale.stats.core.resampling import Draws
 from thinkscale.stats.selection import AGGREGATED
 
 PARTS = 5  # of a thought, at whose ends it is looked at
@@ -89,7 +89,7 @@ def measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict]
     """Of each measure its estimate and the columns that only it has."""
     score, right = own["score"].to_numpy(float), own["correct"].to_numpy(bool)
     found = {
-        "auc": (_over_all(score, right, own["cluster"], draws), {"guessing": 0.5}),
+        "auc": (_over_all(score, right, own["cluster"], draws.confidence), {"guessing": 0.5}),
         "auc_within": (_within(own, draws.confidence), {"guessing": 0.5}),
     }
     if len(own) == 0 or score.min() < 0 or score.max() > 1:
@@ -105,10 +105,17 @@ def measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict]
     }
 
 
-def _over_all(score: np.ndarray, right: np.ndarray, clusters: pd.Series, draws: Draws) -> Estimate:
+def _over_all(
+    score: np.ndarray, right: np.ndarray, clusters: pd.Series, confidence: float
+) -> Estimate:
+    """The area, whose interval is that of 2 auc - 1, the rank-biserial correlation."""
     if not 0 < right.sum() < len(right):
         return Estimate(method="not estimated: all candidates right, or all wrong, or none")
-    return cluster_bootstrap(clusters, partial(auc, score, right), draws)
+    found = jackknifed_correlation(
+        clusters, lambda times: 2 * auc(score, right, times) - 1, confidence=confidence
+    )
+    areas = {name: (1 + value) / 2 for name, value in found.bounds().items()}
+    return replace(found, **areas, p=np.nan, p_method="", method=f"{found.method} of 2 auc - 1")
 
 
 def _within(own: pd.DataFrame, confidence: float) -> Estimate:
@@ -126,8 +133,8 @@ def _within(own: pd.DataFrame, confidence: float) -> Estimate:
 def auc(score: np.ndarray, right: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
     """Area under the ROC curve with weights, for many sets of weights at once.
 
-    What scikit-learn's `roc_auc_score` gives with `sample_weight`, whose some 1,000 calls an
-    interval takes would be most of a study's analysis. NaN where one kind has no weight.
+    What scikit-learn's `roc_auc_score` gives with `sample_weight`; a call of that for each cluster
+    left out would be most of a study's analysis. NaN where one kind has no weight.
 
     Parameters
     ----------
