@@ -171,6 +171,14 @@ def test_bootstrap_of_a_mean_is_near_the_t_interval_and_fixed_by_its_generator()
     assert run() == run()
 
 
+def test_bootstrap_of_many_leaves_none_out():
+    x = np.random.default_rng(2).exponential(size=2_500)
+    mean = lambda i: x[i].mean(axis=-1)  # noqa: E731
+    found = bootstrap(2_500, mean, Draws(n_boot=1000, seed=3))
+    assert "percentile bootstrap of items (1000 resamples)" in found.method and np.isnan(found.p)
+    assert found.upper - found.lower == pytest.approx(2 * 1.96 * x.std() / 50, rel=0.1)
+
+
 def test_bootstrap_without_variation_has_no_interval():
     found = bootstrap(9, lambda i: np.ones(i.shape[:-1]), Draws(n_boot=50))
     assert found.estimate == 1 and np.isnan(found.lower) and "no variation" in found.method

@@ -70,14 +70,16 @@ def bootstrap(
     Units are what is independent, and `unit` is their name: items, or the clusters that a study has
     of them (`cluster_bootstrap`). `values`: how many numbers `statistic` holds for a resample, if
     not n. Resamples on which it is undefined leave BCa undefined; then the percentile interval over
-    the others is given if they are at least nine in ten, else NaN with the reason. Where
-    `percentile` is asked for there is also p that the statistic is 0, which is small where the
-    interval excludes 0.
+    the others is given if they are at least nine in ten, else NaN with the reason. It is also that
+    of more than `MOST_LEFT_OUT` units, each of which BCa would leave out to correct next to
+    nothing. Where `percentile` is asked for there is also p that the statistic is 0, which is small
+    where the interval excludes 0.
     """
     units = np.arange(n)
     estimate = float(statistic(units[None])[0])
     if not np.isfinite(estimate):
         return Estimate(method="not estimated: undefined on these data")
+    tried = method if n <= MOST_LEFT_OUT else "percentile"
     if draws.n_boot < 1 or n < 2:
         reason = "no resamples asked for" if n > 1 else f"of one {unit.removesuffix('s')}"
         return Estimate(estimate, method=f"no interval: {reason}")
@@ -88,7 +90,7 @@ def bootstrap(
             lambda index, axis=-1: statistic(index),
             n_resamples=draws.n_boot,
             confidence_level=draws.confidence,
-            method=method,
+            method=tried,
             **_vectorized(values or n, draws),
         )
     resampled = result.bootstrap_distribution
@@ -99,9 +101,9 @@ def bootstrap(
     if np.ptp(usable) <= 1e-12 * max(1.0, abs(estimate)):
         return Estimate(estimate, method="no interval: no variation over resamples")
     bounds, how = result.confidence_interval, f"BCa bootstrap of {unit} ({draws.n_boot} resamples)"
-    if method == "percentile" or not np.isfinite(bounds).all():
+    if tried == "percentile" or not np.isfinite(bounds).all():
         bounds = np.quantile(usable, [(1 - draws.confidence) / 2, (1 + draws.confidence) / 2])
-        why = "" if method == "percentile" else "; BCa undefined"
+        why = "; BCa undefined" if tried == "BCa" else ""
         how = f"percentile bootstrap of {unit} ({usable.size} resamples{why})"
     found = Estimate(estimate, *map(float, bounds), f"{percent(draws.confidence)} interval {how}")
     if method == "BCa":
@@ -154,18 +156,12 @@ def correlation_over_items(
 
     Where items are independent they are a BCa bootstrap's and `permuted`'s. Clusters of different
     sizes cannot change places, and bootstraps of few are short: of clusters both are
-    `jackknifed_correlation`'s, and so is the interval of more than `MOST_LEFT_OUT` items, each of
-    which BCa would leave out.
+    `jackknifed_correlation`'s.
     """
-    _, groups, unit = grouped(clusters)
-    if unit == "clusters":
+    if grouped(clusters)[-1] == "clusters":
         return jackknifed_correlation(clusters, correlation, confidence=draws.confidence)
-    if groups > MOST_LEFT_OUT:
-        found = jackknifed_correlation(clusters, correlation, confidence=draws.confidence)
-    else:
-        found = cluster_bootstrap(clusters, correlation, draws)
     p, how = permuted(draws)
-    return replace(found, p=float(p), p_method=how)
+    return replace(cluster_bootstrap(clusters, correlation, draws), p=float(p), p_method=how)
 
 
 def permutation_of_pairs(
