@@ -6,6 +6,7 @@ import pandas as pd
 from thinkscale.stats.core.intervals import Estimate
 from thinkscale.stats.core.jackknife import grouped, left_out
 
+NEVER = np.iinfo(np.int64).max
 AT_ONCE = 2_000_000  # pairs of items
 
 
@@ -23,7 +24,8 @@ def concordance(
     """
     items = responses.groupby("item_id").agg(cluster=("cluster", "first"), x=(predictor, "first"))
     codes, groups, unit = grouped(items["cluster"])
-    x, (longest, ends) = items["x"].to_numpy(float), known_lengths(responses)
+    place = items["x"].rank(method="dense").to_numpy(np.int32)
+    longest, ends = known_lengths(responses)
     # Agreeing and known pairs of each item, with all the others and with those of its cluster.
     sums = np.zeros((2, 2, len(items)))
     for some in np.array_split(np.arange(len(items)), 1 + len(items) ** 2 // AT_ONCE):
@@ -31,10 +33,12 @@ def concordance(
         shorter = known_longer(longest, ends[some]).T
         own = (np.arange(len(some)), some)
         longer[own] = shorter[own] = 0
-        agreeing = (longer - shorter) * np.sign(np.subtract.outer(x[some], x))
-        together = codes[some][:, None] == codes
-        for place, pairs in enumerate((agreeing, longer + shorter)):
-            sums[place, :, some] = np.transpose((pairs.sum(axis=1), (pairs * together).sum(axis=1)))
+        higher = np.sign(place[some][:, None] - place)
+        together = codes[some][:, None] == codes if unit == "clusters" else None
+        for kind, pairs in enumerate(((longer - shorter) * higher, longer + shorter)):
+            sums[kind, 0, some] = pairs.sum(axis=1)
+            if together is not None:
+                sums[kind, 1, some] = (pairs * together).sum(axis=1)
 
     every, inside = (
         np.array([np.bincount(codes, of, groups) for of in sums[:, kind]]) for kind in (0, 1)
@@ -56,9 +60,9 @@ def known_lengths(responses: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     cut = responses["censored"].to_numpy(bool)
     # Twice the length, and one more where it was cut: whole numbers in the order of what is known.
     shape = len(found), place.max(initial=-1) + 1
-    longest, ends = np.full(shape, -1.0), np.full(shape, np.inf)
-    longest[codes, place] = 2 * responses["think_tokens"].to_numpy(float) + cut
-    ends[codes, place] = np.where(cut, np.inf, longest[codes, place])
+    longest, ends = np.full(shape, -1), np.full(shape, NEVER)
+    longest[codes, place] = 2 * responses["think_tokens"].to_numpy(int) + cut
+    ends[codes, place] = np.where(cut, NEVER, longest[codes, place])
     return longest, ends
 
 
