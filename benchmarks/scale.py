@@ -95,7 +95,7 @@ def measured(directory: Path, items: int, cores: int, until: list[str]) -> list[
     for shard in range(shards):
         if not (results / "inference" / MODEL / f"{shard}.usage.json").exists():
             write_shard(known.iloc[shard::shards], shard, results / "inference" / MODEL)
-    rest = ["--cores", str(cores), "--rerun-triggers", "mtime", "--keep-going", "--rerun-incomplete"]
+    rest = ["--cores", str(cores), "--keep-going", "--rerun-incomplete", "--rerun-triggers=mtime"]
     snakemake(directory, study, *rest, *(["--until", *until] if until else []))
     return taken(results / "benchmarks")
 
