@@ -55,7 +55,7 @@ ANALYSIS = Analysis(
     {
         "think_tokens": "The mean of a skewed law, whose rare long thoughts a small study has not "
         "seen. With logarithms as wild as t(2) a mean says little whatever its interval.",
-        "": "A bootstrap of 20 items is short by some per cent.",
+        "": "A bootstrap of 20 items, and of 50 where values are tied, is short by some per cent.",
     },
     studies=1000,
 )

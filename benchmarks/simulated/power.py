@@ -39,6 +39,9 @@ ANALYSIS = Analysis(
     grid(items=[20, 50, 200], samples=[1, 8]),
     "As mcnemar, with gains of .2 and losses of .1: the smallest difference of accuracies that as "
     "large a study detects, by the true variance of an item's difference.",
-    {"": "With one answer an item a variance is that of a few flips: in 20 items there may be 2."},
+    {
+        "": "A variance of a few flips: of 20 items with one answer each there may be 2, and with "
+        "eight a few items decide it."
+    },
     studies=2000,
 )

@@ -42,6 +42,10 @@ STATISTICS = {
     "consensus": "pass@k is the unbiased estimate over all subsets of k samples "
     "[@chen2021evaluating], cons@k the share for which the plurality of k was right "
     "[@wang2022self].",
+    "waits_against_votes": "Waits were set against the plurality of natural samples that cost as "
+    "many sampled tokens, interpolated between numbers of samples in the logarithm of cost, item "
+    "by item; p is of flipping the signs of items' differences, Holm's over the conditions of a "
+    "model [@holm1979simple].",
     "model_comparison": "Models were compared on the items they share, p corrected by Holm's "
     "method over the table [@holm1979simple].",
     "reliability": "The reliability of token counts is the one-way intraclass correlation of their "
