@@ -59,7 +59,7 @@ def settings(directory: Path, **changes) -> dict:
         "seed": 1,
         "results": str(directory / "results"),
         "models": [{"name": MODEL, "path": "resources/calibration/reasoner"}],
-        "inference": {"device": "cpu", "temperature": 1.0, "threads": 1},
+        "inference": {"device": "cpu", "temperature": 1.0, "threads": 1, "readout": "options"},
         "conditions": {"max_think": maxima, "min_think": minima, "waits": waits},
         "grading": {"graders": ["choice", "article"]},
         # More take time, which `analysis.py` measures, and no more memory: they are drawn in turn.
@@ -132,6 +132,9 @@ def write_shard(items: pd.DataFrame, shard: int, directory: Path) -> None:
     )
     responses = responses[contracts.SCHEMAS["responses"].names]
     contracts.write(responses, directory / f"{shard}.responses.parquet", "responses")
+    contracts.write(
+        readouts(responses, right, keys, shard), directory / f"{shard}.readouts.parquet", "readouts"
+    )
     natural = graded[graded["condition"] == "natural"]
     chains = pd.DataFrame(
         {
@@ -149,6 +152,20 @@ def write_shard(items: pd.DataFrame, shard: int, directory: Path) -> None:
     usage = f'{{"model": "{MODEL}", "parameters": 574976, "chains": {len(items)}, '
     usage += '"peak_memory_bytes": 1000000}\n'
     (directory / f"{shard}.usage.json").write_text(usage)
+
+
+def readouts(
+    responses: pd.DataFrame, right: np.ndarray, keys: np.ndarray, seed: int
+) -> pd.DataFrame:
+    """Log-probabilities of five labels a response; of the key more where it was right."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(len(responses), len(LETTERS)))
+    logits[np.arange(len(keys)), [LETTERS.index(key) for key in keys]] += 2.0 * right
+    logprobs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)) + np.log(0.95)
+    keyed = responses[["model", "item_id", "sample", "condition"]]
+    told = keyed.loc[keyed.index.repeat(len(LETTERS))].reset_index(drop=True)
+    labels = np.tile(list(LETTERS), len(responses))
+    return told.assign(label=labels, logprob=logprobs.ravel(), mass=0.95)
 
 
 def taken(benchmarks: Path) -> list[dict]:
