@@ -119,8 +119,11 @@ FORCED = (
     or LOGGED
     or any(getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think"))
 )
-# Whether waits are forced anywhere; logs may have done so.
-WAITING = STUDY.conditions.waits or LOGGED or any(one.waits for one in STUDY.conditions.combine)
+# Whether waits are forced anywhere, and samples enough to vote; logs may have both.
+WAITING = LOGGED or (
+    (STUDY.conditions.waits or any(one.waits for one in STUDY.conditions.combine))
+    and any(2 < k <= one.inference.samples for one in RUN for k in STUDY.analyses.consensus_k)
+)
 DERIVED = [model.name for model in STUDY.models if model.derive is not None]
 TRAINED = [model for model in THINKING if model.derive is not None]
 REWARDED = [model.name for model in STUDY.models if not model.thinks]
