@@ -152,6 +152,7 @@ def test_waits_are_set_against_votes_of_the_same_cost():
     )
     text = answer("votes", waits_against_votes=[row, most])
     assert "waits were right less often than votes" in text and "1 wait" not in text
+    assert text.startswith("Of equal cost, or of the largest vote where that costs less, waits")
     assert "with 4 waits for 400 tokens an answer, votes of 8 for 240;" in text
     open_ = row | {"p_holm": 0.2}
     assert "not clearly right more or less often" in answer("votes", waits_against_votes=[open_])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from graded_frames import graded_frame, unfit
+from thinkscale.errors import ThinkscaleError
 from thinkscale.stats import consensus, waits_against_votes
 
 
@@ -57,3 +58,8 @@ def test_where_three_cannot_vote_or_nothing_waited_there_is_no_row():
     assert waits_against_votes.tabulate(study(40.0), ks=(1, 2)).empty
     graded = study(40.0)
     assert waits_against_votes.tabulate(graded[graded["condition"] == "natural"]).empty
+
+
+def test_costs_that_are_not_there_are_named():
+    with pytest.raises(ThinkscaleError, match="no column alone_tokens"):
+        waits_against_votes.tabulate(study(40.0).drop(columns="alone_tokens"))

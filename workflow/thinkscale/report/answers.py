@@ -155,7 +155,9 @@ def votes(tables: Tables, alpha: float) -> str:
         "right less often than votes",
         "not clearly right more or less often than votes",
     )
-    return f"Of equal cost, waits were {how} ({per_model(most, said)}; n = {_items(most)})."
+    cheaper = (most["votes_tokens"] < most["tokens"]).any()
+    cost = "Of equal cost" + (", or of the largest vote where that costs less" if cheaper else "")
+    return f"{cost}, waits were {how} ({per_model(most, said)}; n = {_items(most)})."
 
 
 def within(tables: Tables, alpha: float) -> str:

@@ -28,9 +28,9 @@ STATISTICS = {
     "registration": "Thinking tokens, averaged over the samples of an item, were correlated with "
     "what people found hard by Spearman's ρ [@spearman1904proof], alone and with properties of the "
     "question held equal; intervals are bias-corrected and accelerated bootstraps of items "
-    "[@efron1987better], p comes from permutations, of residuals in the partial correlations "
-    "[@freedman1983nonstochastic]; where items come in clusters both are the jackknife's over "
-    "clusters, of Fisher's z [@efron1981jackknife].",
+    "[@efron1987better], of percentiles beyond 2,000 items, p comes from permutations, of "
+    "residuals in the partial correlations [@freedman1983nonstochastic]; where items come in "
+    "clusters both are the jackknife's over clusters, of Fisher's z [@efron1981jackknife].",
     "mcnemar": "Conditions were compared with natural thinking pair by pair, by item and sample: "
     "exactly where an item has one sample [@mcnemar1947note], else by flipping the signs of items' "
     "differences; p is Holm's over the conditions of a model [@holm1979simple].",

@@ -37,6 +37,7 @@ def tabulate(
     """
     draws = Draws(confidence, n_permutations=n_permutations, seed=seed).named("waits, votes")
     rows = []
+    frame.require(graded, READS, "graded responses")
     for model, own in frame.by_model(frame.prepare(graded[READS])):
         waited = own[own["waits"].notna()]
         if waited.empty:
