@@ -3,7 +3,7 @@
 import numpy as np
 
 from simulated import Analysis, beta, grid, read
-from thinkscale.stats.core.intervals import clustered_mean, clustered_share
+from thinkscale.stats.core.intervals import AMOUNTS, clustered_mean, clustered_share
 
 ITEMS, SHARES = [20, 50, 200], [0.5, 0.9, 0.98]
 ALONE = grid(cluster=["one item"], items=ITEMS, samples=[1], icc=[0.1], accuracy=SHARES)
@@ -26,7 +26,7 @@ def study(rng, cluster, items, samples, icc, accuracy):
     yield read("accuracy", clustered_share(right.ravel(), clusters, 0.95).row(), accuracy)
     if icc == 0.1 and accuracy == 0.5:
         logs = rng.normal(0, 1, items).repeat(sizes)[:, None] + rng.normal(0, 0.5, right.shape)
-        found = clustered_mean(np.exp(logs).ravel(), clusters)
+        found = clustered_mean(np.exp(logs).ravel(), clusters, bounds=AMOUNTS)
         yield read("tokens_mean", found.row(), np.exp((1 + 0.5**2) / 2))
 
 
@@ -56,7 +56,13 @@ ANALYSIS = Analysis(
         "is allowed for, which is too little where answers hang on the item, and more than needed "
         "where they hardly do.",
         "tokens_mean": "The mean of a skewed law, whose rare long thoughts a small study has not "
-        "seen: the t interval is too short above. The correlations of tokens are on ranks or "
-        "logarithms and do not suffer from it.",
+        "seen. The interval (Hall's transform) allows for the skewness that is seen: of 20 and 50 "
+        "items, a log-normal law of SD .8 is held in 92.8 and 93.2 %, one of 1.1 in 92.0 and 93.6, "
+        "an exponential in 94.6 and 95.0. Tried beside it: Student's t 89.7, 91.9; 85.0, 88.4; "
+        "92.1, 93.7; Johnson's t half a per cent more than that; t of the logarithm 91.2, 92.8; "
+        "88.0, 91.3; 93.4, 94.4; studentised bootstrap 94.5, 94.3; 89.7, 95.3; 93.3, 94.5, at "
+        "random and twice as wide at times (4,000 studies a setting; bootstrap 600). Differences "
+        "of tokens keep Student's t: tails on both sides are no skewness, and Hall's transform "
+        "would hold 88 to 91 % of them.",
     },
 )

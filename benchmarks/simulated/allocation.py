@@ -39,5 +39,4 @@ ANALYSIS = Analysis(
         "": "Of 20 items some are answered alike throughout and tell nothing. All else is "
         "chance: of 300 studies 2.5 to 7.5 % are rejected where 5 % should be.",
     },
-    studies=2000,
 )

@@ -40,5 +40,4 @@ ANALYSIS = Analysis(
         "more often where the best is not also the one that leads by most over the worst. Of 20 "
         "answers few differ, which is what the t law is far from.",
     },
-    studies=2000,
 )

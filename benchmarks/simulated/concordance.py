@@ -44,5 +44,4 @@ ANALYSIS = Analysis(
     "seven tenths of their variance between samples, cut where they are longer than all but the "
     "share `cut`.",
     {"": "The jackknife of 20 items is short by a per cent or two."},
-    studies=1000,
 )

@@ -33,5 +33,4 @@ ANALYSIS = Analysis(
         "equivalent; as it grows the error comes up to 5 %.",
         "difference": "Where hardly an item flips the interval allows for those that would have.",
     },
-    studies=2000,
 )

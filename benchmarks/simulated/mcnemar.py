@@ -36,5 +36,4 @@ ANALYSIS = Analysis(
         "for items that would have flipped.",
         "exact McNemar": "Exact tests keep below 5 %, the more so the fewer answers flip.",
     },
-    studies=1000,
 )

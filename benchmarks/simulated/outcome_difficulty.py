@@ -53,5 +53,4 @@ ANALYSIS = Analysis(
     {
         "": "Of 20 items with one sample each a handful are wrong.",
     },
-    studies=1000,
 )

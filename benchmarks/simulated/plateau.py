@@ -28,6 +28,5 @@ ANALYSIS = Analysis(
     f"As sweeps; the budget at which accuracy is {SHARE:g} of natural's. An interval without an "
     "upper end counts as one up to the largest budget.",
     {"": "With few answers few budgets are told apart, and the interval holds more than it need."},
-    studies=1000,
     code=("stats/equivalence",),
 )

@@ -43,5 +43,4 @@ ANALYSIS = Analysis(
         "": "A variance of a few flips: of 20 items with one answer each there may be 2, and with "
         "eight a few items decide it."
     },
-    studies=2000,
 )

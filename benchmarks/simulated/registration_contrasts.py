@@ -47,5 +47,4 @@ ANALYSIS = Analysis(
         "": "These are of Pearson's r of normal variables, and of ranks they are rough; they stand "
         "in the table to compare with other studies, beside the jackknife.",
     },
-    studies=2000,
 )

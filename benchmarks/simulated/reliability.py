@@ -43,5 +43,4 @@ ANALYSIS = Analysis(
         "": "A variance of few values from a skewed law is known less well than its own estimate "
         "says, and 20 items are few; the F distribution's interval would be worse (its docstring).",
     },
-    studies=2000,
 )

@@ -38,5 +38,4 @@ ANALYSIS = Analysis(
         "as each other; its interval holds for all five at once.",
         "": "A jackknife of many items may be a little long.",
     },
-    studies=2000,
 )

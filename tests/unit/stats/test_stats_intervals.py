@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats as ss
 
 from thinkscale.stats.consensus import pass_at_k
-from thinkscale.stats.core.intervals import clustered_mean, clustered_share
+from thinkscale.stats.core.intervals import AMOUNTS, clustered_mean, clustered_share
 from thinkscale.stats.core.resampling import Draws, bootstrap, holm, sign_flip
 
 
@@ -31,6 +31,54 @@ def test_cluster_robust_error_is_that_of_statsmodels():
     t = ss.t.ppf(0.975, sizes.sum() ** 2 / (sizes**2).sum() - 1)  # on Kish's effective clusters
     assert (found.upper - found.lower) / 2 == pytest.approx(t * fit.bse[0])
     assert (found.upper + found.lower) / 2 == pytest.approx(fit.params[0])
+
+
+def test_amounts_have_the_interval_of_halls_transform():
+    # Hall (1992), the third of his transforms: both ends solve a cubic in the studentised mean.
+    values = np.random.default_rng(2).lognormal(4, 1, 25)
+    found = clustered_mean(values, np.arange(25), bounds=AMOUNTS)
+    deviations = values - values.mean()
+    skewness = 25 / (24 * 23) * np.sum((deviations / values.std(ddof=1)) ** 3)
+    g = skewness / 5
+    for end, t in ((found.lower, ss.t.ppf(0.975, 24)), (found.upper, ss.t.ppf(0.025, 24))):
+        one = (values.mean() - end) / ss.sem(values)
+        assert one + g * one**2 / 3 + g**2 * one**3 / 27 + g / 6 == pytest.approx(t)
+    assert found.upper - found.estimate > 1.5 * (found.estimate - found.lower)
+
+
+def test_amounts_that_are_not_skewed_have_the_t_interval():
+    values = np.array([1.0, 2.0, 4.0, 6.0, 7.0])
+    expected = clustered_mean(values, np.arange(5))
+    found = clustered_mean(values, np.arange(5), bounds=AMOUNTS)
+    assert (found.lower, found.upper) == pytest.approx((expected.lower, expected.upper))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=30), st.floats(1e-3, 1e3))
+def test_amounts_stay_above_zero_and_their_unit_is_free(values, unit):
+    values, clusters = np.array(values), np.arange(len(values)) // 2
+    found = clustered_mean(values, clusters, bounds=AMOUNTS)
+    other = clustered_mean(values * unit, clusters, bounds=AMOUNTS)
+    if clusters[-1]:
+        assert 0 <= found.lower <= found.estimate <= found.upper
+    assert (other.lower, other.upper) == pytest.approx(
+        (found.lower * unit, found.upper * unit), rel=1e-6, nan_ok=True
+    )
+
+
+@pytest.mark.parametrize("cut", [0.0, 2.0])
+def test_the_interval_of_amounts_holds_the_mean_of_a_skewed_law(cut):
+    # Log-normal amounts, and what of them is beyond a maximum, which for most is nothing.
+    rng = np.random.default_rng(3)
+    law = ss.lognorm(0.8)
+    mean = law.expect(lambda x: x - cut, lb=cut)
+    inside = {None: 0, AMOUNTS: 0}
+    for _ in range(600):
+        values = np.maximum(law.rvs(40, random_state=rng) - cut, 0)
+        for bounds in inside:
+            found = clustered_mean(values, np.arange(40), bounds=bounds)
+            inside[bounds] += found.lower <= mean <= found.upper
+    assert inside[AMOUNTS] >= 0.92 * 600 > inside[None]
 
 
 @pytest.mark.parametrize(

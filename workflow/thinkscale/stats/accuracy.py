@@ -3,7 +3,7 @@
 import pandas as pd
 
 from thinkscale.stats.core import frame
-from thinkscale.stats.core.intervals import clustered_mean, clustered_share
+from thinkscale.stats.core.intervals import AMOUNTS, clustered_mean, clustered_share
 
 READS = frame.NEEDED
 COLUMNS = [
@@ -23,7 +23,9 @@ def tabulate(graded: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     for row, group in frame.cells(frame.prepare(graded)):
         correct = clustered_share(group["correct"], group["cluster"], confidence)
         thought = frame.where(group, group["fits"])
-        tokens = clustered_mean(thought["think_tokens"], thought["cluster"], confidence=confidence)
+        tokens = clustered_mean(
+            thought["think_tokens"], thought["cluster"], confidence=confidence, bounds=AMOUNTS
+        )
         note = frame.unfit_note(row["errors"], "count as not correct and have no tokens")
         rows.append(
             {

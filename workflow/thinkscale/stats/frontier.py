@@ -9,7 +9,7 @@ import pandas as pd
 from thinkscale.data.seeds import generator
 from thinkscale.stats.consensus import ballots, cons_at_k, subsets
 from thinkscale.stats.core import frame, sweep
-from thinkscale.stats.core.intervals import clustered_mean, clustered_share
+from thinkscale.stats.core.intervals import AMOUNTS, clustered_mean, clustered_share
 from thinkscale.stats.core.resampling import Draws
 
 COSTS = ["alone_tokens", "new_tokens"]
@@ -45,7 +45,9 @@ def tabulate(graded: pd.DataFrame, ks: Sequence[int] = (4, 8), **options: Any) -
             answered = ~np.isnan(correct)
             paid = ~np.isnan(alone)
             mean = clustered_share(correct[answered], clusters[answered], draws.confidence)
-            cost = clustered_mean(alone[paid], clusters[paid], confidence=draws.confidence)
+            cost = clustered_mean(
+                alone[paid], clusters[paid], confidence=draws.confidence, bounds=AMOUNTS
+            )
             rows.append(
                 {
                     **one.sizes,

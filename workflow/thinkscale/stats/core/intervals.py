@@ -1,5 +1,6 @@
 """Estimates with their intervals: means of responses that come in clusters, Wilson's for shares."""
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from statsmodels.stats.proportion import proportion_confint
 # independent answers. It is taken as if one more cluster had been seen, whose values are alike, and
 # this share of the squared deviation that a cluster can have. Chosen by simulation from 0 to 1.
 UNSEEN = 0.05
+
+AMOUNTS = (0.0, math.inf)  # bounds of what cannot be negative, as tokens
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,15 @@ def clustered_mean(
 
     The standard error is the cluster-robust one of Miller (arXiv 2411.00640, section 2.2), times
     sqrt(G / (G - 1)) for G clusters. The effective number of clusters is Kish's, G* = n^2 / sum of
-    squared sizes; it is G where all have one size. Unbounded values get the symmetric interval of
-    Student's t on G* - 1 degrees of freedom; if they do not vary, a point.
+    squared sizes; it is G where all have one size. Unbounded values, as differences, get the
+    symmetric interval of Student's t on G* - 1 degrees of freedom; if they do not vary, a point.
 
-    Values within `bounds`, as proportions and differences of proportions are, get Wilson's interval
+    `AMOUNTS` are skewed: many short thoughts and a few long ones, some of which a small study has
+    not seen. The same t is taken of Hall's transformed mean (`_hall`); where its lower end would be
+    below 0, that end is of the logarithm of the mean. Differences of amounts can have long tails on
+    both sides, where it would take chance for skewness.
+
+    Values within two `bounds`, as shares and differences of shares are, get Wilson's interval
     on the effective number of observations n = G* / d. The design effect d is 1 where the values of
     each cluster are all alike and at a bound, and falls as they are not; it is drawn towards 1 by
     `UNSEEN`. n is adjusted for the degrees of freedom by (z / t)^2 (Korn and Graubard, Survey
@@ -71,7 +79,7 @@ def clustered_mean(
     Parameters
     ----------
     values, clusters : shape (n,)
-    bounds : the least and the greatest value possible
+    bounds : the least and the greatest value possible: two numbers, `AMOUNTS`, or None
     """
     values = np.asarray(values, dtype=float)
     if values.size == 0:
@@ -82,11 +90,12 @@ def clustered_mean(
     if groups == 1:
         return Estimate(mean, method="mean; no interval from one cluster")
     sizes = np.bincount(codes)
-    squares = np.sum(np.bincount(codes, weights=values - mean) ** 2)
+    deviations = np.bincount(codes, weights=values - mean)  # of the clusters' sums
+    squares = np.sum(deviations**2)
     error = np.sqrt(groups / (groups - 1) * squares) / values.size
     level = percent(confidence)
     if error <= 1e-12 * max(1.0, abs(mean)):
-        if bounds is None:
+        if bounds in (None, AMOUNTS):
             return Estimate(mean, mean, mean, f"mean; no variation over {groups} clusters")
         differing = wilson(0.0, groups, confidence)[1]
         lower, upper = mean - differing * (mean - bounds[0]), mean + differing * (bounds[1] - mean)
@@ -94,9 +103,13 @@ def clustered_mean(
         return Estimate(mean, lower, upper, f"mean; {level} interval {how}")
     effective = values.size**2 / np.sum(sizes**2.0)
     t = stats.t.ppf((1 + confidence) / 2, max(1.0, effective - 1))
+    how = f"cluster-robust t over {groups} clusters"
     if bounds is None:
-        how = f"cluster-robust t over {groups} clusters"
         return Estimate(mean, mean - t * error, mean + t * error, f"mean; {level} interval {how}")
+    if bounds == AMOUNTS:
+        lower, upper = (mean - error * _hall(end, deviations) for end in (t, -t))
+        lower = lower if lower > 0 else mean * np.exp(-t * error / mean)
+        return Estimate(mean, lower, upper, f"mean; {level} interval {how}, skewness removed")
     least, width = bounds[0], bounds[1] - bounds[0]
     share = min(max((mean - least) / width, 0.0), 1.0)
     cluster = np.mean(sizes**2.0)  # squared size
@@ -111,6 +124,17 @@ def clustered_mean(
         how = f"Wilson on effective n {n:.4g}, cluster-robust over {groups} clusters"
     lower, upper = (least + width * end for end in wilson(share * n, n, confidence))
     return Estimate(mean, lower, upper, f"mean; {level} interval {how}")
+
+
+def _hall(t: float, deviations: np.ndarray) -> float:
+    """The studentised mean whose transform is t (Hall, JRSS B 54 (1992), 221-228).
+
+    Of n deviations with skewness s, g = s / sqrt(n): T + g T^2 / 3 + g^2 T^3 / 27 + g / 6 = t. The
+    skewness is the unbiased one, which two deviations do not have.
+    """
+    n = len(deviations)
+    g = stats.skew(deviations, bias=False) / math.sqrt(n) if n > 2 else 0.0
+    return t if abs(g) < 1e-9 else 3 / g * (np.cbrt(1 + g * (t - g / 6)) - 1)
 
 
 def clustered_share(values: np.ndarray, clusters: np.ndarray, confidence: float) -> Estimate:
