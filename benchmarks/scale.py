@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -24,6 +25,14 @@ REPOSITORY = measure.HERE.parent
 MODEL = "reasoner"
 SHARD = 5_000  # items
 LETTERS = "ABCDE"
+SAMPLES, BEAMS, STEPS = 8, 4, 3  # candidates of the two searches, and steps of each
+SCORER = {"name": "good", "kind": "likelihood"}
+STRATEGIES = [
+    {"approach": "majority", "n": [1, 2, 4, SAMPLES]},
+    {"approach": "best_of_n", "n": [2, 4, SAMPLES], "scorer": "good"},
+    {"approach": "weighted_best_of_n", "n": [2, 4, SAMPLES], "scorer": "good"},
+    {"approach": "beam_search", "n": [BEAMS], "scorer": "good"},
+]
 WORDS = "a step that is thought about, and then another one. "  # of a thought
 
 
@@ -88,6 +97,8 @@ def measured(directory: Path, items: int, cores: int, until: list[str]) -> list[
     shards = -(-items // SHARD)
     study = settings(directory, items=source)
     study["inference"]["shards"] = shards
+    # Of a chain each, of which eight samples are made up as well, for strategies alone.
+    study |= {"scorers": [SCORER], "strategies": STRATEGIES}
     results = directory / "results/scale"
     first = [str(results / "items.parquet"), str(results / "models" / f"{MODEL}.json")]
     snakemake(directory, study, "--cores", str(cores), "--", *first)
@@ -95,6 +106,8 @@ def measured(directory: Path, items: int, cores: int, until: list[str]) -> list[
     for shard in range(shards):
         if not (results / "inference" / MODEL / f"{shard}.usage.json").exists():
             write_shard(known.iloc[shard::shards], shard, results / "inference" / MODEL)
+        if not (results / "search" / MODEL / f"{shard}.spent.parquet").exists():
+            write_searches(known.iloc[shard::shards], shard, results / "search" / MODEL)
     rest = ["--cores", str(cores), "--keep-going", "--rerun-incomplete", "--rerun-triggers=mtime"]
     snakemake(directory, study, *rest, *(["--until", *until] if until else []))
     return taken(results / "benchmarks")
@@ -152,6 +165,45 @@ def write_shard(items: pd.DataFrame, shard: int, directory: Path) -> None:
     usage = f'{{"model": "{MODEL}", "parameters": 574976, "chains": {len(items)}, '
     usage += '"peak_memory_bytes": 1000000}\n'
     (directory / f"{shard}.usage.json").write_text(usage)
+
+
+def write_searches(items: pd.DataFrame, shard: int, directory: Path) -> None:
+    """What a job of `search` leaves of best-of-N and of a beam search."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(shard)
+    found: dict[str, list[pd.DataFrame]] = defaultdict(list)
+    for search, n in (("samples", SAMPLES), ("beam_search", BEAMS)):
+        item, candidate = np.indices((len(items), n)).reshape(2, -1)
+        keys = items["key"].to_numpy()[item]
+        said = np.where(rng.random(len(item)) < 0.6, keys, rng.choice(list(LETTERS), len(item)))
+        keyed = {"model": MODEL, "item_id": items["item_id"].to_numpy()[item], "search": search}
+        rows = pd.DataFrame({**keyed, "n": n, "candidate": candidate})
+        ended = {"answer_from": "answer", "stop": "natural", "answer_stop": "eos"}
+        written = {"think_text": WORDS * 8, "answer_text": "Final Answer: " + pd.Series(said)}
+        lengths = {"think_tokens": 30 * STEPS, "answer_tokens": 4}
+        steps = {name: [[30] * STEPS] * len(rows) for name in ("draws", "step_tokens")}
+        found["candidates"].append(rows.assign(**steps, **lengths, **ended, **written))
+        each = rows.loc[rows.index.repeat(STEPS)]
+        step = np.tile(np.arange(STEPS), len(rows))
+        score = rng.random(len(each))
+        found["scores"].append(each.assign(scorer="good", step=step, score=score))
+        if search != "samples":
+            node = {"node": np.tile(np.arange(n), len(items)), "parent": pd.NA, "draws": 1}
+            through = [[number] for number in candidate]
+            drawn = {"tokens": 30, "text": WORDS, "score": 0.5, "candidates": through}
+            found["nodes"].append(rows.drop(columns="candidate").assign(**node, **drawn))
+        cost = dict.fromkeys(("sampled", "sampled_new"), 30 * STEPS * n)
+        read = dict.fromkeys(("scored", "scored_new", "scored_uncached"), 30 * STEPS * n)
+        sizes = {"prompt_tokens": 50, "rounds": STEPS, "parameters": 574_976}
+        once = rows[rows["candidate"] == 0].drop(columns="candidate")
+        bill = once.assign(**cost, **sizes, error=None)
+        told = {"scorer_parameters": 0, "scorer_exact_tokens": True}
+        found["spent"].append(bill.assign(scorer="good", **read, **told))
+        if search == "samples":
+            nothing = dict.fromkeys([*read, *told])
+            found["spent"].append(bill.assign(scorer=None, **nothing))
+    for name, parts in found.items():
+        contracts.write(pd.concat(parts), directory / f"{shard}.{name}.parquet", name)
 
 
 def readouts(

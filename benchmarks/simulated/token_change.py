@@ -36,6 +36,7 @@ ANALYSIS = Analysis(
     "a maximum that about the share `cut` of them reaches.",
     {
         "": "What a maximum takes away is 0 for most items and much for few: of 20 items of which "
-        "a tenth is cut, two tell how much, and a study may hold no long one.",
+        "a tenth is cut, two tell how much, and where an item has one sample, a study in eight "
+        "sees none cut and can say no more than 0.",
     },
 )

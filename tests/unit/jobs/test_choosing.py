@@ -8,7 +8,7 @@ import pytest
 from thinkscale.config.strategies import Strategy
 from thinkscale.data import contracts
 from thinkscale.errors import ThinkscaleError
-from thinkscale.jobs.choosing import aggregated, choices
+from thinkscale.jobs.choosing import aggregated, choices, choose_study
 
 ITEMS = pd.DataFrame(
     {
@@ -71,6 +71,23 @@ def chosen(strategies, given=None, **options):
         **{"grading": GRADING, "answer_prompts": {"m": ""}} | options,
     )
     return found.set_index(["item_id", "strategy", "n"])
+
+
+def test_a_study_is_chosen_for_a_few_items_at_a_time(tmp_path):
+    other = [frame.assign(model="b") for frame in frames()]
+    given = [pd.concat(pair, ignore_index=True) for pair in zip(frames(), other, strict=True)]
+    names, made = ("candidates", "scores", "spent"), ("searches", "ballots")
+    for name, frame in zip(names, given, strict=True):
+        contracts.write(frame, tmp_path / name, name)
+    asked = [Strategy(**one).model_dump() for one in ({"approach": "majority", "n": [2, 4]},)]
+    how = {"grading": GRADING, "answer_prompts": {"m": "", "b": ""}, "seed": 1}
+    found, written = ({name: tmp_path / name for name in group} for group in (names, made))
+    choose_study(found, ITEMS, asked, written, at_a_time=1, **how)
+    for name, whole in zip(made, choices(*given, ITEMS, asked, **how), strict=True):
+        read = contracts.read(tmp_path / name, name)
+        assert len(read) == {"searches": 8, "ballots": 8}[name]
+        contracts.write(whole, tmp_path / "whole", name)
+        pd.testing.assert_frame_equal(read, contracts.read(tmp_path / "whole", name))
 
 
 def best(how, **more):

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,36 @@ from thinkscale.thinking.strategies.search import SAMPLES, expand
 
 _SEARCH = ["model", "item_id", "search", "n"]
 _DRAWS = 1000  # subsets of the samples, where there are more
+ITEMS = 5_000  # chosen for at a time
 _COSTS = ["sampled", "sampled_new", "scored", "scored_new", "scored_uncached"]
+
+
+def choose_study(
+    found: Mapping[str, str | Path],
+    items: pd.DataFrame,
+    strategies: Sequence[Mapping[str, Any]],
+    made: Mapping[str, str | Path],
+    at_a_time: int = ITEMS,
+    **how: Any,
+) -> None:
+    """`choices` from the files of a study, of some items of a model at a time.
+
+    found: paths of `candidates`, `scores` and `spent`. made: where `searches` and `ballots` are
+    written. how: as `choices` takes it.
+    """
+    asked = contracts.read(found["spent"], "spent", ["model", "item_id"]).drop_duplicates()
+    parts: dict[str, list[Path]] = {name: [] for name in made}
+    with TemporaryDirectory() as directory:
+        for model, ids in asked.groupby("model", sort=False)["item_id"]:
+            for first in range(0, len(ids), at_a_time):
+                among = {"model": [model], "item_id": ids[first : first + at_a_time]}
+                own = [contracts.read(path, name, among=among) for name, path in found.items()]
+                chosen = dict(zip(made, choices(*own, items, strategies, **how), strict=True))
+                for name, frame in chosen.items():
+                    parts[name].append(Path(directory) / f"{len(parts[name])}.{name}.parquet")
+                    contracts.write(frame, parts[name][-1], name)
+        for name, path in made.items():
+            contracts.gather(parts[name], path, name)
 
 
 def choices(
@@ -130,6 +161,7 @@ def _row(entry: Mapping[str, Any], bill: Mapping[str, Any], share: float) -> dic
         "scorer": entry["scorer"],
         "choose": rule_of(entry),
         "length_class": None,
+        "answer": None,
         **nothing,
         **dict.fromkeys(("unanswered", "unscored", "unmet"), 0.0),
         **costs,
