@@ -47,8 +47,9 @@ def choose_study(
             for first in range(0, len(ids), at_a_time):
                 among = {"model": [model], "item_id": ids[first : first + at_a_time]}
                 own = [contracts.read(path, name, among=among) for name, path in found.items()]
-                chosen = dict(zip(made, choices(*own, items, strategies, **how), strict=True))
-                for name, frame in chosen.items():
+                asked_of = items[items["item_id"].isin(among["item_id"])]
+                chosen = choices(*own, asked_of, strategies, **how)
+                for name, frame in zip(made, chosen, strict=True):
                     parts[name].append(Path(directory) / f"{len(parts[name])}.{name}.parquet")
                     contracts.write(frame, parts[name][-1], name)
         for name, path in made.items():
