@@ -148,7 +148,7 @@ use rule tabulate as compare_graders with:
     output:
         table=tabulated("grader_agreement", "Grading", "graders compared", when=SEVERAL_GRADERS),
     params:
-        options=resampling("confidence", "n_boot"),
+        options=analyses("confidence"),
 
 
 use rule tabulate as measure_readouts with:

@@ -81,7 +81,7 @@ def test_kappa_is_that_of_scikit_learn(pairs):
 
 
 def test_rows_measures_and_sizes():
-    table = compared(grades_of(noisy, models=("b", "a")), n_boot=100)
+    table = compared(grades_of(noisy, models=("b", "a")))
     assert list(dict.fromkeys(table["model"])) == ["a", "b"]
     one = table[(table["model"] == "a") & (table["condition"] == "natural")]
     assert one["measure"].tolist() == ["accuracy", "ungradable"] * 2 + ["agreement", "kappa"]
@@ -94,7 +94,7 @@ def test_rows_measures_and_sizes():
 
 def test_estimates():
     grades = grades_of(noisy)
-    table = compared(grades, n_boot=200).set_index(["condition", "measure", "grader"])["estimate"]
+    table = compared(grades).set_index(["condition", "measure", "grader"])["estimate"]
     wide = grades[grades["condition"] == "natural"].pivot_table(
         index=["item_id", "sample"], columns="grader", values="outcome", aggfunc="first"
     )
@@ -106,7 +106,7 @@ def test_estimates():
 
 
 def test_three_graders_make_three_pairs():
-    table = compared(grades_of(lambda rng: rng.choice(OUTCOMES, 3)), n_boot=100)
+    table = compared(grades_of(lambda rng: rng.choice(OUTCOMES, 3)))
     pairs = table.loc[table["measure"] == "kappa", ["grader", "other"]].drop_duplicates()
     assert list(pairs.itertuples(index=False, name=None)) == [
         ("choice", "article"), ("choice", "exact"), ("article", "exact"),
@@ -116,11 +116,25 @@ def test_three_graders_make_three_pairs():
 
 
 def test_same_outcomes_agree_wholly_and_one_outcome_leaves_kappa_undefined():
-    same = compared(grades_of(lambda rng: [rng.choice(OUTCOMES)] * 2), n_boot=100)
+    same = compared(grades_of(lambda rng: [rng.choice(OUTCOMES)] * 2))
     assert set(same.loc[same["measure"].isin(["kappa", "agreement"]), "estimate"]) == {1.0}
-    one = compared(grades_of(lambda rng: ["incorrect"] * 2), n_boot=100)
+    one = compared(grades_of(lambda rng: ["incorrect"] * 2))
     row = one[one["measure"] == "kappa"].iloc[0]
     assert np.isnan(row["estimate"]) and "one and the same outcome" in row["method"]
+
+
+def test_kappa_has_the_interval_of_the_agreement_beyond_chance():
+    table = compared(grades_of(noisy)).query("condition == 'natural'").set_index("measure")
+    agree, beyond = table.loc["agreement"], table.loc["kappa"]
+    chance = (agree["estimate"] - beyond["estimate"]) / (1 - beyond["estimate"])
+    for end in ("lower", "upper"):
+        assert beyond[end] == pytest.approx((agree[end] - chance) / (1 - chance))
+    assert beyond["lower"] < beyond["estimate"] < beyond["upper"]
+
+
+def test_graders_that_never_differ_may_differ_elsewhere():
+    same = compared(grades_of(lambda rng: [rng.choice(OUTCOMES)] * 2)).set_index("measure")
+    assert (same.loc["kappa", "lower"] < 1).all() and (same.loc["kappa", "upper"] == 1).all()
 
 
 def test_clusters_widen_the_interval():
@@ -133,7 +147,7 @@ def test_clusters_widen_the_interval():
         frame = pd.DataFrame(
             rows, columns=["model", "item_id", "sample", "condition", "grader", "outcome"]
         )
-        row = compared(frame, items, n_boot=50).iloc[0]
+        row = compared(frame, items).iloc[0]
         return row["upper"] - row["lower"]
 
     # Three of ten items each, the middle one mixed.
@@ -143,15 +157,15 @@ def test_clusters_widen_the_interval():
 
 def test_the_order_of_rows_changes_nothing_but_graders_keep_theirs():
     grades = grades_of(noisy)
-    first = compared(grades, n_boot=100)
+    first = compared(grades)
     again = pd.concat(
         [grades[grades["grader"] == name].sample(frac=1, random_state=1) for name in NAMES]
     )
-    pd.testing.assert_frame_equal(compared(again, n_boot=100), first)
+    pd.testing.assert_frame_equal(compared(again), first)
 
 
 def test_no_natural_condition():
-    table = compared(grades_of(noisy, conditions=("max=8",)), n_boot=50)
+    table = compared(grades_of(noisy, conditions=("max=8",)))
     assert set(table["condition"]) == {"all conditions"}
     assert len(list(agreement(table, 0.05))) == 1
 
@@ -162,18 +176,18 @@ def test_missing_column():
 
 
 def test_sentences():
-    table = compared(grades_of(noisy, models=("a", "b")), n_boot=100)
+    table = compared(grades_of(noisy, models=("a", "b")))
     [said] = agreement(table, 0.05)
     assert said.startswith("`choice` and `article` agree, Cohen's κ: `a` 0.")
     assert "; `b` 0." in said and "(n = 60 responses)" in said
-    one = compared(grades_of(lambda rng: ["incorrect"] * 2), n_boot=50)
+    one = compared(grades_of(lambda rng: ["incorrect"] * 2))
     assert not list(agreement(one, 0.05))
 
 
 @pytest.mark.parametrize("models", [1, 2, 6])
 def test_figure(models, tmp_path):
     names = [f"owner/model-{n}" for n in range(models)]
-    table = compared(grades_of(noisy, models=names, items=8), bank(8), n_boot=50)
+    table = compared(grades_of(noisy, models=names, items=8), bank(8))
     drawn = figure.draw(table, look=Look(models=names))
     words = [text.get_text() for ax in drawn.axes for text in ax.texts]
     assert any(any(c.isdigit() for c in word) for word in words)

@@ -122,7 +122,6 @@ GIVEN = {  # what is tabulated of the study and its searches, where it is more t
     "token_change": {"n_permutations": 100},
     "model_comparison": {"pairs": PAIR, **BOTH},
     "consensus": {"ks": [1, 2]},
-    "grader_agreement": BOOT,
     "readout_calibration": BOOT,
     "scorer_quality": BOOT,
     "prediction": BOOT,
