@@ -114,7 +114,7 @@ use rule tabulate as find_frontier with:
 
 use rule tabulate as set_waits_against_votes with:
     output:
-        table=tabulated("waits_against_votes", "Compute", "waits and votes", when=WAITING),
+        table=tabulated("waits_against_votes", "Compute", "waits and votes", when=WAITS_AND_VOTES),
     params:
         options=resampling("confidence", "n_permutations") | {"ks": STUDY.analyses.consensus_k},
         code=code(

@@ -120,7 +120,7 @@ FORCED = (
     or any(getattr(STUDY.conditions, key) for key in ("min_think", "waits", "combine", "no_think"))
 )
 # Whether waits are forced anywhere, and samples enough to vote; logs may have both.
-WAITING = LOGGED or (
+WAITS_AND_VOTES = LOGGED or (
     (STUDY.conditions.waits or any(one.waits for one in STUDY.conditions.combine))
     and any(2 < k <= one.inference.samples for one in RUN for k in STUDY.analyses.consensus_k)
 )
