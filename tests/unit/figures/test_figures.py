@@ -552,7 +552,8 @@ def test_registration_draws_items_fit_and_rho():
     whole, cut = (c for c in ax.collections if isinstance(c, PathCollection))
     assert len(whole.get_offsets()) == 10
     assert cut.get_offsets().tolist() == [[0.3, 19.0]]
-    assert same_color(cut.get_facecolor()[0], "white")
+    assert len(cut.get_facecolor()) == 0  # rings, through which others are seen
+    assert cut.get_sizes() > whole.get_sizes()
     # Tokens are 10 + 30 difficulty exactly.
     x, y = ax.lines[0].get_data()
     np.testing.assert_allclose(y, 10 + 30 * x)
@@ -797,6 +798,10 @@ def test_truncation_and_no_thinking_stand_beside_the_budgets():
     curves = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() != ""]
     curves = [line for line in curves if line.get_marker() != "None"]
     assert [line.is_dashed() for line in curves] == [False] * 3 + [True] * 3
+    many = [f"model-{i}" for i in range(9)]  # some of which have dashes where nothing is cut
+    keys = accuracy_vs_budget.draw(accuracy(many, [*CONDITIONS, *UNFORCED]), look=QUICK).legends[0]
+    dashed = [key.get_label() for key in keys.get_lines() if key._dash_pattern[1]]
+    assert dashed == ["cut, not asked"]
     rows = table[~table["condition"].str.contains("waits|min")]
     expected = sorted(rows[["estimate", "lower", "upper"]].itertuples(index=False, name=None))
     np.testing.assert_allclose(sorted(mark[1:4] for mark in intervals(ax)), expected)

@@ -1,5 +1,6 @@
 """What several samples of an item are worth: the plurality of k, and at least one of k right."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -37,7 +38,7 @@ def draw(consensus: Frame, *, look: Look) -> Figure:
     how = {"color": style.muted, "linestyle": (0, (2, 2)), "linewidth": 0.9}
     for ax, (measure, label) in zip(axes, _PANELS.items(), strict=True):
         rows = found[found["measure"] == measure].astype({"k": float})
-        curves(ax, rows, "k", shown)
+        curves(ax, rows, "k", shown, step=0.012 * np.log(ks[-1] / ks[0]), log=True)
         # Models may have different items of which enough samples are there.
         for _, own in rows[rows["guess"].notna()].groupby("model"):
             ax.plot(own["k"], own["guess"], zorder=0, **how)

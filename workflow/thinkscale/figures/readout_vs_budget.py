@@ -26,8 +26,7 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     The heading says how wide the intervals of the key's probability are beside those of sampled
     answers.
     """
-    more = ["measure", "guessing", "relative_width"]
-    table = core.estimated(readout, "readout", "nothing was read", more)
+    table = core.read(readout, ["guessing", "relative_width"])
     table = table[table["measure"].isin(WAYS)]
     budgets, look = Budgets.of(table), look.over(table)
     drawn = table[budgets.at(table).notna()]
@@ -37,14 +36,13 @@ def draw(readout: Frame, *, look: Look) -> Figure:
         for way, (name, marker, dashes) in WAYS.items()
         if (drawn["measure"] == way).any()
     }
-    figure, panels = layout.model_panels(drawn, look, sharey=True, extra=1.0)
-    width = 0.75 * style.width if len(panels) == 1 else 0.8 * style.wide / min(3, len(panels))
+    figure, panels = layout.model_panels(drawn, look, sharey=True, extra=1.0, widest=2)
     for ax, model, mine in panels:
         guess = core.guessing(ax, mine["guessing"].mean(), style)
         colour = look.colours[model]
         lines = {way: replace(line, colour=colour) for way, (_, line) in ways.items()}
         budgets.curves(ax, mine, lines, "measure")
-        budgets.axis(ax, width, style)
+        budgets.axis(ax, style)
         layout.model_heading(ax, model, _narrower(mine), look)
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel(core.LABEL)

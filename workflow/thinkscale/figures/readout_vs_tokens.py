@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from thinkscale.figures.core import accuracy, conditions, frames, layout
-from thinkscale.figures.core.estimates import bars, curves
+from thinkscale.figures.core.estimates import curves, faint, intervals
 from thinkscale.figures.core.frames import Frame
 from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import number
@@ -22,7 +22,7 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     Points are conditions. Natural thinking is a hollow point: budgets lie before it,
     waits and minimum budgets behind.
     """
-    table = accuracy.estimated(readout, "readout", "nothing was read", ["measure", "guessing"])
+    table = accuracy.read(readout, ["guessing"])
     points, style = frames.some(_points(table), "nothing was read"), look.style
     look = look.over(points)
     shown = look.among(points)
@@ -30,11 +30,11 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     ax.grid(axis="y")
     guess = accuracy.guessing(ax, points["guessing"].mean(), style)
     curves(ax, points, "tokens", shown)
+    spent = ("tokens", "tokens_lower", "tokens_upper")
+    where, how = (points["tokens"], points["estimate"]), {"across": True, "alpha": faint(points)}
+    intervals(ax, points, *where, spent, shown, "model", **how)
     for model, line in shown.items():
-        mine = points[points["model"] == model].astype({"tokens": float, "estimate": float})
-        ends = bars(mine["tokens_lower"], mine["tokens"], mine["tokens_upper"])
-        how = {"fmt": "none", "ecolor": line.colour, "elinewidth": 0.6 * style.line_width}
-        ax.errorbar(mine["tokens"], mine["estimate"], xerr=ends, **how)
+        mine = points[points["model"] == model]
         how = {"marker": line.marker, "edgecolor": line.colour, "zorder": 4, **_RING}
         natural, size = mine[conditions.is_natural(mine)], (1.15 * style.marker_size) ** 2
         sns.scatterplot(natural, x="tokens", y="estimate", s=size, legend=False, ax=ax, **how)
@@ -52,7 +52,8 @@ def _points(table: pd.DataFrame) -> pd.DataFrame:
     keys = ["model", "condition"]
     ends = {"estimate": "tokens", "lower": "tokens_lower", "upper": "tokens_upper"}
     tokens = table[table["measure"] == "think_tokens"].rename(columns=ends)
-    return table[table["measure"] == "key_probability"].merge(tokens[[*keys, *ends.values()]])
+    points = table[table["measure"] == "key_probability"].merge(tokens[[*keys, *ends.values()]])
+    return points.astype({"tokens": float, "estimate": float})
 
 
 def _token_axis(ax: Axes, tokens: pd.Series) -> None:

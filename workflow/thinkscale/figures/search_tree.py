@@ -216,7 +216,10 @@ def _draw_tree(ax: Axes, tree: _Drawn, scale: ScalarMappable, look: Look) -> Non
             layout.label(ax, step, (before, y), (4, 2), style, alpha=max(fade, 0.6), fontsize=size,
                          color=style.ink if kept else style.muted, zorder=5)  # fmt: skip
         if legible and place in tree.ends:
-            layout.label(ax, tree.ends[place], (x, y), (5, 0), style, va="center",
-                         fontweight="bold" if chosen else "normal")  # fmt: skip
+            # Under a node from which others thought on, so that no line goes through it.
+            where = {"ha": "center", "va": "top"} if place in parent else {"va": "center"}
+            offset = (0, -5) if place in parent else (5, 0)
+            weight = "bold" if chosen else "normal"
+            layout.label(ax, tree.ends[place], (x, y), offset, style, fontweight=weight, **where)
     ax.set(xlim=(-0.1, depth + _BEHIND), ylim=(tree.rows - 0.4, -0.9))
     ax.set_axis_off()

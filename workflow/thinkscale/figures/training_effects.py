@@ -48,7 +48,7 @@ def draw(
     for ax, (label, rows) in zip(axes, panels.items(), strict=True):
         dots(ax, rows, "model", names, lines, "which")
         ax.set_xlabel(label)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(3))
         ax.grid(axis="x")
         if rows[[*ENDS]].min(axis=None) < 0:
             ax.axvline(0, color=style.muted, linewidth=0.7, zorder=0)

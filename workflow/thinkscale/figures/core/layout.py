@@ -189,6 +189,23 @@ def distributions(
     ax.set(xlabel="", ylabel="")
 
 
+def points(
+    ax: Axes, rows: pd.DataFrame, x: str, y: str, line: Line, style: Style, hollow: str = ""
+) -> None:
+    """Items as points, smaller and fainter where they are many; `hollow`: a column of open ones."""
+    few, many = len(rows) <= 40, len(rows) > 300
+    size = (style.marker_size * (1 if few else 0.75)) ** 2
+    alpha = 0.9 if few else 0.3 if many else 0.55
+    for ring, own in rows.groupby(hollow) if hollow else [(False, rows)]:
+        how = {"color": line.colour, "linewidth": 0, "s": size, "alpha": alpha}
+        if ring:
+            how = {"facecolor": "none", "edgecolor": line.colour, "linewidth": 0.8, "s": 1.3 * size}
+            how |= {"alpha": min(1, 1.5 * alpha)}
+        how |= {"marker": line.marker, "rasterized": len(rows) > 5000, "legend": False}
+        sns.scatterplot(own, x=x, y=y, ax=ax, **how)
+    ax.set(xlabel="", ylabel="")
+
+
 def mean_mark(
     ax: Axes, estimate: float, lower: float, upper: float, height: float, style: Style
 ) -> None:
