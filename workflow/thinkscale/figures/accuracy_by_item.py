@@ -49,7 +49,7 @@ def draw(graded: Frame, *, look: Look) -> Figure:
             ax.set_ylabel("difficulty of the item")
         layout.model_heading(ax, model, "", look)
     axes = [ax for ax, *_ in panels]
-    bar = {"location": "bottom", "aspect": 20, "shrink": 0.5, "fraction": 0.05}
+    bar = {"location": "bottom", "aspect": 20, "shrink": 0.5, "fraction": 0.05, "pad": 0.02}
     figure.colorbar(axes[0].collections[0], ax=axes, label="share correct", **bar)
     text = (
         f"n = {plural(len(hard), 'item')}, the hardest below; white: not run"
