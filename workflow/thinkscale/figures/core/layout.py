@@ -10,7 +10,7 @@ from matplotlib import rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -135,15 +135,19 @@ def _grow(figure: Figure, points: float) -> None:
 
 
 def legend(
-    figure: Figure, lines: Mapping[str, Line], look: Look, others: Sequence[Artist] = ()
+    figure: FigureBase,
+    lines: Mapping[str, Line],
+    look: Look,
+    others: Sequence[Artist] = (),
+    side: str = "upper",
 ) -> None:
-    """Names of models, or of what else has `lines`, above the axes, then `others`.
+    """Names of models, or of what else has `lines`, above the axes or below, then `others`.
 
     The figure grows by the height of the rows beyond the first.
     """
     style, names = look.style, short_names(list(lines), look.style)
     handles = [line.handle(names[name]) for name, line in lines.items()] + list(others)
-    room = characters(0.97 * figure.get_figwidth(), style.small)
+    room = characters(0.97 * figure.figure.get_figwidth(), style.small)
     long = [len(str(handle.get_label())) + 6 for handle in handles]
     # Columns are filled from the top, and each is as wide as its longest name.
     rows = 1
@@ -152,8 +156,8 @@ def legend(
     ):
         rows += 1
     columns = -(-len(handles) // rows)
-    _grow(figure, (rows - 1) * 1.7 * style.small)
-    figure.legend(handles=handles, loc="outside upper left", ncols=columns)
+    _grow(figure.figure, (rows - 1) * 1.7 * style.small)
+    figure.legend(handles=handles, loc=f"outside {side} left", ncols=columns)
 
 
 def rows_height(names: Collection[str], lines: Collection[str] = ("",)) -> float:
