@@ -4,9 +4,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 from thinkscale.figures.core.text import number, plural
 
 _TICKS = 6

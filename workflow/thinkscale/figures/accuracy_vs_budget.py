@@ -5,11 +5,9 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Line, Look, conditions, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import conditions, layout
 from thinkscale.figures.core.budgets import Budgets
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 
 _CUT = (3, 1.5)
 

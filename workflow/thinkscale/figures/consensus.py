@@ -5,11 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.estimates import ENDS, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span
 
 _PANELS = {"cons": "plurality of k right (cons@k)", "pass": "at least one of k right (pass@k)"}

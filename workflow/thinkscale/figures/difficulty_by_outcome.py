@@ -2,9 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 from thinkscale.figures.core.text import MINUS, plural, with_interval
 
 OUTCOMES = ("correct", "incorrect", "ungradable")

@@ -4,11 +4,9 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 from thinkscale.figures.core.text import MINUS, number, span
 
 _SIDES = {"right_to_wrong": (-1, 0.35), "wrong_to_right": (1, 1.0)}  # way, shade
@@ -43,7 +41,7 @@ def draw(mcnemar: Frame, *, look: Look) -> Figure:
             layout.beside(ax, row, "no data" if np.isnan(points) else _signed(points), style)
         ax.axvline(0, color=style.muted, linewidth=0.7)
         ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):.0%}"))
+        ax.xaxis.set_major_formatter(lambda value, _: f"{abs(value):.0%}")
         ax.set(xlabel="share of pairs", ylabel="")
         layout.model_heading(ax, model, f"n = {span(mine['n_pairs'])} pairs", look)
     most = shares[list(_SIDES)].max(axis=None)

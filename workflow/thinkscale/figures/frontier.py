@@ -5,11 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Line, Look, Style, conditions, frames, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look, Style
 from thinkscale.figures.core.text import number, visible
 
 

@@ -3,11 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import accuracy, conditions, frames, layout
+from thinkscale.figures.core import Frame, Look, accuracy, conditions, frames, layout
 from thinkscale.figures.core.budgets import Budgets
 from thinkscale.figures.core.estimates import ENDS
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 
 RHO = "\N{GREEK SMALL LETTER RHO}"
 

@@ -5,10 +5,8 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import accuracy, conditions, frames, layout
+from thinkscale.figures.core import Frame, Line, Look, accuracy, conditions, frames, layout
 from thinkscale.figures.core.estimates import curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import number, with_interval
 
 _HELD = "confidence_mean"

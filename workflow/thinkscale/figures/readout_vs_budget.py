@@ -5,11 +5,9 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Line, Look, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import layout
 from thinkscale.figures.core.budgets import Budgets
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import number
 
 WAYS = {  # measure: what it is called, its marker and dashes

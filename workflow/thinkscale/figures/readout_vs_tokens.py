@@ -4,12 +4,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
-from thinkscale.figures.core import accuracy, conditions, frames, layout
+from thinkscale.figures.core import Frame, Line, Look, accuracy, conditions, frames, layout
 from thinkscale.figures.core.estimates import curves, faint, intervals
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import number
 
 _RING = {"facecolor": "white", "linewidth": 0.9}
@@ -61,8 +58,8 @@ def _token_axis(ax: Axes, tokens: pd.Series) -> None:
     positive, label = tokens[tokens > 0], "thinking tokens (mean)"
     if len(positive) and positive.max() > 16 * positive.min():
         ax.set_xscale("symlog", base=2, linthresh=positive.min(), linscale=1)
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
+        ax.minorticks_off()
+        ax.xaxis.set_major_formatter(lambda value, _: number(value, 0))
         label = "thinking tokens (mean, log scale)"
     else:
         layout.count_axis(ax.xaxis)

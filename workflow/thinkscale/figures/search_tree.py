@@ -12,9 +12,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thinkscale.figures.core import frames, layout
-from thinkscale.figures.core.frames import Frame, NoData
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, frames, layout
+from thinkscale.figures.core.frames import NoData
 from thinkscale.figures.core.text import characters, short_names, visible
 
 MOST_SEARCHES = 3

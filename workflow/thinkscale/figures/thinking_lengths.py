@@ -3,11 +3,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 from thinkscale.figures.core.text import number, span
 
 
@@ -67,8 +64,8 @@ def _log_axis(ax: Axes, lengths: np.ndarray) -> None:
     steps = (1,) if decades > 2.5 else (1, 3) if decades > 1.5 else (1, 2, 5)
     ticks = [step * 10.0**power for power in range(8) for step in steps]
     ax.set_xticks([0.0] * int(none) + [tick for tick in ticks if low <= tick <= high])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
+    ax.minorticks_off()
+    ax.xaxis.set_major_formatter(lambda value, _: number(value, 0))
 
 
 def _percent(share: float) -> str:

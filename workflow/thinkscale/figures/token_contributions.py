@@ -6,11 +6,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import comparisons, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look, Style
+from thinkscale.figures.core import Frame, Look, Style, comparisons, layout
 from thinkscale.figures.core.text import number, span, visible
 
 _SCALE = 1000.0  # bars are in thousandths of a bit
@@ -77,10 +75,10 @@ def _diverging(ax: Axes, tokens: pd.DataFrame, bars: int, style: Style) -> float
     ax.set_xlim(-room, room)
     ax.set_ylim(bars - 0.4, -0.6)
     ax.axvline(0, color=style.muted, linewidth=0.6)
-    ax.yaxis.set_major_locator(NullLocator())
+    ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}"))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     ax.set_xlabel("contribution to JS (thousandths of a bit)")
     total = tokens["js_contribution"].sum()
     return float(drawn / total) if total > 0 else 0.0

@@ -12,10 +12,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullLocator
 from matplotlib.transforms import Bbox
 
-from thinkscale.figures.core import comparisons, frames, layout, text
+from thinkscale.figures.core import Frame, Look, Style, comparisons, frames, layout, text
 from thinkscale.figures.core.comparisons import SIDES
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look, Style
 from thinkscale.figures.core.text import number, span, visible
 
 _SIZES = ["documents_corpus", "documents_items", "tokens_corpus", "tokens_items"]

@@ -3,9 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 
 _TOKENS = "think_tokens"
 

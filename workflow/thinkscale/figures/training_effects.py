@@ -6,10 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core import Frame, Line, Look, conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, dots
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import span
 
 _AFTER, _BEFORE = "the model", "what it was made from"

@@ -4,11 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.estimates import ENDS
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import in_powers
 
 

@@ -9,10 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core import Frame, Line, Look, Style, conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, Lines, bars
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look, Style
 from thinkscale.figures.core.text import span
 
 LABEL = "accuracy (share correct)"

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from thinkscale.figures.core import conditions, estimates, frames
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core import Style, conditions, estimates, frames
 from thinkscale.figures.core.text import characters, fold, number
 
 _BEHIND = {0.24: "natural\n(no limit)", 0.5: "thinking\noff"}

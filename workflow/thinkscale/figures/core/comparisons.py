@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from thinkscale.figures.core import frames
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core import Frame, Style, frames
 from thinkscale.figures.core.text import visible
 
 KEYS = ["tokenizer", "corpus"]

@@ -7,9 +7,7 @@ from matplotlib.figure import Figure
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools import add_constant
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look, Style
+from thinkscale.figures.core import Frame, Look, Style, conditions, frames, layout
 from thinkscale.figures.core.text import plural, with_interval
 
 RHO = "\N{GREEK SMALL LETTER RHO}"

@@ -13,9 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
+from thinkscale.figures.core import Frame, Line, Look, conditions, frames, layout
 from thinkscale.figures.core.text import span
 
 ENDS = ("estimate", "lower", "upper")

@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.text import Annotation
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from thinkscale.figures.core import Line, Look, Style
 from thinkscale.figures.core.frames import NoData
-from thinkscale.figures.core.style import PLAIN, Line, Look, Style, apply
+from thinkscale.figures.core.style import PLAIN, apply
 from thinkscale.figures.core.text import characters, fold, number, short_names
 
 DIFFICULTY = "difficulty (higher = harder)"
@@ -240,7 +241,7 @@ def comparable(ranges: Iterable[float], factor: float = 4.0) -> bool:
 def count_axis(axis: Axis, most: int = 6) -> None:
     """Whole numbers with thousands separators."""
     axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
+    axis.set_major_formatter(lambda value, _: number(value, 0))
 
 
 def log_axis(
@@ -255,7 +256,7 @@ def log_axis(
     often = ((1, 2, 3, 4, 6), (1, 3), (1,))
     steps = next((s for s in often if len(s) * np.log10(spread) <= most), often[-1])
     ax.xaxis.set_major_locator(LogLocator(subs=steps))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: say(value)))
+    ax.xaxis.set_major_formatter(lambda value, _: say(value))
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 

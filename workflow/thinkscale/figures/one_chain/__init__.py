@@ -9,9 +9,8 @@ from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 from thinkscale.data import contracts
-from thinkscale.figures.core import frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import OKABE_ITO, Look, Style
+from thinkscale.figures.core import Frame, Look, Style, frames, layout
+from thinkscale.figures.core.style import OKABE_ITO
 from thinkscale.figures.core.text import characters, fold, plural, short_names, visible
 from thinkscale.figures.one_chain import ladder, ribbon
 from thinkscale.figures.one_chain.thought import KEY, Thought, the_key, the_thought
@@ -104,7 +103,7 @@ def _draw(thought: Thought, items: Frame, texts: Texts | None, look: Look) -> Fi
 
     about = _about(thought, items, style)
     rows = 1.75 * style.font_size * (ladder.bars_of(thought) + len(thought.forks) + 0.7)
-    heights = [rows + (8 + 1.3 * about.count("\n")) * style.small]
+    heights = [rows + (10.5 + 1.3 * about.count("\n")) * style.small]
     heights += [text.height + 3.5 * style.small] if text else []
     high = (sum(heights) + 3 * style.font_size) / 72
     figure = layout.constrained(style.wide, high, style, w_pad=_EDGE / 72, h_pad=_EDGE / 72)

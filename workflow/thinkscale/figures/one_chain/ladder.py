@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from thinkscale.figures.core import layout
-from thinkscale.figures.core.style import Line, Style
+from thinkscale.figures.core import Line, Style, layout
 from thinkscale.figures.core.text import visible
 from thinkscale.figures.one_chain.ribbon import joined_names
 from thinkscale.figures.one_chain.thought import Fork, Thought

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core import Style
 from thinkscale.figures.core.text import plural, visible
 from thinkscale.figures.one_chain.thought import Fork, Piece, Thought, width_of
 
