@@ -21,11 +21,8 @@ def draw(graded: Frame, *, look: Look) -> Figure:
     graded = frames.included(graded, needed, "there are no responses")
     graded = graded[graded["difficulty"].notna() & graded["outcome"].notna()]
     graded = frames.some(graded, "no graded response is to an item with a difficulty")
-    look, style, names = (
-        look.over(graded),
-        look.style,
-        conditions.condition_names(graded, look.style),
-    )
+    look, style = look.over(graded), look.style
+    names = conditions.condition_names(graded, style)
     hard = graded.groupby("item_id")["difficulty"].first().sort_values(kind="stable")
     graded = graded.assign(right=(graded["outcome"] == "correct").astype(float))
     places = np.linspace(0, len(hard) - 1, min(_TICKS, len(hard))).round().astype(int)

@@ -9,9 +9,8 @@ from matplotlib.lines import Line2D
 
 from thinkscale.figures.core import Frame, Line, Look, conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, Lines, curves
+from thinkscale.figures.core.style import DASHES
 from thinkscale.figures.core.text import plural, short_names
-
-_DASHES = ((), (4, 1.5), (1.2, 1.2), (6, 1.5, 1.2, 1.5))
 
 
 @layout.figure
@@ -31,7 +30,7 @@ def draw(power: Frame, *, look: Look) -> Figure:
     accuracy = found[found["measure"] == "accuracy"]
     shown = look.among(found)
     kinds = {
-        k: Line(style.ink, style.markers[i % len(style.markers)], _DASHES[i % len(_DASHES)])
+        k: Line(style.ink, style.markers[i % len(style.markers)], DASHES[i % len(DASHES)])
         for i, k in enumerate(sorted(pd.unique(accuracy.loc[~accuracy["this_study"], "samples"])))
     }
 

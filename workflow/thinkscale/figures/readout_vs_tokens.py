@@ -1,13 +1,12 @@
 """How sure a model is of the key, against how long it thought."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from thinkscale.figures.core import Frame, Line, Look, accuracy, conditions, frames, layout
 from thinkscale.figures.core.estimates import curves, faint, intervals
-from thinkscale.figures.core.text import number
 
 _RING = {"facecolor": "white", "linewidth": 0.9}
 
@@ -35,8 +34,11 @@ def draw(readout: Frame, *, look: Look) -> Figure:
         how = {"marker": line.marker, "edgecolor": line.colour, "zorder": 4, **_RING}
         natural, size = mine[conditions.is_natural(mine)], (1.15 * style.marker_size) ** 2
         sns.scatterplot(natural, x="tokens", y="estimate", s=size, legend=False, ax=ax, **how)
-    _token_axis(ax, points["tokens"].astype(float))
+    tokens = points["tokens"].to_numpy()
+    logarithmic = tokens.max() > 16 * min(tokens[tokens > 0], default=np.inf)
+    layout.token_axis(ax, tokens) if logarithmic else layout.count_axis(ax.xaxis)
     ax.set(ylim=(0, accuracy.top(points)), ylabel="probability of the key (mean)")
+    ax.set_xlabel(f"thinking tokens (mean{', log scale' if logarithmic else ''})")
     ring = {"markerfacecolor": "white", "markeredgewidth": 0.9, "linestyle": ""}
     layout.legend(figure, shown, look, [Line(style.ink, "o").handle("natural", **ring), guess])
     text = accuracy.sizes(points, look.confidence) + "; a point for each condition"
@@ -51,16 +53,3 @@ def _points(table: pd.DataFrame) -> pd.DataFrame:
     tokens = table[table["measure"] == "think_tokens"].rename(columns=ends)
     points = table[table["measure"] == "key_probability"].merge(tokens[[*keys, *ends.values()]])
     return points.astype({"tokens": float, "estimate": float})
-
-
-def _token_axis(ax: Axes, tokens: pd.Series) -> None:
-    """A log scale where means span more than a factor of 16, with room for 0."""
-    positive, label = tokens[tokens > 0], "thinking tokens (mean)"
-    if len(positive) and positive.max() > 16 * positive.min():
-        ax.set_xscale("symlog", base=2, linthresh=positive.min(), linscale=1)
-        ax.minorticks_off()
-        ax.xaxis.set_major_formatter(lambda value, _: number(value, 0))
-        label = "thinking tokens (mean, log scale)"
-    else:
-        layout.count_axis(ax.xaxis)
-    ax.set_xlabel(label)

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from thinkscale.figures.core import Frame, Look, Style, comparisons, layout
-from thinkscale.figures.core.text import number, span, visible
+from thinkscale.figures.core.text import number, span
 
 _SCALE = 1000.0  # bars are in thousandths of a bit
 
@@ -29,10 +29,9 @@ def draw(
     figure, panels = layout.panel_grid(len(groups), style, high, extra=1.05)
     shares = []
     for ax, (pair, tokens) in zip(panels, groups, strict=True):
-        tokenizer, corpus = (visible(name, limit=40, style=style) for name in pair)
         row = comparisons.js(divergence, pair)
         detail = "" if row is None else f"JS = {number(row['estimate'], 3)} bits"
-        layout.heading(ax, f"corpus {corpus}, tokenizer {tokenizer}", detail, style.ink, style)
+        comparisons.heading(ax, pair, detail, style)
         shares.append(_diverging(ax, tokens, bars, style))
     keys = [
         Patch(color=colour, label=f"more frequent in the {side}")

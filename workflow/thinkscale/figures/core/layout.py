@@ -244,6 +244,20 @@ def count_axis(axis: Axis, most: int = 6) -> None:
     axis.set_major_formatter(lambda value, _: number(value, 0))
 
 
+def token_axis(ax: Axes, tokens: np.ndarray) -> None:
+    """Tokens along the bottom on a log scale, with room for 0 where there is one."""
+    low, high = tokens[tokens > 0].min(), tokens.max()
+    none = low > tokens.min()
+    ax.set_xscale("symlog", linthresh=low, linscale=0.4) if none else ax.set_xscale("log")
+    ax.set_xlim(-0.5 * low if none else 0.9 * low, 1.1 * high)
+    decades = np.log10(high / low)
+    steps = (1,) if decades > 2.5 else (1, 3) if decades > 1.5 else (1, 2, 5)
+    ticks = [step * 10.0**power for power in range(8) for step in steps]
+    ticks = [0.0] * int(none) + [tick for tick in ticks if low <= tick <= high]
+    ax.set_xticks(ticks, [number(tick, 0) for tick in ticks])
+    ax.minorticks_off()
+
+
 def log_axis(
     ax: Axes, label: str, spread: float, say: Callable[[float], str], most: int = 4
 ) -> None:

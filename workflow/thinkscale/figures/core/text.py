@@ -72,6 +72,12 @@ def number(value: float, digits: int) -> str:
     return f"{value:z,.{digits}f}".replace("-", MINUS) if math.isfinite(value) else "n/a"
 
 
+def signed(value: float, digits: int) -> str:
+    """`+0.4`, `−0.4`, and `0.0` where nothing else would be shown: a change."""
+    shown = number(value, digits)
+    return f"+{shown}" if value > 0 and shown.strip("0.,") else shown
+
+
 def with_interval(estimate: float, lower: float, upper: float, digits: int = 2) -> str:
     """`0.46 [0.34, 0.57]`, or the estimate alone where there is no interval."""
     if not (math.isfinite(lower) and math.isfinite(upper)):

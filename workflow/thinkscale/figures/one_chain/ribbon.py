@@ -5,6 +5,8 @@ What is long is shown around its forks and seams only, as much of it as fits a n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
@@ -103,18 +105,10 @@ def _cells(
     wanted = range(first, first + len(texts))
     if reach < len(texts):
         wanted = {t for p in points for t in range(max(first, p - reach), p + reach // 2)}
-    cells: list[Cell] = []
+    found: list[tuple[bool, Cell]] = []
     if first == 0 and pieces[0].kind == "sampled":
-        cells.append(Cell("start", "", 2.0, tuple(f for f in forks if f.at == 0 and f.forced)))
-    left_out = 0
-
-    def close_gap() -> None:
-        nonlocal left_out
-        if left_out:
-            words = f"… {plural(left_out, 'token')} …"
-            cells.append(Cell("gap", words, width_of(words, style) + 8))
-            left_out = 0
-
+        before = tuple(f for f in forks if f.at == 0 and f.forced)
+        found.append((True, Cell("start", "", 2.0, before)))
     for piece in pieces:
         pending, here = "", ()
         for token in range(piece.start, piece.stop):
@@ -122,18 +116,18 @@ def _cells(
             here += tuple(f for f in forks if f.at == token + 1 and (f.stop != "natural"))
             if not pending and token + 1 < piece.stop:
                 continue  # bytes of a character that is not whole yet
-            if token in wanted:
-                close_gap()
-                shown = token_text(pending, style) or "\N{REPLACEMENT CHARACTER}"
-                cells.append(Cell(piece.kind, shown, width_of(shown, style) + 3, here))
-            else:
-                left_out += 1
+            shown = token_text(pending, style) or "\N{REPLACEMENT CHARACTER}"
+            cell = Cell(piece.kind, shown, width_of(shown, style) + 3, here)
+            found.append((token in wanted, cell))
             pending, here = "", ()
         if piece.ended:
-            close_gap()
             ending = tuple(f for f in forks if f.at == piece.stop and f.stop == "natural")
-            cells.append(Cell("end", "end", width_of("end", style) + 6, ending))
-    close_gap()
+            found.append((True, Cell("end", "end", width_of("end", style) + 6, ending)))
+    cells: list[Cell] = []
+    for kept, run in groupby(found, key=itemgetter(0)):
+        row = [cell for _, cell in run]
+        gap = f"… {plural(len(row), 'token')} …"
+        cells += row if kept else [Cell("gap", gap, width_of(gap, style) + 8)]
     return cells
 
 
