@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -59,14 +58,10 @@ def _diverging(ax: Axes, tokens: pd.DataFrame, bars: int, style: Style) -> float
     for name, where, way in (("items", fewer, -1), ("corpus", more, 1)):
         side = tokens[where].nlargest(bars, "js_contribution")
         ends = way * _SCALE * side["js_contribution"].to_numpy(dtype=float)
-        sns.barplot(
-            x=ends, y=np.arange(len(side)), orient="h", native_scale=True, errorbar=None,
-            width=0.72, color=_colours(style)[name], saturation=1, ax=ax,
-        )  # fmt: skip
+        found = ax.barh(np.arange(len(side)), ends, 0.72, color=_colours(style)[name])
         names = zip(side["token"], side["token_id"], strict=True)
         names = [comparisons.token_name(*token, style) for token in names]
-        if names:
-            ax.bar_label(ax.containers[-1], names, padding=3, fontsize=style.small)
+        ax.bar_label(found, names, padding=3, fontsize=style.small)
         longest = max(longest, *abs(ends), 0.0)
         drawn += side["js_contribution"].sum()
     # Beyond the longest bar there is room for a name of full length.
