@@ -57,9 +57,9 @@ def _overlapping(summary: Frame, pair: tuple[str, str]) -> str:
     found = frames.estimated(
         summary, "overlap_summary", ["measure", "lower", "upper"], **keys
     ).set_index("measure")
-    parts = []
-    for measure, words in (("any", "with any"), ("half", "with half or more")):
-        if measure in found.index:
-            percent = 100 * found.loc[measure, ["estimate", "lower", "upper"]].astype(float)
-            parts.append(f"{words}: {with_interval(*percent, 1)} %")
-    return ", ".join(parts)
+    percent = 100 * found[["estimate", "lower", "upper"]].astype(float)
+    return ", ".join(
+        f"{words}: {with_interval(*percent.loc[measure], 1)} %"
+        for measure, words in (("any", "with any"), ("half", "with half or more"))
+        if measure in percent.index
+    )

@@ -23,6 +23,7 @@ def draw(
     items, to the right those more frequent in the corpus, `bars` of each, the largest on top.
     """
     style = look.style
+    colours = {"items": style.palette[min(1, len(style.palette) - 1)], "corpus": style.palette[0]}
     groups = comparisons.each(comparisons.tokens(divergence_tokens))
     high = bars * 1.45 * style.small / 72 + 0.1
     figure, panels = layout.panel_grid(len(groups), style, high, extra=1.05)
@@ -31,12 +32,9 @@ def draw(
         row = comparisons.js(divergence, pair)
         detail = "" if row is None else f"JS = {number(row['estimate'], 3)} bits"
         comparisons.heading(ax, pair, detail, style)
-        shares.append(_diverging(ax, tokens, bars, style))
-    keys = [
-        Patch(color=colour, label=f"more frequent in the {side}")
-        for side, colour in _colours(style).items()
-    ]
-    figure.legend(handles=keys, loc="outside upper left", ncols=2)
+        shares.append(_diverging(ax, tokens, bars, colours, style))
+    keys = [Patch(color=c, label=f"more frequent in the {side}") for side, c in colours.items()]
+    layout.legend(figure, {}, look, keys)
     shown = "\N{EN DASH}".join(f"{share:.0%}" for share in sorted({min(shares), max(shares)}))
     text = (
         f"n = {span(len(tokens) for _, tokens in groups)} different tokens; those shown make up "
@@ -46,11 +44,9 @@ def draw(
     return figure
 
 
-def _colours(style: Style) -> dict[str, str]:
-    return {"items": style.palette[min(1, len(style.palette) - 1)], "corpus": style.palette[0]}
-
-
-def _diverging(ax: Axes, tokens: pd.DataFrame, bars: int, style: Style) -> float:
+def _diverging(
+    ax: Axes, tokens: pd.DataFrame, bars: int, colours: dict[str, str], style: Style
+) -> float:
     """Draw one panel; returns the share of all contributions that is shown."""
     more = tokens["frequency_corpus"] > tokens["frequency_items"]
     fewer = tokens["frequency_corpus"] < tokens["frequency_items"]
@@ -58,7 +54,7 @@ def _diverging(ax: Axes, tokens: pd.DataFrame, bars: int, style: Style) -> float
     for name, where, way in (("items", fewer, -1), ("corpus", more, 1)):
         side = tokens[where].nlargest(bars, "js_contribution")
         ends = way * _SCALE * side["js_contribution"].to_numpy(dtype=float)
-        found = ax.barh(np.arange(len(side)), ends, 0.72, color=_colours(style)[name])
+        found = ax.barh(np.arange(len(side)), ends, 0.72, color=colours[name])
         names = zip(side["token"], side["token_id"], strict=True)
         names = [comparisons.token_name(*token, style) for token in names]
         ax.bar_label(found, names, padding=3, fontsize=style.small)

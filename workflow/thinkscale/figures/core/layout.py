@@ -78,9 +78,7 @@ def panel_grid(
     axes = list(figure.subplots(rows, columns, **share, squeeze=False).flat)
     for spare in axes[count:]:
         spare.remove()
-    for index, ax in enumerate(axes[:count]):
-        if share.get("sharey"):
-            ax.tick_params(labelleft=index % columns == 0)
+    for ax in axes[:count]:
         ax.tick_params(labelbottom=True)  # a panel above a removed one keeps its labels
     return figure, axes[:count]
 
@@ -218,12 +216,9 @@ def mean_mark(
 
     A tick and not a dot, which would hide a narrow interval.
     """
-    ends = [[max(0.0, estimate - lower)], [max(0.0, upper - estimate)]]
-    ax.errorbar(
-        [estimate], [height], xerr=ends if np.isfinite([lower, upper]).all() else None,
-        fmt="|", color=style.ink, elinewidth=1.8, markersize=1.2 * style.marker_size,
-        markeredgewidth=0.8,
-    )  # fmt: skip
+    ends = np.clip([[estimate - lower], [upper - estimate]], 0, None)  # a missing end draws none
+    how = {"color": style.ink, "elinewidth": 1.8, "markeredgewidth": 0.8}
+    ax.errorbar([estimate], [height], xerr=ends, fmt="|", ms=1.2 * style.marker_size, **how)
 
 
 def beside(ax: Axes, row: float, text: str, style: Style) -> None:

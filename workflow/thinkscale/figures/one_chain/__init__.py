@@ -102,7 +102,8 @@ def _draw(thought: Thought, items: Frame, texts: Texts | None, look: Look) -> Fi
     text = ribbon.set_ribbon(thought, read, 72 * style.wide - 2 * _EDGE, style) if read else None
 
     about = _about(thought, items, style)
-    rows = 1.75 * style.font_size * (ladder.bars_of(thought) + len(thought.forks) + 0.7)
+    bars = len(ladder.bar_labels(thought, style))
+    rows = 1.75 * style.font_size * (bars + len(thought.forks) + 0.7)
     heights = [rows + (10.5 + 1.3 * about.count("\n")) * style.small]
     heights += [text.height + 3.5 * style.small] if text else []
     high = (sum(heights) + 3 * style.font_size) / 72

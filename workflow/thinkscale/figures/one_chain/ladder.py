@@ -15,15 +15,10 @@ from thinkscale.figures.one_chain.thought import Fork, Thought
 _MARKS = {"correct": ("o", True), "incorrect": ("o", False), "ungradable": ("x", True)}
 
 
-def bars_of(thought: Thought) -> int:
-    """Rows the chain itself takes: one, or one more for each branch."""
-    return 1 if len(thought.branches) < 2 else 1 + len(thought.branches)
-
-
 def bar_labels(thought: Thought, style: Style) -> list[str]:
-    if bars_of(thought) == 1:
-        return ["thought once"]
-    names = [visible(branch.name, limit=14, style=style) for branch in thought.branches]
+    """What the rows of the chain itself are called: one, or one more for each of branches."""
+    branches = thought.branches if len(thought.branches) > 1 else ()
+    names = [visible(branch.name, limit=14, style=style) for branch in branches]
     return ["thought once", *(f"then “{name}”" for name in names)]
 
 
@@ -32,10 +27,11 @@ def draw_ladder(ax: Axes, thought: Thought, colours: Mapping[str, str], style: S
 
     `colours` are those of what was sampled, of what was injected, and of forced ends.
     """
-    bars, forks = bars_of(thought), thought.forks
+    labels, forks = bar_labels(thought, style), thought.forks
+    bars = len(labels)
     rows = [float(-i) for i in range(bars)] + [-(bars + 0.4 + i) for i in range(len(forks))]
     names = [joined_names(fork, 0.28 * 72 * style.wide, style) for fork in forks]
-    ax.set_yticks(rows, [*bar_labels(thought, style), *names])
+    ax.set_yticks(rows, [*labels, *names])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel("thinking tokens", fontsize=style.small)
