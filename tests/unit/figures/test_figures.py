@@ -392,7 +392,7 @@ def test_style_reaches_type_lines_and_pixels(tmp_path):
 
 def test_models_keep_their_colour_in_every_figure():
     look = Look(QUICK.style, MODELS)
-    expected = look.colours["calibration-sft"]
+    expected = look.lines["calibration-sft"].colour
     only = ["calibration-sft"]
     loss = training_loss.draw(losses(), look=look)
     points = tokens_vs_difficulty.draw(natural(models=only), registration(only), look=look)
@@ -410,7 +410,8 @@ def test_models_left_out_of_the_list_are_drawn_last():
 
 @pytest.mark.parametrize("colours", [1, 6, 7, 10])
 def test_no_two_names_look_alike(colours):
-    assert Look(Style(palette=["red"]), ["a", "b"]).colours == {"a": "red", "b": "red"}
+    lines = Look(Style(palette=["red"]), ["a", "b"]).lines
+    assert {name: line.colour for name, line in lines.items()} == {"a": "red", "b": "red"}
     style = Style(palette=[f"#0000{i:02x}" for i in range(colours)])
     lines = list(style.lines([f"m{i}" for i in range(10 * colours)]).values())
     assert len({(line.colour, line.marker) for line in lines}) == len(lines)

@@ -26,7 +26,7 @@ def draw(graded: Frame, outcome_difficulty: Frame = None, *, look: Look) -> Figu
     for ax, model, mine in panels:
         means, counts = _means(outcome_difficulty, model), mine["outcome"].value_counts()
         names = {outcome: outcome for outcome in OUTCOMES}
-        layout.distributions(ax, mine, "difficulty", "outcome", names, look.colours[model])
+        layout.distributions(ax, mine, "difficulty", "outcome", names, look.lines[model].colour)
         for row, outcome in enumerate(OUTCOMES):
             layout.beside(ax, row, f"n = {counts.get(outcome, 0):,}", style)
             if outcome in means:

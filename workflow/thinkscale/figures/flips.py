@@ -29,7 +29,7 @@ def draw(mcnemar: Frame, *, look: Look) -> Figure:
     for ax, model, mine in panels:
         for side, (way, alpha) in _SIDES.items():
             ends = {"x": way * mine[side], "y": mine["condition"], "order": list(names)}
-            how = {"color": look.colours[model], "saturation": 1, "alpha": alpha, "width": 0.7}
+            how = {"color": look.lines[model].colour, "saturation": 1, "alpha": alpha, "width": 0.7}
             sns.barplot(**ends, **how, orient="h", errorbar=None, ax=ax)
         layout.rows_axis(ax, list(names.values()))
         gained = mine.set_index("condition").eval("100 * (wrong_to_right - right_to_wrong)")

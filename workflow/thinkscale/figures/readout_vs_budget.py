@@ -37,7 +37,7 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     figure, panels = layout.model_panels(drawn, look, sharey=True, extra=1.0, widest=2)
     for ax, model, mine in panels:
         guess = core.guessing(ax, mine["guessing"].mean(), style)
-        colour = look.colours[model]
+        colour = look.lines[model].colour
         lines = {way: replace(line, colour=colour) for way, (_, line) in ways.items()}
         budgets.curves(ax, mine, lines, "measure")
         budgets.axis(ax, style)

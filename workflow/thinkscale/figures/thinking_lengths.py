@@ -29,7 +29,7 @@ def draw(graded: Frame, *, look: Look) -> Figure:
     for ax, model, mine in panels:
         if logarithmic:
             layout.token_axis(ax, lengths)
-        layout.distributions(ax, mine, "think_tokens", "condition", names, look.colours[model])
+        layout.distributions(ax, mine, "think_tokens", "condition", names, look.lines[model].colour)
         cut = mine.groupby("condition")["censored"].mean()
         for row, condition in enumerate(names):
             share = cut.get(condition)

@@ -30,7 +30,7 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
     height = layout.rows_height(names)
     figure, panels = layout.model_panels(per_item, look, height, sharex=one_scale, sharey=True)
     for ax, model, mine in panels:
-        layout.distributions(ax, mine, "change", "condition", names, look.colours[model])
+        layout.distributions(ax, mine, "change", "condition", names, look.lines[model].colour)
         ax.axvline(0, color=style.muted, linewidth=0.7, zorder=0)
         means = frames.estimated(token_change, "token_change", ["condition", *ENDS], model=model)
         means = means.set_index("condition")[list(ENDS)].astype(float)

@@ -97,7 +97,7 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
     if len(powers) > 6:
         powers = powers[:: -(-len(powers) // 6)]
     ticks = [10.0**power for power in powers]
-    words = [text.power_of_ten(power) for power in powers]
+    words = [text.in_powers(tick) for tick in ticks]
     if strip:
         ticks, words = [10 ** (low - strip / 2), *ticks], ["0", *words]
     for axis in (ax.xaxis, ax.yaxis):

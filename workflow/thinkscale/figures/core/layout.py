@@ -118,7 +118,7 @@ def heading(ax: Axes, title: str, detail: str, colour: str, style: Style) -> Non
 def model_heading(ax: Axes, model: str, detail: str, look: Look) -> None:
     """The heading of a model's panel."""
     name = short_names(look.models, look.style)[model]
-    heading(ax, name, detail, look.colours[model], look.style)
+    heading(ax, name, detail, look.lines[model].colour, look.style)
 
 
 def note(figure: Figure, text: str, style: Style) -> None:

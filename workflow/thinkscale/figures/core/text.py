@@ -113,18 +113,14 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
-def power_of_ten(exponent: int) -> str:
-    """`10⁻³` in plain characters: mathtext is off."""
-    return "10" + str(exponent).translate(_SUPERSCRIPTS)
-
-
 def in_powers(value: float) -> str:
-    """`3·10¹²`, and `10¹²` without a factor of one."""
+    """`3·10¹²`, and `10¹²` without a factor of one, in plain characters: mathtext is off."""
     if not value > 0:
         return number(value, 0)
     exponent = math.floor(math.log10(value) + 1e-9)
     factor = f"{value / 10**exponent:.3g}"
-    return f"{'' if factor == '1' else f'{factor}·'}{power_of_ten(exponent)}"
+    power = "10" + str(exponent).translate(_SUPERSCRIPTS)
+    return power if factor == "1" else f"{factor}·{power}"
 
 
 def large(value: float) -> str:

@@ -94,7 +94,7 @@ def draw(
 
 
 def _draw(thought: Thought, items: Frame, texts: Texts | None, look: Look) -> Figure:
-    style, own = look.style, look.colours[thought.model]
+    style, own = look.style, look.lines[thought.model].colour
     # Not from the palette, which is for models and may be short or all of one hue.
     injected = _AMBER if not same_color(own, _AMBER) else _VERMILION
     colours = {"sampled": own, "injected": injected, "forced": style.ink}
