@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from thinkscale.figures.core import Frame, Line, Look, layout
 from thinkscale.figures.core import accuracy as core
 from thinkscale.figures.core.budgets import Budgets
-from thinkscale.figures.core.text import number
+from thinkscale.figures.core.text import span
 
 WAYS = {  # measure: what it is called, its marker and dashes
     "sampled_accuracy": ("sampled answers", "s", (3, 1.5)),
@@ -59,6 +59,4 @@ def _narrower(rows: pd.DataFrame) -> str:
     ratios = rows.loc[rows["measure"] == "key_probability", "relative_width"].dropna()
     if ratios.empty:
         return ""
-    ends = dict.fromkeys(number(end, 2) for end in (ratios.min(), ratios.max()))
-    widths = "\N{EN DASH}".join(ends)
-    return f"intervals {widths} \N{MULTIPLICATION SIGN} as wide"
+    return f"intervals {span(ratios, '{:.2f}'.format)} \N{MULTIPLICATION SIGN} as wide"

@@ -20,9 +20,7 @@ def draw(reliability: Frame, *, look: Look) -> Figure:
     look = look.over(found)
     figure, (ax,) = forest({"reliability (ICC of log tokens)": found}, "measure", _NAMES, look)
     ax.set_xlim(max(_LEAST, min(0, 1.05 * found["lower"].min())), 1)
-    samples = f"{found['samples'].min():.3g}"
-    if (most := f"{found['samples'].max():.3g}") != samples:
-        samples += f"\N{EN DASH}{most}"
+    samples = span(found["samples"], "{:.3g}".format)
     text = f"n = {span(found['n'])} items a model, {samples} samples each; natural thinking; bars: "
     text += f"{look.confidence:.0%} intervals"
     if below := int((found["estimate"] < _LEAST).sum()):

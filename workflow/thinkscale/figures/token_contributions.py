@@ -34,11 +34,10 @@ def draw(
         comparisons.heading(ax, pair, detail, style)
         shares.append(_diverging(ax, tokens, bars, colours, style))
     keys = [Patch(color=c, label=f"more frequent in the {side}") for side, c in colours.items()]
-    layout.legend(figure, {}, look, keys)
-    shown = "\N{EN DASH}".join(f"{share:.0%}" for share in sorted({min(shares), max(shares)}))
+    figure.legend(handles=keys, loc="outside upper left", ncols=2)
     text = (
         f"n = {span(len(tokens) for _, tokens in groups)} different tokens; those shown make up "
-        f"{shown} of JS; open box: a space, \\n: a line break"
+        f"{span(shares, '{:.0%}'.format)} of JS; open box: a space, \\n: a line break"
     )
     layout.note(figure, text, style)
     return figure

@@ -1,7 +1,7 @@
 """Words and numbers as they stand in figures: counts, intervals, names, untrusted text."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from textwrap import wrap
 
@@ -99,13 +99,11 @@ def p_value(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {number(value, 3)}"
 
 
-def span(counts: Iterable[float]) -> str:
-    """`200`, or the smallest and the largest where the counts differ."""
-    values = [int(count) for count in counts if math.isfinite(count)]
-    if not values:
-        return "n/a"
-    low, high = min(values), max(values)
-    return f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}"
+def span(values: Iterable[float], say: Callable[[float], str] = "{:,.0f}".format) -> str:
+    """`200`, or the smallest and the largest where they differ, each in the words of `say`."""
+    known = [value for value in values if math.isfinite(value)]
+    ends = dict.fromkeys(map(say, (min(known), max(known)))) if known else ["n/a"]
+    return "\N{EN DASH}".join(ends)
 
 
 def plural(count: int, one: str) -> str:

@@ -43,12 +43,12 @@ def draw_ladder(ax: Axes, thought: Thought, colours: Mapping[str, str], style: S
     ends = [fork.end for fork in forks] + [branch.end for branch in thought.branches]
     longest = max(*ends, thought.natural, 1)
     for piece, y in drawn:
-        # What is put in lies over the bar a little higher, and at least a two-hundredth of the
-        # axis wide, so that one token of it among thousands shows.
+        # What is put in lies over the bar a little higher, and at least one part in 120 of
+        # the axis wide, so that one token of it among thousands shows.
         over, width = piece.kind == "injected", piece.stop - piece.start
         if over and width:
-            width = max(width, longest / 200)
-        how = {"color": colours[piece.kind], "zorder": 3 if over else 2}
+            width = max(width, longest / 120)
+        how = {"color": colours[piece.kind], "linewidth": 0, "zorder": 3 if over else 2}
         ax.barh(y, width, 0.72 if over else 0.56, left=piece.start, **how)
         if piece.ended:
             how = {"color": style.ink, "linewidth": 1.4, "zorder": 4, "clip_on": False}
@@ -67,7 +67,7 @@ def _draw_fork(ax: Axes, fork: Fork, y: float, colours: Mapping[str, str], style
         (fork.at, fork.forced, "forced"),
         (fork.at + fork.forced, fork.said, "sampled"),
     ):
-        ax.barh(y, width, 0.32, left=start, color=colours[who], zorder=2)
+        ax.barh(y, width, 0.32, left=start, color=colours[who], linewidth=0, zorder=2)
     ax.add_line(_mark(fork.outcome, style, [fork.end], [y], zorder=5, clip_on=False))
     box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
     how = {"va": "center_baseline", "zorder": 4, "bbox": box}
