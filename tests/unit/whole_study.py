@@ -18,6 +18,7 @@ import pandas as pd
 
 from graded_frames import graded_frame, with_readouts
 from thinkscale import figures, stats
+from thinkscale.data import contracts
 from thinkscale.figures.core.style import Look, Style, save
 from thinkscale.stats import language_mixing
 
@@ -129,7 +130,8 @@ def read(results: Path) -> dict[str, pd.DataFrame]:
         table = pd.read_csv(path)
         found[path.stem] = table.astype({c: t for c, t in limits.items() if c in table})
     # A contract goes before the table of the same name, which the report shows.
-    return found | {path.stem: pd.read_parquet(path) for path in results.glob("*.parquet")}
+    contract = (path for path in results.glob("*.parquet") if path.stem in contracts.SCHEMAS)
+    return found | {path.stem: contracts.read(path, path.stem) for path in contract}
 
 
 def draw(name: str, made: dict[str, pd.DataFrame], look: Look):

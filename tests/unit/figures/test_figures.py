@@ -392,7 +392,7 @@ def test_style_reaches_type_lines_and_pixels(tmp_path):
 
 def test_models_keep_their_colour_in_every_figure():
     look = Look(QUICK.style, MODELS)
-    expected = look.colours["calibration-sft"]
+    expected = look.lines["calibration-sft"].colour
     only = ["calibration-sft"]
     loss = training_loss.draw(losses(), look=look)
     points = tokens_vs_difficulty.draw(natural(models=only), registration(only), look=look)
@@ -410,7 +410,8 @@ def test_models_left_out_of_the_list_are_drawn_last():
 
 @pytest.mark.parametrize("colours", [1, 6, 7, 10])
 def test_no_two_names_look_alike(colours):
-    assert Look(Style(palette=["red"]), ["a", "b"]).colours == {"a": "red", "b": "red"}
+    lines = Look(Style(palette=["red"]), ["a", "b"]).lines
+    assert {name: line.colour for name, line in lines.items()} == {"a": "red", "b": "red"}
     style = Style(palette=[f"#0000{i:02x}" for i in range(colours)])
     lines = list(style.lines([f"m{i}" for i in range(10 * colours)]).values())
     assert len({(line.colour, line.marker) for line in lines}) == len(lines)
@@ -552,7 +553,8 @@ def test_registration_draws_items_fit_and_rho():
     whole, cut = (c for c in ax.collections if isinstance(c, PathCollection))
     assert len(whole.get_offsets()) == 10
     assert cut.get_offsets().tolist() == [[0.3, 19.0]]
-    assert same_color(cut.get_facecolor()[0], "white")
+    assert len(cut.get_facecolor()) == 0  # rings, through which others are seen
+    assert cut.get_sizes() > whole.get_sizes()
     # Tokens are 10 + 30 difficulty exactly.
     x, y = ax.lines[0].get_data()
     np.testing.assert_allclose(y, 10 + 30 * x)
@@ -797,6 +799,10 @@ def test_truncation_and_no_thinking_stand_beside_the_budgets():
     curves = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() != ""]
     curves = [line for line in curves if line.get_marker() != "None"]
     assert [line.is_dashed() for line in curves] == [False] * 3 + [True] * 3
+    many = [f"model-{i}" for i in range(9)]  # some of which have dashes where nothing is cut
+    keys = accuracy_vs_budget.draw(accuracy(many, [*CONDITIONS, *UNFORCED]), look=QUICK).legends[0]
+    dashed = [key.get_label() for key in keys.get_lines() if key._dash_pattern[1]]
+    assert dashed == ["cut, not asked"]
     rows = table[~table["condition"].str.contains("waits|min")]
     expected = sorted(rows[["estimate", "lower", "upper"]].itertuples(index=False, name=None))
     np.testing.assert_allclose(sorted(mark[1:4] for mark in intervals(ax)), expected)

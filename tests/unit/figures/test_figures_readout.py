@@ -1,6 +1,8 @@
 """The figures of readouts show what their tables say."""
 
 import re
+from functools import cache
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import numpy as np
@@ -184,3 +186,28 @@ def test_budgets_stand_to_scale_or_by_doublings():
     np.testing.assert_allclose(places, [0, 0.2, 0.6, 1, *far.behind, np.nan])
     one, places = of(64)
     assert places[0] < one.behind[0]
+
+
+@cache
+def with_other_ends():
+    """The table of readouts of many models, with thinking off and thinking that was truncated."""
+    table = readout_tables(tuple(f"model-{i}" for i in range(4)))["readout"]
+    natural = table[table["condition"] == "natural"]
+    off = natural.assign(condition="no_think", no_think=True)
+    cut = natural.assign(condition="truncate=16", truncate=16, estimate=0.0, lower=0.0, upper=0.0)
+    return pd.concat([table, off, cut.astype({"truncate": "Int64"})], ignore_index=True)
+
+
+def test_words_behind_the_budgets_stand_beside_each_other():
+    figure = readout_vs_budget.draw(with_other_ends(), look=QUICK)
+    for ax in figure.axes:
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+        boxes = sorted(boxes, key=lambda box: box.x0)
+        assert not any(one.overlaps(two) for one, two in pairwise(boxes))
+
+
+def test_of_truncated_thinking_nothing_is_drawn():
+    # What was read of it is of those responses alone that had ended before.
+    for module in (readout_vs_budget, readout_entropy, readout_vs_tokens):
+        for ax in module.draw(with_other_ends(), look=QUICK).axes:
+            assert 0.0 not in [y for y, *_ in points(ax)[0]]

@@ -188,6 +188,16 @@ def test_steps_of_a_rollout_that_do_not_branch_are_one():
     assert "n = 4; 4 steps, 1 given up; its answer is right" in said
 
 
+def test_an_answer_before_the_end_of_a_branch_stands_under_it():
+    nodes, ballots, searches = searched()
+    nodes.at[0, "candidates"], nodes.at[2, "candidates"] = [0, 1], []
+    ax = search_tree.draw(nodes, ballots, searches, look=QUICK).axes[0]
+    ax.figure.draw_without_rendering()
+    (inner,) = (text for text in ax.texts if text.get_text() == "A \u2717")
+    line = ax.transData.transform(inner.xy)[1]
+    assert inner.get_window_extent().y1 < line
+
+
 def test_without_a_tree_there_is_none():
     nodes, ballots, searches = searched()
     figure = search_tree.draw(nodes.iloc[:0], ballots, searches, look=QUICK)

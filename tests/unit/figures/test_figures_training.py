@@ -107,4 +107,7 @@ def test_a_making_is_shared_by_the_questions_asked():
         # Eight votes pay while few questions share the making.
         votes = [(16_000, 0.5)] if trained > 16_000 else []
         assert list(map(tuple, best.get_xydata())) == [(2000, 0.3), *votes, (trained, 0.6)]
+        # What something beats in both is faint.
+        faint = [tuple(p) for line in points if line.get_alpha() < 1 for p in line.get_xydata()]
+        assert set(faint) == {(16_000, 0.5)} - set(votes)
     assert "1 without an accuracy or a cost" in words(figure)

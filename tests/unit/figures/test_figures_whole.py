@@ -18,6 +18,7 @@ from graded_frames import graded_frame
 from thinkscale import figures
 from thinkscale.figures import (
     accuracy_by_item,
+    accuracy_vs_budget,
     allocation,
     consensus,
     correlations,
@@ -31,7 +32,7 @@ from thinkscale.figures import (
 )
 from thinkscale.figures.core import layout
 from thinkscale.figures.core.frames import READS
-from thinkscale.figures.core.style import Look, Style
+from thinkscale.figures.core.style import Line, Look, Style
 
 QUICK = Look(Style(dpi=60))
 
@@ -288,6 +289,67 @@ def test_tokens_are_compared_within_items_that_have_both():
     assert "above: 50%, below: 50%, n = 2" in words(figure)
     right = tokens_by_outcome.draw(graded.assign(outcome="correct"), look=QUICK)
     assert "no item has both" in words(right)
+
+
+@pytest.mark.parametrize("items", [10, 100, 1000])
+def test_few_items_are_drawn_larger_and_darker_than_many(items):
+    places = pd.DataFrame({"x": range(items), "y": 0.0, "cut": [False, True] * (items // 2)})
+    _, (ax,) = layout.panel_grid(1, Style())
+    layout.points(ax, places, "x", "y", Line("#0072B2", "o"), Style(), hollow="cut")
+    whole, rings = ax.collections
+    strength = {10: 0.9, 100: 0.55, 1000: 0.3}[items]
+    assert (whole.get_alpha(), whole.get_sizes()) == (strength, 16 if items == 10 else 9)
+    assert rings.get_alpha() > whole.get_alpha() and len(rings.get_facecolor()) == 0
+
+
+def test_estimates_below_a_reliability_of_minus_one_leave_room_for_the_others():
+    table = pd.DataFrame({"model": ["m", "n"], "measure": "icc_mean", "n": 10, "samples": 2.0})
+    table = table.assign(estimate=[-7.0, 0.5], lower=[-17.0, 0.3], upper=[0.1, 0.7])
+    figure = reliability.draw(table, look=QUICK)
+    assert figure.axes[0].get_xlim() == (-1, 1)
+    assert "1 estimate below \u22121 not shown" in words(figure)
+
+
+def crowded(models, names, step=100):
+    """Estimates of many models and maximum budgets that rise evenly."""
+    rows = [
+        {"model": model, "condition": f"max={most}", "max_think": most, "estimate": 0.5}
+        for model in whole_study.MODELS[:models]
+        for most in range(step, step * (names + 1), step)
+    ]
+    limits = {"truncate": pd.NA, "min_think": pd.NA, "waits": pd.NA, "no_think": False}
+    frame = pd.DataFrame(rows).assign(**limits, continuation=None, lower=0.4, upper=0.6)
+    frame["max_think"] = frame["max_think"].astype("Int64")
+    return frame.assign(n_items=10, n_responses=20, errors=0, outcome="correct", difficulty=0.1)
+
+
+def test_of_many_models_each_stands_at_its_own_budget():
+    table = crowded(8, 12)
+    (ax,) = accuracy_vs_budget.draw(table, look=QUICK).axes
+    drawn = np.array([c[2][0].get_segments() for c in ax.containers])[:, :, 0, 0]
+    assert (drawn[:, :-1].max(axis=0) < drawn[:, 1:].min(axis=0)).all()  # none passes the next
+    strength = [c[2][0].get_alpha() for c in ax.containers]
+    few = accuracy_vs_budget.draw(crowded(2, 12), look=QUICK).axes[0].containers
+    assert max(strength) < 1 and min(c[2][0].get_alpha() for c in few) == 1
+
+
+def test_names_of_many_conditions_stand_beside_each_other():
+    table = crowded(8, 23).assign(item_id="i", sample=0, error=None, excluded=False)
+    table = pd.concat([table, table.assign(item_id="j", difficulty=0.2)])
+    figure = accuracy_by_item.draw(table, look=Look(Style(dpi=60), whole_study.MODELS[:8]))
+    for ax in figure.axes[:8]:
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+        assert not any(one.overlaps(two) for one, two in pairwise(boxes))
+
+
+def test_votes_of_two_models_do_not_hide_each_other():
+    table = pd.DataFrame({"measure": ["cons", "pass"] * 2, "k": [4, 4, 8, 8], "estimate": 0.5})
+    table = table.assign(n_items=9, guess=np.nan, lower=0.4, upper=0.6)
+    table = pd.concat([table.assign(model=model) for model in ("a", "b")])
+    for ax in consensus.draw(table, look=QUICK).axes:
+        (a, b) = (c[2][0].get_segments() for c in ax.containers)
+        ratios = [two[0, 0] / one[0, 0] for one, two in zip(a, b, strict=True)]
+        assert 1 < ratios[0] < 1.1 and np.isclose(*ratios)
 
 
 @cache

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Line, Look, conditions, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import conditions, layout
 from thinkscale.figures.core.budgets import Budgets
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
+
+_CUT = (3, 1.5)
 
 
 @layout.figure
@@ -26,17 +26,16 @@ def draw(accuracy: Frame, items: Frame = None, *, look: Look) -> Figure:
     cut, style, shown = conditions.is_truncated(drawn), look.style, look.among(drawn)
     figure, (ax,) = layout.panel_grid(1, style, 1.1 * style.height, extra=0.9)
     others = []
-    if not cut.any():
-        budgets.curves(ax, drawn, shown)
-    else:
-        full = {model: replace(line, dashes=()) for model, line in shown.items()}
-        budgets.curves(ax, drawn[~cut], full)
-        dashed = {model: replace(line, dashes=(3, 1.5)) for model, line in shown.items()}
+    if cut.any():  # then dashes say that, and no model has its own
+        shown = {model: replace(line, dashes=()) for model, line in shown.items()}
+        others.append(Line(style.ink, "", _CUT).handle("cut, not asked"))
+    budgets.curves(ax, drawn[~cut], shown)
+    if cut.any():
+        dashed = {model: replace(line, dashes=_CUT) for model, line in shown.items()}
         budgets.curves(ax, drawn[cut], dashed)
-        others.append(Line(style.ink, "", (3, 1.5)).handle("cut, not asked"))
     if options := _options(items):
         others.append(core.guessing(ax, 1 / options, style, f"guessing, 1 of {options}"))
-    budgets.axis(ax, 0.8 * style.width, style)
+    budgets.axis(ax, style)
     ax.set_ylabel(core.LABEL)
     ax.set_ylim(0, core.top(drawn))
     layout.legend(figure, shown, look, others)

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Line, Look, conditions, frames, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import DASHES, Line, Look
+from thinkscale.figures.core.style import DASHES
 from thinkscale.figures.core.text import characters
 
 TOKENS = ("tokens_mean", "tokens_lower", "tokens_upper")

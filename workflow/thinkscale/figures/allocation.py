@@ -2,12 +2,9 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
-from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core.estimates import ENDS, forest
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span
 
 _NAMES = {"within": "within items", "mixed": "mixed model"}
@@ -25,7 +22,7 @@ def draw(allocation: Frame, *, look: Look) -> Figure:
     label = "tokens, right answers to others (ratio)"
     figure, (ax,) = forest({label: found}, "measure", _NAMES, look)
     ax.axvline(1, color=look.style.muted, linewidth=0.7, zorder=0)
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_major_formatter("{x:g}")
     text = f"n = {span(found['n_both'])} items a model with both right and other answers; bars: "
     text += f"{look.confidence:.0%} intervals"
     if (cut := found["censored"].max()) > 0:

@@ -1,14 +1,13 @@
 """What several samples of an item are worth: the plurality of k, and at least one of k right."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import frames, layout
 from thinkscale.figures.core.estimates import ENDS, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span
 
 _PANELS = {"cons": "plurality of k right (cons@k)", "pass": "at least one of k right (pass@k)"}
@@ -37,7 +36,7 @@ def draw(consensus: Frame, *, look: Look) -> Figure:
     how = {"color": style.muted, "linestyle": (0, (2, 2)), "linewidth": 0.9}
     for ax, (measure, label) in zip(axes, _PANELS.items(), strict=True):
         rows = found[found["measure"] == measure].astype({"k": float})
-        curves(ax, rows, "k", shown)
+        curves(ax, rows, "k", shown, step=0.012 * np.log(ks[-1] / ks[0]), log=True)
         # Models may have different items of which enough samples are there.
         for _, own in rows[rows["guess"].notna()].groupby("model"):
             ax.plot(own["k"], own["guess"], zorder=0, **how)

@@ -3,10 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core.estimates import ENDS, forest
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span, visible
 
 _NAMES = {

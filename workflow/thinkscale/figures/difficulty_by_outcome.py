@@ -2,9 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 from thinkscale.figures.core.text import MINUS, plural, with_interval
 
 OUTCOMES = ("correct", "incorrect", "ungradable")
@@ -28,7 +26,7 @@ def draw(graded: Frame, outcome_difficulty: Frame = None, *, look: Look) -> Figu
     for ax, model, mine in panels:
         means, counts = _means(outcome_difficulty, model), mine["outcome"].value_counts()
         names = {outcome: outcome for outcome in OUTCOMES}
-        layout.distributions(ax, mine, "difficulty", "outcome", names, look.colours[model])
+        layout.distributions(ax, mine, "difficulty", "outcome", names, look.lines[model].colour)
         for row, outcome in enumerate(OUTCOMES):
             layout.beside(ax, row, f"n = {counts.get(outcome, 0):,}", style)
             if outcome in means:

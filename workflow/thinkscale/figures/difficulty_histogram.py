@@ -5,9 +5,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from scipy import stats
 
-from thinkscale.figures.core import frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core.text import plural, with_interval
 
 

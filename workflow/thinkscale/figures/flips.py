@@ -1,15 +1,12 @@
 """Which answers a condition turns from wrong to right, and from right to wrong."""
 
-import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
-from thinkscale.figures.core.text import MINUS, number, span
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
+from thinkscale.figures.core.text import signed, span
 
 _SIDES = {"right_to_wrong": (-1, 0.35), "wrong_to_right": (1, 1.0)}  # way, shade
 
@@ -32,18 +29,16 @@ def draw(mcnemar: Frame, *, look: Look) -> Figure:
     for ax, model, mine in panels:
         for side, (way, alpha) in _SIDES.items():
             ends = {"x": way * mine[side], "y": mine["condition"], "order": list(names)}
-            how = {"color": look.colours[model], "saturation": 1, "alpha": alpha, "width": 0.7}
+            how = {"color": look.lines[model].colour, "saturation": 1, "alpha": alpha, "width": 0.7}
             sns.barplot(**ends, **how, orient="h", errorbar=None, ax=ax)
         layout.rows_axis(ax, list(names.values()))
-        gained = mine.set_index("condition")["wrong_to_right"].sub(
-            mine.set_index("condition")["right_to_wrong"]
-        )
+        gained = mine.set_index("condition").eval("100 * (wrong_to_right - right_to_wrong)")
         for row, condition in enumerate(names):
-            points = 100 * gained.get(condition, np.nan)
-            layout.beside(ax, row, "no data" if np.isnan(points) else _signed(points), style)
+            known = condition in gained
+            layout.beside(ax, row, signed(gained[condition], 1) if known else "no data", style)
         ax.axvline(0, color=style.muted, linewidth=0.7)
         ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):.0%}"))
+        ax.xaxis.set_major_formatter(lambda value, _: f"{abs(value):.0%}")
         ax.set(xlabel="share of pairs", ylabel="")
         layout.model_heading(ax, model, f"n = {span(mine['n_pairs'])} pairs", look)
     most = shares[list(_SIDES)].max(axis=None)
@@ -59,8 +54,3 @@ def draw(mcnemar: Frame, *, look: Look) -> Figure:
     )
     layout.note(figure, text, style)
     return figure
-
-
-def _signed(points: float) -> str:
-    shown = number(points, 1)
-    return shown if shown.startswith(MINUS) or shown == "0.0" else f"+{shown}"

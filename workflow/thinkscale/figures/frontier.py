@@ -2,15 +2,12 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Line, Look, Style, conditions, frames, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.estimates import ENDS, bars
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look, Style
+from thinkscale.figures.core.estimates import ENDS
 from thinkscale.figures.core.text import number, visible
 
 
@@ -34,21 +31,12 @@ def draw(frontier: Frame, accuracy: Frame = None, *, look: Look) -> Figure:
 
     height = 1.6 * style.height
     figure, (ax,) = layout.panel_grid(1, style, height, extra=1.0)
-    steps = {"drawstyle": "steps-post", "color": style.ink, "linewidth": 0.8, "zorder": 1}
-    sns.lineplot(best, x="alone", y="estimate", ax=ax, legend=False, **steps)
-    for (model, on, vote), rows in drawn.groupby(["model", "frontier", drawn["k"] > 1]):
-        line, ends = shown[model], [rows[end] for end in ("lower", "estimate", "upper")]
-        ax.errorbar(
-            rows["alone"], rows["estimate"], bars(*ends) if on else None, fmt=line.marker,
-            color=line.colour, markerfacecolor="white" if vote else line.colour,
-            alpha=1 if on else 0.3, elinewidth=0.8, zorder=3 if on else 2,
-        )  # fmt: skip
+    core.frontier(ax, drawn, "alone", best, shown, style.ink)
     bottom = np.floor(10 * min(drawn["estimate"].min(), best["lower"].min())) / 10
     ax.set_ylim(max(0, bottom), core.top(best))
     _cost_axis(ax, drawn["alone"], len(names[best["point"].iloc[0]]), style)
     _label(ax, best, names, shown, 72 * height, style)
     ax.set_ylabel(core.LABEL)
-    ax.grid(axis="y")
     core.frontier_words(figure, table, drawn, look)
     return figure
 

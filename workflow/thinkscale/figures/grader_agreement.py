@@ -7,11 +7,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from thinkscale.figures.core import estimates, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
+from thinkscale.figures.core import Frame, Line, Look, estimates, frames, layout
 from thinkscale.figures.core.text import number, span, visible
 
 COLUMNS = (
@@ -46,7 +43,7 @@ def draw(grader_agreement: Frame, *, look: Look) -> Figure:
         if alpha < 1:  # a share drawn for comparison, without its interval
             own = own.assign(lower=np.nan, upper=np.nan)
         estimates.dots(above, own, "grader", names, drawn, alpha=alpha)
-    above.xaxis.set_major_formatter(PercentFormatter(1.0))
+    above.xaxis.set_major_formatter("{x:.0%}")
     above.grid(axis="x")
     above.set(xlim=(-0.02, 1.02), xlabel="share of responses")
     _kappa(below, shown, graders, list(drawn), look)

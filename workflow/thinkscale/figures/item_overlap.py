@@ -3,11 +3,8 @@
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
-from thinkscale.figures.core import comparisons, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, comparisons, frames, layout
 from thinkscale.figures.core.text import span, visible, with_interval
 
 _BIN = 0.05
@@ -36,8 +33,8 @@ def draw(overlap: Frame, overlap_summary: Frame = None, *, look: Look) -> Figure
             counts = [f"{bar.get_height():,.0f}" if bar.get_height() else "" for bar in found]
             ax.bar_label(found, counts, padding=1, fontsize=0.8 * style.small)
         ax.set_yscale("log")
-        ax.yaxis.set_minor_locator(NullLocator())
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        ax.minorticks_off()
+        ax.yaxis.set_major_formatter("{x:,.0f}")
         ticks = (0.25, 0.5, 0.75, 1)
         ax.set_xticks([-1.5 * _BIN, *ticks], ["none", *(f"{at:.0%}" for at in ticks)])
         ax.set(xlim=(-2.5 * _BIN, 1.02), ylim=(0.6, 3 * max(1, len(items))), ylabel="items")
@@ -60,9 +57,9 @@ def _overlapping(summary: Frame, pair: tuple[str, str]) -> str:
     found = frames.estimated(
         summary, "overlap_summary", ["measure", "lower", "upper"], **keys
     ).set_index("measure")
-    parts = []
-    for measure, words in (("any", "with any"), ("half", "with half or more")):
-        if measure in found.index:
-            percent = 100 * found.loc[measure, ["estimate", "lower", "upper"]].astype(float)
-            parts.append(f"{words}: {with_interval(*percent, 1)} %")
-    return ", ".join(parts)
+    percent = 100 * found[["estimate", "lower", "upper"]].astype(float)
+    return ", ".join(
+        f"{words}: {with_interval(*percent.loc[measure], 1)} %"
+        for measure, words in (("any", "with any"), ("half", "with half or more"))
+        if measure in percent.index
+    )

@@ -2,10 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, forest
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span
 
 _KINDS = {"language": "words in another language", "script": "words in another script"}
@@ -27,7 +25,7 @@ def draw(language_mixing: Frame, *, look: Look) -> Figure:
     most = 1.05 * found["upper"].fillna(found["estimate"]).max()
     for ax in axes:
         ax.set_xlim(0, max(0.05, most))
-        ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        ax.xaxis.set_major_formatter("{x:.0%}")
     sizes = f"n per point: {span(found['n_items'])} items, {span(found['n_responses'])} responses"
     text = f"{sizes} with words; mathematics left out; bars: {look.confidence:.0%} intervals"
     layout.note(figure, text, look.style)

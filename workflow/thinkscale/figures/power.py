@@ -6,15 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator, StrMethodFormatter
 
-from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core import Frame, Line, Look, conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, Lines, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
+from thinkscale.figures.core.style import DASHES
 from thinkscale.figures.core.text import plural, short_names
-
-_DASHES = ((), (4, 1.5), (1.2, 1.2), (6, 1.5, 1.2, 1.5))
 
 
 @layout.figure
@@ -34,7 +30,7 @@ def draw(power: Frame, *, look: Look) -> Figure:
     accuracy = found[found["measure"] == "accuracy"]
     shown = look.among(found)
     kinds = {
-        k: Line(style.ink, style.markers[i % len(style.markers)], _DASHES[i % len(_DASHES)])
+        k: Line(style.ink, style.markers[i % len(style.markers)], DASHES[i % len(DASHES)])
         for i, k in enumerate(sorted(pd.unique(accuracy.loc[~accuracy["this_study"], "samples"])))
     }
 
@@ -83,7 +79,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, lines: Lines, label: str) -> None:
     sizes = sorted(pd.unique(rows.loc[~rows["this_study"], "n_items"].astype(int)))
     # Every other one has a number, for which a narrow panel has room.
     ax.set_xticks(sizes, ["" if i % 2 else f"{size:,}" for i, size in enumerate(sizes)])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.minorticks_off()
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.grid(axis="y")
     ax.set(xlabel="items (log scale)", ylabel=f"detectable {label}")

@@ -1,12 +1,9 @@
 """Difficulty predicted out of sample against that for people, item by item."""
 
-import seaborn as sns
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core.estimates import ENDS
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import with_interval
 
 _NAMES = {"length": "length alone", "all": "all features"}
@@ -23,19 +20,14 @@ def draw(predicted_difficulty: Frame, prediction: Frame = None, *, look: Look) -
     table = frames.require(table, needed, "predicted_difficulty")
     found = table[table["features"].isin(_NAMES)].dropna(subset="predicted")
     found = frames.some(found, "too few items have a difficulty")
-    style = look.style
+    style, lines = look.style, look.style.lines(_NAMES)
     sets = list(found.groupby(["learner", "features"], sort=False))
     figure, axes = layout.panel_grid(len(sets), style, extra=0.95, sharex=True, sharey=True)
     for ax, ((learner, features), rows) in zip(axes, sets, strict=True):
-        sns.scatterplot(
-            rows, x="difficulty", y="predicted", color=style.palette[features == "all"],
-            marker=style.markers[features == "all"], linewidth=0, ax=ax, legend=False,
-            s=(0.75 * style.marker_size) ** 2, alpha=0.3 if len(rows) > 300 else 0.55,
-            rasterized=len(rows) > 5000,
-        )  # fmt: skip
+        layout.points(ax, rows, "difficulty", "predicted", lines[features], style)
         middle = rows["difficulty"].mean()
         ax.axline((middle, middle), slope=1, color=style.muted, linewidth=0.7, zorder=0)
-        ax.set(xlabel=layout.DIFFICULTY, ylabel="")
+        ax.set_xlabel(layout.DIFFICULTY)
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("predicted difficulty")
         layout.heading(

@@ -3,11 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import accuracy, frames, layout
+from thinkscale.figures.core import Frame, Look, accuracy, conditions, frames, layout
 from thinkscale.figures.core.budgets import Budgets
 from thinkscale.figures.core.estimates import ENDS
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 
 RHO = "\N{GREEK SMALL LETTER RHO}"
 
@@ -18,7 +16,7 @@ def draw(readout: Frame, readout_difficulty: Frame = None, *, look: Look) -> Fig
 
     Without a correlation, as of items without difficulties, the entropy is drawn alone.
     """
-    table = accuracy.estimated(readout, "readout", "nothing was read", ["measure", "guessing"])
+    table = accuracy.read(readout, ["guessing"])
     entropy = table[table["measure"] == "entropy"]
     budgets, look = Budgets.of(entropy), look.over(entropy)
     parts = {"entropy over options (bits, mean)": entropy}
@@ -26,13 +24,13 @@ def draw(readout: Frame, readout_difficulty: Frame = None, *, look: Look) -> Fig
         rho = readout_difficulty.dropna(subset="estimate")
         if len(rho):
             rho = accuracy.estimated(rho, "readout_difficulty", "no correlation")
+            rho = rho[~conditions.is_truncated(rho)]
             parts[f"{RHO} of entropy and difficulty"] = rho
     style, shown = look.style, look.among(entropy)
     figure, panels = layout.panel_grid(len(parts), style, extra=0.9)
-    width = (0.75 * style.width) if len(parts) == 1 else 0.4 * style.wide
     for ax, (label, rows) in zip(panels, parts.items(), strict=True):
         budgets.curves(ax, rows, shown)
-        budgets.axis(ax, width, style)
+        budgets.axis(ax, style)
         ax.set_ylabel(label)
     most = entropy["guessing"].mean()
     unsure = accuracy.guessing(panels[0], most, style, "all options as likely")

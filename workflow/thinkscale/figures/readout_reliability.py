@@ -5,10 +5,8 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import accuracy, conditions, frames, layout
+from thinkscale.figures.core import Frame, Line, Look, accuracy, conditions, frames, layout
 from thinkscale.figures.core.estimates import curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import number, with_interval
 
 _HELD = "confidence_mean"
@@ -32,7 +30,7 @@ def draw(readout_bins: Frame, readout_calibration: Frame = None, *, look: Look) 
     exact = {"color": style.muted, "linestyle": (0, (2, 2)), "linewidth": 0.9}
     for ax, model, mine in panels:
         diagonal = ax.axline((0, 0), (1, 1), label="calibrated", zorder=0, **exact)
-        lines = {way: replace(line, colour=look.colours[model]) for way, line in ways.items()}
+        lines = {way: replace(line, colour=look.lines[model].colour) for way, line in ways.items()}
         curves(ax, mine, _HELD, lines, "condition")
         layout.model_heading(ax, model, _error(readout_calibration, model, first), look)
         ax.set_xlabel("probability of the most likely label")

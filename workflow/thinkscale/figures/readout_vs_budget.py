@@ -5,12 +5,10 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Line, Look, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import layout
 from thinkscale.figures.core.budgets import Budgets
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
-from thinkscale.figures.core.text import number
+from thinkscale.figures.core.text import span
 
 WAYS = {  # measure: what it is called, its marker and dashes
     "sampled_accuracy": ("sampled answers", "s", (3, 1.5)),
@@ -26,8 +24,7 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     The heading says how wide the intervals of the key's probability are beside those of sampled
     answers.
     """
-    more = ["measure", "guessing", "relative_width"]
-    table = core.estimated(readout, "readout", "nothing was read", more)
+    table = core.read(readout, ["guessing", "relative_width"])
     table = table[table["measure"].isin(WAYS)]
     budgets, look = Budgets.of(table), look.over(table)
     drawn = table[budgets.at(table).notna()]
@@ -37,14 +34,13 @@ def draw(readout: Frame, *, look: Look) -> Figure:
         for way, (name, marker, dashes) in WAYS.items()
         if (drawn["measure"] == way).any()
     }
-    figure, panels = layout.model_panels(drawn, look, sharey=True, extra=1.0)
-    width = 0.75 * style.width if len(panels) == 1 else 0.8 * style.wide / min(3, len(panels))
+    figure, panels = layout.model_panels(drawn, look, sharey=True, extra=1.0, widest=2)
     for ax, model, mine in panels:
         guess = core.guessing(ax, mine["guessing"].mean(), style)
-        colour = look.colours[model]
+        colour = look.lines[model].colour
         lines = {way: replace(line, colour=colour) for way, (_, line) in ways.items()}
         budgets.curves(ax, mine, lines, "measure")
-        budgets.axis(ax, width, style)
+        budgets.axis(ax, style)
         layout.model_heading(ax, model, _narrower(mine), look)
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel(core.LABEL)
@@ -63,6 +59,4 @@ def _narrower(rows: pd.DataFrame) -> str:
     ratios = rows.loc[rows["measure"] == "key_probability", "relative_width"].dropna()
     if ratios.empty:
         return ""
-    ends = dict.fromkeys(number(end, 2) for end in (ratios.min(), ratios.max()))
-    widths = "\N{EN DASH}".join(ends)
-    return f"intervals {widths} \N{MULTIPLICATION SIGN} as wide"
+    return f"intervals {span(ratios, '{:.2f}'.format)} \N{MULTIPLICATION SIGN} as wide"

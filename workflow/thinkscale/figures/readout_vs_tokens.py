@@ -1,16 +1,12 @@
 """How sure a model is of the key, against how long it thought."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
-from thinkscale.figures.core import accuracy, conditions, frames, layout
-from thinkscale.figures.core.estimates import bars, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
-from thinkscale.figures.core.text import number
+from thinkscale.figures.core import Frame, Line, Look, accuracy, conditions, frames, layout
+from thinkscale.figures.core.estimates import curves, faint, intervals
 
 _RING = {"facecolor": "white", "linewidth": 0.9}
 
@@ -22,7 +18,7 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     Points are conditions. Natural thinking is a hollow point: budgets lie before it,
     waits and minimum budgets behind.
     """
-    table = accuracy.estimated(readout, "readout", "nothing was read", ["measure", "guessing"])
+    table = accuracy.read(readout, ["guessing"])
     points, style = frames.some(_points(table), "nothing was read"), look.style
     look = look.over(points)
     shown = look.among(points)
@@ -30,16 +26,19 @@ def draw(readout: Frame, *, look: Look) -> Figure:
     ax.grid(axis="y")
     guess = accuracy.guessing(ax, points["guessing"].mean(), style)
     curves(ax, points, "tokens", shown)
+    spent = ("tokens", "tokens_lower", "tokens_upper")
+    where, how = (points["tokens"], points["estimate"]), {"across": True, "alpha": faint(points)}
+    intervals(ax, points, *where, spent, shown, "model", **how)
     for model, line in shown.items():
-        mine = points[points["model"] == model].astype({"tokens": float, "estimate": float})
-        ends = bars(mine["tokens_lower"], mine["tokens"], mine["tokens_upper"])
-        how = {"fmt": "none", "ecolor": line.colour, "elinewidth": 0.6 * style.line_width}
-        ax.errorbar(mine["tokens"], mine["estimate"], xerr=ends, **how)
+        mine = points[points["model"] == model]
         how = {"marker": line.marker, "edgecolor": line.colour, "zorder": 4, **_RING}
         natural, size = mine[conditions.is_natural(mine)], (1.15 * style.marker_size) ** 2
         sns.scatterplot(natural, x="tokens", y="estimate", s=size, legend=False, ax=ax, **how)
-    _token_axis(ax, points["tokens"].astype(float))
+    tokens = points["tokens"].to_numpy()
+    logarithmic = tokens.max() > 16 * min(tokens[tokens > 0], default=np.inf)
+    layout.token_axis(ax, tokens) if logarithmic else layout.count_axis(ax.xaxis)
     ax.set(ylim=(0, accuracy.top(points)), ylabel="probability of the key (mean)")
+    ax.set_xlabel(f"thinking tokens (mean{', log scale' if logarithmic else ''})")
     ring = {"markerfacecolor": "white", "markeredgewidth": 0.9, "linestyle": ""}
     layout.legend(figure, shown, look, [Line(style.ink, "o").handle("natural", **ring), guess])
     text = accuracy.sizes(points, look.confidence) + "; a point for each condition"
@@ -52,17 +51,5 @@ def _points(table: pd.DataFrame) -> pd.DataFrame:
     keys = ["model", "condition"]
     ends = {"estimate": "tokens", "lower": "tokens_lower", "upper": "tokens_upper"}
     tokens = table[table["measure"] == "think_tokens"].rename(columns=ends)
-    return table[table["measure"] == "key_probability"].merge(tokens[[*keys, *ends.values()]])
-
-
-def _token_axis(ax: Axes, tokens: pd.Series) -> None:
-    """A log scale where means span more than a factor of 16, with room for 0."""
-    positive, label = tokens[tokens > 0], "thinking tokens (mean)"
-    if len(positive) and positive.max() > 16 * positive.min():
-        ax.set_xscale("symlog", base=2, linthresh=positive.min(), linscale=1)
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
-        label = "thinking tokens (mean, log scale)"
-    else:
-        layout.count_axis(ax.xaxis)
-    ax.set_xlabel(label)
+    points = table[table["measure"] == "key_probability"].merge(tokens[[*keys, *ends.values()]])
+    return points.astype({"tokens": float, "estimate": float})

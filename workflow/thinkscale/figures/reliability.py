@@ -2,12 +2,11 @@
 
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core.estimates import ENDS, forest
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
-from thinkscale.figures.core.text import span
+from thinkscale.figures.core.text import plural, span
 
+_LEAST = -1  # what is lower tells no more, and would leave no room for the rest
 _NAMES = {"icc_single": "one sample", "icc_mean": "mean of all samples"}
 
 
@@ -20,10 +19,11 @@ def draw(reliability: Frame, *, look: Look) -> Figure:
     found = frames.some(found, "no model has several samples of an item that vary")
     look = look.over(found)
     figure, (ax,) = forest({"reliability (ICC of log tokens)": found}, "measure", _NAMES, look)
-    ax.set_xlim(min(0, 1.05 * found["lower"].min()), 1)
-    samples = f"{found['samples'].min():.3g}"
-    if (most := f"{found['samples'].max():.3g}") != samples:
-        samples += f"\N{EN DASH}{most}"
+    ax.set_xlim(max(_LEAST, min(0, 1.05 * found["lower"].min())), 1)
+    samples = span(found["samples"], "{:.3g}".format)
     text = f"n = {span(found['n'])} items a model, {samples} samples each; natural thinking; bars: "
-    layout.note(figure, text + f"{look.confidence:.0%} intervals", look.style)
+    text += f"{look.confidence:.0%} intervals"
+    if below := int((found["estimate"] < _LEAST).sum()):
+        text += f"; {plural(below, 'estimate')} below \u2212{-_LEAST} not shown"
+    layout.note(figure, text, look.style)
     return figure

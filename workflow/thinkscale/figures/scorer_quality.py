@@ -5,12 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from thinkscale.figures.core import accuracy, frames, layout
+from thinkscale.figures.core import Frame, Line, Look, accuracy, frames, layout
 from thinkscale.figures.core.estimates import ENDS, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import short_names, span
 
 _AGGREGATIONS = ("last", "min", "prod", "mean")
@@ -63,7 +60,7 @@ def draw(scorer_quality: Frame, *, look: Look) -> Figure:
             ax.set_xticks(range(len(_AGGREGATIONS)), _AGGREGATIONS)
             ax.set_xlim(-0.5, len(_AGGREGATIONS) - 0.5)
         along.set(xlim=(0.12, 1.08), xticks=(0.2, 0.4, 0.6, 0.8, 1.0))
-        along.xaxis.set_major_formatter(PercentFormatter(1.0))
+        along.xaxis.set_major_formatter("{x:.0%}")
         sizes = f"{span(own['n_items'])} items, {span(own['n_candidates'])} samples"
         layout.heading(along, short[model], sizes, style.ink, style)
         layout.heading(of_whole, "", "whole thoughts", style.ink, style)

@@ -10,11 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from thinkscale.figures.core import frames, layout
-from thinkscale.figures.core.frames import Frame, NoData
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Line, Look, frames, layout
+from thinkscale.figures.core.frames import NoData
 from thinkscale.figures.core.text import characters, short_names, visible
 
 MOST_SEARCHES = 3
@@ -61,7 +59,10 @@ def draw(nodes: Frame, ballots: Frame = None, searches: Frame = None, *, look: L
     ballots = frames.require(frames.some(ballots, "no candidate"), [*_KEYS, "chosen"], "ballots")
     look, style = look.over(nodes), look.style
     model, item, names, vote = _picked(nodes, frames.some(searches, "no search"), look)
-    own = nodes[(nodes["model"] == model) & (nodes["item_id"] == item)]
+    own, found = (
+        frame[(frame["model"] == model) & (frame["item_id"] == item)] for frame in (nodes, searches)
+    )
+    found = found.drop_duplicates(["strategy", "n"]).set_index(["strategy", "n"])
     trees = {name: _legible(own[own["search"] == name], ballots) for name in names}
     scores = own["score"].dropna()
     bounded = scores.empty or (scores.min() >= 0 and scores.max() <= 1)
@@ -72,8 +73,7 @@ def draw(nodes: Frame, ballots: Frame = None, searches: Frame = None, *, look: L
     axes = figure.subplots(len(trees), 1, squeeze=False, height_ratios=heights)[:, 0]
     for ax, (name, (n, tree)) in zip(axes, trees.items(), strict=True):
         _draw_tree(ax, tree, scale, look)
-        right = searches[(searches["model"] == model) & (searches["item_id"] == item)]
-        right = right[(right["strategy"] == name) & (right["n"] == n)]["correct"].iloc[0]
+        right = found.loc[(name, n), "correct"]
         said = "right" if right == 1 else "wrong" if right == 0 else f"right in {right:.0%} of ties"
         all_steps = own[(own["search"] == name) & (own["n"] == n)]["candidates"].map(len)
         given_up = (all_steps == 0).sum()
@@ -81,17 +81,15 @@ def draw(nodes: Frame, ballots: Frame = None, searches: Frame = None, *, look: L
         layout.heading(ax, name, detail, style.ink, style)
     bar = figure.colorbar(scale, ax=list(axes), fraction=0.02, pad=0.01, aspect=40)
     bar.set_label("score", fontsize=style.small)
-    bar.ax.tick_params(labelsize=style.small)
     bar.outline.set_visible(False)
-    line = {"marker": "o", "linestyle": "-", "markersize": style.marker_size}
+    kept, thin = Line(style.ink, "o"), {"linewidth": 0.8}
     handles = [
-        Line2D([], [], color=style.ink, linewidth=2.2, label="chosen", **line),
-        Line2D([], [], color=style.ink, linewidth=0.8, label="candidate", **line),
-        Line2D([], [], color=style.ink, alpha=_FADED, linewidth=0.8, label="given up", **line),
-        Line2D([], [], color=style.muted, markerfacecolor="white", linewidth=0.8,
-               label="not judged", **line),
-    ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper left", ncols=4)
+        kept.handle("chosen", linewidth=2.2),
+        kept.handle("candidate", **thin),
+        kept.handle("given up", alpha=_FADED, **thin),
+        Line(style.muted, "o").handle("not judged", markerfacecolor="white", **thin),
+    ]
+    layout.legend(figure, {}, look, handles)
     shown = short_names(look.models, style)[model]
     text = f"item {visible(item, limit=40, style=style)}, {shown}, picked for what search gains"
     text += "" if vote is None else f" (a majority of samples is right in {vote:.0%} of draws)"
@@ -216,7 +214,10 @@ def _draw_tree(ax: Axes, tree: _Drawn, scale: ScalarMappable, look: Look) -> Non
             layout.label(ax, step, (before, y), (4, 2), style, alpha=max(fade, 0.6), fontsize=size,
                          color=style.ink if kept else style.muted, zorder=5)  # fmt: skip
         if legible and place in tree.ends:
-            layout.label(ax, tree.ends[place], (x, y), (5, 0), style, va="center",
-                         fontweight="bold" if chosen else "normal")  # fmt: skip
+            # Under a node from which others thought on, so that no line goes through it.
+            where = {"ha": "center", "va": "top"} if place in parent else {"va": "center"}
+            offset = (0, -5) if place in parent else (5, 0)
+            weight = "bold" if chosen else "normal"
+            layout.label(ax, tree.ends[place], (x, y), offset, style, fontweight=weight, **where)
     ax.set(xlim=(-0.1, depth + _BEHIND), ylim=(tree.rows - 0.4, -0.9))
     ax.set_axis_off()

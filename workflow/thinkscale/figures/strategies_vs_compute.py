@@ -6,10 +6,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core import Frame, Line, Look, Style, frames, layout
 from thinkscale.figures.core.estimates import ENDS, Lines, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look, Style
 from thinkscale.figures.core.text import in_powers, number, short_names, span
 
 _FORCING = "budget_forcing"

@@ -1,14 +1,10 @@
 """How long models think: naturally, and where they are made to think on."""
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
-from thinkscale.figures.core.text import number, span
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
+from thinkscale.figures.core.text import span
 
 
 @layout.figure
@@ -32,8 +28,8 @@ def draw(graded: Frame, *, look: Look) -> Figure:
     figure, panels = layout.model_panels(rows, look, height, sharex=True, sharey=True)
     for ax, model, mine in panels:
         if logarithmic:
-            _log_axis(ax, lengths)
-        layout.distributions(ax, mine, "think_tokens", "condition", names, look.colours[model])
+            layout.token_axis(ax, lengths)
+        layout.distributions(ax, mine, "think_tokens", "condition", names, look.lines[model].colour)
         cut = mine.groupby("condition")["censored"].mean()
         for row, condition in enumerate(names):
             share = cut.get(condition)
@@ -56,19 +52,6 @@ def draw(graded: Frame, *, look: Look) -> Figure:
     )
     layout.note(figure, text + left_out, style)
     return figure
-
-
-def _log_axis(ax: Axes, lengths: np.ndarray) -> None:
-    low, high = lengths[lengths > 0].min(), lengths.max()
-    none = low > lengths.min()
-    ax.set_xscale("symlog", linthresh=1, linscale=0.4) if none else ax.set_xscale("log")
-    ax.set_xlim(-0.5 if none else 0.9 * low, 1.1 * high)
-    decades = np.log10(high / low)
-    steps = (1,) if decades > 2.5 else (1, 3) if decades > 1.5 else (1, 2, 5)
-    ticks = [step * 10.0**power for power in range(8) for step in steps]
-    ax.set_xticks([0.0] * int(none) + [tick for tick in ticks if low <= tick <= high])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
 
 
 def _percent(share: float) -> str:

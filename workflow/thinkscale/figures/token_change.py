@@ -3,11 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
-from thinkscale.figures.core.text import number, span
+from thinkscale.figures.core.text import signed, span
 
 
 @layout.figure
@@ -32,16 +30,16 @@ def draw(graded: Frame, token_change: Frame = None, *, look: Look) -> Figure:
     height = layout.rows_height(names)
     figure, panels = layout.model_panels(per_item, look, height, sharex=one_scale, sharey=True)
     for ax, model, mine in panels:
-        layout.distributions(ax, mine, "change", "condition", names, look.colours[model])
+        layout.distributions(ax, mine, "change", "condition", names, look.lines[model].colour)
         ax.axvline(0, color=style.muted, linewidth=0.7, zorder=0)
         means = frames.estimated(token_change, "token_change", ["condition", *ENDS], model=model)
         means = means.set_index("condition")[list(ENDS)].astype(float)
         drawn = set(mine["condition"])
         for row, condition in enumerate(names):
             if condition in means.index:
-                estimate = means.loc[condition]
-                layout.mean_mark(ax, *estimate, row + 0.45, style)
-                layout.beside(ax, row, _signed(estimate["estimate"]), style)
+                estimate, *_ = ends = means.loc[condition]
+                layout.mean_mark(ax, *ends, row + 0.45, style)
+                layout.beside(ax, row, signed(estimate, 1 if abs(estimate) < 100 else 0), style)
             elif condition not in drawn or said:
                 layout.beside(ax, row, "no estimate" if condition in drawn else "no data", style)
         pairs = mine.groupby("condition")["item_id"].nunique()
@@ -72,9 +70,3 @@ def change_per_item(graded: pd.DataFrame) -> pd.DataFrame:
     return pairs.groupby(["model", "condition", "item_id"], sort=False, as_index=False)[
         "change"
     ].mean()
-
-
-def _signed(value: float) -> str:
-    digits = 1 if abs(value) < 100 else 0
-    shown = number(value, digits)
-    return f"+{shown}" if value > 0 and shown.strip("0.,") else shown

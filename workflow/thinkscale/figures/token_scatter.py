@@ -1,6 +1,6 @@
 """How far the fine-tuning corpus is from the test items: token frequencies in both."""
 
-from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,13 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullLocator
 from matplotlib.transforms import Bbox
 
-from thinkscale.figures.core import comparisons, frames, layout, text
+from thinkscale.figures.core import Frame, Look, Style, comparisons, frames, layout, text
 from thinkscale.figures.core.comparisons import SIDES
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look, Style
-from thinkscale.figures.core.text import number, span, visible
+from thinkscale.figures.core.text import number, span
 
 _SIZES = ["documents_corpus", "documents_items", "tokens_corpus", "tokens_items"]
+_RADII = (5, 10, 17, 26, 38, 52)  # of rings, in points, on which a name is tried
+_DEGREES = (30, 150, -30, -150, 0, 180, 60, 120, -60, -120, 90, -90)  # sideways first
 _JS = ["corrected", "spread", "window_estimate", "null_mean", "null_upper", "p"]
 
 
@@ -43,7 +43,7 @@ def draw(
     for ax, (pair, tokens) in zip(panels, groups, strict=True):
         row = comparisons.js(divergence, pair, [*_SIZES, *_JS])
         placed.append((ax, tokens, _scatter(ax, tokens, style)))
-        _head(ax, *pair, row, style)
+        comparisons.heading(ax, pair, _said(row), style)
         for axis, side in ((ax.xaxis, "corpus"), (ax.yaxis, "items")):
             total = "" if row is None else f"{int(row[f'tokens_{side}']):,} "
             axis.set_label_text(f"frequency in {side} (share of {total}tokens)")
@@ -97,7 +97,7 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
     if len(powers) > 6:
         powers = powers[:: -(-len(powers) // 6)]
     ticks = [10.0**power for power in powers]
-    words = [text.power_of_ten(power) for power in powers]
+    words = [text.in_powers(tick) for tick in ticks]
     if strip:
         ticks, words = [10 ** (low - strip / 2), *ticks], ["0", *words]
     for axis in (ax.xaxis, ax.yaxis):
@@ -106,28 +106,16 @@ def _scatter(ax: Axes, tokens: pd.DataFrame, style: Style) -> np.ndarray:
     return where
 
 
-def _head(ax: Axes, tokenizer: str, corpus: str, row: pd.Series | None, style: Style) -> None:
-    """Above the axes: which corpus and tokenizer, JS, and that of windows with its null."""
-    room = text.characters(0.8 * style.width, style.small)
-    lines = [
-        f"corpus {visible(corpus, limit=2 * room, style=style)}",
-        f"tokenizer {visible(tokenizer, limit=2 * room, style=style)}",
-    ]
-    if len(lines[0]) + len(lines[1]) + 2 <= room:
-        lines = [", ".join(lines)]
+def _said(row: pd.Series | None) -> str:
+    """JS, and that of windows with its null."""
     if row is None:
-        lines.append("JS: no data")
-    else:
-        digits = text.digits_for(float(row["estimate"]))
-        digits = max(digits, text.digits_for(float(row["null_mean"]), 2))
-        js, *values = (number(float(row[column]), digits) for column in ("estimate", *_JS[:-1]))
-        corrected, spread, windows, mean, upper = values
-        lines.append(f"JS = {js} bits, corrected {corrected} (spread {spread})")
-        null = f"null {mean}, upper {upper}, {text.p_value(float(row['p']))}"
-        lines.append(f"windows: {windows}, {null}")
-    said = "\n".join(text.fold(line, room) for line in lines)
-    how = {"xycoords": "axes fraction", "va": "bottom", "linespacing": 1.25}
-    layout.label(ax, said, (0, 1), (0, 4), style, **how)
+        return "JS: no data"
+    digits = text.digits_for(float(row["estimate"]))
+    digits = max(digits, text.digits_for(float(row["null_mean"]), 2))
+    js, *values = (number(float(row[column]), digits) for column in ("estimate", *_JS[:-1]))
+    corrected, spread, windows, mean, upper = values
+    said = f"JS = {js} bits, corrected {corrected} (spread {spread})\nwindows: {windows}, "
+    return said + f"null {mean}, upper {upper}, {text.p_value(float(row['p']))}"
 
 
 def _name_tokens(
@@ -152,13 +140,14 @@ def _name_tokens(
             arrowprops={"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
         )  # fmt: skip
         size = Text.get_window_extent(label).size  # of the name alone, without its line
-        corner = _free_corner(points[i], size, per_point, inside, taken)
-        if corner is None:
+        free = _free_place(points[i], size, per_point, inside, taken)
+        if free is None:
             label.remove()
             continue
-        taken.append(Bbox.from_bounds(*corner, *size))
-        label.set_position((corner - points[i]) / per_point)
-        label.arrow_patch.set_visible(_gap(points[i], corner, size) > 8 * per_point)
+        box, radius = free
+        taken.append(box)
+        label.set_position((box.min - points[i]) / per_point)
+        label.arrow_patch.set_visible(radius > 8)
         ax.plot(
             *where[i], "o", color=style.ink, markersize=0.75 * style.marker_size, markeredgewidth=0
         )
@@ -174,28 +163,16 @@ def _largest(tokens: pd.DataFrame, count: int) -> np.ndarray:
     return order[np.isin(order, chosen)]
 
 
-def _free_corner(
+def _free_place(
     point: np.ndarray, size: np.ndarray, per_point: float, inside: Bbox, taken: list[Bbox]
-) -> np.ndarray | None:
-    """Lower left corner (pixels) of the nearest place inside the axes that covers nothing."""
-    for radius, angle in _rings():
-        direction = np.array([np.cos(angle), np.sin(angle)])
+) -> tuple[Bbox, float] | None:
+    """The nearest place (pixels) inside the axes that covers nothing, and how many points away."""
+    for radius, degrees in product(_RADII, _DEGREES):
+        direction = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
         # The side of the box that faces the point touches the ring.
         corner = point + radius * per_point * direction - size * (1 - direction) / 2
         box = Bbox.from_bounds(*corner, *size)
-        within = np.all(corner >= inside.min) and np.all(corner + size <= inside.max)
-        if within and not any(box.overlaps(other) for other in taken):
-            return corner
+        within = np.all(box.min >= inside.min) and np.all(box.max <= inside.max)
+        if within and not box.count_overlaps(taken):
+            return box, radius
     return None
-
-
-def _gap(point: np.ndarray, corner: np.ndarray, size: np.ndarray) -> float:
-    """Distance of a point from a box, in pixels."""
-    return float(np.hypot(*np.maximum(0, np.maximum(corner - point, point - corner - size))))
-
-
-def _rings() -> Iterator[tuple[float, float]]:
-    """Distances (points) and angles to try, nearest first; sideways before up and down."""
-    for radius in (5, 10, 17, 26, 38, 52):
-        for degrees in (30, 150, -30, -150, 0, 180, 60, 120, -60, -120, 90, -90):
-            yield radius, np.deg2rad(degrees)

@@ -1,12 +1,9 @@
 """Whether an item is thought about longer where it is then got right: tokens within items."""
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 
 _TOKENS = "think_tokens"
 
@@ -25,17 +22,12 @@ def draw(graded: Frame, *, look: Look) -> Figure:
 
     figure, panels = layout.model_panels(pairs, look, style.height, extra=0.95)
     for ax, model, mine in panels:
-        line, many = look.lines[model], len(mine) > 300
-        sns.scatterplot(
-            mine, x="other", y="correct", color=line.colour, marker=line.marker, linewidth=0,
-            s=(0.75 * style.marker_size) ** 2, alpha=0.3 if many else 0.55, legend=False, ax=ax,
-            rasterized=len(mine) > 5000,
-        )  # fmt: skip
+        layout.points(ax, mine, "other", "correct", look.lines[model], style)
         ends = mine[["other", "correct"]]
         low, high = ends.min(axis=None), ends.max(axis=None)
         room = 0.05 * (high - low) or 1
         ax.axline((low, low), slope=1, color=style.muted, linewidth=0.7, zorder=0)
-        ax.set(xlim=(low - room, high + room), ylim=(low - room, high + room), ylabel="")
+        ax.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
         ax.set_xlabel("tokens where not correct")
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("tokens where correct")

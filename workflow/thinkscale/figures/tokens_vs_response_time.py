@@ -2,10 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import layout
+from thinkscale.figures.core import Frame, Look, layout
 from thinkscale.figures.core.criterion import tokens_against
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 
 
 @layout.figure

@@ -3,10 +3,8 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core.estimates import ENDS, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import in_powers, short_names, span
 
 _PANELS = {"flops_made": "FLOPs to make the model", "flops_response": "FLOPs of a response"}

@@ -6,10 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core import Frame, Line, Look, conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, dots
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import span
 
 _AFTER, _BEFORE = "the model", "what it was made from"
@@ -48,7 +46,7 @@ def draw(
     for ax, (label, rows) in zip(axes, panels.items(), strict=True):
         dots(ax, rows, "model", names, lines, "which")
         ax.set_xlabel(label)
-        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(3))
         ax.grid(axis="x")
         if rows[[*ENDS]].min(axis=None) < 0:
             ax.axvline(0, color=style.muted, linewidth=0.7, zorder=0)

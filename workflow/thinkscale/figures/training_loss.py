@@ -2,10 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core.estimates import running_mean
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import large, number, plural, short_names, span
 
 

@@ -7,10 +7,8 @@ with the reward above them.
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thinkscale.figures.core import frames, layout
+from thinkscale.figures.core import Frame, Line, Look, frames, layout
 from thinkscale.figures.core.estimates import running_mean
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
 from thinkscale.figures.core.text import large, number, plural, short_names, span
 
 DASHES = (4, 1.5)

@@ -3,10 +3,8 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import conditions, frames, layout
+from thinkscale.figures.core import Frame, Look, conditions, frames, layout
 from thinkscale.figures.core.estimates import ENDS, curves
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Look
 from thinkscale.figures.core.text import span
 
 _PANELS = {

@@ -2,15 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thinkscale.figures.core import Frame, Look, frames, layout
 from thinkscale.figures.core import accuracy as core
-from thinkscale.figures.core import frames, layout
-from thinkscale.figures.core.estimates import ENDS, bars
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
+from thinkscale.figures.core.estimates import ENDS
 from thinkscale.figures.core.text import in_powers
 
 
@@ -35,8 +31,12 @@ def draw(training_cost: Frame, frontier: Frame, *, look: Look) -> Figure:
     shown = look.among(drawn)
     figure, axes = layout.panel_grid(3, style, sharey=True)
     for ax, questions in zip(axes, _questions(drawn), strict=True):
-        cost = drawn["asked"] + drawn["flops_made"] / questions
-        _panel(ax, drawn.assign(cost=cost), shown, style.ink)
+        points = drawn.assign(cost=drawn["asked"] + drawn["flops_made"] / questions)
+        order = points.sort_values(["cost", "estimate"], ascending=[True, False])
+        best = order[order["estimate"] > order["estimate"].cummax().shift(fill_value=-1.0)]
+        core.frontier(ax, points, "cost", best, shown, style.ink)
+        spread = points["cost"].max() / points["cost"].min()
+        layout.log_axis(ax, "FLOPs a question", spread, in_powers)
         layout.heading(ax, f"{in_powers(questions)} questions", "", style.ink, style)
     axes[0].set_ylabel(core.LABEL)
     axes[0].set_ylim(max(0, np.floor(10 * drawn["estimate"].min()) / 10), core.top(drawn))
@@ -50,23 +50,3 @@ def _questions(points: pd.DataFrame) -> list[float]:
     alike = made.median() / points["asked"].median() if len(made) else 1.0
     exponent = max(1, round(np.log10(max(alike, 1.0))))
     return [10.0 ** (exponent + step) for step in (-1, 0, 1)]
-
-
-def _panel(ax: Axes, points: pd.DataFrame, shown: dict[str, Line], ink: str) -> None:
-    order = points.sort_values(["cost", "estimate"], ascending=[True, False])
-    best = order[order["estimate"] > order["estimate"].cummax().shift(fill_value=-1.0)]
-    steps = {"drawstyle": "steps-post", "color": ink, "linewidth": 0.8, "zorder": 1}
-    sns.lineplot(best, x="cost", y="estimate", ax=ax, legend=False, **steps)
-    for model, rows in best.groupby("model"):
-        ends = bars(*(rows[end] for end in ("lower", "estimate", "upper")))
-        how = {"ecolor": shown[model].colour, "elinewidth": 0.8}
-        ax.errorbar(rows["cost"], rows["estimate"], ends, fmt="none", **how)
-    for (model, vote), rows in points.groupby(["model", points["k"] > 1]):
-        line = shown[model]
-        ax.plot(
-            rows["cost"], rows["estimate"], line.marker, color=line.colour, zorder=3,
-            markerfacecolor="white" if vote else line.colour, clip_on=False,
-        )  # fmt: skip
-    layout.log_axis(ax, "FLOPs a question", points["cost"].max() / points["cost"].min(), in_powers)
-    ax.set_ylabel("")
-    ax.grid(axis="y")

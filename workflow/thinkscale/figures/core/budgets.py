@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from thinkscale.figures.core import conditions, estimates, frames
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core import Style, conditions, estimates, frames
 from thinkscale.figures.core.text import characters, fold, number
 
 _BEHIND = {0.24: "natural\n(no limit)", 0.5: "thinking\noff"}
@@ -50,11 +49,18 @@ class Budgets:
         """Estimates with intervals: a line through budgets, and what has none beside it."""
         place = self.at(rows)
         rows = rows.assign(place=place, joined=place.where(_limits(rows).isna(), -1.0))
-        step = min(0.02, 0.1 / len(lines))
+        # All that stands at one budget stays nearer to it than to its neighbours.
+        apart = min([0.17, *np.diff(self.places)])
+        step = min(0.02, 0.6 * apart / len(lines))
         estimates.curves(ax, rows, "place", lines, by, step=step, units="joined", **how)
 
-    def axis(self, ax: Axes, width: float, style: Style) -> None:
-        """Ticks at the budgets themselves, as many as fit into so many inches, and behind them."""
+    def axis(self, ax: Axes, style: Style) -> None:
+        """Ticks at the budgets themselves, as many as fit beside each other, and behind them.
+
+        There is room for the words behind where a panel is as wide as a figure of one, or half of
+        a wide one.
+        """
+        width = 0.8 * style.width
         low, high = -0.07, self.behind[-1] + 0.13
         character = (high - low) / characters(width, style.small)
         kept = [(self.behind[0] - 2 * character, 0)]

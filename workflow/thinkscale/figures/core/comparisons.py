@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 
-from thinkscale.figures.core import frames
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core import Frame, Style, frames, layout
 from thinkscale.figures.core.text import visible
 
 KEYS = ["tokenizer", "corpus"]
@@ -30,6 +29,12 @@ def js(divergence: Frame, pair: tuple[str, str], more: Sequence[str] = ()) -> pd
     keys = dict(zip(KEYS, pair, strict=True)) | {"measure": "js", "unit": "bits"}
     rows = frames.estimated(divergence, "divergence", more, **keys)
     return None if rows.empty else rows.iloc[0]
+
+
+def heading(ax: Axes, pair: tuple[str, str], detail: str, style: Style) -> None:
+    """Which corpus and tokenizer a panel is of, and under it a line or two of numbers."""
+    tokenizer, corpus = (visible(name, limit=40, style=style) for name in pair)
+    layout.heading(ax, f"corpus {corpus}, tokenizer {tokenizer}", detail, style.ink, style)
 
 
 def token_name(token: str | float, token_id: int, style: Style) -> str:

@@ -6,7 +6,7 @@ Here too: which rows there is thinking in.
 import pandas as pd
 
 from thinkscale.data.conditions import NOTHING, RESERVED
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core import Style
 from thinkscale.figures.core.text import plural, visible
 
 COLUMNS = (

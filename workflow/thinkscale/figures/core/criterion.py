@@ -2,15 +2,12 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools import add_constant
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look, Style
+from thinkscale.figures.core import Frame, Look, Style, conditions, frames, layout
 from thinkscale.figures.core.text import plural, with_interval
 
 RHO = "\N{GREEK SMALL LETTER RHO}"
@@ -37,7 +34,7 @@ def tokens_against(
     one_scale = layout.comparable(known.groupby("model")["tokens"].max())
     figure, panels = layout.model_panels(known, look, sharex=True, sharey=one_scale)
     for ax, model, mine in panels:
-        _points(ax, mine, criterion, look.lines[model], style)
+        layout.points(ax, mine, criterion, "tokens", look.lines[model], style, "censored")
         _fit(ax, mine[criterion], mine["tokens"], look.confidence, style)
         detail = _rho(registration, model, criterion, len(mine))
         layout.model_heading(ax, model, detail, look)
@@ -67,19 +64,6 @@ def _per_item(natural: pd.DataFrame, criterion: str) -> pd.DataFrame:
         **{"tokens": ("think_tokens", "mean"), criterion: (criterion, "first")},
         censored=("censored", "any"),
     )
-
-
-def _points(ax: Axes, items: pd.DataFrame, criterion: str, line: Line, style: Style) -> None:
-    """Items as points, those with a sample cut before it ended as open rings."""
-    many = len(items) > 300
-    for cut, own in items.groupby("censored"):
-        look = {"facecolor": "white", "edgecolor": line.colour} if cut else {"color": line.colour}
-        sns.scatterplot(
-            own, x=criterion, y="tokens", marker=line.marker, linewidth=0.8 * cut, ax=ax,
-            s=(0.75 * style.marker_size) ** 2 * (1.3 if cut else 1), legend=False,
-            alpha=1 if cut else 0.3 if many else 0.55, rasterized=len(items) > 5000, **look,
-        )  # fmt: skip
-    ax.set(xlabel="", ylabel="")
 
 
 def _fit(

@@ -13,14 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from thinkscale.figures.core import conditions, frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import Line, Look
+from thinkscale.figures.core import Frame, Line, Look, conditions, frames, layout
 from thinkscale.figures.core.text import span
 
 ENDS = ("estimate", "lower", "upper")
 Lines = Mapping[str, Line]
 """What is drawn together on one axes: each name in its look, in the order in which they stand."""
+_MANY = 40  # intervals that may stand together at full strength
 
 
 def curves(
@@ -33,22 +32,25 @@ def curves(
     ends: Sequence[str] = ENDS,
     step: float = 0.0,
     shift: float = 0.0,
+    log: bool = False,
     joined: bool = True,
     **how: object,
 ) -> None:
     """Estimates over the column `x`, joined by a line for each name of the column `by`.
 
-    step: how far apart neighbours stand, in units of `x`, so that intervals do not hide each other;
-    shift: how far all of them. `how` is more of what `lineplot` takes.
+    step: how far apart neighbours stand, in units of `x`, or of its logarithm where that is drawn,
+    so that intervals do not hide each other; shift: how far all of them. `how` is more of what
+    `lineplot` takes.
     """
-    rows = _placed(rows, x, lines, by, ends, step, shift)
+    rows = _placed(rows, x, lines, by, ends, step, shift, log)
     dashes = {name: tuple(line.dashes) or "" for name, line in lines.items()}
     how = {"markeredgewidth": 0, "dashes": dashes} | how
     if not joined:
         how |= {"dashes": False, "linestyle": ""}
     looks = _looks(lines, by)
     sns.lineplot(rows, x=x, y=ends[0], estimator=None, errorbar=None, ax=ax, **looks, **how)
-    _intervals(ax, rows, rows[x], rows[ends[0]], ends, lines, by)
+    alpha = how.get("alpha", 1) * faint(rows)
+    intervals(ax, rows, rows[x], rows[ends[0]], ends, lines, by, alpha=alpha)
 
 
 def running_mean(
@@ -90,8 +92,13 @@ def dots(
     rows = rows.assign(place=rows[y].map(at))
     rows = _placed(rows, "place", lines, by, ends, 0.72 / len(lines))
     sns.scatterplot(rows, x=ends[0], y="place", ax=ax, linewidth=0, **_looks(lines, by), **how)
-    _intervals(ax, rows, rows[ends[0]], rows["place"], ends, lines, by, across=True)
+    intervals(ax, rows, rows[ends[0]], rows["place"], ends, lines, by, across=True)
     layout.rows_axis(ax, list(names.values()))
+
+
+def faint(rows: pd.DataFrame) -> float:
+    """How opaque the intervals of rows are, that so many do not hide what is estimated."""
+    return 0.45 if len(rows) > _MANY else 1.0
 
 
 def bars(lower: pd.Series, estimate: pd.Series, upper: pd.Series) -> np.ndarray:
@@ -136,13 +143,14 @@ def per_condition(table: Frame, label: str, look: Look) -> Figure:
 
 def _placed(
     rows: pd.DataFrame, x: str, lines: Lines, by: str, ends: Sequence[str], step: float,
-    shift: float = 0.0,
+    shift: float = 0.0, log: bool = False,
 ) -> pd.DataFrame:  # fmt: skip
     """The rows to draw, as numbers, with `x` moved aside by the place of their name."""
     rows = rows[rows[by].isin(list(lines)) & rows[x].notna()]
     rows = rows.astype(dict.fromkeys([x, *ends], float)).reset_index(drop=True)
     place = {name: i - (len(lines) - 1) / 2 for i, name in enumerate(lines)}
-    return rows.assign(**{x: rows[x] + step * rows[by].map(place).astype(float) + shift})
+    aside = step * rows[by].map(place).astype(float) + shift
+    return rows.assign(**{x: rows[x] * np.exp(aside) if log else rows[x] + aside})
 
 
 def _looks(lines: Lines, by: str) -> dict[str, object]:
@@ -153,16 +161,15 @@ def _looks(lines: Lines, by: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _intervals(
+def intervals(
     ax: Axes, rows: pd.DataFrame, x: pd.Series, y: pd.Series, ends: Sequence[str], lines: Lines,
-    by: str, across: bool = False,
+    by: str, across: bool = False, alpha: float = 1.0,
 ) -> None:  # fmt: skip
+    """The intervals of estimates at `x` and `y`, `across` where they lie along the first axis."""
     estimate, lower, upper = ends
     for name, line in lines.items():
         own = rows[rows[by] == name]
         sizes = {"xerr" if across else "yerr": bars(own[lower], own[estimate], own[upper])}
-        width = 0.75 * rcParams["lines.linewidth"]
-        ax.errorbar(
-            x[own.index], y[own.index], **sizes, fmt="none", ecolor=line.colour, elinewidth=width
-        )
+        how = {"ecolor": line.colour, "elinewidth": 0.75 * rcParams["lines.linewidth"]}
+        ax.errorbar(x[own.index], y[own.index], **sizes, fmt="none", alpha=alpha, **how)
     ax.set(xlabel="", ylabel="")

@@ -10,12 +10,13 @@ from matplotlib import rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.text import Annotation
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from thinkscale.figures.core import Line, Look, Style
 from thinkscale.figures.core.frames import NoData
-from thinkscale.figures.core.style import PLAIN, Line, Look, Style, apply
+from thinkscale.figures.core.style import PLAIN, apply
 from thinkscale.figures.core.text import characters, fold, number, short_names
 
 DIFFICULTY = "difficulty (higher = harder)"
@@ -77,9 +78,7 @@ def panel_grid(
     axes = list(figure.subplots(rows, columns, **share, squeeze=False).flat)
     for spare in axes[count:]:
         spare.remove()
-    for index, ax in enumerate(axes[:count]):
-        if share.get("sharey"):
-            ax.tick_params(labelleft=index % columns == 0)
+    for ax in axes[:count]:
         ax.tick_params(labelbottom=True)  # a panel above a removed one keeps its labels
     return figure, axes[:count]
 
@@ -119,7 +118,7 @@ def heading(ax: Axes, title: str, detail: str, colour: str, style: Style) -> Non
 def model_heading(ax: Axes, model: str, detail: str, look: Look) -> None:
     """The heading of a model's panel."""
     name = short_names(look.models, look.style)[model]
-    heading(ax, name, detail, look.colours[model], look.style)
+    heading(ax, name, detail, look.lines[model].colour, look.style)
 
 
 def note(figure: Figure, text: str, style: Style) -> None:
@@ -135,15 +134,19 @@ def _grow(figure: Figure, points: float) -> None:
 
 
 def legend(
-    figure: Figure, lines: Mapping[str, Line], look: Look, others: Sequence[Artist] = ()
+    figure: FigureBase,
+    lines: Mapping[str, Line],
+    look: Look,
+    others: Sequence[Artist] = (),
+    side: str = "upper",
 ) -> None:
-    """Names of models, or of what else has `lines`, above the axes, then `others`.
+    """Names of models, or of what else has `lines`, above the axes or below, then `others`.
 
     The figure grows by the height of the rows beyond the first.
     """
     style, names = look.style, short_names(list(lines), look.style)
     handles = [line.handle(names[name]) for name, line in lines.items()] + list(others)
-    room = characters(0.97 * figure.get_figwidth(), style.small)
+    room = characters(0.97 * figure.figure.get_figwidth(), style.small)
     long = [len(str(handle.get_label())) + 6 for handle in handles]
     # Columns are filled from the top, and each is as wide as its longest name.
     rows = 1
@@ -152,8 +155,8 @@ def legend(
     ):
         rows += 1
     columns = -(-len(handles) // rows)
-    _grow(figure, (rows - 1) * 1.7 * style.small)
-    figure.legend(handles=handles, loc="outside upper left", ncols=columns)
+    _grow(figure.figure, (rows - 1) * 1.7 * style.small)
+    figure.legend(handles=handles, loc=f"outside {side} left", ncols=columns)
 
 
 def rows_height(names: Collection[str], lines: Collection[str] = ("",)) -> float:
@@ -189,6 +192,23 @@ def distributions(
     ax.set(xlabel="", ylabel="")
 
 
+def points(
+    ax: Axes, rows: pd.DataFrame, x: str, y: str, line: Line, style: Style, hollow: str = ""
+) -> None:
+    """Items as points, smaller and fainter where they are many; `hollow`: a column of open ones."""
+    few, many = len(rows) <= 40, len(rows) > 300
+    size = (style.marker_size * (1 if few else 0.75)) ** 2
+    alpha = 0.9 if few else 0.3 if many else 0.55
+    for ring, own in rows.groupby(hollow) if hollow else [(False, rows)]:
+        how = {"color": line.colour, "linewidth": 0, "s": size, "alpha": alpha}
+        if ring:
+            how = {"facecolor": "none", "edgecolor": line.colour, "linewidth": 0.8, "s": 1.3 * size}
+            how |= {"alpha": min(1, 1.5 * alpha)}
+        how |= {"marker": line.marker, "rasterized": len(rows) > 5000, "legend": False}
+        sns.scatterplot(own, x=x, y=y, ax=ax, **how)
+    ax.set(xlabel="", ylabel="")
+
+
 def mean_mark(
     ax: Axes, estimate: float, lower: float, upper: float, height: float, style: Style
 ) -> None:
@@ -196,12 +216,9 @@ def mean_mark(
 
     A tick and not a dot, which would hide a narrow interval.
     """
-    ends = [[max(0.0, estimate - lower)], [max(0.0, upper - estimate)]]
-    ax.errorbar(
-        [estimate], [height], xerr=ends if np.isfinite([lower, upper]).all() else None,
-        fmt="|", color=style.ink, elinewidth=1.8, markersize=1.2 * style.marker_size,
-        markeredgewidth=0.8,
-    )  # fmt: skip
+    ends = np.clip([[estimate - lower], [upper - estimate]], 0, None)  # a missing end draws none
+    how = {"color": style.ink, "elinewidth": 1.8, "markeredgewidth": 0.8}
+    ax.errorbar([estimate], [height], xerr=ends, fmt="|", ms=1.2 * style.marker_size, **how)
 
 
 def beside(ax: Axes, row: float, text: str, style: Style) -> None:
@@ -219,7 +236,21 @@ def comparable(ranges: Iterable[float], factor: float = 4.0) -> bool:
 def count_axis(axis: Axis, most: int = 6) -> None:
     """Whole numbers with thousands separators."""
     axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
+    axis.set_major_formatter(lambda value, _: number(value, 0))
+
+
+def token_axis(ax: Axes, tokens: np.ndarray) -> None:
+    """Tokens along the bottom on a log scale, with room for 0 where there is one."""
+    low, high = tokens[tokens > 0].min(), tokens.max()
+    none = low > tokens.min()
+    ax.set_xscale("symlog", linthresh=low, linscale=0.4) if none else ax.set_xscale("log")
+    ax.set_xlim(-0.5 * low if none else 0.9 * low, 1.1 * high)
+    decades = np.log10(high / low)
+    steps = (1,) if decades > 2.5 else (1, 3) if decades > 1.5 else (1, 2, 5)
+    ticks = [step * 10.0**power for power in range(8) for step in steps]
+    ticks = [0.0] * int(none) + [tick for tick in ticks if low <= tick <= high]
+    ax.set_xticks(ticks, [number(tick, 0) for tick in ticks])
+    ax.minorticks_off()
 
 
 def log_axis(
@@ -234,7 +265,7 @@ def log_axis(
     often = ((1, 2, 3, 4, 6), (1, 3), (1,))
     steps = next((s for s in often if len(s) * np.log10(spread) <= most), often[-1])
     ax.xaxis.set_major_locator(LogLocator(subs=steps))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: say(value)))
+    ax.xaxis.set_major_formatter(lambda value, _: say(value))
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -122,11 +122,6 @@ class Look:
         """Colour and marker of each model, by its place in `models`."""
         return self.style.lines(self.models)
 
-    @property
-    def colours(self) -> dict[str, str]:
-        """The colour of each model, by its place in `models`."""
-        return {model: line.colour for model, line in self.lines.items()}
-
 
 PLAIN = Look()
 

@@ -1,7 +1,7 @@
 """Words and numbers as they stand in figures: counts, intervals, names, untrusted text."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from textwrap import wrap
 
@@ -72,6 +72,12 @@ def number(value: float, digits: int) -> str:
     return f"{value:z,.{digits}f}".replace("-", MINUS) if math.isfinite(value) else "n/a"
 
 
+def signed(value: float, digits: int) -> str:
+    """`+0.4`, `−0.4`, and `0.0` where nothing else would be shown: a change."""
+    shown = number(value, digits)
+    return f"+{shown}" if value > 0 and shown.strip("0.,") else shown
+
+
 def with_interval(estimate: float, lower: float, upper: float, digits: int = 2) -> str:
     """`0.46 [0.34, 0.57]`, or the estimate alone where there is no interval."""
     if not (math.isfinite(lower) and math.isfinite(upper)):
@@ -93,13 +99,11 @@ def p_value(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {number(value, 3)}"
 
 
-def span(counts: Iterable[float]) -> str:
-    """`200`, or the smallest and the largest where the counts differ."""
-    values = [int(count) for count in counts if math.isfinite(count)]
-    if not values:
-        return "n/a"
-    low, high = min(values), max(values)
-    return f"{low:,}" if low == high else f"{low:,}\N{EN DASH}{high:,}"
+def span(values: Iterable[float], say: Callable[[float], str] = "{:,.0f}".format) -> str:
+    """`200`, or the smallest and the largest where they differ, each in the words of `say`."""
+    known = [value for value in values if math.isfinite(value)]
+    ends = dict.fromkeys(map(say, (min(known), max(known)))) if known else ["n/a"]
+    return "\N{EN DASH}".join(ends)
 
 
 def plural(count: int, one: str) -> str:
@@ -107,18 +111,14 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
-def power_of_ten(exponent: int) -> str:
-    """`10⁻³` in plain characters: mathtext is off."""
-    return "10" + str(exponent).translate(_SUPERSCRIPTS)
-
-
 def in_powers(value: float) -> str:
-    """`3·10¹²`, and `10¹²` without a factor of one."""
+    """`3·10¹²`, and `10¹²` without a factor of one, in plain characters: mathtext is off."""
     if not value > 0:
         return number(value, 0)
     exponent = math.floor(math.log10(value) + 1e-9)
     factor = f"{value / 10**exponent:.3g}"
-    return f"{'' if factor == '1' else f'{factor}·'}{power_of_ten(exponent)}"
+    power = "10" + str(exponent).translate(_SUPERSCRIPTS)
+    return power if factor == "1" else f"{factor}·{power}"
 
 
 def large(value: float) -> str:

@@ -5,17 +5,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 from thinkscale.data import contracts
-from thinkscale.figures.core import frames, layout
-from thinkscale.figures.core.frames import Frame
-from thinkscale.figures.core.style import OKABE_ITO, Look, Style
+from thinkscale.figures.core import Frame, Look, Style, frames, layout
+from thinkscale.figures.core.style import OKABE_ITO
 from thinkscale.figures.core.text import characters, fold, plural, short_names, visible
 from thinkscale.figures.one_chain import ladder, ribbon
-from thinkscale.figures.one_chain.thought import KEY, Thought, the_key, the_thought, width_of
+from thinkscale.figures.one_chain.thought import KEY, Thought, the_key, the_thought
 
 Texts = Callable[[Sequence[int]], list[str]]
 
@@ -96,67 +94,33 @@ def draw(
 
 
 def _draw(thought: Thought, items: Frame, texts: Texts | None, look: Look) -> Figure:
-    style = look.style
-    own = look.colours[thought.model]
+    style, own = look.style, look.lines[thought.model].colour
     # Not from the palette, which is for models and may be short or all of one hue.
     injected = _AMBER if not same_color(own, _AMBER) else _VERMILION
     colours = {"sampled": own, "injected": injected, "forced": style.ink}
-    page = 72 * style.wide
-    wide = page - 2 * _EDGE
-    size, small = style.font_size, style.small
-    about = _about(thought, items, style)
     read = {name: texts(ids) for name, ids in thought.ids.items()} if texts else None
-    text = ribbon.set_ribbon(thought, read, wide, style) if read else None
-    note = fold(_note(text), characters(0.97 * style.wide, small))
+    text = ribbon.set_ribbon(thought, read, 72 * style.wide - 2 * _EDGE, style) if read else None
 
-    handles = ladder.handles_of(thought, colours, style)
-    widths = [width_of(handle.get_label(), style) + 3.2 * small for handle in handles]
-    columns = len(handles) if sum(widths) <= wide else max(1, int(wide // max(widths)))
-    keys = -(-len(handles) // columns)
-
-    head = 1.6 * size + 1.35 * small * (about.count("\n") + 1) + (0.5 + 1.7 * keys) * small
-    rows = 1.75 * size * (ladder.bars_of(thought) + len(thought.forks) + 0.7)
-    axis = 3.6 * small + 4
-    tall = 2.4 * small + text.height if text else 0.0
-    foot = 1.35 * small * (note.count("\n") + 1) + 4
-    high = _EDGE + head + rows + axis + tall + foot
-
-    figure = Figure(figsize=(style.wide, high / 72), dpi=style.dpi)
-
-    def place(x: float, top: float, width: float, height: float) -> Axes:
-        return figure.add_axes((x / page, 1 - (top + height) / high, width / page, height / high))
-
-    def write(text: str, top: float, **how) -> None:
-        figure.text(_EDGE / page, 1 - top / high, text, **{"va": "top", "fontsize": small, **how})
-
+    about = _about(thought, items, style)
+    bars = len(ladder.bar_labels(thought, style))
+    rows = 1.75 * style.font_size * (bars + len(thought.forks) + 0.7)
+    heights = [rows + (10.5 + 1.3 * about.count("\n")) * style.small]
+    heights += [text.height + 3.5 * style.small] if text else []
+    high = (sum(heights) + 3 * style.font_size) / 72
+    figure = layout.constrained(style.wide, high, style, w_pad=_EDGE / 72, h_pad=_EDGE / 72)
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    left = {"x": _EDGE / 72 / style.wide, "ha": "left"}
     title = short_names(look.models, style)[thought.model]
-    write(title, _EDGE, fontsize=size, weight="bold", color=own)
-    write(about, _EDGE + 1.6 * size, linespacing=1.2)
-    corner = (_EDGE / page, 1 - (_EDGE + head - (0.1 + 1.7 * keys) * small) / high)
-    figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=columns,
-        handlelength=1.1, handletextpad=0.5, columnspacing=1.2,
-    )  # fmt: skip
-    names = [ribbon.joined_names(fork, 0.28 * wide, style) for fork in thought.forks]
-    labels = [*ladder.bar_labels(thought, style), *names]
-    left = _EDGE + max(width_of(label, style) for label in labels) + 8
-    room = _EDGE + wide - left
-    ends = [fork.end for fork in thought.forks] + [branch.end for branch in thought.branches]
-    longest = max(*ends, thought.natural, 1)
-    said = [ladder.said_of(fork, style) for fork in thought.forks]
-    # As wide as it can be with every answer's words still inside the figure.
-    for fork, words in zip(thought.forks, said, strict=True):
-        spare = wide + _EDGE - left - width_of(" ".join(words), style) - 16
-        room = min(room, spare / max(fork.end / longest, 1e-9))
-    ax = place(left, _EDGE + head, room, rows)
-    ladder.draw_ladder(ax, thought, labels, said, longest, colours, style)
+    figure.suptitle(title, fontsize=style.font_size, weight="bold", color=own, **left)
+    parts[0].suptitle(about, fontsize=style.small, linespacing=1.2, **left)
+    layout.legend(parts[0], {}, look, ladder.handles_of(thought, colours, style), "lower")
+    ladder.draw_ladder(parts[0].subplots(), thought, colours, style)
     if text:
-        top = _EDGE + head + rows + axis
         around = "" if text.whole else " around each fork"
-        write(f"The thinking itself{around}, token by token", top, weight="bold")
-        canvas = place(_EDGE, top + 2.0 * small, wide, text.height)
-        ribbon.draw_ribbon(canvas, text, colours, style)
-    write(note, high - foot, color=style.muted, linespacing=1.2)
+        how = {"fontsize": style.small, "weight": "bold", **left}
+        parts[1].suptitle(f"The thinking itself{around}, token by token", **how)
+        ribbon.draw_ribbon(parts[1].subplots(), text, colours, style)
+    layout.note(figure, _note(text), style)
     return figure
 
 

@@ -2,50 +2,36 @@
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch
 
-from thinkscale.figures.core import layout
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core import Line, Style, layout
 from thinkscale.figures.core.text import visible
+from thinkscale.figures.one_chain.ribbon import joined_names
 from thinkscale.figures.one_chain.thought import Fork, Thought
 
 _MARKS = {"correct": ("o", True), "incorrect": ("o", False), "ungradable": ("x", True)}
 
 
-def bars_of(thought: Thought) -> int:
-    """Rows the chain itself takes: one, or one more for each branch."""
-    return 1 if len(thought.branches) < 2 else 1 + len(thought.branches)
-
-
 def bar_labels(thought: Thought, style: Style) -> list[str]:
-    if bars_of(thought) == 1:
-        return ["thought once"]
-    names = [visible(branch.name, limit=14, style=style) for branch in thought.branches]
+    """What the rows of the chain itself are called: one, or one more for each of branches."""
+    branches = thought.branches if len(thought.branches) > 1 else ()
+    names = [visible(branch.name, limit=14, style=style) for branch in branches]
     return ["thought once", *(f"then “{name}”" for name in names)]
 
 
-def draw_ladder(
-    ax: Axes,
-    thought: Thought,
-    labels: Sequence[str],
-    said: Sequence[tuple[str, str]],
-    longest: int,
-    colours: Mapping[str, str],
-    style: Style,
-) -> None:
+def draw_ladder(ax: Axes, thought: Thought, colours: Mapping[str, str], style: Style) -> None:
     """The chain as bars at the top, and under it a row for each fork.
 
     `colours` are those of what was sampled, of what was injected, and of forced ends.
     """
-    bars = bars_of(thought)
-    low = -(bars + len(thought.forks) + 0.1)
-    ax.set_xlim(0, longest)
-    ax.set_ylim(low, 0.6)
-    rows = [float(-i) for i in range(bars)]
-    rows += [-(bars + 0.4 + i) for i in range(len(thought.forks))]
-    ax.set_yticks(rows, labels)
+    labels, forks = bar_labels(thought, style), thought.forks
+    bars = len(labels)
+    rows = [float(-i) for i in range(bars)] + [-(bars + 0.4 + i) for i in range(len(forks))]
+    names = [joined_names(fork, 0.28 * 72 * style.wide, style) for fork in forks]
+    ax.set_yticks(rows, [*labels, *names])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlabel("thinking tokens", fontsize=style.small)
@@ -54,52 +40,45 @@ def draw_ladder(
     level = {b.name: 0.0 if bars == 1 else rows[1 + i] for i, b in enumerate(thought.branches)}
     drawn = [(piece, 0.0) for piece in thought.trunk]
     drawn += [(piece, level[branch.name]) for branch in thought.branches for piece in branch.pieces]
-    point = longest / (72 * ax.get_position().width * ax.figure.get_figwidth())
+    ends = [fork.end for fork in forks] + [branch.end for branch in thought.branches]
+    longest = max(*ends, thought.natural, 1)
     for piece, y in drawn:
-        # What is put in lies over the bar a little higher, and at least three points wide, so that
-        # one token of it among thousands shows.
-        over = piece.kind == "injected"
-        half, width = 0.36 if over else 0.28, piece.stop - piece.start
+        # What is put in lies over the bar a little higher, and at least one part in 120 of
+        # the axis wide, so that one token of it among thousands shows.
+        over, width = piece.kind == "injected", piece.stop - piece.start
         if over and width:
-            width = max(width, 3 * point)
-        ax.add_patch(
-            Rectangle(
-                (piece.start, y - half), width, 2 * half, facecolor=colours[piece.kind],
-                edgecolor="none", zorder=3 if over else 2,
-            )
-        )  # fmt: skip
+            width = max(width, longest / 120)
+        how = {"color": colours[piece.kind], "linewidth": 0, "zorder": 3 if over else 2}
+        ax.barh(y, width, 0.72 if over else 0.56, left=piece.start, **how)
         if piece.ended:
-            how = {"color": style.ink, "lw": 1.4, "zorder": 4, "clip_on": False}
-            ax.plot([piece.stop] * 2, [y - 0.46, y + 0.46], **how)
-    if bars > 1:
-        bottom = min(level.values())
-        ax.plot([thought.natural] * 2, [0, bottom], color=style.ink, lw=0.6, zorder=1)
-    for fork, words, y in zip(thought.forks, said, rows[bars:], strict=True):
-        top = level.get(fork.branch, 0.0)
-        ax.plot([fork.at] * 2, [top, y], color=style.faint, lw=0.8, zorder=0)
-        ax.plot([0, fork.at], [y, y], color=style.muted, lw=0.7, zorder=1)
-        _draw_fork(ax, fork, words, y, colours, style)
+            how = {"color": style.ink, "linewidth": 1.4, "zorder": 4, "clip_on": False}
+            ax.vlines(piece.stop, y - 0.46, y + 0.46, **how)
+    ax.vlines(thought.natural, min(level.values(), default=0), 0, color=style.ink, lw=0.6, zorder=1)
+    for fork, y in zip(forks, rows[bars:], strict=True):
+        ax.vlines(fork.at, y, level.get(fork.branch, 0.0), color=style.faint, lw=0.8, zorder=0)
+        ax.hlines(y, 0, fork.at, color=style.muted, lw=0.7, zorder=1)
+        _draw_fork(ax, fork, y, colours, style)
+    ax.set(xlim=(0, longest), ylim=(rows[-1] - 0.7, 0.6))
 
 
-def _draw_fork(
-    ax: Axes, fork: Fork, words: tuple[str, str], y: float, colours: Mapping[str, str], style: Style
-) -> None:
+def _draw_fork(ax: Axes, fork: Fork, y: float, colours: Mapping[str, str], style: Style) -> None:
     """What was written for this fork alone, to scale, then its outcome and its words."""
-    start = fork.at
-    for width, who in ((fork.forced, "forced"), (fork.said, "sampled")):
-        if width:
-            how = {"facecolor": colours[who], "lw": 0, "zorder": 2}
-            ax.add_patch(Rectangle((start, y - 0.16), width, 0.32, **how))
-        start += width
-    marker, filled = _MARKS[fork.outcome]
-    ax.plot(
-        [fork.end], [y], marker=marker, color=style.ink, zorder=5, clip_on=False,
-        markerfacecolor=style.ink if filled else "white", markeredgewidth=0.9,
-        markersize=style.marker_size + 0.5,
-    )  # fmt: skip
+    for start, width, who in (
+        (fork.at, fork.forced, "forced"),
+        (fork.at + fork.forced, fork.said, "sampled"),
+    ):
+        ax.barh(y, width, 0.32, left=start, color=colours[who], linewidth=0, zorder=2)
+    ax.add_line(_mark(fork.outcome, style, [fork.end], [y], zorder=5, clip_on=False))
     box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
     how = {"va": "center_baseline", "zorder": 4, "bbox": box}
-    layout.label(ax, " ".join(words), (fork.end, y), (6, 0), style, **how)
+    layout.label(ax, " ".join(said_of(fork, style)), (fork.end, y), (6, 0), style, **how)
+
+
+def _mark(outcome: str, style: Style, x: Sequence = (), y: Sequence = (), **how) -> Line2D:
+    marker, filled = _MARKS[outcome]
+    how |= {"markerfacecolor": style.ink if filled else "white", "markeredgewidth": 0.9}
+    how |= {"marker": marker, "markersize": style.marker_size + 0.5, "linestyle": ""}
+    return Line2D(x, y, color=style.ink, label=outcome, **how)
 
 
 def said_of(fork: Fork, style: Style) -> tuple[str, str]:
@@ -109,18 +88,15 @@ def said_of(fork: Fork, style: Style) -> tuple[str, str]:
     return f"“{visible(fork.answer.strip(), limit=24, style=style)}”", fork.outcome
 
 
-def handles_of(thought: Thought, colours: Mapping[str, str], style: Style) -> list:
+def handles_of(thought: Thought, colours: Mapping[str, str], style: Style) -> list[Artist]:
+    """What the legend says of the colours and marks that the chain has."""
     pieces = [*thought.trunk, *(p for branch in thought.branches for p in branch.pieces)]
-    handles: list = [Patch(color=colours["sampled"], label="written by the model")]
+    handles: list[Artist] = [Patch(color=colours["sampled"], label="written by the model")]
     if any(piece.kind == "injected" for piece in pieces):
         handles.append(Patch(color=colours["injected"], label="continuation put in"))
     if any(fork.forced for fork in thought.forks):
         handles.append(Patch(color=colours["forced"], label="end put in"))
-    bare = {"ls": "", "color": style.ink}
     if any(piece.ended for piece in pieces):
-        handles.append(Line2D([], [], marker="|", ms=7, mew=1.4, label="natural end", **bare))
-    for outcome in dict.fromkeys(fork.outcome for fork in thought.forks):
-        marker, filled = _MARKS[outcome]
-        face = style.ink if filled else "white"
-        handles.append(Line2D([], [], marker=marker, mfc=face, ms=4.5, label=outcome, **bare))
-    return handles
+        handles.append(Line(style.ink, "|").handle("natural end", ls="", ms=7, mew=1.4))
+    outcomes = dict.fromkeys(fork.outcome for fork in thought.forks)
+    return handles + [_mark(outcome, style) for outcome in outcomes]

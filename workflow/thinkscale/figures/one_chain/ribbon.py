@@ -5,12 +5,13 @@ What is long is shown around its forks and seams only, as much of it as fits a n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
-from matplotlib.patches import Rectangle
+from matplotlib.colors import to_rgba
 
-from thinkscale.figures.core.style import Style
+from thinkscale.figures.core import Style
 from thinkscale.figures.core.text import plural, visible
 from thinkscale.figures.one_chain.thought import Fork, Piece, Thought, width_of
 
@@ -47,6 +48,7 @@ class Ribbon:
     """Lines of cells in points; `whole` where nothing is left out."""
 
     lines: tuple[Line, ...]
+    width: float
     height: float
     whole: bool
     unseen: int
@@ -65,7 +67,8 @@ def set_ribbon(
     seen = sum(len(line.labels) for line in shown)
     unseen = sum(len(line.labels) for line in lines) - seen
     whole = not any(cell.kind == "gap" for line in lines for _, cell in line.cells)
-    return Ribbon(tuple(shown), sum(_high(line, style) for line in shown), whole, unseen)
+    height = sum(_high(line, style) for line in shown)
+    return Ribbon(tuple(shown), width, height, whole, unseen)
 
 
 def _high(line: Line, style: Style) -> float:
@@ -102,18 +105,10 @@ def _cells(
     wanted = range(first, first + len(texts))
     if reach < len(texts):
         wanted = {t for p in points for t in range(max(first, p - reach), p + reach // 2)}
-    cells: list[Cell] = []
+    found: list[tuple[bool, Cell]] = []
     if first == 0 and pieces[0].kind == "sampled":
-        cells.append(Cell("start", "", 2.0, tuple(f for f in forks if f.at == 0 and f.forced)))
-    left_out = 0
-
-    def close_gap() -> None:
-        nonlocal left_out
-        if left_out:
-            words = f"… {plural(left_out, 'token')} …"
-            cells.append(Cell("gap", words, width_of(words, style) + 8))
-            left_out = 0
-
+        before = tuple(f for f in forks if f.at == 0 and f.forced)
+        found.append((True, Cell("start", "", 2.0, before)))
     for piece in pieces:
         pending, here = "", ()
         for token in range(piece.start, piece.stop):
@@ -121,18 +116,18 @@ def _cells(
             here += tuple(f for f in forks if f.at == token + 1 and (f.stop != "natural"))
             if not pending and token + 1 < piece.stop:
                 continue  # bytes of a character that is not whole yet
-            if token in wanted:
-                close_gap()
-                shown = token_text(pending, style) or "\N{REPLACEMENT CHARACTER}"
-                cells.append(Cell(piece.kind, shown, width_of(shown, style) + 3, here))
-            else:
-                left_out += 1
+            shown = token_text(pending, style) or "\N{REPLACEMENT CHARACTER}"
+            cell = Cell(piece.kind, shown, width_of(shown, style) + 3, here)
+            found.append((token in wanted, cell))
             pending, here = "", ()
         if piece.ended:
-            close_gap()
             ending = tuple(f for f in forks if f.at == piece.stop and f.stop == "natural")
-            cells.append(Cell("end", "end", width_of("end", style) + 6, ending))
-    close_gap()
+            found.append((True, Cell("end", "end", width_of("end", style) + 6, ending)))
+    cells: list[Cell] = []
+    for kept, run in groupby(found, key=itemgetter(0)):
+        row = [cell for _, cell in run]
+        gap = f"… {plural(len(row), 'token')} …"
+        cells += row if kept else [Cell("gap", gap, width_of(gap, style) + 8)]
     return cells
 
 
@@ -184,48 +179,32 @@ def _label(line: Line, tick: float, fork: Fork, width: float, style: Style) -> N
 
 
 def draw_ribbon(ax: Axes, ribbon: Ribbon, colours: Mapping[str, str], style: Style) -> None:
-    """Draw the lines on an axes whose units become points."""
-    ax.set_xlim(0, ax.get_window_extent().width * 72 / ax.figure.dpi)
-    ax.set_ylim(-ribbon.height, 0)
-    ax.set_axis_off()
-    high = 1.55 * style.small
+    """Draw the lines on an axes whose units become points, about."""
+    high, looks = 1.55 * style.small, _looks(colours, style)
+    middle = {"fontsize": style.small, "ha": "center", "va": "center_baseline", "zorder": 2}
     box = {"boxstyle": "square,pad=0", "facecolor": "white", "edgecolor": "none"}
     how = {"fontsize": style.small, "va": "baseline", "zorder": 5, "bbox": box}
     top = 0.0
     for line in ribbon.lines:
         for x, cell in line.cells:
-            _draw_cell(ax, x, top - high, high, cell, colours, style)
+            colour, strength, ink = looks.get(cell.kind, ("none", 0, style.muted))
+            face = to_rgba(colour, strength)
+            ax.barh(top, cell.width, -high, left=x, align="edge", color=face, ec="white", lw=0.6)
+            ax.text(x + cell.width / 2, top - high / 2, cell.text, color=ink, **middle)
         for tick, start, level, words in line.labels:
             base = top - high - 1.3 * style.small * (level + 0.75)
             ax.plot([tick, tick], [top, base], color=style.ink, lw=0.9, zorder=4)
             # On white, so that the tick of a name further down does not cross it.
             ax.text(start + 1.5, base - 1, words, **how)
         top -= _high(line, style)
+    ax.set(xlim=(0, ribbon.width), ylim=(-ribbon.height, 0))
+    ax.set_axis_off()
 
 
-def _draw_cell(
-    ax: Axes,
-    x: float,
-    low: float,
-    high: float,
-    cell: Cell,
-    colours: Mapping[str, str],
-    style: Style,
-) -> None:
-    face, ink = "none", style.muted
-    if cell.kind in colours:
-        face, ink = _tint(colours[cell.kind], 0.2 if cell.kind == "sampled" else 0.55), style.ink
-    elif cell.kind == "end":
-        face, ink = colours["sampled"], "white"
-    if face != "none":
-        how = {"facecolor": face, "edgecolor": "white", "lw": 0.6, "zorder": 1}
-        ax.add_patch(Rectangle((x, low), cell.width, high, **how))
-    if cell.text:
-        how = {"fontsize": style.small, "ha": "center", "va": "center_baseline", "zorder": 2}
-        ax.text(x + cell.width / 2, low + high / 2, cell.text, color=ink, **how)
-
-
-def _tint(colour: str, share: float) -> tuple[float, float, float]:
-    """The colour mixed with white."""
-    red, green, blue = (1 - share * (1 - part) for part in to_rgb(colour))
-    return red, green, blue
+def _looks(colours: Mapping[str, str], style: Style) -> dict[str, tuple]:
+    """By kind of a cell its colour, how opaque that is, and the colour of its text."""
+    return {
+        "sampled": (colours["sampled"], 0.2, style.ink),
+        "injected": (colours["injected"], 0.55, style.ink),
+        "end": (colours["sampled"], 1, "white"),
+    }
