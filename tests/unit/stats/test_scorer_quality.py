@@ -7,7 +7,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from graded_frames import graded_frame
 from thinkscale.stats import scorer_quality
-from thinkscale.stats.scorer_quality import auc
+from thinkscale.stats.scorer_quality import areas_without, auc
 
 FEW = {"n_boot": 200, "seed": 1}
 
@@ -43,11 +43,15 @@ def of(found, measure, **view):
 def test_the_area_is_that_of_scikit_learn(digits):
     rng = np.random.default_rng(0)
     score, right = np.round(rng.random(60), digits), rng.random(60) < 0.4
-    weights = rng.integers(0, 4, (5, 60))
     assert auc(score, right) == pytest.approx(roc_auc_score(right, score))
-    ours = auc(score, right, weights)
-    assert ours == pytest.approx([roc_auc_score(right, score, sample_weight=w) for w in weights])
-    assert np.isnan(auc(score, np.ones(60)))
+    codes = rng.permutation(np.arange(60) % 13)
+    without = [roc_auc_score(right[codes != g], score[codes != g]) for g in range(13)]
+    assert areas_without(score, right, codes) == pytest.approx(without)
+
+
+def test_the_area_without_the_only_right_ones_is_undefined():
+    without = areas_without([0.1, 0.9, 0.5, 0.2], [False, True, True, False], [0, 1, 1, 2])
+    assert without[[0, 2]].tolist() == [1, 1] and np.isnan(without[1])
 
 
 def test_within_items_and_over_all_by_hand():

@@ -12,7 +12,7 @@ import pandas as pd
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.calibration import calibration_error, equal_mass
 from thinkscale.stats.core.intervals import Estimate, clustered_share
-from thinkscale.stats.core.jackknife import jackknifed_correlation
+from thinkscale.stats.core.jackknife import PERFECT, grouped, left_out
 from thinkscale.stats.core.resampling import Draws
 from thinkscale.stats.selection import AGGREGATED
 
@@ -111,48 +111,56 @@ def _over_all(
     """The area, whose interval is that of 2 auc - 1, the rank-biserial correlation."""
     if not 0 < right.sum() < len(right):
         return Estimate(method="not estimated: all candidates right, or all wrong, or none")
-    found = jackknifed_correlation(
-        clusters, lambda times: 2 * auc(score, right, times) - 1, confidence=confidence
-    )
-    areas = {name: (1 + value) / 2 for name, value in found.bounds().items()}
-    return replace(found, **areas, p=np.nan, p_method="", method=f"{found.method} of 2 auc - 1")
+    area, (codes, _, unit) = auc(score, right), grouped(clusters)
+    r = 2 * np.append(area, areas_without(score, right, codes)) - 1
+    if abs(r[0]) >= PERFECT:
+        return Estimate(area, method="no interval: of a perfect score")
+    z = np.arctanh(np.where(np.abs(r) < PERFECT, r, np.nan))
+    found = left_out(z[0], z[1:], unit, confidence)
+    ends = ((1 + np.tanh((found.lower, found.upper))) / 2).tolist()
+    return Estimate(area, *ends, f"{found.method}, of Fisher's z of 2 auc - 1")
 
 
 def _within(own: pd.DataFrame, confidence: float) -> Estimate:
-    of_items = [
-        (float(auc(*(item[c].to_numpy() for c in ("score", "correct")))), item["cluster"].iloc[0])
-        for _, item in own.groupby("item_id")
-        if item["correct"].nunique() == 2
-    ]
-    if not of_items:
+    pairs = won(own["score"], own["correct"], own["item_id"])
+    pairs = pairs[(pairs["right"] > 0) & (pairs["wrong"] > 0)]
+    if pairs.empty:
         return Estimate(method="not estimated: no item has right and wrong candidates")
-    found = clustered_share(*map(np.array, zip(*of_items, strict=True)), confidence)
-    return replace(found, method=f"of {len(of_items)} items with both kinds; {found.method}")
+    areas = pairs["won"] / (pairs["right"] * pairs["wrong"])
+    clusters = own.groupby("item_id")["cluster"].first()[pairs.index]
+    found = clustered_share(areas, clusters, confidence)
+    return replace(found, method=f"of {len(pairs)} items with both kinds; {found.method}")
 
 
-def auc(score: np.ndarray, right: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
-    """Area under the ROC curve with weights, for many sets of weights at once.
+def won(score: pd.Series, right: pd.Series, groups: pd.Series | np.ndarray) -> pd.DataFrame:
+    """By group: how many candidates are `right` and `wrong`, and `won`, of the pairs of one of each
+    those in which the right one has the higher score, ties counting half (Mann-Whitney's U)."""
+    ranks = score.groupby(groups).rank()
+    held = pd.DataFrame({"right": right, "wrong": ~right, "ranks": ranks.where(right, 0.0)})
+    found = held.groupby(groups).sum()
+    return found.assign(won=found["ranks"] - found["right"] * (found["right"] + 1) / 2)
 
-    What scikit-learn's `roc_auc_score` gives with `sample_weight`; a call of that for each cluster
-    left out would be most of a study's analysis. NaN where one kind has no weight.
+
+def auc(score: np.ndarray, right: np.ndarray) -> float:
+    """Area under the ROC curve of scores of right and wrong candidates, both shape (n,)."""
+    whole = won(pd.Series(score), pd.Series(right), np.zeros(len(score))).iloc[0]
+    return float(whole["won"] / (whole["right"] * whole["wrong"]))
+
+
+def areas_without(score: np.ndarray, right: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """`auc` without each cluster in turn, shape (G,); NaN where one kind is gone.
+
+    Of all pairs those go that have one side in the cluster, once each (as in the components of
+    DeLong et al., Biometrics 44 (1988), 837-845), and nothing need be ranked again.
 
     Parameters
     ----------
-    score, right : shape (n,)
-    weights : shape (..., n)
-
-    Returns
-    -------
-    shape (...)
+    score, right, codes : shape (n,); the cluster of each candidate, from 0 to G - 1
     """
-    score, right = np.asarray(score, float), np.asarray(right, bool)
-    weights = np.broadcast_to(weights, (*np.shape(weights)[:-1], len(score)))
-    order = np.argsort(score[~right])
-    ranked, of_right = score[~right][order], weights[..., right]
-    # Of each right candidate the weight of the wrong ones below it, and of those that tie half.
-    until = weights[..., np.flatnonzero(~right)[order]].cumsum(axis=-1)
-    until = np.concatenate([np.zeros((*until.shape[:-1], 1)), until], axis=-1)
-    ends = (np.searchsorted(ranked, score[right], side) for side in ("left", "right"))
-    below = sum(until[..., end] for end in ends) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (of_right * below).sum(axis=-1) / (of_right.sum(axis=-1) * until[..., -1])
+    score, right, codes = pd.Series(score), pd.Series(right), pd.Series(codes)
+    others = score.rank() - score.groupby(right).rank()  # of the other kind with a lower score
+    pairs = others.where(right, right.sum() - others)  # that a candidate has a part in
+    own = won(score, right, codes)
+    left = others[right].sum() - pairs.groupby(codes).sum() + own["won"]
+    of_right, of_wrong = (own[name].sum() - own[name] for name in ("right", "wrong"))
+    return (left / (of_right * of_wrong)).to_numpy()
