@@ -19,9 +19,8 @@ rule summarize:
         mem_mb=figure_memory,
         runtime=figure_minutes,
     params:
-        study=STUDY.study,
+        study=STUDY.model_dump(mode="json"),
         models=MODELS,
-        confidence=STUDY.analyses.confidence,
         code=code("report"),
     script:
         "../scripts/summarize.py"

@@ -8,13 +8,15 @@ with job(snakemake):
     import yaml
 
     from thinkscale.data.tables import read_table
+    from thinkscale.report.counting import recounted
     from thinkscale.report.summary import restructured, summary, words
 
+    study = snakemake.params.study
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-    level = {"confidence": snakemake.params.confidence}
-    text = summary(tables, snakemake.params.study, **level)
+    told = {"confidence": study["analyses"]["confidence"], "counting": recounted(study)}
+    text = summary(tables, study["study"], **told)
     Path(snakemake.output.summary).write_text(text, encoding="utf-8")
-    text = restructured(words(tables, **level))
+    text = restructured(words(tables, **told))
     Path(snakemake.output.answers).write_text(text, encoding="utf-8")
     # Numbers, since Snakemake 9.27 shows the parts of docutils' output beside each text.
     facts = {"Models": len(snakemake.params.models), "Tables": len(tables)}

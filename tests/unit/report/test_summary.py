@@ -9,7 +9,8 @@ import pytest
 
 from thinkscale import figures
 from thinkscale.report import summary, words
-from thinkscale.report.answers import QUESTIONS
+from thinkscale.report.answers import QUESTIONS, UNSURE
+from thinkscale.report.counting import recounted
 from thinkscale.report.summary import Words, restructured
 from thinkscale.report.words import claim, directions, number, p_value, per_model
 
@@ -190,6 +191,28 @@ def test_what_was_cut_unread_unasked_and_graded_otherwise():
     assert "of 2 graders `readout` differs most" in text
     same = [grade | {"estimate": 0.7} for grade in grades]
     assert "differs" not in answer("graded", accuracy=[NATURAL], grader_agreement=same)
+
+
+def test_whose_tokens_were_counted_again_stands_on_the_first_page():
+    def model(name, tokenizer):
+        read = None if tokenizer == "" else {"tokenizer": tokenizer}
+        return {"name": name, "responses": read, "inference": {"engine": "transformers"}}
+
+    hub, path = {"path": None, "hub": "o/n"}, {"path": "t", "hub": None}
+    counters = {"a": hub, "own": "", "b": path, "theirs": None, "c": hub}
+    told = recounted({"models": [model(*each) for each in counters.items()]})
+    assert told == (
+        "Token counts of `a` and `c` are not exact, but made again over the texts by the "
+        "tokenizer `o/n`; those of `b` by `t`."
+    )
+    assert recounted({"models": [model("own", ""), model("theirs", None)]}) == ""
+    [line] = [
+        line
+        for line in summary(frames(accuracy=[NATURAL]), "demo", counting=told).splitlines()
+        if UNSURE.asked in line
+    ]
+    assert line.endswith(f"responses a model). {told}")
+    assert words({}, counting=told).answers == {UNSURE.asked: told}
 
 
 def test_what_could_have_been_seen():

@@ -163,7 +163,7 @@ def test_between_sizes_accuracy_is_interpolated_in_log_compute():
 
 
 def test_what_cost_nobody_knows_is_compared_nowhere():
-    """A log that does not say how many tokens answers had: a model without costs, beside another."""
+    """Of one of two models the log does not say how many tokens its answers had."""
     frame = graded_frame(models=("a", "b"), items=40).assign(alone_tokens=10, prompt_tokens=0)
     unknown = frame["model"] == "b"
     frame["alone_tokens"] = frame["alone_tokens"].astype("Int64").mask(unknown)

@@ -352,6 +352,7 @@ class Question:
     figures: tuple[str, ...] = ()  # shown beside the answer where the study has them
 
 
+UNSURE = Question("What was cut or unread, and what of another grader?", graded)
 QUESTIONS = (
     Question("Is thinking longer for harder items?", difficulty, ("tokens_vs_difficulty",)),
     Question("Does it follow how long people take?", response_time, ("tokens_vs_response_time",)),
@@ -363,7 +364,7 @@ QUESTIONS = (
     ),
     Question("What did fine-tuning, or another model, change?", compared),
     Question("What could have been seen?", seen),
-    Question("What was cut or unread, and what of another grader?", graded),
+    UNSURE,
     Question("Were the items in a corpus?", contamination),
     Question("What did it cost?", cost),
 )

@@ -5,14 +5,15 @@ source that any study may use; `bibliography` gives those that a text cites.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
+from thinkscale.report.counting import recounted
 from thinkscale.report.provenance import versions
-from thinkscale.report.words import code, count
+from thinkscale.report.words import code, count, listed
 
 CITED = re.compile(r"\[@([\w;@ ]+)\]")
 # What was done for each table, said where the study has it.
@@ -111,7 +112,7 @@ def methods(
     tables : those it has, by name
     """
     parts = [_models(study), *_engines(study), _items(study, tables), *_thinking(study)]
-    parts += [*_recorded(study), _grading(study)]
+    parts += [*_recorded(study), *_counting(study), _grading(study)]
     if study["strategies"]:
         parts.append(_strategies(study))
     if used := [said for name, said in STATISTICS.items() if len(tables.get(name, ()))]:
@@ -166,7 +167,7 @@ def _engines(study: Mapping[str, Any]) -> Iterator[str]:
             by.setdefault(who, []).append(code(model["name"]))
     if set(by) <= {"transformers"}:
         return
-    said = [f"{_or(names, 'and')} by {_RUN_BY.get(who, who)}" for who, names in by.items()]
+    said = [f"{listed(names)} by {_RUN_BY.get(who, who)}" for who, names in by.items()]
     text = f"**Engines.** Run were {'; '.join(said)}."
     if by.keys() - {"transformers"}:
         text += (
@@ -175,10 +176,8 @@ def _engines(study: Mapping[str, Any]) -> Iterator[str]:
         )
     if names := by.get("ollama server"):
         text += (
-            f" With {_or(names, 'and')} text was exchanged and not tokens (`exact_tokens` is "
-            "false): tokens are those of the text, counted again by the model's tokenizer, and "
-            "where one text was put behind another, the server may have read other tokens there "
-            "than the model wrote."
+            f" With {listed(names)} text was exchanged and not tokens: where one text was put "
+            "behind another, the server may have read other tokens there than the model wrote."
         )
     yield text
 
@@ -231,9 +230,7 @@ def _thinking(study: Mapping[str, Any]) -> Iterator[str]:
             how.setdefault(_sampling(model["inference"]), []).append(code(model["name"]))
     if not how:
         return
-    said = [
-        f"{text} by {_or(names, 'and')}" if len(how) > 1 else text for text, names in how.items()
-    ]
+    said = [f"{text} by {listed(names)}" if len(how) > 1 else text for text, names in how.items()]
     yield (
         f"**Thinking.** Each item was thought about {'; '.join(said)}. Every condition is a point "
         f"on such a chain, from which an answer was forked: "
@@ -242,23 +239,25 @@ def _thinking(study: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _recorded(study: Mapping[str, Any]) -> Iterator[str]:
-    """Where the responses come from that were made elsewhere, and how their tokens were counted."""
+    """Where the responses come from that were made elsewhere."""
     said = []
     for model in study["models"]:
         if (own := model["responses"]) is None:
             continue
-        logs, counter = _or((code(log["path"]) for log in own["logs"]), "and"), own["tokenizer"]
-        tokens = "tokens as they have them"
-        if counter is not None:
-            tokens = f"tokens counted over the texts by {code(counter['path'] or counter['hub'])}"
-        said.append(
-            f"those of {code(model['name'])} from {_LOGS[own['source']]} ({logs}), {tokens}"
-        )
+        logs = listed(code(log["path"]) for log in own["logs"])
+        tokens = ", tokens as they have them" if own["tokenizer"] is None else ""
+        said.append(f"those of {code(model['name'])} from {_LOGS[own['source']]} ({logs}){tokens}")
     if said:
         yield (
             f"**Recorded responses.** Read from finished logs were {'; '.join(said)}. How they "
             "were sampled is not known here; conditions are what the logs were given as."
         )
+
+
+def _counting(study: Mapping[str, Any]) -> Iterator[str]:
+    """What counted tokens that were not counted as they were sampled."""
+    if text := recounted(study):
+        yield f"**Tokens.** {text} In `responses.parquet` their `exact_tokens` is false."
 
 
 def _sampling(inference: Mapping[str, Any]) -> str:
@@ -280,9 +279,10 @@ def _conditions(conditions: Mapping[str, Any]) -> Iterator[str]:
         ("waits", "made to go on {} times"),
     ):
         if values := conditions[key]:
-            yield what.format(_or(count(value) for value in values))
+            yield what.format(listed((count(value) for value in values), "or"))
     if conditions["waits"] or conditions["min_think"]:
-        yield f"what was put in to go on: {_or(code(text) for text in conditions['continuations'])}"
+        texts = listed(map(code, conditions["continuations"]), "or")
+        yield f"what was put in to go on: {texts}"
     if conditions["no_think"]:
         yield "thinking switched off"
     if conditions["combine"]:
@@ -309,11 +309,6 @@ def _software(study: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         f"{name} {found[name]} [@{source}]" for name, source in PACKAGES.items() if name in found
     ]
     return f"**Software.** thinkscale {provenance['thinkscale']}, with {', '.join(used)}."
-
-
-def _or(values: Iterable[str], word: str = "or") -> str:
-    *first, last = values
-    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def bibliography(text: str) -> str:

@@ -99,6 +99,12 @@ def _interval(low: float, high: float, digits: int, scale: float) -> str:
     return f" [{number(scale * low, digits)} to {number(scale * high, digits)}]"
 
 
+def listed(words: Iterable[str], word: str = "and") -> str:
+    """All of them, the last behind `word`."""
+    *first, last = words
+    return f"{', '.join(first)} {word} {last}" if first else last
+
+
 def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
     if pd.isna(value):
         return "missing"
