@@ -248,12 +248,15 @@ def test_cost_sums_models_and_searches():
     search = {"model": "m", "condition": None, "n_responses": 9, "flops_new": 0.6e9}
     search |= {"new_tokens": 300, "scored_new": 80}
     text = answer("cost", ledger=[LEDGER, search, search])
-    assert "2 searches sampled 600 more, and scorers read 160; 3.6 · 10^9 FLOPs" in text
+    assert "searches sampled 600 more, and scorers read 160; 3.6 · 10^9 FLOPs" in text
     read = LEDGER | {"flops_new": np.nan, "think_tokens": 2638, "chains": 0}
     told = "10 responses of 2,638 thinking tokens were read from logs."
     assert answer("cost", ledger=[read]) == told
     text = answer("cost", ledger=[LEDGER, read | {"model": "theirs"}])
     assert text.startswith("10 responses took 4,000 sampled") and text.endswith(f"; {told}")
+    theirs = {**search, "model": "theirs", "new_tokens": np.nan, "scored_new": np.nan}
+    text = answer("cost", ledger=[LEDGER, read | {"model": "theirs"}, theirs])
+    assert "searches" not in text and text.endswith(f"; {told}")
 
 
 def test_nothing_is_said_of_what_has_no_estimate_or_no_table():

@@ -299,7 +299,8 @@ def cost(tables: Tables, alpha: float) -> str:
         return ""
     sweep, searched = ledger[ledger["condition"].notna()], ledger[ledger["condition"].isna()]
     chained = sweep["chains"] > 0  # no chains are kept of what others ran
-    parts = [_ran(sweep[chained], searched)] if chained.any() else []
+    own = searched[searched["model"].isin(sweep.loc[chained, "model"])]
+    parts = [_ran(sweep[chained], own)] if chained.any() else []
     if len(read := sweep[~chained]):
         thought = read["think_tokens"].sum(skipna=False)
         tokens = "" if pd.isna(thought) else f" of {count(thought)} thinking tokens"
@@ -319,8 +320,8 @@ def _ran(sweep: pd.DataFrame, searched: pd.DataFrame) -> str:
     if len(searched):
         sums = searched.sum(numeric_only=True)
         text += (
-            f"; {count(len(searched))} searches sampled {count(sums['new_tokens'])} more, and "
-            f"scorers read {count(sums['scored_new'])}"
+            f"; searches sampled {count(sums['new_tokens'])} more, and scorers read "
+            f"{count(sums['scored_new'])}"
         )
     flops = pd.concat([sweep, searched]).get("flops_new", pd.Series()).sum()
     if flops:

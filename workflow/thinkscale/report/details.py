@@ -175,10 +175,9 @@ def strategies(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     votes = whole[whole["approach"] == "majority"]
 
     def said(row: Any) -> str:
-        text = (
-            f"{named(row.strategy)} at {_size(row)}, {share(row)} for {count(row.sampled)} sampled "
-            "tokens an item"
-        )
+        text = f"{named(row.strategy)} at {_size(row)}, {share(row)}"
+        if pd.notna(row.sampled):  # logs may leave it open
+            text += f" for {count(row.sampled)} sampled tokens an item"
         if pd.notna(row.scored):
             own = " of its own" if row.scorer_reads == "text" else ""
             text += f" and {count(row.scored)}{own} that a scorer read"
@@ -188,9 +187,9 @@ def strategies(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         own = votes[votes["model"] == row.model]
         if len(own):
             vote = own.loc[own["n"].idxmax()]
-            text += (
-                f"; a majority of {count(vote['n'])} had {share(vote)} for {count(vote['sampled'])}"
-            )
+            text += f"; a majority of {count(vote['n'])} had {share(vote)}"
+            if pd.notna(vote["sampled"]):
+                text += f" for {count(vote['sampled'])}"
         return f"({text})"
 
     best = whole.loc[whole.groupby("model", sort=False)["estimate"].idxmax()]
@@ -251,12 +250,15 @@ def scorers(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     known = table[table["estimate"].notna()]
     within, whole = known["measure"] == "auc_within", known["agg_strategy"] == "last"
     early = known[within & (known["fraction"] == known["fraction"].min())]
-    early = early.set_index(["model", "scorer"])["estimate"]
+    early = early.set_index(["model", "scorer"])
 
     def said(row: Any) -> str:
-        begun = early.get((row.model, row.scorer))
-        first = "" if begun is None else f", after the first of their steps in {percent(begun)}"
-        return f"{share(row)}{first}"
+        key = (row.model, row.scorer)
+        # Scores that a log has of whole thoughts only say nothing of their beginnings.
+        if key not in early.index or early.loc[key, "estimate"] == row.estimate:
+            return share(row)
+        begun = early.loc[key]
+        return f"{share(row)}, after {100 * begun['fraction']:g}% of their steps {share(begun)}"
 
     for scorer, auc in known[within & whole].groupby("scorer", sort=False):
         text = f"{named(scorer)} scores a right sample above a wrong one about the same item: "
@@ -305,7 +307,8 @@ def overlap(table: pd.DataFrame, alpha: float) -> Iterator[str]:
             f"{code(row.item_id)} ({percent(row.share)})"
             for row in some.nlargest(WORST_ITEMS, "share", keep="first").itertuples()
         )
-        yield f"Items with most of their n-grams in {code(corpus)}, of {count(len(some))}: {worst}."
+        shared = "1 item shares" if len(some) == 1 else f"{count(len(some))} items share"
+        yield f"{shared} n-grams with {code(corpus)}, the greatest part of their own: {worst}."
 
 
 def training_loss(table: pd.DataFrame, alpha: float) -> Iterator[str]:
