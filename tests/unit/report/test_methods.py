@@ -128,6 +128,33 @@ def test_a_reinforced_model_is_told_with_its_rewards():
     ) in text
 
 
+def test_strategies_are_told_with_the_scorers_that_they_go_by():
+    scorers = [
+        {"name": "stated", "kind": "calibration", "d_prime": 1.5},
+        {"name": "judge", "kind": "judge", "model": {"name": "two"}},
+        {"name": "unused", "kind": "likelihood"},
+    ]
+    by = [
+        {"approach": "majority", "n": [4]},
+        {"approach": "best_of_n", "n": [4], "scorer": "stated"},
+        {"approach": "weighted_best_of_n", "n": [4], "scorer": "judge"},
+    ]
+    text = written(**{"scorers": scorers, "strategies": by})
+    assert (
+        "`best_of_n`, `weighted_best_of_n` [@snell2024scaling]; candidates were judged by " in text
+    )
+    assert "a d′ of 1.5) and `judge` (a language model that is asked, `two`)." in text
+    assert "unused" not in text
+    text = written(**{"strategies": by[:1]})
+    assert "Selection and search: `majority` [@snell2024scaling].\n" in text
+
+
+def test_how_much_was_drawn_stands_behind_the_statistics():
+    text = written("accuracy", **{"analyses.n_boot": 1500, "analyses.confidence": 0.9})
+    assert "intervals are at 90%, bootstraps draw 1,500 times and permutations 5,000 times." in text
+    assert "bootstraps draw" not in written()
+
+
 def test_only_statistics_that_were_used_are_described():
     assert "McNemar" not in written("accuracy") and "cons@k" not in written("accuracy")
     assert "[@mcnemar1947note]" in written("accuracy", "mcnemar")
