@@ -66,10 +66,8 @@ def test_engines_are_named_where_one_is_not_the_embedded_one():
     text = written(**{"models.0": {"name": "one", "path": str(BASE), "inference": own}})
     assert "**Engines.** Run were `one` by an Ollama server; `two` by transformers. " in text
     assert "With `one` text was exchanged and not tokens: where one text" in text
-    again = (
-        "Token counts of `{}` are not exact, but made again over the texts by the tokenizer `{}`."
-    )
-    assert f"**Tokens.** {again.format('one', BASE)} In `responses.parquet` their" in text
+    again = f"are not exact, but made again over the texts by the tokenizer `{BASE}`"
+    assert f"**Tokens.** Token counts of `one` {again}. What was counted again has" in text
     server = {"url": "http://127.0.0.1:1", "software": "vllm"}
     text = written(**{"inference.engine": "completions", "inference.server": server})
     assert "Run were `one` and `two` by a vLLM server [@kwon2023vllm]. " in text
@@ -78,7 +76,7 @@ def test_engines_are_named_where_one_is_not_the_embedded_one():
     # A derived model has the tokenizer of the one that it comes from.
     server = {"url": "http://127.0.0.1:1", "software": "ollama"}
     text = written(**{"models.1.inference": {"engine": "completions", "server": server}})
-    assert again.format("two", BASE) in text
+    assert f"Token counts of `two` {again}." in text
 
 
 def test_of_recorded_responses_it_is_said_who_made_and_who_counted_them(tmp_path):
@@ -102,8 +100,8 @@ def test_of_recorded_responses_it_is_said_who_made_and_who_counted_them(tmp_path
     assert f"those of `one` from inspect_ai [@ukaisi2024inspect] (`{log}`), tokens as they" in text
     harness = f"lm-evaluation-harness [@gao2024harness] (`{log}`)"
     assert f"`two` from {harness}. How they were sampled" in text
-    assert "**Tokens.** Token counts of `two` are not exact, but made again over the" in text
-    assert f"the tokenizer `{BASE}`. In" in text
+    again = f"are not exact, but made again over the texts by the tokenizer `{BASE}`"
+    assert f"Token counts of `two` {again}; those of `one` are as the logs have them." in text
     # Nothing is known of how they were sampled, and nothing was forked.
     assert "**Thinking.**" not in text and "temperature" not in text and "forked" not in text
     assert "`one` (recorded elsewhere)" in text and "torch" not in text

@@ -203,7 +203,7 @@ def test_whose_tokens_were_counted_again_stands_on_the_first_page():
     told = recounted({"models": [model(*each) for each in counters.items()]})
     assert told == (
         "Token counts of `a` and `c` are not exact, but made again over the texts by the "
-        "tokenizer `o/n`; those of `b` by `t`."
+        "tokenizer `o/n`; those of `b` by `t`; those of `theirs` are as the logs have them."
     )
     assert recounted({"models": [model("own", ""), model("theirs", None)]}) == ""
     [line] = [

@@ -14,15 +14,20 @@ def recounted(study: Mapping[str, Any]) -> str:
     study : the resolved configuration
     """
     by: dict[str, list[str]] = {}
+    logged = []
     for model in study["models"]:
         if counter := tokenizer(model, study["models"]):
             by.setdefault(counter, []).append(code(model["name"]))
+        elif model["responses"] is not None:
+            logged.append(code(model["name"]))
     if not by:
         return ""
     first, *others = ((listed(names), code(counter)) for counter, names in by.items())
     text = "Token counts of {} are not exact, but made again over the texts by the tokenizer {}"
-    rest = (f"; those of {names} by {counter}" for names, counter in others)
-    return f"{text.format(*first)}{''.join(rest)}."
+    rest = [f"those of {names} by {counter}" for names, counter in others]
+    # A comparison of lengths must not seem to be one of like with like.
+    rest += [f"those of {listed(logged)} are as the logs have them"] if logged else []
+    return f"{'; '.join([text.format(*first), *rest])}."
 
 
 def tokenizer(model: Mapping[str, Any], models: list[Mapping[str, Any]]) -> str:

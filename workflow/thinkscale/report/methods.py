@@ -283,7 +283,10 @@ def _recorded(study: Mapping[str, Any]) -> Iterator[str]:
 def _counting(study: Mapping[str, Any]) -> Iterator[str]:
     """What counted tokens that were not counted as they were sampled."""
     if text := recounted(study):
-        yield f"**Tokens.** {text} In `responses.parquet` their `exact_tokens` is false."
+        yield (
+            f"**Tokens.** {text} What was counted again has `exact_tokens` false in "
+            "`responses.parquet`."
+        )
 
 
 def _sampling(inference: Mapping[str, Any]) -> str:
