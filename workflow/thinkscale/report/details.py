@@ -382,7 +382,8 @@ def language_mixing(table: pd.DataFrame, alpha: float) -> Iterator[str]:
 
 def left_out(table: pd.DataFrame) -> int:
     """Items left out because they occur in a corpus, where the study asks for that."""
-    return int(table["n_excluded"].max()) if "n_excluded" in table and len(table) else 0
+    counted = table.get("n_excluded", pd.Series(dtype=float)).dropna()
+    return int(max(counted, default=0))  # a table that could estimate nothing may count none
 
 
 def _natural(table: pd.DataFrame) -> pd.DataFrame:
