@@ -281,7 +281,8 @@ def test_the_summary_is_the_answers_in_the_order_of_the_questions():
     assert len(QUESTIONS) <= 12
     left_out = frames(accuracy=[NATURAL | {"n_excluded": 4}])
     assert "4 items are left out, since they occur in a corpus" in summary(left_out, "demo")
-    uncounted = frames(prediction=[{"n_excluded": np.nan, "features": None, "measure": None}])
+    none = dict.fromkeys(("features", "learner", "measure"))
+    uncounted = frames(prediction=[{**none, "n_excluded": np.nan}])
     assert "left out" not in summary(uncounted | frames(accuracy=[NATURAL]), "demo")
 
 

@@ -29,7 +29,7 @@ def outcome_difficulty(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """Whether responses that were not correct were about harder items."""
     found = table[(table["measure"] == "difference") & table["estimate"].notna()]
     if len(found):
-        words = ("on harder items", "on easier items", "on items no clearly harder")
+        words = ("on harder items", "on easier items", "on items not clearly harder or easier")
         yield (
             f"Responses that were not correct were {directions(found, alpha, *words)}; their mean "
             "difficulty less that of correct ones: "
