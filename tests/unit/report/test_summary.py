@@ -67,6 +67,9 @@ def test_difficulty_with_and_without_length():
     timed = REGISTRATION | {"criterion": "response_time", "estimate": -0.4}
     text = answer("response_time", registration=[REGISTRATION, timed])
     assert "shorter for items that people took longer for" in text and "−0.40" in text
+    open_ = timed | {"model": "a_b", "p": 0.4}
+    text = answer("response_time", registration=[timed, open_])
+    assert "took longer for in `m`, of no clear relation to response time in `a_b` (" in text
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,8 @@ def test_of_many_models_the_ends_are_named_and_all_are_counted():
     few = pd.DataFrame(rows[:3])
     assert per_model(few, lambda row: "x") == "`m0` x; `m1` x; `m2` x"
     assert directions(few[:1], 0.05, "up", "down", "level") == "down"
+    assert directions(few[:2], 0.05, "up", "down", "level") == "down in 2 of 2 models"
+    assert directions(few, 0.05, "up", "down", "level") == "down in `m0` and `m1`, level in `m2`"
 
 
 def test_thinking_off_natural_and_where_it_levels_off():

@@ -49,10 +49,10 @@ def _registered(tables: Tables, alpha: float, criterion: str, items: str) -> str
     )
     if raw.empty:
         return ""
-    words = (f"longer for {items}", f"shorter for {items}", f"of no clear relation to {criterion}")
+    unclear = f"of no clear relation to {criterion.replace('_', ' ')}"
+    how = directions(raw, alpha, f"longer for {items}", f"shorter for {items}", unclear)
     text = (
-        f"Thinking was {directions(raw, alpha, *words).replace('_', ' ')} "
-        f"(Spearman's ρ: {per_model(raw, estimate)}; n = {span(raw['n'])} items)"
+        f"Thinking was {how} (Spearman's ρ: {per_model(raw, estimate)}; n = {span(raw['n'])} items)"
     )
     if not partial.empty and (held := _held(partial)):
         still = directions(partial, alpha, "longer", "shorter", "without a clear direction")
