@@ -136,7 +136,7 @@ def best_condition(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     if len(found):
         leads = _of_items(
             found,
-            lambda row: f"{named(row.best)}, {points(row)} ahead of {named(row.condition)}",
+            lambda row: f"with {named(row.best)}, {points(row)} ahead of {named(row.condition)}",
         )
         yield f"The most accurate condition: {leads}."
 
@@ -219,7 +219,7 @@ def matched(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         largest = _of_items(
             best,
             lambda row: (
-                f"{named(row.strategy)} at {count(row.multiple)} times the cost of one "
+                f"by {named(row.strategy)} at {count(row.multiple)} times the cost of one "
                 f"sample, {points(row, GAIN)}"
             ),
         )
@@ -278,8 +278,8 @@ def agreement(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     kappa = _natural(table[table["measure"] == "kappa"])
     for (one, other), rows in kappa.groupby(["grader", "other"], sort=False):
         yield (
-            f"{named(one)} and {named(other)} agree, Cohen's κ: {per_model(rows, estimate)} "
-            f"(n = {span(rows['n_responses'])} responses)."
+            f"Agreement of {named(one)} and {named(other)}, Cohen's κ: "
+            f"{per_model(rows, estimate)} (n = {span(rows['n_responses'])} responses)."
         )
 
 
@@ -293,8 +293,8 @@ def divergence_tokens(table: pd.DataFrame, alpha: float) -> Iterator[str]:
             for own in (rows[more], rows[~more])
         )
         yield (
-            f"Tokens of {code(tokenizer)} that add most to JS: more frequent in {code(corpus)} "
-            f"{corpus_top}; more frequent in the items {items_top}."
+            f"Tokens of {code(tokenizer)} that add most to JS. More frequent in {code(corpus)}: "
+            f"{corpus_top}; more frequent in the items: {items_top}."
         )
 
 
