@@ -19,8 +19,10 @@ rule summarize:
         mem_mb=figure_memory,
         runtime=figure_minutes,
     params:
-        study=STUDY.model_dump(mode="json"),
+        study=STUDY.study,
         models=MODELS,
+        confidence=STUDY.analyses.confidence,
+        counting=recounted(STUDY.model_dump(mode="json")),
         code=code("report"),
     script:
         "../scripts/summarize.py"

@@ -8,13 +8,11 @@ with job(snakemake):
     import yaml
 
     from thinkscale.data.tables import read_table
-    from thinkscale.report.counting import recounted
     from thinkscale.report.summary import restructured, summary, words
 
-    study = snakemake.params.study
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-    told = {"confidence": study["analyses"]["confidence"], "counting": recounted(study)}
-    text = summary(tables, study["study"], **told)
+    told = {name: snakemake.params[name] for name in ("confidence", "counting")}
+    text = summary(tables, snakemake.params.study, **told)
     Path(snakemake.output.summary).write_text(text, encoding="utf-8")
     text = restructured(words(tables, **told))
     Path(snakemake.output.answers).write_text(text, encoding="utf-8")
