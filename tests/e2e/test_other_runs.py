@@ -46,8 +46,14 @@ def test_a_log_of_lm_eval_is_graded_by_our_grader_and_its_own(place):
 
 @pytest.mark.dear
 def test_scores_that_are_there_are_chosen_by(place):
+    """The whole study, to its report, whose first page names the tokenizer that counted."""
     tables = [f"results/scored/tables/{name}.csv" for name in ("strategies", "accuracy")]
-    snakemake(place, SCORED, "--", *tables)
+    snakemake(place, SCORED)
+    summary = (place / "results/scored/summary.md").read_text()
+    [tokenizer] = [model["responses"]["tokenizer"]["path"] for model in SCORED["models"]]
+    assert "Token counts of `theirs` are not exact, but made again over the" in summary
+    assert f"by the tokenizer `{tokenizer}`." in summary
+    assert "missing" not in summary and (place / "results/scored/report.html").exists()
     strategies, accuracy = (read_table(place / table) for table in tables)
     at = strategies[strategies["level"] == 0].set_index(["approach", "n"])["estimate"]
     rows = pd.read_json(place / "runs/scored.jsonl", lines=True)

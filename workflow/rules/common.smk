@@ -52,6 +52,7 @@ from thinkscale.data.digest import library_digest
 from thinkscale.errors import ThinkscaleError
 from thinkscale.jobs.job import share_library
 from thinkscale.jobs.preflight import check_surroundings
+from thinkscale.report.counting import recounted
 from thinkscale.thinking.strategies.registry import APPROACHES
 from thinkscale.thinking.strategies.search import samples_drawn
 

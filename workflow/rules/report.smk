@@ -22,6 +22,7 @@ rule summarize:
         study=STUDY.study,
         models=MODELS,
         confidence=STUDY.analyses.confidence,
+        counting=recounted(STUDY.model_dump(mode="json")),
         code=code("report"),
     script:
         "../scripts/summarize.py"

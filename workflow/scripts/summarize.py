@@ -11,10 +11,10 @@ with job(snakemake):
     from thinkscale.report.summary import restructured, summary, words
 
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-    level = {"confidence": snakemake.params.confidence}
-    text = summary(tables, snakemake.params.study, **level)
+    told = {name: snakemake.params[name] for name in ("confidence", "counting")}
+    text = summary(tables, snakemake.params.study, **told)
     Path(snakemake.output.summary).write_text(text, encoding="utf-8")
-    text = restructured(words(tables, **level))
+    text = restructured(words(tables, **told))
     Path(snakemake.output.answers).write_text(text, encoding="utf-8")
     # Numbers, since Snakemake 9.27 shows the parts of docutils' output beside each text.
     facts = {"Models": len(snakemake.params.models), "Tables": len(tables)}

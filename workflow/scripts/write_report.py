@@ -7,6 +7,7 @@ from thinkscale.jobs.job import job
 
 with job(snakemake):
     from thinkscale.data.tables import read_table
+    from thinkscale.report.counting import recounted
     from thinkscale.report.crate import write_crate
     from thinkscale.report.methods import bibliography, methods, spelled_out
     from thinkscale.report.page import Shown, page
@@ -26,7 +27,7 @@ with job(snakemake):
     text = methods(study, provenance, tables)
     written = page(
         study["study"],
-        words(tables, confidence=study["analyses"]["confidence"]),
+        words(tables, confidence=study["analyses"]["confidence"], counting=recounted(study)),
         shown,
         tables,
         figures,

@@ -80,3 +80,18 @@ def test_names_that_stand_for_continuations_come_back(tmp_path):
     write_table(table, tmp_path / "t.csv")
     back = read_table(tmp_path / "t.csv")
     pd.testing.assert_frame_equal(back, table.astype({"condition": "str", "continuation": "str"}))
+
+
+def test_truth_values_and_numbers_that_are_missing_come_back(tmp_path):
+    found = pd.DataFrame(
+        {
+            "known": pd.array([True, None, False], dtype="boolean"),
+            "cost": np.array([1.5, None, 2.5], dtype=object),
+            "detail": ["=1", None, "a"],
+        }
+    )
+    write_table(found, tmp_path / "t.csv")
+    back = read_table(tmp_path / "t.csv")
+    assert back["known"].dropna().tolist() == [True, False] and pd.isna(back["known"][1])
+    assert back[back["cost"].notna()]["known"].astype(bool).tolist() == [True, False]
+    assert back["cost"].dropna().tolist() == [1.5, 2.5] and back["detail"][0] == "=1"

@@ -19,6 +19,10 @@ def test_the_gap_to_what_candidates_hold():
     none = {**ROW, "gap": None, "gap_lower": None, "gap_upper": None}
     [said] = details.strategies(pd.DataFrame([none]).astype({"gap": float}), ALPHA)
     assert "perfect choice" not in said and "80.0% [70.0 to 90.0]" in said
+    votes = ROW | {"approach": "majority", "strategy": "majority", "estimate": 0.5}
+    table = pd.DataFrame([ROW, votes]).assign(sampled=float("nan"), scored=float("nan"))
+    [said] = details.strategies(table, ALPHA)
+    assert "missing" not in said and "a majority of 8 had 50.0% [70.0 to 90.0]) (n" in said
 
 
 def test_sizes_are_called_as_the_study_calls_them_and_control_is_said():
@@ -52,11 +56,15 @@ def test_scorers_within_items_early_and_as_probabilities():
     names = ["agg_strategy", "fraction", "measure", "estimate", "lower", "upper", "null_mean"]
     table = pd.DataFrame([row | dict(zip(names, n, strict=True)) for n in numbers])
     [said] = details.scorers(table, ALPHA)
-    assert "`m` 80.0% [70.0 to 90.0], after the first of their steps in 55.0% (n = 40" in said
+    begun = "after 20% of their steps 55.0% [45.0 to 65.0]"
+    assert f"`m` 80.0% [70.0 to 90.0], {begun} (n = 40" in said
     assert "calibration error as a probability: `m` 0.20 [0.10 to 0.30], noise alone 0.05." in said
     table.loc[table["measure"] == "calibration_error", "estimate"] = None
     [said] = details.scorers(table, ALPHA)
     assert "calibration error" not in said
+    table.loc[table["measure"] == "auc_within", "estimate"] = 0.8  # thoughts of one step
+    [said] = details.scorers(table, ALPHA)
+    assert "steps" not in said and "`m` 80.0% [70.0 to 90.0] (n = 40 items)" in said
 
 
 def test_votes_of_the_most_samples_beside_guessing():
@@ -106,7 +114,8 @@ def test_tokens_and_items_are_text():
     item = {"tokenizer": "t", "corpus": "c", "ngram": 13, "ngrams": 10}
     rows = [item | {"item_id": f"i{n}", "found": n, "share": n / 10} for n in range(3)]
     [said] = details.overlap(pd.DataFrame(rows), ALPHA)
-    assert said.endswith("of 2: `i2` (20.0%), `i1` (10.0%).")
+    assert said.startswith("2 items share n-grams with `c`, the greatest part of their own: `i2`")
+    assert said.endswith(" `i2` (20.0%), `i1` (10.0%).")
     assert not list(details.overlap(pd.DataFrame(rows[:1]), ALPHA))
 
 

@@ -65,11 +65,18 @@ def test_engines_are_named_where_one_is_not_the_embedded_one():
     own = {"engine": "completions", "server": server}
     text = written(**{"models.0": {"name": "one", "path": str(BASE), "inference": own}})
     assert "**Engines.** Run were `one` by an Ollama server; `two` by transformers. " in text
-    assert "With `one` text was exchanged and not tokens (`exact_tokens` is false)" in text
+    assert "With `one` text was exchanged and not tokens: where one text" in text
+    again = f"are not exact, but made again over the texts by the tokenizer `{BASE}`"
+    assert f"**Tokens.** Token counts of `one` {again}. What was counted again has" in text
     server = {"url": "http://127.0.0.1:1", "software": "vllm"}
     text = written(**{"inference.engine": "completions", "inference.server": server})
     assert "Run were `one` and `two` by a vLLM server [@kwon2023vllm]. " in text
     assert "a seed for each request" in text and "exact_tokens" not in text
+
+    # A derived model has the tokenizer of the one that it comes from.
+    server = {"url": "http://127.0.0.1:1", "software": "ollama"}
+    text = written(**{"models.1.inference": {"engine": "completions", "server": server}})
+    assert f"Token counts of `two` {again}." in text
 
 
 def test_of_recorded_responses_it_is_said_who_made_and_who_counted_them(tmp_path):
@@ -92,7 +99,9 @@ def test_of_recorded_responses_it_is_said_who_made_and_who_counted_them(tmp_path
     )
     assert f"those of `one` from inspect_ai [@ukaisi2024inspect] (`{log}`), tokens as they" in text
     harness = f"lm-evaluation-harness [@gao2024harness] (`{log}`)"
-    assert f"`two` from {harness}, tokens counted over the texts by `{BASE}`" in text
+    assert f"`two` from {harness}. How they were sampled" in text
+    again = f"are not exact, but made again over the texts by the tokenizer `{BASE}`"
+    assert f"Token counts of `two` {again}; those of `one` are as the logs have them." in text
     # Nothing is known of how they were sampled, and nothing was forked.
     assert "**Thinking.**" not in text and "temperature" not in text and "forked" not in text
     assert "`one` (recorded elsewhere)" in text and "torch" not in text
@@ -115,6 +124,33 @@ def test_a_reinforced_model_is_told_with_its_rewards():
         "`one` reinforced by GRPO [@deepseek2025r1], all weights, 300 steps of 4 prompts by 4 "
         "completions, loss `dr_grpo`, rewards accuracy (1), format (0.5), learning rate 0.0001"
     ) in text
+
+
+def test_strategies_are_told_with_the_scorers_that_they_go_by():
+    scorers = [
+        {"name": "stated", "kind": "calibration", "d_prime": 1.5},
+        {"name": "judge", "kind": "judge", "model": {"name": "two"}},
+        {"name": "unused", "kind": "likelihood"},
+    ]
+    by = [
+        {"approach": "majority", "n": [4]},
+        {"approach": "best_of_n", "n": [4], "scorer": "stated"},
+        {"approach": "weighted_best_of_n", "n": [4], "scorer": "judge"},
+    ]
+    text = written(**{"scorers": scorers, "strategies": by})
+    assert (
+        "`best_of_n`, `weighted_best_of_n` [@snell2024scaling]; candidates were judged by " in text
+    )
+    assert "a d′ of 1.5) and `judge` (a language model that is asked, `two`)." in text
+    assert "unused" not in text
+    text = written(**{"strategies": by[:1]})
+    assert "Selection and search: `majority` [@snell2024scaling].\n" in text
+
+
+def test_how_much_was_drawn_stands_behind_the_statistics():
+    text = written("accuracy", **{"analyses.n_boot": 1500, "analyses.confidence": 0.9})
+    assert "intervals are at 90%, bootstraps draw 1,500 times and permutations 5,000 times." in text
+    assert "bootstraps draw" not in written()
 
 
 def test_only_statistics_that_were_used_are_described():

@@ -9,7 +9,8 @@ import pytest
 
 from thinkscale import figures
 from thinkscale.report import summary, words
-from thinkscale.report.answers import QUESTIONS
+from thinkscale.report.answers import QUESTIONS, UNSURE
+from thinkscale.report.counting import recounted
 from thinkscale.report.summary import Words, restructured
 from thinkscale.report.words import claim, directions, number, p_value, per_model
 
@@ -66,6 +67,9 @@ def test_difficulty_with_and_without_length():
     timed = REGISTRATION | {"criterion": "response_time", "estimate": -0.4}
     text = answer("response_time", registration=[REGISTRATION, timed])
     assert "shorter for items that people took longer for" in text and "−0.40" in text
+    open_ = timed | {"model": "a_b", "p": 0.4}
+    text = answer("response_time", registration=[timed, open_])
+    assert "took longer for in `m`, of no clear relation to response time in `a_b` (" in text
 
 
 @pytest.mark.parametrize(
@@ -108,6 +112,8 @@ def test_of_many_models_the_ends_are_named_and_all_are_counted():
     few = pd.DataFrame(rows[:3])
     assert per_model(few, lambda row: "x") == "`m0` x; `m1` x; `m2` x"
     assert directions(few[:1], 0.05, "up", "down", "level") == "down"
+    assert directions(few[:2], 0.05, "up", "down", "level") == "down in 2 of 2 models"
+    assert directions(few, 0.05, "up", "down", "level") == "down in `m0` and `m1`, level in `m2`"
 
 
 def test_thinking_off_natural_and_where_it_levels_off():
@@ -192,6 +198,28 @@ def test_what_was_cut_unread_unasked_and_graded_otherwise():
     assert "differs" not in answer("graded", accuracy=[NATURAL], grader_agreement=same)
 
 
+def test_whose_tokens_were_counted_again_stands_on_the_first_page():
+    def model(name, tokenizer):
+        read = None if tokenizer == "" else {"tokenizer": tokenizer}
+        return {"name": name, "responses": read, "inference": {"engine": "transformers"}}
+
+    hub, path = {"path": None, "hub": "o/n"}, {"path": "t", "hub": None}
+    counters = {"a": hub, "own": "", "b": path, "theirs": None, "c": hub}
+    told = recounted({"models": [model(*each) for each in counters.items()]})
+    assert told == (
+        "Token counts of `a` and `c` are not exact, but made again over the texts by the "
+        "tokenizer `o/n`; those of `b` by `t`; those of `theirs` are as the logs have them."
+    )
+    assert recounted({"models": [model("own", ""), model("theirs", None)]}) == ""
+    [line] = [
+        line
+        for line in summary(frames(accuracy=[NATURAL]), "demo", counting=told).splitlines()
+        if UNSURE.asked in line
+    ]
+    assert line.endswith(f"responses a model). {told}")
+    assert words({}, counting=told).answers == {UNSURE.asked: told}
+
+
 def test_what_could_have_been_seen():
     power = {"model": "m", "measure": "accuracy", "this_study": True, "estimate": 0.05}
     icc = {"model": "m", "measure": "icc_single", "n": 60, "lower": 0.6, "upper": 0.8}
@@ -225,12 +253,15 @@ def test_cost_sums_models_and_searches():
     search = {"model": "m", "condition": None, "n_responses": 9, "flops_new": 0.6e9}
     search |= {"new_tokens": 300, "scored_new": 80}
     text = answer("cost", ledger=[LEDGER, search, search])
-    assert "2 searches sampled 600 more, and scorers read 160; 3.6 · 10^9 FLOPs" in text
+    assert "searches sampled 600 more, and scorers read 160; 3.6 · 10^9 FLOPs" in text
     read = LEDGER | {"flops_new": np.nan, "think_tokens": 2638, "chains": 0}
     told = "10 responses of 2,638 thinking tokens were read from logs."
     assert answer("cost", ledger=[read]) == told
     text = answer("cost", ledger=[LEDGER, read | {"model": "theirs"}])
     assert text.startswith("10 responses took 4,000 sampled") and text.endswith(f"; {told}")
+    theirs = {**search, "model": "theirs", "new_tokens": np.nan, "scored_new": np.nan}
+    text = answer("cost", ledger=[LEDGER, read | {"model": "theirs"}, theirs])
+    assert "searches" not in text and text.endswith(f"; {told}")
 
 
 def test_nothing_is_said_of_what_has_no_estimate_or_no_table():
@@ -255,6 +286,9 @@ def test_the_summary_is_the_answers_in_the_order_of_the_questions():
     assert len(QUESTIONS) <= 12
     left_out = frames(accuracy=[NATURAL | {"n_excluded": 4}])
     assert "4 items are left out, since they occur in a corpus" in summary(left_out, "demo")
+    none = dict.fromkeys(("features", "learner", "measure"))
+    uncounted = frames(prediction=[{**none, "n_excluded": np.nan}])
+    assert "left out" not in summary(uncounted | frames(accuracy=[NATURAL]), "demo")
 
 
 def test_tables_read_back_from_csv_say_the_same():

@@ -230,6 +230,16 @@ def test_an_empty_cell_of_thinking_is_no_thinking(tmp_path):
     assert found["think_tokens"].tolist() == [0, 2] and not found["censored"].any()
 
 
+def test_thinking_that_is_not_shown_and_has_no_answer_behind_it_was_cut(tmp_path):
+    """What a server says whose limit of tokens was spent on thinking: none of the answer's text."""
+    rows = [{"q": "a", "reply": reply, "n": n} for reply, n in ((None, 90), ("B", 90), (None, 0))]
+    rows = [{**row, "why": "length" if row["n"] and not row["reply"] else "stop"} for row in rows]
+    columns = {"item": "q", "answer": "reply", "think_tokens": "n", "finish": "why"}
+    found = table(tmp_path, rows, columns=columns, items=["a"], count=None).responses
+    assert found["censored"].tolist() == [True, False, False]
+    assert found["stop"].tolist() == ["context", "natural", "natural"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

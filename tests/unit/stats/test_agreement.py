@@ -178,7 +178,7 @@ def test_missing_column():
 def test_sentences():
     table = compared(grades_of(noisy, models=("a", "b")))
     [said] = agreement(table, 0.05)
-    assert said.startswith("`choice` and `article` agree, Cohen's κ: `a` 0.")
+    assert said.startswith("Agreement of `choice` and `article`, Cohen's κ: `a` 0.")
     assert "; `b` 0." in said and "(n = 60 responses)" in said
     one = compared(grades_of(lambda rng: ["incorrect"] * 2))
     assert not list(agreement(one, 0.05))

@@ -59,6 +59,9 @@ def test_within_items_and_over_all_by_hand():
     values = [[[0.2, 0.9], [0.1, 0.8]], [[0.3, 0.4], [0.6, 0.3]]]
     found = table(values, [[True, False], [True, False]])
     assert of(found, "auc_within", agg_strategy="last").estimate == 1.0
+    one_kind = table(values, [[True, False], [True, True]])
+    sizes = (of(one_kind, name, agg_strategy="last").n_items for name in ("auc", "auc_within"))
+    assert tuple(sizes) == (2, 1)
     # Of four pairs, (.9, .8), (.9, .3), (.4, .3) are in order and (.4, .8) is not.
     assert of(found, "auc", agg_strategy="last").estimate == pytest.approx(3 / 4)
     # By the least of the steps: (.2, .1) is in order, and so is neither .2 nor .3 with .3, a tie.

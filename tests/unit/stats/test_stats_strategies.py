@@ -162,6 +162,18 @@ def test_between_sizes_accuracy_is_interpolated_in_log_compute():
     assert beam.loc["compute", "gain"] == pytest.approx(0.1 + 0.1 * np.log2(2 / 3))
 
 
+def test_what_cost_nobody_knows_is_compared_nowhere():
+    """Of one of two models the log does not say how many tokens its answers had."""
+    frame = graded_frame(models=("a", "b"), items=40).assign(alone_tokens=10, prompt_tokens=0)
+    unknown = frame["model"] == "b"
+    frame["alone_tokens"] = frame["alone_tokens"].astype("Int64").mask(unknown)
+    made = pd.concat([searches_frame(frame, rising, model=model) for model in ("a", "b")])
+    made["sampled"] = made["sampled"].astype("Int64").mask(made["model"] == "b")
+    for analysis in (compute_matched, compute_optimal):
+        found = analysis.tabulate(made, frame)
+        assert set(found["model"]) == {"a"}
+
+
 def test_gains_are_paired():
     """Items differ much, strategies by the same on every item: the gain does not."""
 

@@ -314,3 +314,10 @@ def test_frontier_joins_accuracy_votes_and_cost():
     assert (found["own_frontier_share"] >= found["frontier_share"]).all()
     with pytest.raises(ThinkscaleError, match="no column alone_tokens"):
         frontier.tabulate(graded.drop(columns="alone_tokens"))
+    # A log does not say what waits cost: they are neither on the frontier nor off it.
+    unknown = graded["condition"] == "waits=1"
+    graded["alone_tokens"] = graded["alone_tokens"].astype("Int64").mask(unknown)
+    open_ = frontier.tabulate(graded, ks=(4,), **FEW).set_index("point")
+    of_both = ["frontier", "own_frontier", "frontier_share", "own_frontier_share"]
+    assert open_.loc["waits=1", of_both].isna().to_numpy().all()
+    assert open_.drop(index="waits=1")[of_both].notna().to_numpy().all()

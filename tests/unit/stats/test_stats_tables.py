@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from graded_frames import graded_frame, unfit
 from thinkscale.data import contracts
+from thinkscale.data.tables import read_table, write_table
 from thinkscale.errors import ThinkscaleError
 from thinkscale.stats import (
     accuracy,
@@ -321,6 +322,21 @@ def test_ledger_has_the_searches_and_what_their_scorers_read():
     rest = ledger.tabulate(counted(graded_frame()), USAGE)
     sweep = found[found["condition"].notna()].drop(columns="search")
     pd.testing.assert_frame_equal(sweep, rest.drop(columns="search"))
+
+
+def test_ledger_of_a_log_leaves_open_what_it_does_not_say(tmp_path):
+    """Neither the size of the model nor what it sampled, as read from a file of many models."""
+    numbers = ["prompt_tokens", "sampled", "scored", "parameters", "scorer_parameters"]
+    unknown = spent_frame().astype(dict.fromkeys(numbers, "Int64")).assign(model="b")
+    unknown[numbers] = unknown[numbers].mask(unknown["error"].isna())
+    both = pd.concat([spent_frame(), unknown])
+    found = ledger.tabulate(counted(graded_frame()), USAGE, both)
+    own = found[(found["model"] == "b") & found["condition"].isna()]
+    assert len(own) == 2 and own[["alone_tokens", "flops_new"]].isna().to_numpy().all()
+    write_table(found, tmp_path / "ledger.csv")
+    known = ledger.tabulate(counted(graded_frame()), USAGE, spent_frame())
+    back = read_table(tmp_path / "ledger.csv").query("model == 'a'")
+    assert back["flops_new"].tolist() == known.query("model == 'a'")["flops_new"].tolist()
 
 
 def test_ledger_leaves_out_what_was_never_asked():

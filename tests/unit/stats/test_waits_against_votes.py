@@ -60,6 +60,13 @@ def test_where_three_cannot_vote_or_nothing_waited_there_is_no_row():
     assert waits_against_votes.tabulate(graded[graded["condition"] == "natural"]).empty
 
 
+def test_where_a_log_does_not_say_what_waits_cost_there_is_no_row():
+    graded = study(40.0)
+    waited = graded["condition"] == "waits=1"
+    graded["alone_tokens"] = graded["alone_tokens"].astype("Int64").mask(waited)
+    assert waits_against_votes.tabulate(graded, ks=(4,)).empty
+
+
 def test_costs_that_are_not_there_are_named():
     with pytest.raises(ThinkscaleError, match="no column alone_tokens"):
         waits_against_votes.tabulate(study(40.0).drop(columns="alone_tokens"))

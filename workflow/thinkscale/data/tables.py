@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import infer_dtype
 
 from thinkscale.data.files import replacing
 from thinkscale.errors import ThinkscaleError
@@ -16,6 +17,8 @@ _TEXT = """model model_a model_b item_id condition continuation measure method p
     other extracted outcome detail field action before after fate cluster"""
 TEXT = frozenset(_TEXT.split())
 INTEGERS = frozenset(("max_think", "min_think", "waits", "truncate"))
+
+_NO_TEXT = ("boolean", "floating", "integer", "mixed-integer-float")
 
 # One sign alone is no formula: it is most often a token.
 _FORMULA = re.compile(r"'*[=+\-@\t\r].", re.DOTALL)
@@ -65,4 +68,6 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def _text_columns(frame: pd.DataFrame) -> list[str]:
-    return [name for name in frame.columns if pd.api.types.is_string_dtype(frame[name].dtype)]
+    objects = [name for name in frame.columns if pd.api.types.is_string_dtype(frame[name].dtype)]
+    # Truth values and numbers some of which are missing are objects, too.
+    return [name for name in objects if infer_dtype(frame[name], skipna=True) not in _NO_TEXT]

@@ -49,10 +49,10 @@ def _registered(tables: Tables, alpha: float, criterion: str, items: str) -> str
     )
     if raw.empty:
         return ""
-    words = (f"longer for {items}", f"shorter for {items}", f"of no clear relation to {criterion}")
+    unclear = f"of no clear relation to {criterion.replace('_', ' ')}"
+    how = directions(raw, alpha, f"longer for {items}", f"shorter for {items}", unclear)
     text = (
-        f"Thinking was {directions(raw, alpha, *words).replace('_', ' ')} "
-        f"(Spearman's ρ: {per_model(raw, estimate)}; n = {span(raw['n'])} items)"
+        f"Thinking was {how} (Spearman's ρ: {per_model(raw, estimate)}; n = {span(raw['n'])} items)"
     )
     if not partial.empty and (held := _held(partial)):
         still = directions(partial, alpha, "longer", "shorter", "without a clear direction")
@@ -299,7 +299,8 @@ def cost(tables: Tables, alpha: float) -> str:
         return ""
     sweep, searched = ledger[ledger["condition"].notna()], ledger[ledger["condition"].isna()]
     chained = sweep["chains"] > 0  # no chains are kept of what others ran
-    parts = [_ran(sweep[chained], searched)] if chained.any() else []
+    own = searched[searched["model"].isin(sweep.loc[chained, "model"])]
+    parts = [_ran(sweep[chained], own)] if chained.any() else []
     if len(read := sweep[~chained]):
         thought = read["think_tokens"].sum(skipna=False)
         tokens = "" if pd.isna(thought) else f" of {count(thought)} thinking tokens"
@@ -319,8 +320,8 @@ def _ran(sweep: pd.DataFrame, searched: pd.DataFrame) -> str:
     if len(searched):
         sums = searched.sum(numeric_only=True)
         text += (
-            f"; {count(len(searched))} searches sampled {count(sums['new_tokens'])} more, and "
-            f"scorers read {count(sums['scored_new'])}"
+            f"; searches sampled {count(sums['new_tokens'])} more, and scorers read "
+            f"{count(sums['scored_new'])}"
         )
     flops = pd.concat([sweep, searched]).get("flops_new", pd.Series()).sum()
     if flops:
@@ -352,6 +353,7 @@ class Question:
     figures: tuple[str, ...] = ()  # shown beside the answer where the study has them
 
 
+UNSURE = Question("What was cut or unread, and what of another grader?", graded)
 QUESTIONS = (
     Question("Is thinking longer for harder items?", difficulty, ("tokens_vs_difficulty",)),
     Question("Does it follow how long people take?", response_time, ("tokens_vs_response_time",)),
@@ -363,7 +365,7 @@ QUESTIONS = (
     ),
     Question("What did fine-tuning, or another model, change?", compared),
     Question("What could have been seen?", seen),
-    Question("What was cut or unread, and what of another grader?", graded),
+    UNSURE,
     Question("Were the items in a corpus?", contamination),
     Question("What did it cost?", cost),
 )

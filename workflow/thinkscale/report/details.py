@@ -29,7 +29,7 @@ def outcome_difficulty(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     """Whether responses that were not correct were about harder items."""
     found = table[(table["measure"] == "difference") & table["estimate"].notna()]
     if len(found):
-        words = ("on harder items", "on easier items", "on items no clearly harder")
+        words = ("on harder items", "on easier items", "on items not clearly harder or easier")
         yield (
             f"Responses that were not correct were {directions(found, alpha, *words)}; their mean "
             "difficulty less that of correct ones: "
@@ -136,7 +136,7 @@ def best_condition(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     if len(found):
         leads = _of_items(
             found,
-            lambda row: f"{named(row.best)}, {points(row)} ahead of {named(row.condition)}",
+            lambda row: f"with {named(row.best)}, {points(row)} ahead of {named(row.condition)}",
         )
         yield f"The most accurate condition: {leads}."
 
@@ -175,10 +175,9 @@ def strategies(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     votes = whole[whole["approach"] == "majority"]
 
     def said(row: Any) -> str:
-        text = (
-            f"{named(row.strategy)} at {_size(row)}, {share(row)} for {count(row.sampled)} sampled "
-            "tokens an item"
-        )
+        text = f"{named(row.strategy)} at {_size(row)}, {share(row)}"
+        if pd.notna(row.sampled):  # logs may leave it open
+            text += f" for {count(row.sampled)} sampled tokens an item"
         if pd.notna(row.scored):
             own = " of its own" if row.scorer_reads == "text" else ""
             text += f" and {count(row.scored)}{own} that a scorer read"
@@ -188,9 +187,9 @@ def strategies(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         own = votes[votes["model"] == row.model]
         if len(own):
             vote = own.loc[own["n"].idxmax()]
-            text += (
-                f"; a majority of {count(vote['n'])} had {share(vote)} for {count(vote['sampled'])}"
-            )
+            text += f"; a majority of {count(vote['n'])} had {share(vote)}"
+            if pd.notna(vote["sampled"]):
+                text += f" for {count(vote['sampled'])}"
         return f"({text})"
 
     best = whole.loc[whole.groupby("model", sort=False)["estimate"].idxmax()]
@@ -220,7 +219,7 @@ def matched(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         largest = _of_items(
             best,
             lambda row: (
-                f"{named(row.strategy)} at {count(row.multiple)} times the cost of one "
+                f"by {named(row.strategy)} at {count(row.multiple)} times the cost of one "
                 f"sample, {points(row, GAIN)}"
             ),
         )
@@ -251,12 +250,15 @@ def scorers(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     known = table[table["estimate"].notna()]
     within, whole = known["measure"] == "auc_within", known["agg_strategy"] == "last"
     early = known[within & (known["fraction"] == known["fraction"].min())]
-    early = early.set_index(["model", "scorer"])["estimate"]
+    early = early.set_index(["model", "scorer"])
 
     def said(row: Any) -> str:
-        begun = early.get((row.model, row.scorer))
-        first = "" if begun is None else f", after the first of their steps in {percent(begun)}"
-        return f"{share(row)}{first}"
+        key = (row.model, row.scorer)
+        # Scores that a log has of whole thoughts only say nothing of their beginnings.
+        if key not in early.index or early.loc[key, "estimate"] == row.estimate:
+            return share(row)
+        begun = early.loc[key]
+        return f"{share(row)}, after {100 * begun['fraction']:g}% of their steps {share(begun)}"
 
     for scorer, auc in known[within & whole].groupby("scorer", sort=False):
         text = f"{named(scorer)} scores a right sample above a wrong one about the same item: "
@@ -276,8 +278,8 @@ def agreement(table: pd.DataFrame, alpha: float) -> Iterator[str]:
     kappa = _natural(table[table["measure"] == "kappa"])
     for (one, other), rows in kappa.groupby(["grader", "other"], sort=False):
         yield (
-            f"{named(one)} and {named(other)} agree, Cohen's κ: {per_model(rows, estimate)} "
-            f"(n = {span(rows['n_responses'])} responses)."
+            f"Agreement of {named(one)} and {named(other)}, Cohen's κ: "
+            f"{per_model(rows, estimate)} (n = {span(rows['n_responses'])} responses)."
         )
 
 
@@ -291,8 +293,8 @@ def divergence_tokens(table: pd.DataFrame, alpha: float) -> Iterator[str]:
             for own in (rows[more], rows[~more])
         )
         yield (
-            f"Tokens of {code(tokenizer)} that add most to JS: more frequent in {code(corpus)} "
-            f"{corpus_top}; more frequent in the items {items_top}."
+            f"Tokens of {code(tokenizer)} that add most to JS. More frequent in {code(corpus)}: "
+            f"{corpus_top}; more frequent in the items: {items_top}."
         )
 
 
@@ -305,7 +307,8 @@ def overlap(table: pd.DataFrame, alpha: float) -> Iterator[str]:
             f"{code(row.item_id)} ({percent(row.share)})"
             for row in some.nlargest(WORST_ITEMS, "share", keep="first").itertuples()
         )
-        yield f"Items with most of their n-grams in {code(corpus)}, of {count(len(some))}: {worst}."
+        shared = "1 item shares" if len(some) == 1 else f"{count(len(some))} items share"
+        yield f"{shared} n-grams with {code(corpus)}, the greatest part of their own: {worst}."
 
 
 def training_loss(table: pd.DataFrame, alpha: float) -> Iterator[str]:
@@ -379,7 +382,8 @@ def language_mixing(table: pd.DataFrame, alpha: float) -> Iterator[str]:
 
 def left_out(table: pd.DataFrame) -> int:
     """Items left out because they occur in a corpus, where the study asks for that."""
-    return int(table["n_excluded"].max()) if "n_excluded" in table and len(table) else 0
+    counted = table.get("n_excluded", pd.Series(dtype=float)).dropna()
+    return int(max(counted, default=0))  # a table that could estimate nothing may count none
 
 
 def _natural(table: pd.DataFrame) -> pd.DataFrame:

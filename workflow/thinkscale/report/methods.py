@@ -5,14 +5,15 @@ source that any study may use; `bibliography` gives those that a text cites.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
+from thinkscale.report.counting import recounted
 from thinkscale.report.provenance import versions
-from thinkscale.report.words import code, count
+from thinkscale.report.words import code, count, listed
 
 CITED = re.compile(r"\[@([\w;@ ]+)\]")
 # What was done for each table, said where the study has it.
@@ -31,6 +32,11 @@ STATISTICS = {
     "[@efron1987better], of percentiles beyond 2,000 items, p comes from permutations, of "
     "residuals in the partial correlations [@freedman1983nonstochastic]; where items come in "
     "clusters both are the jackknife's over clusters, of Fisher's z [@efron1981jackknife].",
+    "registration_contrasts": "Whether thinking goes with difficulty closer than the length of the "
+    "question does was tested by the difference of their correlations, by the jackknife, p Holm's "
+    "over the differences of a model [@holm1979simple].",
+    "outcome_difficulty": "The mean difficulty of items answered rightly and not was compared by "
+    "the jackknife.",
     "mcnemar": "Conditions were compared with natural thinking pair by pair, by item and sample: "
     "exactly where an item has one sample [@mcnemar1947note], else by flipping the signs of items' "
     "differences; p is Holm's over the conditions of a model [@holm1979simple].",
@@ -55,7 +61,9 @@ STATISTICS = {
     "for each item [@seabold2010statsmodels].",
     "power": "What the study could have seen follows from its own variances [@vallat2018pingouin].",
     "sweeps": "Control, scaling and performance are defined as with budget forcing itself "
-    "[@muennighoff2025s1].",
+    "[@muennighoff2025s1], scaling in percentage points for each doubling of tokens.",
+    "best_condition": "The lead of the best condition has an interval and a p that hold for all "
+    "pairs of conditions at once.",
     "equivalence": "Conditions as good as natural were found by two one-sided tests "
     "[@schuirmann1987comparison].",
     "prediction": "Difficulty was predicted out of sample, in folds that keep clusters whole "
@@ -68,10 +76,20 @@ STATISTICS = {
     "taken relative to their sum.",
     "readout_calibration": "Probabilities were judged by calibration error over bins of equal mass "
     "and by the Brier score [@brier1950verification].",
+    "readout_difficulty": "The entropy over the options was correlated with difficulty by "
+    "Spearman's ρ, with jackknife intervals and p, Holm's over the conditions of a model "
+    "[@holm1979simple].",
+    "scorer_quality": "Scorers were judged on natural samples, which none of them has chosen: by "
+    "how often a right one scores higher than a wrong one about the same item, by calibration "
+    "error and by the Brier score [@brier1950verification].",
     "compute_matched": "Strategies were compared at equal compute, counted as 2 · parameters · "
     "tokens [@snell2024scaling].",
+    "compute_optimal": "The best strategy for each fifth of difficulty was chosen on one half of "
+    "the items and measured on the other [@snell2024scaling].",
     "divergence": "Corpora and items were compared by the Jensen-Shannon divergence of their token "
     "frequencies [@lin1991divergence], and tested by permuting windows, one of each document.",
+    "language_mixing": "Languages and scripts of thinking were told sentence by sentence, "
+    "mathematics left out.",
     "overlap_summary": "Items were looked for in the corpora by n-grams of tokens "
     "[@brown2020language].",
 }
@@ -86,6 +104,15 @@ _LOGS = {
     "lm_eval": "lm-evaluation-harness [@gao2024harness]",
     "inspect": "inspect_ai [@ukaisi2024inspect]",
     "table": "a table",
+}
+_SCORERS = {
+    "calibration": "which knows right steps from wrong ones with a d′ of {d_prime:g}",
+    "likelihood": "the model's own likelihood of its steps",
+    "readout": "how sure the model is of an option behind a step",
+    "orm": "an outcome reward model",
+    "prm": "a process reward model [@lightman2023verify]",
+    "judge": "a language model that is asked",
+    "recorded": "as the logs have it",
 }
 PACKAGES = {  # what is cited of the packages that a study's results may come from
     "snakemake": "molder2021sustainable",
@@ -111,11 +138,11 @@ def methods(
     tables : those it has, by name
     """
     parts = [_models(study), *_engines(study), _items(study, tables), *_thinking(study)]
-    parts += [*_recorded(study), _grading(study)]
+    parts += [*_recorded(study), *_counting(study), _grading(study)]
     if study["strategies"]:
         parts.append(_strategies(study))
     if used := [said for name, said in STATISTICS.items() if len(tables.get(name, ()))]:
-        parts.append(f"**Statistics.** {' '.join(used)}")
+        parts.append(f"**Statistics.** {' '.join([*used, _draws(study['analyses'])])}")
     parts.append(_software(study, provenance))
     return "\n\n".join(parts) + "\n"
 
@@ -166,7 +193,7 @@ def _engines(study: Mapping[str, Any]) -> Iterator[str]:
             by.setdefault(who, []).append(code(model["name"]))
     if set(by) <= {"transformers"}:
         return
-    said = [f"{_or(names, 'and')} by {_RUN_BY.get(who, who)}" for who, names in by.items()]
+    said = [f"{listed(names)} by {_RUN_BY.get(who, who)}" for who, names in by.items()]
     text = f"**Engines.** Run were {'; '.join(said)}."
     if by.keys() - {"transformers"}:
         text += (
@@ -175,10 +202,8 @@ def _engines(study: Mapping[str, Any]) -> Iterator[str]:
         )
     if names := by.get("ollama server"):
         text += (
-            f" With {_or(names, 'and')} text was exchanged and not tokens (`exact_tokens` is "
-            "false): tokens are those of the text, counted again by the model's tokenizer, and "
-            "where one text was put behind another, the server may have read other tokens there "
-            "than the model wrote."
+            f" With {listed(names)} text was exchanged and not tokens: where one text was put "
+            "behind another, the server may have read other tokens there than the model wrote."
         )
     yield text
 
@@ -231,9 +256,7 @@ def _thinking(study: Mapping[str, Any]) -> Iterator[str]:
             how.setdefault(_sampling(model["inference"]), []).append(code(model["name"]))
     if not how:
         return
-    said = [
-        f"{text} by {_or(names, 'and')}" if len(how) > 1 else text for text, names in how.items()
-    ]
+    said = [f"{text} by {listed(names)}" if len(how) > 1 else text for text, names in how.items()]
     yield (
         f"**Thinking.** Each item was thought about {'; '.join(said)}. Every condition is a point "
         f"on such a chain, from which an answer was forked: "
@@ -242,22 +265,27 @@ def _thinking(study: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _recorded(study: Mapping[str, Any]) -> Iterator[str]:
-    """Where the responses come from that were made elsewhere, and how their tokens were counted."""
+    """Where the responses come from that were made elsewhere."""
     said = []
     for model in study["models"]:
         if (own := model["responses"]) is None:
             continue
-        logs, counter = _or((code(log["path"]) for log in own["logs"]), "and"), own["tokenizer"]
-        tokens = "tokens as they have them"
-        if counter is not None:
-            tokens = f"tokens counted over the texts by {code(counter['path'] or counter['hub'])}"
-        said.append(
-            f"those of {code(model['name'])} from {_LOGS[own['source']]} ({logs}), {tokens}"
-        )
+        logs = listed(code(log["path"]) for log in own["logs"])
+        tokens = ", tokens as they have them" if own["tokenizer"] is None else ""
+        said.append(f"those of {code(model['name'])} from {_LOGS[own['source']]} ({logs}){tokens}")
     if said:
         yield (
             f"**Recorded responses.** Read from finished logs were {'; '.join(said)}. How they "
             "were sampled is not known here; conditions are what the logs were given as."
+        )
+
+
+def _counting(study: Mapping[str, Any]) -> Iterator[str]:
+    """What counted tokens that were not counted as they were sampled."""
+    if text := recounted(study):
+        yield (
+            f"**Tokens.** {text} What was counted again has `exact_tokens` false in "
+            "`responses.parquet`."
         )
 
 
@@ -280,9 +308,10 @@ def _conditions(conditions: Mapping[str, Any]) -> Iterator[str]:
         ("waits", "made to go on {} times"),
     ):
         if values := conditions[key]:
-            yield what.format(_or(count(value) for value in values))
+            yield what.format(listed((count(value) for value in values), "or"))
     if conditions["waits"] or conditions["min_think"]:
-        yield f"what was put in to go on: {_or(code(text) for text in conditions['continuations'])}"
+        texts = listed(map(code, conditions["continuations"]), "or")
+        yield f"what was put in to go on: {texts}"
     if conditions["no_think"]:
         yield "thinking switched off"
     if conditions["combine"]:
@@ -297,7 +326,25 @@ def _grading(study: Mapping[str, Any]) -> str:
 
 def _strategies(study: Mapping[str, Any]) -> str:
     names = dict.fromkeys(code(strategy["approach"]) for strategy in study["strategies"])
-    return f"**Strategies.** Selection and search: {', '.join(names)} [@snell2024scaling]."
+    text = f"**Strategies.** Selection and search: {', '.join(names)} [@snell2024scaling]"
+    used = {strategy["scorer"] for strategy in study["strategies"]}
+    scorers = [one for one in study["scorers"] if one["name"] in used]
+    said = (f"{code(one['name'])} ({_scorer(one)})" for one in scorers)
+    return f"{text}; candidates were judged by {listed(said)}." if scorers else f"{text}."
+
+
+def _scorer(scorer: Mapping[str, Any]) -> str:
+    text = _SCORERS[scorer["kind"]].format(**scorer)
+    return f"{text}, {code(scorer['model']['name'])}" if scorer["model"] is not None else text
+
+
+def _draws(analyses: Mapping[str, Any]) -> str:
+    """The level of intervals, and how much was drawn where a test or an interval draws."""
+    return (
+        f"Unless a table says otherwise, intervals are at {100 * analyses['confidence']:g}%, "
+        f"bootstraps draw {count(analyses['n_boot'])} times and permutations "
+        f"{count(analyses['n_permutations'])} times."
+    )
 
 
 def _software(study: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
@@ -309,11 +356,6 @@ def _software(study: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
         f"{name} {found[name]} [@{source}]" for name, source in PACKAGES.items() if name in found
     ]
     return f"**Software.** thinkscale {provenance['thinkscale']}, with {', '.join(used)}."
-
-
-def _or(values: Iterable[str], word: str = "or") -> str:
-    *first, last = values
-    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def bibliography(text: str) -> str:

@@ -7,11 +7,12 @@ said. The markdown and the page are made of the same sentences.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from thinkscale.report import details, items
-from thinkscale.report.answers import QUESTIONS
+from thinkscale.report.answers import QUESTIONS, UNSURE
 from thinkscale.report.words import count
 
 # What a sentence is about, its table, and the function that makes sentences of the table.
@@ -50,10 +51,13 @@ class Words:
     details: dict[str, list[str]]  # by what they are about
 
 
-def words(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Words:
+def words(
+    tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95, counting: str = ""
+) -> Words:
     """What a study's tables say.
 
     tables: by name (the file names without `.csv`). confidence: the level of their intervals.
+    counting: what `counting.recounted` says of the study, which no table knows.
     """
     alpha = 1 - confidence
     note = (
@@ -67,6 +71,7 @@ def words(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Wo
             "(`tables/overlap.csv` says which)."
         )
     answers = {asked.asked: asked.answer(tables, alpha) for asked in QUESTIONS}
+    answers[UNSURE.asked] = f"{answers[UNSURE.asked]} {counting}".strip()
     said = {
         title: list(sentences(tables[name], alpha))
         for title, name, sentences in SECTIONS
@@ -79,9 +84,9 @@ def words(tables: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> Wo
     )
 
 
-def summary(tables: Mapping[str, pd.DataFrame], study: str, *, confidence: float = 0.95) -> str:
-    """What a study's tables say, in markdown."""
-    said = words(tables, confidence=confidence)
+def summary(tables: Mapping[str, pd.DataFrame], study: str, **told: Any) -> str:
+    """What a study's tables say, in markdown. told: as of `words`."""
+    said = words(tables, **told)
     lines = [f"# {study}", "", said.note, ""]
     lines += [f"{i}. **{q}** {text}" for i, (q, text) in enumerate(said.answers.items(), start=1)]
     if said.details:

@@ -5,8 +5,7 @@ sentence speaks of all models at once: `per_model` names them, `directions` coun
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -39,18 +38,22 @@ def per_model(
 
 
 def directions(rows: pd.DataFrame, alpha: float, above: str, below: str, neither: str) -> str:
-    """Which way each model's estimate points: a word for one model, counts for several."""
-    return counted([direction(row, alpha) for row in rows.itertuples()], above, below, neither)
+    """Which way each model's estimate points: a word for one model, counts for several.
 
-
-def counted(signs: Sequence[int], above: str, below: str, neither: str) -> str:
-    """Models by what can be claimed of them (1, −1 or 0): a word for one, counts for several."""
-    often = Counter(signs)
-    words = [(often[sign], word) for sign, word in ((1, above), (-1, below), (0, neither))]
-    if len(signs) == 1:
-        return next(word for number, word in words if number)
-    found = [f"{word} in {number} of {len(signs)} models" for number, word in words if number]
-    return ", ".join(found)
+    Of few models that differ, each is named: after a correction its interval alone may not tell.
+    """
+    words = {1: above, -1: below, 0: neither}
+    signs = rows.assign(sign=[direction(row, alpha) for row in rows.itertuples()]).groupby("sign")
+    found = {sign: signs.get_group(sign) for sign in words if sign in signs.groups}
+    if len(rows) == 1:
+        return words[next(iter(found))]
+    apart = len(found) > 1 and len(rows) <= ALL_NAMED
+    return ", ".join(
+        f"{words[sign]} in {listed(map(named, own['model']))}"
+        if apart
+        else f"{words[sign]} in {len(own)} of {len(rows)} models"
+        for sign, own in found.items()
+    )
 
 
 def direction(row: Any, alpha: float) -> int:
@@ -97,6 +100,12 @@ def _interval(low: float, high: float, digits: int, scale: float) -> str:
     if pd.isna(low) or pd.isna(high):
         return ""
     return f" [{number(scale * low, digits)} to {number(scale * high, digits)}]"
+
+
+def listed(words: Iterable[str], word: str = "and") -> str:
+    """All of them, the last behind `word`."""
+    *first, last = words
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def number(value: float, digits: int = 2, *, signed: bool = False) -> str:

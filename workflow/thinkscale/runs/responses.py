@@ -183,9 +183,10 @@ def _row(
         sample = numbers[item, condition]
         numbers[item, condition] += 1
     error = cells.get("error") if recorded.source == "inspect" else None
+    tokens = {name: whole(name) for name in _NUMBERS}
     said = Said(None, "", ended=False)
     if error is None:
-        said = _said(where, row, mapped, words, recorded, markers)
+        said = _said(where, row, mapped, words, tokens["think_tokens"], recorded, markers)
     seconds = cell("seconds")
     try:
         seconds = None if seconds is None else float(seconds)
@@ -195,13 +196,15 @@ def _row(
         *(where, row, cells, item, sample, condition, said),
         finish=(words("finish") or "").lower() or None,
         prompt=words("prompt"),
-        numbers={name: whole(name) for name in _NUMBERS},
+        numbers=tokens,
         seconds=seconds,
         error=error,
     )
 
 
-def _said(where, row, mapped, words, recorded: Recorded, markers: Markers) -> Said:
+def _said(
+    where, row, mapped, words, thought: int | None, recorded: Recorded, markers: Markers
+) -> Said:
     """Thinking and answer, from columns of their own or from one text."""
     text, table = words("text"), recorded.source == "table"
     if table and "text" in mapped:
@@ -210,7 +213,9 @@ def _said(where, row, mapped, words, recorded: Recorded, markers: Markers) -> Sa
         # An empty cell of thinking is none; without such a column it is not shown.
         nothing = "" if table and "thinking" in mapped else None
         thinking, answer = words("thinking") or nothing, words("answer") or ""
-        return Said(thinking, answer, ended=bool(answer.strip()) or not thinking)
+        # Of thinking that is not shown its tokens tell whether there was any.
+        begun = bool(thought) if thinking is None else bool(thinking)
+        return Said(thinking, answer, ended=bool(answer.strip()) or not begun)
     found = split(text, markers.start, markers.ends)
     if found is not None:
         return found

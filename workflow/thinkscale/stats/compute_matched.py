@@ -80,8 +80,10 @@ def interpolated(curve: pd.DataFrame, axis: str, cost: float) -> pd.Series | Non
     """Every item's value of a strategy at a mean cost an item; None beyond its sizes.
 
     curve: rows of the strategy, one an item and size. A cost within a hundredth of a size's is its.
+    What logs do not say of costs is missing, and then there is no value either.
     """
-    sizes = curve.groupby("n")[axis].agg(lambda costs: costs.astype(float).mean()).sort_values()
+    costs = curve[axis].astype(float).groupby(curve["n"])
+    sizes = costs.mean().sort_values()
     values = curve.pivot(index="item_id", columns="n", values="correct").astype(float)
     near = np.abs(np.log(sizes / cost))
     if near.min() < 0.01:

@@ -28,7 +28,8 @@ def tabulate(graded: pd.DataFrame, ks: Sequence[int] = (4, 8), **options: Any) -
     point: a condition, or `cons@k`, the plurality of k natural samples (of one or two there is
     none); k: answers to an item. alone: tokens sampled for an item by this point alone; new: what
     it took beyond other conditions of this study. frontier: whether no point of any model is as
-    cheap and as accurate, and better in one of both; own_frontier: no point of the same model.
+    cheap and as accurate, and better in one of both; own_frontier: no point of the same model. Both
+    are missing where a log leaves the cost open.
     Their shares are of resamples of the clusters, in which all points see the same items. Tokens of
     models of different size are not of one price. What did not fit the context is not correct, and
     has no cost.
@@ -61,7 +62,9 @@ def tabulate(graded: pd.DataFrame, ks: Sequence[int] = (4, 8), **options: Any) -
                 }
             )
             values.append((clusters, part))
-    return frame.table(_with_frontiers(rows, values, draws.named("frontier")), COLUMNS, graded)
+    made = _with_frontiers(rows, values, draws.named("frontier"))
+    table = frame.table(made, COLUMNS, graded)
+    return table.astype(dict.fromkeys(("frontier", "own_frontier"), "boolean"))
 
 
 def _points(
@@ -132,7 +135,9 @@ def _with_frontiers(
             on = pareto(cost[:, places], accuracy[:, places])
             share = on[1:].mean(axis=0) if len(on) > 1 else np.full(len(places), np.nan)
             for place, here, often in zip(places, on[0], share, strict=True):
-                rows[place] |= {f"{scope}frontier": bool(here), f"{scope}frontier_share": often}
+                # What nobody knows the cost of has no place, neither on the frontier nor off it.
+                there, often = (bool(here), often) if cost[0, place] >= 0 else (None, np.nan)
+                rows[place] |= {f"{scope}frontier": there, f"{scope}frontier_share": often}
     return rows
 
 

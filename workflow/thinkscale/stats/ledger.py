@@ -85,6 +85,8 @@ def tabulate(
 def _searches(spent: pd.DataFrame, model: str) -> Iterator[dict[str, Any]]:
     """A row for each search of one model, at each of its sizes, in the order they were done in."""
     own = spent[spent["model"] == model]
+    # What a log leaves open is missing, and stays so in every product and sum of floats.
+    own = own.astype(dict.fromkeys(own.select_dtypes("number").columns.drop("n"), float))
     # What a search sampled stands in its row without a scorer, and again in those of its scorers.
     alone = own["scorer"].isna()
     of_scorers = 2.0 * own["scorer_parameters"].where(~alone, 0)

@@ -40,7 +40,8 @@ def tabulate(
     half, over all pairs (items in which the scorer sees a hard one help it here); `auc_within`, the
     same of pairs about one item, mean over the items that have both kinds: what a choice goes by;
     `calibration_error` with the mean of its null, as of readouts (`stats.core.calibration`); and
-    `brier`, mean squared distance from 0 or 1. guessing: of the measure, if every candidate had the
+    `brier`, mean squared distance from 0 or 1. n_items: those with both kinds, of `auc_within`;
+    else all. guessing: of the measure, if every candidate had the
     share right as its score. The last two need scores from 0 to 1. Intervals are clustered by item.
     options: confidence, n_boot, seed, as of `core.resampling.Draws`.
     """
@@ -88,9 +89,10 @@ def _views(steps: pd.Series) -> Iterator[tuple[dict, pd.Series]]:
 def measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict]]:
     """Of each measure its estimate and the columns that only it has."""
     score, right = own["score"].to_numpy(float), own["correct"].to_numpy(bool)
+    both = int((own.groupby("item_id")["correct"].nunique() == 2).sum())
     found = {
         "auc": (_over_all(score, right, own["cluster"], draws.confidence), {"guessing": 0.5}),
-        "auc_within": (_within(own, draws.confidence), {"guessing": 0.5}),
+        "auc_within": (_within(own, draws.confidence), {"guessing": 0.5, "n_items": both}),
     }
     if len(own) == 0 or score.min() < 0 or score.max() > 1:
         none = Estimate(method="not estimated: scores outside 0 to 1, or none")

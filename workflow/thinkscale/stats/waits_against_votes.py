@@ -53,7 +53,8 @@ def _compared(
     row: dict, responses: pd.DataFrame, sizes: dict[int, pd.DataFrame], draws: Draws
 ) -> Iterator[dict]:
     """The row of one condition and model; none where nothing was paid, or no three can vote."""
-    paid = responses.assign(**{COST: responses[COST].where(responses["fits"])})
+    # As floats, since logs do not say what forced waits cost.
+    paid = responses.assign(**{COST: responses[COST].where(responses["fits"]).astype(float)})
     waits = paid.groupby("item_id").agg({"correct": "mean", COST: "mean", "cluster": "first"})
     tokens = float(waits[COST].mean())
     costs = {k: float(of[COST].mean()) for k, of in sizes.items()}
