@@ -97,7 +97,8 @@ def test_scorers_along_the_thought_and_of_whole_ones():
     assert error.get_ylim()[0] == 0 and error.get_ylim()[1] > 0.25
     assert "30 items, 240 samples" in "".join(text.get_text() for text in along.texts)
     missing = quality()
-    missing.loc[missing["measure"] == "calibration_error", ["estimate", "lower", "upper"]] = np.nan
+    nothing = ["estimate", "lower", "upper", "null_mean"]
+    missing.loc[missing["measure"] == "calibration_error", nothing] = np.nan
     scorer_quality.draw(missing, look=QUICK)  # scores that are no probabilities
 
 

@@ -55,7 +55,9 @@ def draw(scorer_quality: Frame, *, look: Look) -> Figure:
         for ax in (along, of_whole):
             accuracy.guessing(ax, 0.5, style)
             ax.set_ylim(low, 1.02)
-        error.set_ylim(0, 1.05 * np.nanmax(errors[["estimate", "upper", "null_mean"]], initial=0.1))
+        # Scores outside 0 to 1 have no error.
+        heights = errors[["estimate", "upper", "null_mean"]].to_numpy(float)
+        error.set_ylim(0, 1.05 * np.fmax.reduce(heights, axis=None, initial=0.1))
         for ax in (of_whole, error):
             ax.set_xticks(range(len(_AGGREGATIONS)), _AGGREGATIONS)
             ax.set_xlim(-0.5, len(_AGGREGATIONS) - 0.5)

@@ -9,6 +9,7 @@ from thinkscale.stats.core import frame
 from thinkscale.stats.core import searches as core
 from thinkscale.stats.core.intervals import clustered_mean, clustered_share
 
+READS = core.READS
 AXES = {"compute": "FLOPs", "sampled": "sampled tokens"}
 COLUMNS = [
     *["model", "strategy", "approach", "axis", "multiple", "cost", "n_items", "n_excluded"],

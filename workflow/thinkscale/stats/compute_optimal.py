@@ -10,6 +10,7 @@ from thinkscale.stats.core import frame
 from thinkscale.stats.core import searches as core
 from thinkscale.stats.core.intervals import clustered_mean, clustered_share
 
+READS = core.READS
 COLUMNS = [
     *["model", "axis", "multiple", "level", "cost", "n_items", "n_excluded", "chosen"],
     *["estimate", "lower", "upper", "gain", "gain_lower", "gain_upper", "method"],

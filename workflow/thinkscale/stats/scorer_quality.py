@@ -40,9 +40,9 @@ def tabulate(
     half, over all pairs (items in which the scorer sees a hard one help it here); `auc_within`, the
     same of pairs about one item, mean over the items that have both kinds: what a choice goes by;
     `calibration_error` with the mean of its null, as of readouts (`stats.core.calibration`); and
-    `brier`, mean squared distance from 0 or 1. n_items: those with both kinds, of `auc_within`;
-    else all. guessing: of the measure, if every candidate had the
-    share right as its score. The last two need scores from 0 to 1. Intervals are clustered by item.
+    `brier`, mean squared distance from 0 or 1. n_items: of `auc_within` those with both kinds, else
+    all. guessing: of the measure, if every candidate had the share right as its score. The last two
+    need scores from 0 to 1. Intervals are clustered by item.
     options: confidence, n_boot, seed, as of `core.resampling.Draws`.
     """
     draws, rows = Draws(**options), []
@@ -89,10 +89,10 @@ def _views(steps: pd.Series) -> Iterator[tuple[dict, pd.Series]]:
 def measures(own: pd.DataFrame, draws: Draws) -> dict[str, tuple[Estimate, dict]]:
     """Of each measure its estimate and the columns that only it has."""
     score, right = own["score"].to_numpy(float), own["correct"].to_numpy(bool)
-    both = int((own.groupby("item_id")["correct"].nunique() == 2).sum())
+    within, both = _within(own, draws.confidence)
     found = {
         "auc": (_over_all(score, right, own["cluster"], draws.confidence), {"guessing": 0.5}),
-        "auc_within": (_within(own, draws.confidence), {"guessing": 0.5, "n_items": both}),
+        "auc_within": (within, {"guessing": 0.5, "n_items": both}),
     }
     if len(own) == 0 or score.min() < 0 or score.max() > 1:
         none = Estimate(method="not estimated: scores outside 0 to 1, or none")
@@ -123,15 +123,17 @@ def _over_all(
     return Estimate(area, *ends, f"{found.method}, of Fisher's z of 2 auc - 1")
 
 
-def _within(own: pd.DataFrame, confidence: float) -> Estimate:
+def _within(own: pd.DataFrame, confidence: float) -> tuple[Estimate, int]:
+    """The mean area over items that have both kinds, and how many have."""
     pairs = won(own["score"], own["correct"], own["item_id"])
     pairs = pairs[(pairs["right"] > 0) & (pairs["wrong"] > 0)]
     if pairs.empty:
-        return Estimate(method="not estimated: no item has right and wrong candidates")
+        return Estimate(method="not estimated: no item has right and wrong candidates"), 0
     areas = pairs["won"] / (pairs["right"] * pairs["wrong"])
     clusters = own.groupby("item_id")["cluster"].first()[pairs.index]
     found = clustered_share(areas, clusters, confidence)
-    return replace(found, method=f"of {len(pairs)} items with both kinds; {found.method}")
+    how = f"of {len(pairs)} items with both kinds; {found.method}"
+    return replace(found, method=how), len(pairs)
 
 
 def won(score: pd.Series, right: pd.Series, groups: pd.Series | np.ndarray) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from thinkscale.stats.core import frame
 from thinkscale.stats.core import searches as core
 from thinkscale.stats.core.intervals import Estimate, clustered_share
 
+READS = core.READS
 COSTS = ["think_tokens", "sampled", "sampled_new", "scored", "scored_uncached", "prompt_tokens"]
 COLUMNS = [
     *["model", "strategy", "approach", "scorer", "choose", "n", "length_class", "condition"],

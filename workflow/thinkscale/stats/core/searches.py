@@ -9,6 +9,7 @@ from thinkscale.errors import ThinkscaleError
 from thinkscale.stats.core import frame
 
 KEYS = ["model", "strategy", "n"]
+READS = [*frame.NEEDED, "alone_tokens", "prompt_tokens"]  # of graded responses
 LEVELS = 5
 FORCING = "budget_forcing"
 
@@ -29,17 +30,37 @@ def prepare(
     never rests on a sample that its level rests on; else the hard would look harder than they are,
     and the easy easier.
     """
-    kept = frame.included(searches).assign(condition=None)
+    kept = frame.included(searches)
     sizes = kept.groupby("model")["parameters"].first()
-    forced = frame.prepare(graded)
+    beside, told = _conditions(graded, sizes, held_out)
+    names = [name for name in beside if name in kept]
+    both = pd.concat([kept[names].assign(condition=None), beside], ignore_index=True)
+    both["cluster"] = frame.clusters(both)
+    if held_out is None:
+        both["difficulty"] = pd.to_numeric(both["difficulty"]).astype(float)
+        both["level"] = both["item_id"].map(levels(both.groupby("item_id")["difficulty"].first()))
+    else:
+        both = both.merge(told, how="left", on=["model", "item_id"])
+        both["level"] = both["level"].fillna(0).astype(int)
+    policy = both["parameters"] * (both["prompt_tokens"] + both["sampled"])
+    both["compute"] = 2.0 * (policy + both["scorer_parameters"] * both["scored"]).astype(float)
+    return both
+
+
+def _conditions(
+    graded: pd.DataFrame, sizes: pd.Series, held_out: int | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The study's conditions as rows of searches, one an item; levels by held-out samples."""
+    forced, told = frame.prepare(graded), None
     forced = forced[forced["model"].isin(sizes.index)]
-    told = forced if held_out is None else forced[forced["sample"] >= held_out]
-    forced = forced if held_out is None else forced[forced["sample"] < held_out]
+    if held_out is not None:
+        told = _levels_of(forced[forced["sample"] >= held_out], sizes.index)
+        forced = forced[forced["sample"] < held_out]
     values = {"correct": "mean", "think_tokens": "mean", "alone_tokens": "mean"}
     firsts = dict.fromkeys(("difficulty", "cluster_id", "prompt_tokens", "error"), "first")
     means = forced.groupby(["model", "condition", "item_id"], sort=False).agg(values | firsts)
     means = means.reset_index().rename(columns={"alone_tokens": "sampled"})
-    means = means.assign(
+    beside = means.assign(
         strategy="budget forcing",
         approach=FORCING,
         n=0,
@@ -48,19 +69,10 @@ def prepare(
         parameters=means["model"].map(sizes),
         **dict.fromkeys(("scored", "scored_uncached", "scorer_parameters", "unanswered"), 0.0),
         **{"unscored": 0.0, "unmet": 0.0, "scorer": None, "choose": None, "length_class": None},
+        sampled_new=np.nan,
         scorer_exact_tokens=None,
     )
-    both = pd.concat([kept, means], ignore_index=True)
-    both["cluster"] = frame.clusters(both)
-    if held_out is None:
-        both["difficulty"] = pd.to_numeric(both["difficulty"]).astype(float)
-        both["level"] = both["item_id"].map(levels(both.groupby("item_id")["difficulty"].first()))
-    else:
-        both = both.merge(_levels_of(told, sizes.index), how="left", on=["model", "item_id"])
-        both["level"] = both["level"].fillna(0).astype(int)
-    policy = both["parameters"] * (both["prompt_tokens"] + both["sampled"])
-    both["compute"] = 2.0 * (policy + both["scorer_parameters"] * both["scored"]).astype(float)
-    return both
+    return beside, told
 
 
 def _levels_of(held_out: pd.DataFrame, models: pd.Index) -> pd.DataFrame:
@@ -85,6 +97,9 @@ def levels(difficulty: pd.Series) -> pd.Series:
 def cells(searches: pd.DataFrame) -> Iterator[tuple[dict, pd.DataFrame]]:
     """Every model, strategy and size (or condition) with its rows, in the order of the study."""
     names = [*KEYS, "length_class", "approach", "scorer", "choose", "condition"]
-    for values, group in searches.groupby(names, sort=False, dropna=False):
-        cell = dict(zip(names, values, strict=True))
+    # Groups that are gone through one by one would all be copied at once.
+    numbers = searches.groupby([*KEYS, "condition"], sort=False, dropna=False).ngroup().to_numpy()
+    for number in range(numbers.max(initial=-1) + 1):
+        group = searches[numbers == number]
+        cell = group.iloc[0][names].to_dict()
         yield {name: None if pd.isna(v) else v for name, v in cell.items()}, group
