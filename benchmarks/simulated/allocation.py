@@ -35,8 +35,4 @@ ANALYSIS = Analysis(
     "logarithm), give or take .2 from item to item. Where it is confounded, hard items get longer "
     "thinking and more wrong answers, and the mixed model, which takes that for a part of the "
     "effect, is not read.",
-    {
-        "": "Of 20 items some are answered alike throughout and tell nothing. All else is "
-        "chance: of 300 studies 2.5 to 7.5 % are rejected where 5 % should be.",
-    },
 )

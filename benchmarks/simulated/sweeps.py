@@ -36,6 +36,5 @@ ANALYSIS = Analysis(
     {
         "performance": "The greatest of five accuracies, the greatest of which are nearly as great "
         "as each other; its interval holds for all five at once.",
-        "": "A jackknife of many items may be a little long.",
     },
 )
