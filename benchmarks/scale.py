@@ -199,8 +199,8 @@ def write_searches(items: pd.DataFrame, shard: int, directory: Path) -> None:
         bill = once.assign(**cost, **sizes, error=None)
         told = {"scorer_parameters": 0, "scorer_exact_tokens": True}
         found["spent"].append(bill.assign(scorer="good", **read, **told))
-        nothing = dict.fromkeys([*read, *told])
-        found["spent"].append(bill.assign(scorer=None, **nothing))
+        nothing = dict.fromkeys([*read, "scorer_parameters"], 0)
+        found["spent"].append(bill.assign(scorer=None, scorer_exact_tokens=None, **nothing))
     for name, parts in found.items():
         contracts.write(pd.concat(parts), directory / f"{shard}.{name}.parquet", name)
 

@@ -64,6 +64,17 @@ def test_it_is_said_by_what_items_are_hard():
         assert words in figure.get_supxlabel().replace("\n", " ")
 
 
+def test_what_cost_nobody_knows_has_no_place_and_is_counted():
+    rows = strategies(1)
+    unknown = rows["model"] == "b"
+    costs = rows[["compute", "sampled"]].mask(unknown)
+    figure = strategies_vs_compute.draw(rows.assign(**costs), look=QUICK)
+    assert headings(figure) == ["a"]
+    assert "; 5 points without a cost not shown" in figure.get_supxlabel().replace("\n", " ")
+    nothing = strategies_vs_compute.draw(rows.assign(compute=np.nan, sampled=np.nan), look=QUICK)
+    assert "no log says what its samples cost" in nothing.texts[0].get_text()
+
+
 def quality():
     rows = []
     for scorer in ("good", "weak"):

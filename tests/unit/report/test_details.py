@@ -23,6 +23,8 @@ def test_the_gap_to_what_candidates_hold():
     table = pd.DataFrame([ROW, votes]).assign(sampled=float("nan"), scored=float("nan"))
     [said] = details.strategies(table, ALPHA)
     assert "missing" not in said and "a majority of 8 had 50.0% [70.0 to 90.0]) (n" in said
+    [said] = details.strategies(pd.DataFrame([votes | {"scored": 0}]), ALPHA)
+    assert "for 300 sampled tokens an item, 15.0 points" in said and "scorer" not in said
 
 
 def test_sizes_are_called_as_the_study_calls_them_and_control_is_said():

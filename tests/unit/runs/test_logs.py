@@ -238,6 +238,11 @@ def test_thinking_that_is_not_shown_and_has_no_answer_behind_it_was_cut(tmp_path
     found = table(tmp_path, rows, columns=columns, items=["a"], count=None).responses
     assert found["censored"].tolist() == [True, False, False]
     assert found["stop"].tolist() == ["context", "natural", "natural"]
+    # So does a column of thinking whose cells are empty.
+    again = [{**row, "trace": ""} for row in rows]
+    columns |= {"thinking": "trace"}
+    hidden = table(tmp_path, again, columns=columns, items=["a"], count=None).responses
+    pd.testing.assert_frame_equal(hidden, found)
 
 
 @pytest.mark.parametrize(

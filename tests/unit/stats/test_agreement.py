@@ -137,6 +137,13 @@ def test_graders_that_never_differ_may_differ_elsewhere():
     assert (same.loc["kappa", "lower"] < 1).all() and (same.loc["kappa", "upper"] == 1).all()
 
 
+def test_kappa_is_at_least_minus_one_however_few_items_there_are():
+    outcomes = iter([("correct", "correct")] * 5 + [("correct", "incorrect")])
+    table = compared(grades_of(lambda rng: next(outcomes), items=3, conditions=("natural",)))
+    lower = table.query("condition == 'natural' and measure == 'kappa'")["lower"]
+    assert lower.tolist() == [-1.0]
+
+
 def test_clusters_widen_the_interval():
     def by_cluster(items):
         rows = []

@@ -7,7 +7,7 @@ from importlib import import_module
 import pandas as pd
 import pytest
 
-from graded_frames import graded_frame, with_readouts
+from graded_frames import graded_frame, searches_frame, with_readouts
 from thinkscale import stats
 from thinkscale.data import contracts
 
@@ -43,7 +43,9 @@ def test_columns_that_are_not_read_change_nothing(module):
     options = {k: v for k, v in FEW.items() if k in given or "options" in given}
     options |= {k: v for k, v in ONCE.items() if k in given}
     options |= FURTHER.get(module.__name__.split(".")[-1], {})
-    whole, part = (module.tabulate(frame, **options) for frame in (graded, read))
+    if "searches" in given:
+        options["searches"] = searches_frame(graded, lambda way, n, items, rng: rng.random(items))
+    whole, part = (module.tabulate(graded=frame, **options) for frame in (graded, read))
     pd.testing.assert_frame_equal(whole, part)
 
 

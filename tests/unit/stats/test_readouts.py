@@ -110,6 +110,12 @@ def test_sampled_answers_are_those_of_the_accuracy_table_and_widths_are_beside_t
     assert rows.loc[others, "relative_width"].isna().all()
 
 
+def test_tokens_are_those_of_the_accuracy_table(graded, made):
+    found, expected = measures(made["readout"]).loc["think_tokens"], accuracy.tabulate(graded)
+    for end, name in (("estimate", "mean"), ("lower", "lower"), ("upper", "upper")):
+        assert found[end].tolist() == pytest.approx(expected[f"tokens_{name}"].tolist())
+
+
 def test_the_readout_is_not_compared_with_itself():
     judged = ["correct", "incorrect", "ungradable", "correct"]
     graded = natural(outcome=judged, outcome_readout=judged, outcome_choice=None)

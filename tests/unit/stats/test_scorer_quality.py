@@ -87,6 +87,12 @@ def test_knowing_hard_items_is_no_help_within_them():
     assert "of 60 items" not in within.method and "items with both kinds" in within.method
 
 
+def test_where_there_is_no_interval_over_all_nothing_is_said_of_how_it_was_made():
+    found = table([[[0.5], [0.5]]] * 3, [[True, False]] * 3)
+    over = of(found, "auc", agg_strategy="last")
+    assert over.estimate == 0.5 and over.method == "no interval: no variation over clusters"
+
+
 def test_calibration_is_told_beside_what_noise_makes_of_none():
     rng = np.random.default_rng(6)
     score = rng.random((100, 4))

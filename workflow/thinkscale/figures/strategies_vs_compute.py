@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from thinkscale.figures.core import Frame, Line, Look, Style, frames, layout
 from thinkscale.figures.core.estimates import ENDS, Lines, curves
-from thinkscale.figures.core.text import in_powers, number, short_names, span
+from thinkscale.figures.core.text import in_powers, number, plural, short_names, span
 
 _FORCING = "budget_forcing"
 _DOTTED = (1, 1)
@@ -38,8 +38,11 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
         "strategies",
     )
     look, style = look.over(rows), look.style
-    unknown = rows.loc[rows["approach"] != _FORCING, "compute"].isna().any()
-    axis = "sampled" if unknown else "compute"
+    searched = rows["approach"] != _FORCING
+    axis = "sampled" if rows.loc[searched, "compute"].isna().any() else "compute"
+    paid = rows[axis] > 0
+    frames.some(rows[paid & searched], "no log says what its samples cost")
+    rows = rows[paid]
     label, say = _AXES[axis]
     spread = rows[axis].max() / rows[axis].min()
     models, levels = look.among(rows), sorted(set(rows["level"]))
@@ -82,7 +85,10 @@ def draw(strategies: Frame, *, look: Look) -> Figure:
         f"markers: sizes of a strategy, {min(sizes)} to {max(sizes)}, larger ones larger; bars and "
         f"the grey band of majority: {look.confidence:.0%} intervals, clustered by item; "
     )
-    layout.note(figure, text + by[rows["level_by"].iloc[0]], style)
+    text += by[rows["level_by"].iloc[0]]
+    if left := int((~paid).sum()):
+        text += f"; {plural(left, 'point')} without a cost not shown"
+    layout.note(figure, text, style)
     return figure
 
 

@@ -178,7 +178,7 @@ def strategies(table: pd.DataFrame, alpha: float) -> Iterator[str]:
         text = f"{named(row.strategy)} at {_size(row)}, {share(row)}"
         if pd.notna(row.sampled):  # logs may leave it open
             text += f" for {count(row.sampled)} sampled tokens an item"
-        if pd.notna(row.scored):
+        if row.scored > 0:  # nothing is read without a scorer
             own = " of its own" if row.scorer_reads == "text" else ""
             text += f" and {count(row.scored)}{own} that a scorer read"
         if pd.notna(row.gap):

@@ -214,8 +214,7 @@ def _said(
         nothing = "" if table and "thinking" in mapped else None
         thinking, answer = words("thinking") or nothing, words("answer") or ""
         # Of thinking that is not shown its tokens tell whether there was any.
-        begun = bool(thought) if thinking is None else bool(thinking)
-        return Said(thinking, answer, ended=bool(answer.strip()) or not begun)
+        return Said(thinking, answer, ended=bool(answer.strip()) or not (thinking or thought))
     found = split(text, markers.start, markers.ends)
     if found is not None:
         return found

@@ -92,7 +92,8 @@ def _kappa(first: pd.Series, second: pd.Series, agree: Estimate) -> Estimate:
     """
     cells = np.zeros((len(OUTCOMES), len(OUTCOMES)))
     np.add.at(cells, tuple(pd.Index(OUTCOMES).get_indexer(side) for side in (first, second)), 1)
-    ends = (kappa(cells, share) for share in agree.bounds().values())
+    # Of shares that these margins rule out kappa would be below -1, which it never is.
+    ends = (float(np.maximum(-1, kappa(cells, share))) for share in agree.bounds().values())
     found = Estimate(*ends, f"Cohen's kappa; of the agreement: {agree.method}")
     if len(first) and np.isnan(found.estimate):
         why = "not estimated: both graders give one and the same outcome throughout"

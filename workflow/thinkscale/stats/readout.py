@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from thinkscale.stats.core import frame, readouts
-from thinkscale.stats.core.intervals import Estimate, clustered_mean, clustered_share
+from thinkscale.stats.core.intervals import AMOUNTS, Estimate, clustered_mean, clustered_share
 
 READS = readouts.READS
 COLUMNS = [
@@ -62,7 +62,7 @@ def _measured(read: pd.DataFrame, confidence: float) -> dict[str, Estimate]:
     most = np.log2(max(2, read["n_options"].max())) if len(read) else 1.0
     found["entropy"] = mean(read[readouts.ENTROPY], (0.0, float(most)))
     found["mass"] = share(read[readouts.MASS])
-    found["think_tokens"] = mean(read["think_tokens"])
+    found["think_tokens"] = mean(read["think_tokens"], AMOUNTS)
     return found
 
 

@@ -120,7 +120,8 @@ def _over_all(
     z = np.arctanh(np.where(np.abs(r) < PERFECT, r, np.nan))
     found = left_out(z[0], z[1:], unit, confidence)
     ends = ((1 + np.tanh((found.lower, found.upper))) / 2).tolist()
-    return Estimate(area, *ends, f"{found.method}, of Fisher's z of 2 auc - 1")
+    how = ", of Fisher's z of 2 auc - 1" if np.isfinite(found.lower) else ""
+    return Estimate(area, *ends, f"{found.method}{how}")
 
 
 def _within(own: pd.DataFrame, confidence: float) -> tuple[Estimate, int]:
