@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from thinkscale.jobs.job import job, require
+from thinkscale.jobs.job import importing, job
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -14,14 +14,13 @@ with job(snakemake) as say:
     from thinkscale.config.sweep import Conditions
     from thinkscale.data.tables import write_table
 
-    for package in ("torch", "transformers", "trl", "peft"):
-        require(package, extra="train")
-    import pandas as pd
-    import torch
+    with importing("torch", "transformers", "trl", "peft", extra="train"):
+        import pandas as pd
+        import torch
 
-    from thinkscale.jobs.inference import prepare
-    from thinkscale.jobs.reinforcing import derive
-    from thinkscale.jobs.training_items import split_items
+        from thinkscale.jobs.inference import prepare
+        from thinkscale.jobs.reinforcing import derive
+        from thinkscale.jobs.training_items import split_items
 
     torch.set_num_threads(snakemake.threads)
     params, model = snakemake.params, snakemake.wildcards.model

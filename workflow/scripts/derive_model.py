@@ -5,7 +5,7 @@ import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from thinkscale.jobs.job import job, require
+from thinkscale.jobs.job import importing, job
 
 with job(snakemake):
     from thinkscale.corpora.source import source_of
@@ -18,18 +18,17 @@ with job(snakemake):
     derive, corpus, thinking = params.derive, params.corpus, params.thinking
     source = source_of({**corpus, "compare": COLUMNS}, snakemake.input.corpus or None)
     rows = read_traces(source, {name: corpus[name] for name in COLUMNS})
-    for package in ("torch", "transformers", "trl", "peft"):
-        require(package, extra="train")
-    import torch
+    with importing("torch", "transformers", "trl", "peft", extra="train"):
+        import torch
 
-    from thinkscale.config.inference import Inference
-    from thinkscale.config.models import Derivation
-    from thinkscale.jobs.watching import watch
-    from thinkscale.models.recipes.gkd import GkdSettings, distil
-    from thinkscale.models.recipes.lengths import NamedLength
-    from thinkscale.models.recipes.settings import Training
-    from thinkscale.models.recipes.sft import SftSettings, finetune
-    from thinkscale.models.recipes.training import checkpoints_of
+        from thinkscale.config.inference import Inference
+        from thinkscale.config.models import Derivation
+        from thinkscale.jobs.watching import watch
+        from thinkscale.models.recipes.gkd import GkdSettings, distil
+        from thinkscale.models.recipes.lengths import NamedLength
+        from thinkscale.models.recipes.settings import Training
+        from thinkscale.models.recipes.sft import SftSettings, finetune
+        from thinkscale.models.recipes.training import checkpoints_of
 
     torch.set_num_threads(snakemake.threads)
     records = [snakemake.input.parent, *filter(None, [snakemake.input.teacher])]

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from thinkscale.jobs.job import beside, job, require
+from thinkscale.jobs.job import beside, importing, job
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -13,13 +13,12 @@ with job(snakemake) as say:
     from thinkscale.config.models import Derivation
     from thinkscale.data.tables import write_table
 
-    for package in ("torch", "transformers"):
-        require(package, extra="inference")
-    import torch
+    with importing("torch", "transformers", extra="inference"):
+        import torch
 
-    from thinkscale.jobs.inference import prepare
-    from thinkscale.jobs.rewarding import derive
-    from thinkscale.jobs.training_items import training_items
+        from thinkscale.jobs.inference import prepare
+        from thinkscale.jobs.rewarding import derive
+        from thinkscale.jobs.training_items import training_items
 
     torch.set_num_threads(snakemake.threads)
     params = snakemake.params

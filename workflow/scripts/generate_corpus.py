@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from thinkscale.jobs.job import job, require
+from thinkscale.jobs.job import importing, job
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -14,13 +14,12 @@ with job(snakemake, finishes=True) as say:
     from thinkscale.config.inference import Inference
     from thinkscale.data.tables import write_table
 
-    for package in ("torch", "transformers"):
-        require(package, extra="inference")
-    import torch
+    with importing("torch", "transformers", extra="inference"):
+        import torch
 
-    from thinkscale.jobs.generating import generate
-    from thinkscale.jobs.progress import usage_line
-    from thinkscale.jobs.training_items import training_items
+        from thinkscale.jobs.generating import generate
+        from thinkscale.jobs.progress import usage_line
+        from thinkscale.jobs.training_items import training_items
 
     torch.set_num_threads(snakemake.threads)
     params, asked = snakemake.params, Generate(**snakemake.params.generate)

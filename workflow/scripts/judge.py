@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from thinkscale.jobs.job import job, require
+from thinkscale.jobs.job import importing, job
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -14,13 +14,12 @@ with job(snakemake, finishes=True) as say:
     from thinkscale.config.sweep import Conditions
     from thinkscale.data import contracts
 
-    for package in ("torch", "transformers"):
-        require(package, extra="inference")
-    import torch
+    with importing("torch", "transformers", extra="inference"):
+        import torch
 
-    from thinkscale.jobs.inference import checkpoint_of, prepare, run
-    from thinkscale.jobs.judging import own_judgement, questions, reserved_strings, verdicts
-    from thinkscale.jobs.progress import usage_line
+        from thinkscale.jobs.inference import checkpoint_of, prepare, run
+        from thinkscale.jobs.judging import own_judgement, questions, reserved_strings, verdicts
+        from thinkscale.jobs.progress import usage_line
 
     torch.set_num_threads(snakemake.threads)
     params, shard = snakemake.params, int(snakemake.wildcards.shard)

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from thinkscale.jobs.job import job, require
+from thinkscale.jobs.job import importing, job
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -12,13 +12,12 @@ with job(snakemake, finishes=True) as say:
     from thinkscale.config.inference import Inference
     from thinkscale.data import contracts
 
-    for package in ("torch", "transformers"):
-        require(package, extra="inference")
-    import torch
+    with importing("torch", "transformers", extra="inference"):
+        import torch
 
-    from thinkscale.jobs.inference import prepare
-    from thinkscale.jobs.judging import own_judgement
-    from thinkscale.jobs.searching import search_items
+        from thinkscale.jobs.inference import prepare
+        from thinkscale.jobs.judging import own_judgement
+        from thinkscale.jobs.searching import search_items
 
     torch.set_num_threads(snakemake.threads)
     params, shard = snakemake.params, int(snakemake.wildcards.shard)

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from thinkscale.jobs.job import beside, job, require
+from thinkscale.jobs.job import beside, importing, job
 
 # The model's files are registered by now: nothing is asked of the hub, by any library.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -13,12 +13,11 @@ with job(snakemake, finishes=True) as say:
     from thinkscale.config.inference import Inference
     from thinkscale.data import contracts
 
-    for package in ("torch", "transformers"):
-        require(package, extra="inference")
-    import torch
+    with importing("torch", "transformers", extra="inference"):
+        import torch
 
-    from thinkscale.jobs.inference import prepare, run
-    from thinkscale.jobs.progress import usage_line
+        from thinkscale.jobs.inference import prepare, run
+        from thinkscale.jobs.progress import usage_line
 
     torch.set_num_threads(snakemake.threads)
     params, output = snakemake.params, snakemake.output

@@ -1,6 +1,7 @@
 """How a rule's script ends: what the user reads, and what stays."""
 
 import errno
+import gc
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from thinkscale.errors import ThinkscaleError
-from thinkscale.jobs.job import job
+from thinkscale.jobs.job import importing, job
 
 ROOM = os.strerror(errno.ENOSPC)
 
@@ -84,3 +85,16 @@ def test_the_first_ctrl_c_is_a_wish_and_the_second_an_order(tmp_path, times):
     assert (done.stdout, done.returncode) == (("finished\n", 0) if times == 1 else ("", 1))
     assert ("thinkscale: think: interrupted" in done.stderr) == (times == 2)
     assert "Traceback" not in done.stderr
+
+
+def test_large_packages_are_asked_for_and_imported_without_collecting():
+    try:
+        missing = importing("json", "no_such_package", extra="inference")
+        with pytest.raises(ThinkscaleError, match=r"thinkscale\[inference\]"), missing:
+            pytest.fail("a package that is missing was not asked for")
+        with pytest.raises(ImportError), importing("json", extra="inference"):
+            assert not gc.isenabled()
+            raise ImportError
+        assert gc.isenabled() and gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

@@ -5,6 +5,7 @@ environment lacks is told like any other failure.
 """
 
 import errno
+import gc
 import importlib
 import importlib.util
 import json
@@ -190,6 +191,23 @@ def require(package: str, extra: str) -> None:
             f"`pip install 'thinkscale[{extra}]'` (in a checkout: `pip install -e '.[{extra}]'`) "
             "or run snakemake with --use-conda"
         )
+
+
+@contextmanager
+def importing(*packages: str, extra: str) -> Iterator[None]:
+    """`require` large packages, and import them within.
+
+    They make a million objects that stay. To look among them for garbage again and again takes half
+    a second of the three in which a model's job begins.
+    """
+    for package in packages:
+        require(package, extra)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def progress(rows: Iterable, total: int, label: str, unit: str) -> Iterable:
