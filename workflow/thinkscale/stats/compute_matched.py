@@ -32,7 +32,7 @@ def tabulate(
     sizes there is none. gain: the paired difference from `majority` at the same cost, with its
     interval; missing where that has none. held_out: as of `core.searches.prepare`.
     """
-    frame_ = core.prepare(searches, graded, held_out)
+    frame_ = core.prepare(searches, frame.natural(graded), held_out)
     rows = []
     for model, own in frame_.groupby("model", sort=False):
         natural = own[own["condition"] == "natural"]

@@ -34,7 +34,7 @@ def tabulate(
     choice. gain: paired difference from majority at the same compute. Only strategies and items
     with a value at that compute take part. held_out: as of `core.searches.prepare`.
     """
-    prepared, rows = core.prepare(searches, graded, held_out), []
+    prepared, rows = core.prepare(searches, frame.natural(graded), held_out), []
     for model, own in prepared.groupby("model", sort=False):
         one = float(own.loc[own["condition"] == "natural", "compute"].astype(float).mean())
         facts = own.groupby("item_id")[["cluster", "level"]].first()
