@@ -11,7 +11,6 @@ from transformers import PreTrainedTokenizerFast
 from thinkscale.calibration.bank import NOTE_MARK, NOTE_WORDS
 from thinkscale.calibration.traces import CONTINUATION, MARKS
 
-THINK_START = "<think>\n"
 THINK_END = "</think>"
 ANSWER_PROMPT = "\n\nAnswer:"
 

@@ -12,7 +12,7 @@ import pandas as pd
 from thinkscale.stats.core import frame
 from thinkscale.stats.core.calibration import calibration_error, equal_mass
 from thinkscale.stats.core.intervals import Estimate, clustered_share
-from thinkscale.stats.core.jackknife import PERFECT, grouped, left_out
+from thinkscale.stats.core.jackknife import PERFECT, fisher_z, grouped, left_out, of_correlation
 from thinkscale.stats.core.resampling import Draws
 from thinkscale.stats.selection import AGGREGATED
 
@@ -117,11 +117,10 @@ def _over_all(
     r = 2 * np.append(area, areas_without(score, right, codes)) - 1
     if abs(r[0]) >= PERFECT:
         return Estimate(area, method="no interval: of a perfect score")
-    z = np.arctanh(np.where(np.abs(r) < PERFECT, r, np.nan))
-    found = left_out(z[0], z[1:], unit, confidence)
-    ends = ((1 + np.tanh((found.lower, found.upper))) / 2).tolist()
-    how = ", of Fisher's z of 2 auc - 1" if np.isfinite(found.lower) else ""
-    return Estimate(area, *ends, f"{found.method}{how}")
+    z = fisher_z(r)
+    found = of_correlation(left_out(z[0], z[1:], unit, confidence))
+    how = f"{found.method} of 2 auc - 1" if np.isfinite(found.lower) else found.method
+    return Estimate(area, (1 + found.lower) / 2, (1 + found.upper) / 2, how)
 
 
 def _within(own: pd.DataFrame, confidence: float) -> tuple[Estimate, int]:
